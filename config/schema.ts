@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { linkProblem } from './link.js';
+
+/** What `allowed` says is what people read when a value is wrong, and in the reference. */
+const ipv4 = z.ipv4().meta({ allowed: 'an IPv4 address, like 10.0.75.1' });
+const cidr = z.cidrv4().meta({ allowed: 'an IPv4 network, like 172.16.0.0/12' });
+const mac = z
+  .string()
+  .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, 'a MAC address in lower case, like 02:74:75:6e:74:61')
+  .refine(
+    (value) => (Number.parseInt(value.slice(0, 2), 16) & 3) === 2,
+    'a locally administered unicast MAC address (x2, x6, xa or xe in the first octet)',
+  )
+  .meta({
+    allowed:
+      'a locally administered MAC address in lower case (x2, x6, xa or xe in the first octet), like 02:74:75:6e:74:61',
+  });
+const path = z
+  .string()
+  .startsWith('/', 'an absolute path')
+  .meta({ allowed: 'an absolute path, like /Applications/Docker.app' });
+const text = z.string().min(1).meta({ allowed: 'text that is not empty' });
+
+const section = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape).prefault({} as never);
+
+/** Every key an operator may set: its type, its default and what it is for. The reference page is made from this. */
+export const configSchema = z.strictObject({
+  restartDocker: z
+    .enum(['auto', 'ask', 'never'])
+    .default('auto')
+    .describe(
+      'What to do when the VM runs without our tap: restart Docker when nobody would notice, only say so, or nothing.',
+    ),
+  tap: z
+    .strictObject({
+      device: z
+        .string()
+        .regex(/^tap([0-9]|1[0-5])$/, 'one of tap0 … tap15')
+        .meta({ allowed: 'one of tap0 … tap15' })
+        .default('tap1')
+        .describe('Which of the kext’s 16 devices is ours.'),
+      mac: mac
+        .default('02:74:75:6e:74:61')
+        .describe('MAC of the tap’s NIC in the VM, by which it is found there.'),
+      address: ipv4.default('10.0.75.1').describe('The Mac’s end of the link.'),
+      peer: ipv4.default('10.0.75.2').describe('The VM’s end of the link: the gateway of every route.'),
+      prefix: z.int().min(8).max(30).default(30).describe('Prefix length of the link’s network.'),
+      mtu: z.int().min(576).max(1500).default(1500).describe('MTU of both ends.'),
+    })
+    .superRefine((tap, context) => {
+      const problem = linkProblem(tap);
+      if (problem) context.addIssue({ code: 'custom', path: [problem.key], message: problem.message });
+    })
+    .prefault({}),
+  docker: section({
+    app: path.optional().describe('A Docker.app that is neither in /Applications nor in ~/Applications.'),
+  }),
+  shim: section({
+    manage: z.boolean().default(true).describe('Whether hyperkit gets (and keeps) the shim.'),
+    wait: z
+      .int()
+      .min(0)
+      .max(30)
+      .default(5)
+      .describe(
+        'Seconds the shim waits at the most for the tap device to become ours before it starts Docker without it.',
+      ),
+  }),
+  guest: section({
+    manage: z.boolean().default(true).describe('Whether the VM’s interface and firewall are set up.'),
+    image: text
+      .optional()
+      .describe('Image of the helper container. Without it: any local image that has what is needed.'),
+    pull: z.boolean().default(true).describe('Whether an image may be pulled when there is no local one.'),
+  }),
+  routes: section({
+    manage: z.boolean().default(true).describe('Whether the networks’ subnets are routed on the Mac.'),
+    allow: z
+      .array(cidr)
+      .default(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'])
+      .describe('Subnets outside of these ranges are never routed.'),
+    minPrefix: z.int().min(8).max(32).default(12).describe('Subnets larger than this are never routed.'),
+    force: z
+      .array(cidr)
+      .default([])
+      .describe('Subnets that are routed although something else on the Mac has them.'),
+  }),
+  log: section({
+    level: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('How much is logged.'),
+    maxSize: z.int().min(65_536).default(5_242_880).describe('Bytes after which the log is rotated.'),
+    maxFiles: z.int().min(1).max(50).default(5).describe('How many rotated logs are kept.'),
+  }),
+});
+
+export type Config = z.infer<typeof configSchema>;
