@@ -1,0 +1,59 @@
+import { execa } from 'execa';
+
+/** The only environment that the daemon and its children see: launchd's own PATH, no locale, no time zone. */
+export const cleanEnvironment = {
+  PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
+  LC_ALL: 'C',
+  TZ: 'UTC0',
+} as const;
+
+export interface CommandResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+/** A command that could not be run, ran too long or was killed. A non-zero exit alone is no error: see `run`. */
+export class CommandError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'CommandError';
+  }
+}
+
+/** A command line as a person would type it. */
+export const commandLine = (file: string, args: readonly string[]): string =>
+  [file, ...args]
+    .map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(' ');
+
+/**
+ * Runs a command by absolute path: no shell, clean environment, nothing on stdin (or `input`), 1 MiB of output at
+ * the most, `timeout` in ms (10 s). Returns whatever exit code it had, since on macOS that alone says little
+ * (`route` exits 0 when the kernel refused, route.c). Throws CommandError when it could not start, ended by a
+ * signal or took too long.
+ */
+export async function run(
+  file: string,
+  args: readonly string[],
+  options: { timeout?: number; input?: string; signal?: AbortSignal } = {},
+): Promise<CommandResult> {
+  const timeout = options.timeout ?? 10_000;
+  const result = await execa(file, args, {
+    reject: false,
+    extendEnv: false,
+    env: cleanEnvironment,
+    cwd: '/',
+    timeout,
+    killSignal: 'SIGKILL',
+    maxBuffer: 1_048_576,
+    stripFinalNewline: false,
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+  });
+  if (result.exitCode === undefined) {
+    const what = result.timedOut ? `took longer than ${timeout / 1000} s` : result.shortMessage;
+    throw new CommandError(`${commandLine(file, args)}: ${what}`, { cause: result.cause });
+  }
+  return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode };
+}

@@ -1,0 +1,283 @@
+/**
+ * What everybody reads afterwards: a fixed list of conditions, a view of what was seen and of how the steps went.
+ * Pure. Messages are for people: what it means and what to do.
+ */
+import type { Config } from '../config/schema.js';
+import type { Bundle, Observation } from './observation.js';
+import { attachedTap, isAddressed, type Memory } from './plan.js';
+import { judgeRoutes } from './routing.js';
+import type { Step } from './steps.js';
+
+export const conditionTypes = [
+  'ConsoleUser',
+  'TapDevice',
+  'Shim',
+  'VirtualMachine',
+  'TapAttached',
+  'TapAddress',
+  'Engine',
+  'Guest',
+  'Routes',
+  'Ready',
+] as const;
+
+export type ConditionType = (typeof conditionTypes)[number];
+
+export interface Finding {
+  readonly type: ConditionType;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** A step that failed last time, until it succeeds or is no longer asked for. */
+export interface Failure {
+  readonly step: Step;
+  readonly reason: string;
+  readonly message: string;
+  readonly blocked: boolean;
+}
+
+export type Phase = 'ready' | 'idle' | 'down' | 'working' | 'degraded' | 'blocked';
+
+type Verdict = Omit<Finding, 'type'>;
+const yes = (reason: string, message: string): Verdict => ({ status: 'True', reason, message });
+const no = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });
+const unclear = (message: string): Verdict => ({ status: 'Unknown', reason: 'NotSeen', message });
+
+type Judge = (
+  config: Config,
+  observation: Observation,
+  memory: Memory,
+  failures: readonly Failure[],
+) => Verdict;
+
+/** The failure of a step of these kinds, as the verdict that replaces a mere "not yet". */
+const failed = (failures: readonly Failure[], kinds: readonly Step['kind'][]): Verdict | null => {
+  const failure = failures.find(({ step }) => kinds.includes(step.kind));
+  return failure ? no(failure.reason, failure.message) : null;
+};
+
+const consoleUser: Judge = (_config, { consoleUser: user }) => {
+  if (!user.known) return unclear(user.why);
+  return user.value
+    ? yes('LoggedIn', `${user.value.name} (uid ${user.value.uid})`)
+    : no('NobodyLoggedIn', 'nobody is logged in; nothing to do until then');
+};
+
+const tapDevice: Judge = (config, { kext, tapDevice: device, consoleUser: user }, memory, failures) => {
+  const failure = failed(failures, ['load-kext', 'own-tap-device']);
+  if (failure) return failure;
+  if (!device.known) return unclear(device.why);
+  if (!device.value) {
+    if (kext.known && kext.value.state === 'installed')
+      return no('KextNotLoaded', `${kext.value.bundle ?? 'the tap kext'} is installed but not loaded`);
+    return no(
+      'KextMissing',
+      `/dev/${config.tap.device} does not exist: no tap kext is loaded. Install tuntaposx or Tunnelblick’s tap kext, ` +
+        `approve it in System Settings > Privacy & Security, and restart the Mac`,
+    );
+  }
+  if (memory.wanted === 'removed')
+    return yes('Present', `${device.value.path} belongs to uid ${device.value.uid}`);
+  if (user.known && user.value && device.value.uid !== user.value.uid)
+    return no('NotOwned', `${device.value.path} does not belong to ${user.value.name} yet`);
+  return yes('Owned', `${device.value.path} belongs to uid ${device.value.uid}`);
+};
+
+function bundleTrouble({ hyperkit, target, original }: Bundle): Verdict | null {
+  switch (target.kind) {
+    case 'shim':
+      return original.kind === 'mach-o'
+        ? null
+        : no(
+            'OriginalMissing',
+            `${hyperkit}.original is ${original.kind}: Docker cannot start its VM. Reinstall Docker Desktop`,
+          );
+    case 'foreign-script':
+      return no(
+        'ForeignScript',
+        `${hyperkit} is somebody else’s script (${target.detail}); it is left alone. Reinstall Docker Desktop to let tuntapd in`,
+      );
+    case 'incomplete':
+      return no('BeingWritten', `${hyperkit} is not complete: Docker is being updated, or a copy broke off`);
+    case 'refused':
+    case 'unrecognised':
+      return no('Refused', `${hyperkit} is left alone: ${target.detail}`);
+    case 'mach-o':
+    case 'outdated-shim':
+    case 'docker-tuntap-osx-shim':
+    case 'missing':
+      return no('NotInstalled', `${hyperkit} has no current shim (${target.kind})`);
+  }
+}
+
+const shim: Judge = (config, { bundles }, memory, failures) => {
+  if (!config.shim.manage) return yes('NotManaged', 'shim.manage is false: hyperkit is left as it is');
+  if (memory.wanted === 'removed') return no('Removed', 'tuntapd is being removed');
+  const failure = failed(failures, ['install-shim']);
+  if (failure) return failure;
+  if (!bundles.known) return unclear(bundles.why);
+  const { withHyperkit, without, refused } = bundles.value;
+  const [first] = refused;
+  if (first) return no('Refused', `${first.app} is left alone: ${first.why}`);
+  const trouble = withHyperkit.map(bundleTrouble).find((verdict) => verdict !== null);
+  if (trouble) return trouble;
+  if (withHyperkit.length > 0)
+    return yes('Installed', withHyperkit.map(({ hyperkit }) => hyperkit).join(', '));
+  return without[0]
+    ? no(
+        'NoHyperkit',
+        `${without[0].app} has no hyperkit: this Docker Desktop runs its VM by the Virtualization framework, which cannot be given a tap. Use an Intel Mac and a Docker Desktop that offers HyperKit`,
+      )
+    : no('NoDocker', 'no Docker.app in /Applications or ~/Applications; set docker.app if it is elsewhere');
+};
+
+const virtualMachine: Judge = (_config, { vm }) => {
+  if (!vm.known) return unclear(vm.why);
+  return vm.value
+    ? yes('Running', `hyperkit runs as pid ${vm.value.pid} since ${vm.value.startedAt}`)
+    : no('NotRunning', 'Docker’s VM does not run; everything is set up when it starts');
+};
+
+const tapAttached: Judge = (config, observation) => {
+  const { vm, tapInterface } = observation;
+  if (!vm.known) return unclear(vm.why);
+  if (!vm.value) return no('NoVm', 'no VM');
+  if (!tapInterface.known) return unclear(tapInterface.why);
+  if (attachedTap(observation))
+    return yes('Attached', `the VM holds /dev/${config.tap.device} (pid ${vm.value.pid})`);
+  if (tapInterface.value)
+    return no(
+      'HeldByAnother',
+      `${config.tap.device} is held by pid ${tapInterface.value.holder ?? 'unknown'}, which is not Docker’s VM: choose another tap.device`,
+    );
+  return vm.value.startedWithTap
+    ? no(
+        'TapNotOpened',
+        `the VM was started with ${config.tap.device} but could not open it, and does not try again: restart Docker Desktop`,
+      )
+    : no('StartedWithoutTap', 'the VM was started before the shim was in place: restart Docker Desktop once');
+};
+
+const tapAddress: Judge = (config, observation, _memory, failures) => {
+  const attached = attachedTap(observation);
+  if (!attached) return no('NoLink', 'the tap is not attached');
+  if (isAddressed(config, attached.tap))
+    return yes('Set', `${config.tap.device} has ${config.tap.address}/${config.tap.prefix}`);
+  return (
+    failed(failures, ['address-tap']) ??
+    no('NotSet', `${config.tap.device} has no ${config.tap.address}/${config.tap.prefix} yet`)
+  );
+};
+
+const engine: Judge = (_config, { vm, engine: seen }) => {
+  if (vm.known && !vm.value) return no('NoVm', 'no VM');
+  if (!seen.known) return unclear(seen.why);
+  return seen.value
+    ? yes('Answering', `Docker Engine ${seen.value.version}, ${seen.value.networks.length} networks`)
+    : no('NotAsked', 'Docker Engine is not asked while there is no VM');
+};
+
+const guest: Judge = (config, { engine: seen }, memory, failures) => {
+  if (!config.guest.manage)
+    return yes('NotManaged', 'guest.manage is false: the VM’s side is left to its operator');
+  const failure = failed(failures, ['prepare-guest', 'release-guest']);
+  if (failure) return failure;
+  if (!seen.known || !seen.value) return no('NoEngine', 'Docker Engine does not answer (yet)');
+  const report = memory.guest;
+  return report?.session === seen.value.session
+    ? yes(
+        'Prepared',
+        `${report.interface} has ${config.tap.peer}; accept rule in ${report.rules.join(' and ')}`,
+      )
+    : no('NotPrepared', 'the VM’s interface and firewall are not set up yet');
+};
+
+const routes: Judge = (config, observation, _memory, failures) => {
+  if (!config.routes.manage) return yes('NotManaged', 'routes.manage is false: routes are left as they are');
+  if (!observation.routes.known) return unclear(observation.routes.why);
+  const failure = failed(failures, ['add-route', 'delete-route']);
+  if (failure) return failure;
+  if (!observation.engine.known || !observation.engine.value)
+    return no('NoEngine', 'Docker’s networks are not known (yet)');
+  const verdicts = judgeRoutes(config, observation);
+  const foreign = verdicts.filter(({ state }) => state === 'foreign');
+  if (foreign.length > 0)
+    return no(
+      'Conflict',
+      foreign.map(({ subnet, network, why }) => `${subnet} (${network}): ${why}`).join('; '),
+    );
+  const pending = verdicts.filter(({ state }) => state === 'pending');
+  if (pending.length > 0)
+    return no('Pending', `not routed yet: ${pending.map(({ subnet }) => subnet).join(', ')}`);
+  const routed = verdicts.filter(({ state }) => state === 'routed');
+  return yes('Set', routed.map(({ subnet }) => subnet).join(', ') || 'no network needs a route');
+};
+
+const judges: Readonly<Record<Exclude<ConditionType, 'Ready'>, Judge>> = {
+  ConsoleUser: consoleUser,
+  TapDevice: tapDevice,
+  Shim: shim,
+  VirtualMachine: virtualMachine,
+  TapAttached: tapAttached,
+  TapAddress: tapAddress,
+  Engine: engine,
+  Guest: guest,
+  Routes: routes,
+};
+
+const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', 'Guest', 'Routes'];
+/** What keeps a Mac from ever getting there, VM or not. */
+const ground: readonly ConditionType[] = ['TapDevice', 'Shim'];
+/** Reasons that pass by themselves while a VM starts. */
+const passing = new Set([
+  'NotSet',
+  'NotPrepared',
+  'Pending',
+  'NoEngine',
+  'NotSeen',
+  'NotOwned',
+  'NotInstalled',
+  'BeingWritten',
+  'KextNotLoaded',
+]);
+
+function phaseOf(
+  memory: Memory,
+  findings: readonly Finding[],
+  failures: readonly Failure[],
+): { phase: Phase; verdict: Verdict } {
+  const bad = (types: readonly ConditionType[]): Finding | undefined =>
+    findings.find(({ type, status }) => types.includes(type) && status !== 'True');
+  const holds = (type: ConditionType): boolean =>
+    findings.some((finding) => finding.type === type && finding.status === 'True');
+  if (memory.wanted !== 'up')
+    return { phase: 'down', verdict: no('Down', 'taken down; `tuntapctl up` brings it back') };
+  const blocked = failures.find((failure) => failure.blocked);
+  if (blocked) return { phase: 'blocked', verdict: no(blocked.reason, blocked.message) };
+  if (!holds('ConsoleUser')) return { phase: 'idle', verdict: no('Idle', 'nobody is logged in') };
+  const groundTrouble = bad(ground);
+  const trouble = groundTrouble ?? (holds('VirtualMachine') ? bad(link) : undefined);
+  if (trouble) {
+    const phase = failures.length === 0 && passing.has(trouble.reason) ? 'working' : 'degraded';
+    return { phase, verdict: no(trouble.reason, trouble.message) };
+  }
+  if (!holds('VirtualMachine')) return { phase: 'idle', verdict: no('Idle', 'Docker’s VM does not run') };
+  return { phase: 'ready', verdict: yes('Ready', 'containers answer on their own addresses') };
+}
+
+/** Every condition, in the order of `conditionTypes`, and the one word that sums them up. */
+export function judgeConditions(
+  config: Config,
+  observation: Observation,
+  memory: Memory,
+  failures: readonly Failure[],
+): { readonly phase: Phase; readonly findings: readonly Finding[] } {
+  const findings = Object.entries(judges).map(([type, judge]) => ({
+    type: type as ConditionType,
+    ...judge(config, observation, memory, failures),
+  }));
+  const { phase, verdict } = phaseOf(memory, findings, failures);
+  return { phase, findings: [...findings, { type: 'Ready', ...verdict }] };
+}

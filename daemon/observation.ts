@@ -1,0 +1,160 @@
+/**
+ * What can be seen of the world, as plain data. Rooms make these values, plan judges them; nobody changes them.
+ *
+ * Unknown is not absent: whatever could not be asked is `known: false` with the reason, and nothing is ever
+ * removed because of it.
+ */
+
+export type Seen<T> =
+  { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
+
+export const seen = <T>(value: T): Seen<T> => ({ known: true, value });
+
+export const unknown = (why: string): Seen<never> => ({ known: false, why });
+
+/** The user in front of the Mac (`State:/Users/ConsoleUser`); `null` at the login window. */
+export interface ConsoleUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** From directory services, never guessed. */
+  readonly home: string;
+}
+
+/** `/dev/tapN`: there exactly while a tap kext is loaded (tuntap_mgr.cc). */
+export interface TapDevice {
+  readonly path: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Permission bits, e.g. 0o660. */
+  readonly mode: number;
+}
+
+export interface Kext {
+  readonly state: 'loaded' | 'installed' | 'absent';
+  /** Path of the installed kext bundle, when there is one. */
+  readonly bundle: string | null;
+}
+
+/** `tapN` as `ifconfig` shows it: there only while somebody holds the device open (tuntap.cc). */
+export interface TapInterface {
+  readonly name: string;
+  readonly up: boolean;
+  readonly mtu: number;
+  readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
+  /** From the driver's own line `open (pid N)`. */
+  readonly holder: number | null;
+}
+
+/** A row of `netstat -rn -f inet`. */
+export interface Route {
+  /** Canonical CIDR, e.g. `172.17.0.0/16`; `0.0.0.0/0` is the default route. */
+  readonly destination: string;
+  /** An IPv4 address, `link#N`, a MAC or an interface name, as printed. */
+  readonly gateway: string;
+  readonly flags: string;
+  /** As printed: cut to 7 characters up to macOS 11, to 10 up to 13, to 14 after (netstat.tproj/route.c). */
+  readonly interface: string;
+}
+
+export type HyperkitKind =
+  | 'mach-o'
+  | 'shim'
+  | 'outdated-shim'
+  | 'docker-tuntap-osx-shim'
+  | 'foreign-script'
+  | 'incomplete'
+  | 'missing'
+  | 'refused'
+  | 'unrecognised';
+
+/** What one of the two files (hyperkit's own path, or the same + `.original`) is, decided by its content. */
+export interface HyperkitFile {
+  readonly kind: HyperkitKind;
+  /** For people: the first line of a foreign script, why it was refused, … */
+  readonly detail: string;
+  /** Hex, of a complete Mach-O only. */
+  readonly sha256: string | null;
+  /** Milliseconds since the epoch; 0 when missing. */
+  readonly mtime: number;
+}
+
+/** A Docker.app that has (or should have) a hyperkit. */
+export interface Bundle {
+  /** e.g. `/Applications/Docker.app` */
+  readonly app: string;
+  /** Absolute path of hyperkit. */
+  readonly hyperkit: string;
+  /** CFBundleShortVersionString, if it could be read. */
+  readonly version: string | null;
+  readonly ownerUid: number;
+  readonly target: HyperkitFile;
+  readonly original: HyperkitFile;
+}
+
+/** A Docker.app without any hyperkit (Virtualization framework only). */
+export interface BundleWithoutHyperkit {
+  readonly app: string;
+}
+
+export interface Bundles {
+  readonly withHyperkit: readonly Bundle[];
+  readonly without: readonly BundleWithoutHyperkit[];
+  /** Bundles that could not be looked into, with the reason and what to do. */
+  readonly refused: readonly { readonly app: string; readonly why: string }[];
+}
+
+export interface Vm {
+  /** `${pid}@${startedAt}`: a pid alone is never an identity. */
+  readonly id: string;
+  readonly pid: number;
+  readonly uid: number;
+  /** ISO 8601, to the second (`ps -o lstart`). */
+  readonly startedAt: string;
+  /** Whether its argument list holds our `virtio-tap,<device>`. */
+  readonly startedWithTap: boolean;
+  /** Path of the hyperkit (or hyperkit.original) that runs, where the argument list tells it. */
+  readonly executable: string | null;
+}
+
+export interface DockerNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly driver: string;
+  readonly scope: string;
+  readonly internal: boolean;
+  /** Every `IPAM.Config[].Subnet`, as the engine gave it: untrusted. */
+  readonly subnets: readonly string[];
+}
+
+/** One connection to one engine: a new VM or a restarted dockerd is a new session. */
+export interface Engine {
+  readonly session: string;
+  /** Which VM it was found in. */
+  readonly vm: string;
+  /** e.g. `28.5.2` */
+  readonly version: string;
+  readonly networks: readonly DockerNetwork[];
+}
+
+/** What the helper container found and did in the VM. */
+export interface GuestReport {
+  readonly session: string;
+  /** Name of the tap's NIC in the guest, e.g. `eth1`. */
+  readonly interface: string;
+  /** Chains that hold our accept rule, e.g. `['raw PREROUTING', 'filter DOCKER-USER']`. */
+  readonly rules: readonly string[];
+  readonly image: string;
+}
+
+export interface Observation {
+  readonly consoleUser: Seen<ConsoleUser | null>;
+  readonly tapDevice: Seen<TapDevice | null>;
+  readonly kext: Seen<Kext>;
+  readonly tapInterface: Seen<TapInterface | null>;
+  readonly routes: Seen<readonly Route[]>;
+  readonly bundles: Seen<Bundles>;
+  readonly vm: Seen<Vm | null>;
+  /** `null`: no VM, so nobody was asked. */
+  readonly engine: Seen<Engine | null>;
+}

@@ -1,0 +1,235 @@
+/**
+ * All judgement of what has to be done, and why. Pure: what must happen after a reboot, a Docker update or a
+ * restart of the VM is the same function of what is seen.
+ */
+import type { Config } from '../config/schema.js';
+import type { Bundle, ConsoleUser, GuestReport, Observation, TapInterface, Vm } from './observation.js';
+import { isOurs, judgeRoutes } from './routing.js';
+import type { Step } from './steps.js';
+
+export interface Memory {
+  /** `removed`: leave without a trace (uninstall). */
+  readonly wanted: 'up' | 'down' | 'removed';
+  /** What was last done in the VM; worth nothing for another session. */
+  readonly guest: GuestReport | null;
+  /** The session in which the VM was last given back as it was. */
+  readonly released: string | null;
+  /** Subnets whose routes we added and have not deleted. */
+  readonly ownedRoutes: readonly string[];
+}
+
+const valueOf = <T>(seen: { known: true; value: T } | { known: false }): T | null =>
+  seen.known ? seen.value : null;
+
+/** The tap interface, when it is this VM that holds it. */
+export function attachedTap(observation: Observation): { vm: Vm; tap: TapInterface } | null {
+  const vm = valueOf(observation.vm);
+  const tap = valueOf(observation.tapInterface);
+  return vm && tap && tap.holder === vm.pid ? { vm, tap } : null;
+}
+
+/** Whether tap1 is up with our address, prefix and MTU. */
+export const isAddressed = (config: Config, tap: TapInterface): boolean =>
+  tap.up &&
+  tap.mtu === config.tap.mtu &&
+  tap.addresses.some(({ address, prefix }) => address === config.tap.address && prefix === config.tap.prefix);
+
+function device(config: Config, observation: Observation, user: ConsoleUser | null): Step[] {
+  const kext = valueOf(observation.kext);
+  if (kext?.state === 'installed' && kext.bundle !== null)
+    return [
+      {
+        kind: 'load-kext',
+        key: `load-kext ${kext.bundle}`,
+        why: 'the tap kext is installed but not loaded',
+        bundle: kext.bundle,
+      },
+    ];
+  const tap = valueOf(observation.tapDevice);
+  if (!tap || !user || tap.uid === user.uid) return [];
+  const why = `${tap.path} belongs to uid ${tap.uid}; hyperkit opens it as ${user.name}`;
+  return [{ kind: 'own-tap-device', key: `own ${tap.path}`, why, path: tap.path, uid: user.uid }];
+}
+
+/** Why a bundle needs the shim put in place (again), or null. */
+function shimNeeded({ target, original }: Bundle): string | null {
+  switch (target.kind) {
+    case 'mach-o':
+      return original.kind === 'mach-o'
+        ? 'hyperkit was replaced by another version'
+        : 'hyperkit has no shim yet';
+    case 'outdated-shim':
+      return 'the shim is of another version or configuration';
+    case 'docker-tuntap-osx-shim':
+      return 'docker-tuntap-osx’s shim is taken over';
+    case 'missing':
+      return original.kind === 'mach-o' ? 'hyperkit is missing beside its original' : null;
+    case 'shim':
+    case 'foreign-script':
+    case 'incomplete':
+    case 'refused':
+    case 'unrecognised':
+      return null;
+  }
+}
+
+const shim = (observation: Observation): Step[] =>
+  (valueOf(observation.bundles)?.withHyperkit ?? []).flatMap((bundle): Step[] => {
+    const why = shimNeeded(bundle);
+    return why === null
+      ? []
+      : [{ kind: 'install-shim', key: `shim ${bundle.hyperkit}`, why, hyperkit: bundle.hyperkit }];
+  });
+
+function link(config: Config, observation: Observation): Step[] {
+  const attached = attachedTap(observation);
+  if (!attached || isAddressed(config, attached.tap)) return [];
+  const { device: name, address, prefix, mtu } = config.tap;
+  const why = `${name} of VM ${attached.vm.id} lacks ${address}/${prefix}`;
+  return [{ kind: 'address-tap', key: `address ${name}`, why, interface: name, address, prefix, mtu }];
+}
+
+function guest(config: Config, observation: Observation, memory: Memory): Step[] {
+  const engine = valueOf(observation.engine);
+  if (!engine || !attachedTap(observation) || memory.guest?.session === engine.session) return [];
+  const { mac, peer, prefix, mtu } = config.tap;
+  return [
+    {
+      kind: 'prepare-guest',
+      key: `guest ${engine.session}`,
+      why: `the VM has not been set up in session ${engine.session}`,
+      session: engine.session,
+      engineVersion: engine.version,
+      mac,
+      address: peer,
+      prefix,
+      mtu,
+    },
+  ];
+}
+
+/** Deletions of our routes that `keep` does not want. */
+function deletions(
+  config: Config,
+  observation: Observation,
+  memory: Memory,
+  keep: ReadonlySet<string>,
+): Step[] {
+  return (valueOf(observation.routes) ?? [])
+    .filter(
+      (route) =>
+        isOurs(config, route) &&
+        // A route of ours that the kernel bound elsewhere (route.c, rule of the default route) sends containers'
+        // traffic to the LAN: it goes, also when its network is still wanted.
+        (route.interface === config.tap.device
+          ? !keep.has(route.destination)
+          : memory.ownedRoutes.includes(route.destination)),
+    )
+    .map((route) => ({
+      kind: 'delete-route',
+      key: `delete ${route.destination}`,
+      why: keep.has(route.destination)
+        ? `it is bound to ${route.interface}`
+        : 'no Docker network has this subnet',
+      subnet: route.destination,
+      gateway: config.tap.peer,
+      interface: route.interface,
+    }));
+}
+
+function routes(config: Config, observation: Observation, memory: Memory): Step[] {
+  const attached = attachedTap(observation);
+  const engine = valueOf(observation.engine);
+  if (!attached || !engine || !isAddressed(config, attached.tap)) return [];
+  const wanted = judgeRoutes(config, observation).filter(
+    ({ state }) => state === 'routed' || state === 'pending',
+  );
+  const removals = deletions(config, observation, memory, new Set(wanted.map(({ subnet }) => subnet)));
+  const pending = new Map(
+    wanted.filter(({ state }) => state === 'pending').map((verdict) => [verdict.subnet, verdict]),
+  );
+  return [
+    ...removals,
+    ...[...pending.values()].map(({ subnet, network }): Step => ({
+      kind: 'add-route',
+      key: `route ${subnet}`,
+      why: `Docker network ${network} has this subnet`,
+      subnet,
+      gateway: config.tap.peer,
+      interface: config.tap.device,
+    })),
+  ];
+}
+
+function lower(config: Config, observation: Observation, memory: Memory): Step[] {
+  const engine = valueOf(observation.engine);
+  const tap = valueOf(observation.tapInterface);
+  const { device: name, address, mac, peer, prefix } = config.tap;
+  const steps: Step[] = deletions(config, observation, memory, new Set());
+  if (engine && config.guest.manage && memory.released !== engine.session)
+    steps.push({
+      kind: 'release-guest',
+      key: `release ${engine.session}`,
+      why: 'the link is to be down',
+      session: engine.session,
+      mac,
+      address: peer,
+      prefix,
+    });
+  if (tap?.addresses.some((own) => own.address === address))
+    steps.push({
+      kind: 'unaddress-tap',
+      key: `unaddress ${name}`,
+      why: 'the link is to be down',
+      interface: name,
+      address,
+    });
+  return steps;
+}
+
+function leave(config: Config, observation: Observation, memory: Memory): Step[] {
+  const restores = (valueOf(observation.bundles)?.withHyperkit ?? [])
+    .filter(
+      ({ target, original }) =>
+        target.kind === 'shim' || target.kind === 'outdated-shim' || original.kind === 'mach-o',
+    )
+    .map(({ hyperkit }): Step => ({
+      kind: 'restore-hyperkit',
+      key: `restore ${hyperkit}`,
+      why: 'tuntapd is being removed',
+      hyperkit,
+    }));
+  const tap = valueOf(observation.tapDevice);
+  const disown: Step[] =
+    tap && tap.uid !== 0
+      ? [
+          {
+            kind: 'own-tap-device',
+            key: `own ${tap.path}`,
+            why: 'it goes back to root',
+            path: tap.path,
+            uid: 0,
+          },
+        ]
+      : [];
+  return [...restores, ...lower(config, observation, memory), ...disown];
+}
+
+/**
+ * The steps from what is seen to what is wanted, in order; none when everything is as it should be. A step that
+ * depends on another one's effect waits until that effect is seen.
+ */
+export function plan(config: Config, observation: Observation, memory: Memory): readonly Step[] {
+  const user = valueOf(observation.consoleUser);
+  if (memory.wanted === 'removed') return leave(config, observation, memory);
+  const bundles = config.shim.manage ? shim(observation) : [];
+  if (memory.wanted === 'down')
+    return [...device(config, observation, user), ...bundles, ...lower(config, observation, memory)];
+  return [
+    ...device(config, observation, user),
+    ...bundles,
+    ...link(config, observation),
+    ...(config.guest.manage ? guest(config, observation, memory) : []),
+    ...(config.routes.manage ? routes(config, observation, memory) : []),
+  ];
+}

@@ -1,0 +1,181 @@
+/**
+ * The loop: triggers -> observe -> plan -> apply -> conditions. Triggers only say "look again" and are coalesced;
+ * one pass runs at a time. It knows no room: everything it does is handed to it.
+ */
+import { messageOf } from './text.js';
+import { StepError, type Step } from './steps.js';
+import type { Failure } from './conditions.js';
+
+export interface Parts<World> {
+  readonly observe: () => Promise<World>;
+  readonly plan: (world: World) => readonly Step[];
+  readonly apply: (step: Step) => Promise<void>;
+  /** Called after every pass with what was last seen and what still fails. */
+  readonly report: (world: World, failures: readonly Failure[], pass: string) => void;
+  readonly log: (
+    level: 'info' | 'warn' | 'error' | 'debug',
+    message: string,
+    details: Record<string, unknown>,
+  ) => void;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now: () => number;
+  /** 0 ≤ random < 1, for jitter. */
+  readonly random: () => number;
+  readonly setTimer: (callback: () => void, milliseconds: number) => () => void;
+}
+
+export interface Reconciler {
+  /** Something may have changed: look again soon. `retry` also forgets all pauses (a person asked, the Mac woke). */
+  readonly trigger: (why: string, options?: { retry?: boolean }) => void;
+  /** Resolves when a pass that began after this call has ended. */
+  readonly settled: (why: string) => Promise<void>;
+  /** No more passes; resolves when the running one has ended. */
+  readonly stop: () => Promise<void>;
+}
+
+const resync = 60_000;
+const coalesce = 20;
+const firstPause = 500;
+const longestPause = 60_000;
+/** A blocked step waits for a person; it is looked at again this rarely unless asked. */
+const blockedPause = 3_600_000;
+/** Effects are seen, and what depends on them planned, in the next round; more rounds than this is a plan that never ends. */
+const mostRounds = 8;
+
+interface Setback extends Failure {
+  readonly attempts: number;
+  readonly notBefore: number;
+}
+
+export function createReconciler<World>(parts: Parts<World>): Reconciler {
+  const setbacks = new Map<string, Setback>();
+  let passes = 0;
+  let running: Promise<void> | null = null;
+  let reasons: string[] = [];
+  let waiters: (() => void)[] = [];
+  let stopped = false;
+  let cancelTimer: () => void = () => undefined;
+
+  const arm = (milliseconds: number, why: string): void => {
+    cancelTimer();
+    cancelTimer = stopped
+      ? () => undefined
+      : parts.setTimer(() => {
+          trigger(why);
+        }, milliseconds);
+  };
+
+  async function attempt(step: Step, pass: string): Promise<boolean> {
+    try {
+      parts.log('info', `${step.kind}: ${step.why}`, { pass, step });
+      await parts.apply(step);
+      setbacks.delete(step.key);
+      return true;
+    } catch (error) {
+      const attempts = (setbacks.get(step.key)?.attempts ?? 0) + 1;
+      const blocked = error instanceof StepError && error.blocked;
+      const reason = error instanceof StepError ? error.reason : 'Failed';
+      const message = messageOf(error);
+      const pause = Math.min(longestPause, firstPause * 2 ** (attempts - 1)) * (0.75 + parts.random() / 2);
+      const first = setbacks.get(step.key)?.message !== message;
+      parts.log(first ? 'warn' : 'debug', `${step.kind} failed: ${message}`, {
+        pass,
+        step,
+        attempts,
+        blocked,
+      });
+      setbacks.set(step.key, {
+        step,
+        reason,
+        message,
+        blocked,
+        attempts,
+        notBefore: parts.now() + (blocked ? blockedPause : pause),
+      });
+      return false;
+    }
+  }
+
+  async function once(pass: string): Promise<void> {
+    let world = await parts.observe();
+    for (let round = 0; round < mostRounds && !isStopped(); round += 1) {
+      const steps = parts.plan(world);
+      const asked = new Set(steps.map(({ key }) => key));
+      for (const key of setbacks.keys()) if (!asked.has(key)) setbacks.delete(key);
+      const due = steps.filter(({ key }) => (setbacks.get(key)?.notBefore ?? 0) <= parts.now());
+      if (due.length === 0) break;
+      let progress = false;
+      for (const step of due) {
+        if (isStopped()) break;
+        progress = (await attempt(step, pass)) || progress;
+      }
+      world = await parts.observe();
+      if (!progress) break;
+      if (round === mostRounds - 1)
+        parts.log('warn', 'the plan does not come to an end; it goes on at the next look', { pass });
+    }
+    parts.report(world, [...setbacks.values()], pass);
+  }
+
+  const isStopped = (): boolean => stopped;
+
+  async function drain(): Promise<void> {
+    while (reasons.length > 0 && !isStopped()) {
+      const why = [...new Set(reasons)];
+      const released = waiters;
+      reasons = [];
+      waiters = [];
+      passes += 1;
+      const pass = String(passes);
+      parts.log('debug', 'looking', { pass, why });
+      try {
+        await once(pass);
+      } catch (error) {
+        parts.log('error', `a pass failed: ${messageOf(error)}`, { pass });
+      }
+      for (const release of released) release();
+    }
+  }
+
+  function trigger(why: string, options: { retry?: boolean } = {}): void {
+    if (stopped) return;
+    if (options.retry === true)
+      for (const [key, setback] of setbacks) setbacks.set(key, { ...setback, notBefore: 0, attempts: 0 });
+    reasons.push(why);
+    if (running) return;
+    cancelTimer();
+    running = new Promise<void>((resolve) => {
+      parts.setTimer(() => void drain().finally(resolve), coalesce);
+    }).then(() => {
+      running = null;
+      if (reasons.length > 0) {
+        trigger('more');
+        return;
+      }
+      const soonest = Math.min(
+        ...[...setbacks.values()].map(({ notBefore }) => notBefore - parts.now()),
+        resync,
+      );
+      arm(Math.max(soonest, coalesce), soonest < resync ? 'a step is due again' : 'resync');
+    });
+  }
+
+  return {
+    trigger,
+    settled: (why) =>
+      new Promise((resolve) => {
+        if (stopped) {
+          resolve();
+          return;
+        }
+        waiters.push(resolve);
+        trigger(why);
+      }),
+    stop: async () => {
+      stopped = true;
+      cancelTimer();
+      for (const release of waiters) release();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * Everything the daemon can do to the world. A step is data; `main` wires each kind to the room that carries it
+ * out. Carrying a step out twice changes nothing the second time.
+ */
+
+interface Because {
+  /** Same key, same step: what backs off and what is reported. */
+  readonly key: string;
+  /** For the log: why plan asks for it. */
+  readonly why: string;
+}
+
+export interface LoadKext extends Because {
+  readonly kind: 'load-kext';
+  readonly bundle: string;
+}
+
+/** Gives `/dev/tapN` to a uid: hyperkit runs as the user and opens it as such (pci_virtio_net_tap.c). */
+export interface OwnTapDevice extends Because {
+  readonly kind: 'own-tap-device';
+  readonly path: string;
+  readonly uid: number;
+}
+
+export interface InstallShim extends Because {
+  readonly kind: 'install-shim';
+  readonly hyperkit: string;
+}
+
+export interface RestoreHyperkit extends Because {
+  readonly kind: 'restore-hyperkit';
+  readonly hyperkit: string;
+}
+
+export interface AddressTap extends Because {
+  readonly kind: 'address-tap';
+  readonly interface: string;
+  readonly address: string;
+  readonly prefix: number;
+  readonly mtu: number;
+}
+
+export interface UnaddressTap extends Because {
+  readonly kind: 'unaddress-tap';
+  readonly interface: string;
+  readonly address: string;
+}
+
+export interface PrepareGuest extends Because {
+  readonly kind: 'prepare-guest';
+  readonly session: string;
+  readonly engineVersion: string;
+  readonly mac: string;
+  readonly address: string;
+  readonly prefix: number;
+  readonly mtu: number;
+}
+
+export interface ReleaseGuest extends Because {
+  readonly kind: 'release-guest';
+  readonly session: string;
+  readonly mac: string;
+  readonly address: string;
+  readonly prefix: number;
+}
+
+export interface AddRoute extends Because {
+  readonly kind: 'add-route';
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly interface: string;
+}
+
+export interface DeleteRoute extends Because {
+  readonly kind: 'delete-route';
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly interface: string;
+}
+
+export type Step =
+  | LoadKext
+  | OwnTapDevice
+  | InstallShim
+  | RestoreHyperkit
+  | AddressTap
+  | UnaddressTap
+  | PrepareGuest
+  | ReleaseGuest
+  | AddRoute
+  | DeleteRoute;
+
+/** How each kind of step is carried out. Rejects with a `StepError` (or any error: then it is tried again). */
+export type Executors = {
+  readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>) => Promise<void>;
+};
+
+/**
+ * A step that did not work. `blocked` means that trying again is useless until a person acts: it is said once and
+ * not retried in a storm.
+ */
+export class StepError extends Error {
+  readonly blocked: boolean;
+  /** CamelCase, for the condition. */
+  readonly reason: string;
+
+  constructor(message: string, options: { reason: string; blocked?: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.name = 'StepError';
+    this.reason = options.reason;
+    this.blocked = options.blocked ?? false;
+  }
+}

@@ -1,0 +1,168 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { seen, unknown, type Observation, type Route } from '../../../daemon/observation.js';
+import { plan, type Memory } from '../../../daemon/plan.js';
+import { applied, bundle, config, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
+
+/** Plans and applies until nothing is left to do; fails when that does not come to an end. */
+function settle(start: World): { world: World; done: string[] } {
+  let world = start;
+  const done: string[] = [];
+  for (let round = 0; round < 10; round += 1) {
+    const steps = plan(config, world.observation, world.memory);
+    if (steps.length === 0) return { world, done };
+    for (const step of steps) {
+      world = applied(world, step);
+      done.push(step.key);
+    }
+  }
+  throw new Error(`no end: ${done.join(', ')}`);
+}
+
+const kindsFor = (observation: Observation, memory: Memory = up): string[] =>
+  plan(config, observation, memory).map(({ kind }) => kind);
+
+test('a Mac that is as it should be needs nothing', () => {
+  expect(kindsFor(quietMac)).toEqual([]);
+});
+
+test('a started VM gets address, guest and routes, and then rest', () => {
+  const { world, done } = settle({
+    observation: startedMac([network('bridge', '172.17.0.0/16'), network('app', '172.18.0.0/16')]),
+    memory: up,
+  });
+  expect(done).toEqual(['address tap1', 'guest 900@then#1', 'route 172.17.0.0/16', 'route 172.18.0.0/16']);
+  expect(world.memory.ownedRoutes).toEqual(['172.17.0.0/16', '172.18.0.0/16']);
+});
+
+test('a restarted engine is a new session: the guest is prepared again, the routes stay', () => {
+  const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
+  const engine = world.observation.engine;
+  if (!engine.known || !engine.value) throw new Error('no engine');
+  const restarted = { ...world.observation, engine: seen({ ...engine.value, session: '900@then#2' }) };
+  expect(kindsFor(restarted, world.memory)).toEqual(['prepare-guest']);
+});
+
+test('after a reboot the device belongs to root again and is given back before anything else', () => {
+  const device = { path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 };
+  expect(kindsFor({ ...quietMac, tapDevice: seen(device) })).toEqual(['own-tap-device']);
+  expect(kindsFor({ ...quietMac, tapDevice: seen(device), consoleUser: seen(null) })).toEqual([]);
+});
+
+test('an installed kext is loaded', () => {
+  const observation: Observation = {
+    ...quietMac,
+    tapDevice: seen(null),
+    kext: seen({ state: 'installed', bundle: '/Library/Extensions/tap.kext' }),
+  };
+  expect(kindsFor(observation)).toEqual(['load-kext']);
+});
+
+describe('hyperkit', () => {
+  const table: readonly [Parameters<typeof bundle>[0], Parameters<typeof bundle>[1], readonly string[]][] = [
+    ['mach-o', 'missing', ['install-shim']],
+    ['mach-o', 'mach-o', ['install-shim']],
+    ['outdated-shim', 'mach-o', ['install-shim']],
+    ['docker-tuntap-osx-shim', 'mach-o', ['install-shim']],
+    ['missing', 'mach-o', ['install-shim']],
+    ['missing', 'missing', []],
+    ['shim', 'mach-o', []],
+    ['shim', 'missing', []],
+    ['foreign-script', 'mach-o', []],
+    ['incomplete', 'missing', []],
+    ['refused', 'missing', []],
+    ['unrecognised', 'missing', []],
+  ];
+  test.each(table)('%s beside an original that is %s: %j', (target, original, expected) => {
+    const observation = {
+      ...quietMac,
+      bundles: seen({ withHyperkit: [bundle(target, original)], without: [], refused: [] }),
+    };
+    expect(kindsFor(observation)).toEqual(expected);
+  });
+});
+
+test('unknown is not absent: an engine that does not answer has not lost its networks', () => {
+  const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
+  expect(kindsFor({ ...world.observation, engine: unknown('no answer') }, world.memory)).toEqual([]);
+});
+
+test('a route that the kernel bound to the LAN is removed, then added again', () => {
+  const stray: Route = {
+    destination: '172.17.0.0/16',
+    gateway: '10.0.75.2',
+    flags: 'UGSc',
+    interface: 'en0',
+  };
+  const observation = startedMac([network('bridge', '172.17.0.0/16')], [...lan, stray]);
+  const { world } = settle({ observation, memory: { ...up, ownedRoutes: ['172.17.0.0/16'] } });
+  const routes = world.observation.routes;
+  expect(
+    routes.known && routes.value.find(({ destination }) => destination === '172.17.0.0/16')?.interface,
+  ).toBe('tap1');
+});
+
+test('down takes away what up made, and stays quiet', () => {
+  const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
+  const lowered = settle({ ...world, memory: { ...world.memory, wanted: 'down' } });
+  expect(lowered.done).toEqual(['delete 172.17.0.0/16', 'release 900@then#1', 'unaddress tap1']);
+});
+
+test('leaving restores hyperkit and gives the device back', () => {
+  const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
+  const left = settle({ ...world, memory: { ...world.memory, wanted: 'removed' } });
+  expect(left.done[0]).toMatch(/^restore /);
+  expect(left.done.at(-1)).toBe('own /dev/tap1');
+});
+
+const octet = fc.integer({ min: 0, max: 255 });
+const subnet = fc
+  .tuple(fc.constantFrom(10, 100, 172, 192), octet, octet, octet, fc.integer({ min: 0, max: 33 }))
+  .map(([a, b, c, d, prefix]) => `${a}.${b}.${c}.${d}/${prefix}`);
+const hostileSubnet = fc.oneof(
+  { weight: 6, arbitrary: subnet },
+  fc.string(),
+  fc.constant('fd00::/64'),
+  fc.constant('0.0.0.0/0'),
+);
+const networks = fc.array(
+  fc.record({
+    id: fc.string(),
+    name: fc.string(),
+    driver: fc.constantFrom('bridge', 'bridge', 'bridge', 'macvlan', 'host', 'odd'),
+    scope: fc.constantFrom('local', 'swarm'),
+    internal: fc.boolean(),
+    subnets: fc.array(hostileSubnet, { maxLength: 4 }),
+  }),
+  { maxLength: 12 },
+);
+const foreignRoutes = fc.array(
+  subnet
+    .filter((text) => Number(text.split('/')[1]) <= 32)
+    .map((destination): Route => ({
+      destination,
+      gateway: '192.168.1.77',
+      flags: 'UGSc',
+      interface: 'utun3',
+    })),
+  { maxLength: 6 },
+);
+
+test('for any networks and any table: it ends, and nothing of anybody else is touched', () => {
+  fc.assert(
+    fc.property(networks, foreignRoutes, (docker, foreign) => {
+      const table = [...lan, ...foreign];
+      const { world } = settle({ observation: startedMac(docker, table), memory: up });
+      const routes = world.observation.routes;
+      if (!routes.known) throw new Error('unknown routes');
+      for (const route of table) expect(routes.value).toContainEqual(route);
+      const lowered = settle({ ...world, memory: { ...world.memory, wanted: 'down' } }).world.observation
+        .routes;
+      expect(
+        lowered.known &&
+          lowered.value.filter(({ interface: name }) => name === 'tap1').map(({ gateway }) => gateway),
+      ).not.toContain('10.0.75.2');
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,138 @@
+import { expect, test } from '@jest/globals';
+import { createReconciler, type Reconciler } from '../../../daemon/reconciler.js';
+import { StepError, type Step } from '../../../daemon/steps.js';
+import type { Failure } from '../../../daemon/conditions.js';
+
+const step = (subnet: string): Step => ({
+  kind: 'add-route',
+  key: subnet,
+  why: 'wanted',
+  subnet,
+  gateway: '10.0.75.2',
+  interface: 'tap1',
+});
+
+/** A world that is a set of routes, and a clock whose timers run when a test says so. */
+function stage(wanted: string[]) {
+  const routes = new Set<string>();
+  const refuse = new Map<string, Error>();
+  const reports: { failures: readonly Failure[]; routes: string[] }[] = [];
+  const timers: { at: number; callback: () => void }[] = [];
+  let now = 0;
+  let looks = 0;
+  let attempts = 0;
+  const reconciler: Reconciler = createReconciler<ReadonlySet<string>>({
+    observe: () => {
+      looks += 1;
+      return Promise.resolve(new Set(routes));
+    },
+    plan: (world) => wanted.filter((subnet) => !world.has(subnet)).map(step),
+    apply: (asked) => {
+      attempts += 1;
+      const error = refuse.get(asked.key);
+      if (error) return Promise.reject(error);
+      routes.add(asked.key);
+      return Promise.resolve();
+    },
+    report: (_world, failures) => reports.push({ failures, routes: [...routes] }),
+    log: () => undefined,
+    now: () => now,
+    random: () => 0.5,
+    setTimer: (callback, milliseconds) => {
+      const timer = { at: now + milliseconds, callback };
+      timers.push(timer);
+      return () => {
+        const index = timers.indexOf(timer);
+        if (index >= 0) timers.splice(index, 1);
+      };
+    },
+  });
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 60; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+  /** Lets `milliseconds` go by, timers in order. */
+  const pass = async (milliseconds: number): Promise<void> => {
+    const end = now + milliseconds;
+    await settle();
+    for (;;) {
+      timers.sort((a, b) => a.at - b.at);
+      const next = timers[0];
+      if (!next || next.at > end) break;
+      timers.shift();
+      now = next.at;
+      next.callback();
+      await settle();
+    }
+    now = end;
+  };
+  return { reconciler, routes, refuse, reports, pass, looks: () => looks, attempts: () => attempts };
+}
+
+test('a burst of a thousand triggers is one pass', async () => {
+  const world = stage([]);
+  for (let count = 0; count < 1000; count += 1) world.reconciler.trigger('burst');
+  await world.pass(100);
+  expect(world.reports).toHaveLength(1);
+});
+
+test('what is wanted comes about, and then nothing is done', async () => {
+  const world = stage(['a', 'b']);
+  world.reconciler.trigger('start');
+  await world.pass(1000);
+  expect([...world.routes]).toEqual(['a', 'b']);
+  const before = world.attempts();
+  await world.pass(600_000);
+  expect(world.attempts()).toBe(before);
+});
+
+test('drift is healed at the resync without any trigger', async () => {
+  const world = stage(['a']);
+  world.reconciler.trigger('start');
+  await world.pass(1000);
+  world.routes.delete('a');
+  await world.pass(61_000);
+  expect([...world.routes]).toEqual(['a']);
+});
+
+test('a step that fails does not hold up the others, backs off, and succeeds in the end', async () => {
+  const world = stage(['a', 'b']);
+  world.refuse.set('a', new Error('busy'));
+  world.reconciler.trigger('start');
+  await world.pass(60_000);
+  expect([...world.routes]).toEqual(['b']);
+  expect(world.attempts()).toBeLessThan(15);
+  expect(world.reports.at(-1)?.failures.map(({ message }) => message)).toEqual(['busy']);
+  world.refuse.clear();
+  await world.pass(120_000);
+  expect([...world.routes].sort()).toEqual(['a', 'b']);
+  expect(world.reports.at(-1)?.failures).toEqual([]);
+});
+
+test('a blocked step is said once and waits for a person', async () => {
+  const world = stage(['a']);
+  world.refuse.set('a', new StepError('needs you', { reason: 'Forbidden', blocked: true }));
+  world.reconciler.trigger('start');
+  await world.pass(1_800_000);
+  expect(world.attempts()).toBe(1);
+  world.refuse.clear();
+  world.reconciler.trigger('a person asked', { retry: true });
+  await world.pass(1000);
+  expect([...world.routes]).toEqual(['a']);
+});
+
+test('settled waits for a pass that began after it was asked', async () => {
+  const world = stage(['a']);
+  const settled = world.reconciler.settled('asked');
+  await world.pass(1000);
+  await settled;
+  expect([...world.routes]).toEqual(['a']);
+});
+
+test('stopped is stopped', async () => {
+  const world = stage(['a']);
+  world.reconciler.trigger('start');
+  const stopped = world.reconciler.stop();
+  await world.pass(600_000);
+  await stopped;
+  expect(world.attempts()).toBe(0);
+});

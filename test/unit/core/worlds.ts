@@ -1,0 +1,165 @@
+import { configSchema, type Config } from '../../../config/schema.js';
+import {
+  seen,
+  type Bundle,
+  type DockerNetwork,
+  type HyperkitFile,
+  type Observation,
+  type Route,
+} from '../../../daemon/observation.js';
+import type { Memory } from '../../../daemon/plan.js';
+import type { Step } from '../../../daemon/steps.js';
+
+export const config: Config = configSchema.parse({});
+
+export const up: Memory = { wanted: 'up', guest: null, released: null, ownedRoutes: [] };
+
+const file = (kind: HyperkitFile['kind']): HyperkitFile => ({ kind, detail: '', sha256: null, mtime: 0 });
+
+export const hyperkit = '/Applications/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
+
+export const bundle = (target: HyperkitFile['kind'], original: HyperkitFile['kind']): Bundle => ({
+  app: '/Applications/Docker.app',
+  hyperkit,
+  version: '4.1.1',
+  ownerUid: 501,
+  target: file(target),
+  original: file(original),
+});
+
+export const network = (name: string, ...subnets: string[]): DockerNetwork => ({
+  id: name,
+  name,
+  driver: 'bridge',
+  scope: 'local',
+  internal: false,
+  subnets,
+});
+
+export const lan: readonly Route[] = [
+  { destination: '0.0.0.0/0', gateway: '192.168.1.1', flags: 'UGSc', interface: 'en0' },
+  { destination: '127.0.0.0/8', gateway: '127.0.0.1', flags: 'UCS', interface: 'lo0' },
+  { destination: '192.168.1.0/24', gateway: 'link#4', flags: 'UCS', interface: 'en0' },
+];
+
+const tapLink: Route = { destination: '10.0.75.0/30', gateway: 'link#14', flags: 'UC', interface: 'tap1' };
+
+/** A Mac on which somebody is logged in, the shim is in place and Docker is not open. */
+export const quietMac: Observation = {
+  consoleUser: seen({ name: 'person', uid: 501, gid: 20, home: '/Users/person' }),
+  tapDevice: seen({ path: '/dev/tap1', uid: 501, gid: 0, mode: 0o660 }),
+  kext: seen({ state: 'loaded', bundle: '/Library/Extensions/tap.kext' }),
+  tapInterface: seen(null),
+  routes: seen(lan),
+  bundles: seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [] }),
+  vm: seen(null),
+  engine: seen(null),
+};
+
+/** The same Mac just after the VM started, with these Docker networks. */
+export const startedMac = (
+  networks: readonly DockerNetwork[],
+  routes: readonly Route[] = lan,
+): Observation => ({
+  ...quietMac,
+  routes: seen(routes),
+  vm: seen({ id: '900@then', pid: 900, uid: 501, startedAt: 'then', startedWithTap: true, executable: null }),
+  tapInterface: seen({ name: 'tap1', up: false, mtu: 1500, addresses: [], holder: 900 }),
+  engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks }),
+});
+
+export interface World {
+  readonly observation: Observation;
+  readonly memory: Memory;
+}
+
+const withBundle = (observation: Observation, next: Bundle): Observation => ({
+  ...observation,
+  bundles: seen({ withHyperkit: [next], without: [], refused: [] }),
+});
+
+const known = <T>(value: { known: true; value: T } | { known: false }): T => {
+  if (!value.known) throw new Error('this world cannot be changed: it is not known');
+  return value.value;
+};
+
+/** What a step does to the world when it succeeds: the model that plan's properties are held against. */
+export function applied({ observation, memory }: World, step: Step): World {
+  switch (step.kind) {
+    case 'load-kext':
+      return {
+        memory,
+        observation: {
+          ...observation,
+          kext: seen({ state: 'loaded', bundle: step.bundle }),
+          tapDevice: seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 }),
+        },
+      };
+    case 'own-tap-device':
+      return {
+        memory,
+        observation: {
+          ...observation,
+          tapDevice: seen({ path: step.path, uid: step.uid, gid: 0, mode: 0o660 }),
+        },
+      };
+    case 'install-shim':
+      return { memory, observation: withBundle(observation, bundle('shim', 'mach-o')) };
+    case 'restore-hyperkit':
+      return { memory, observation: withBundle(observation, bundle('mach-o', 'missing')) };
+    case 'address-tap': {
+      const tap = known(observation.tapInterface);
+      if (!tap) throw new Error('no tap to give an address to');
+      return {
+        memory,
+        observation: {
+          ...observation,
+          tapInterface: seen({
+            ...tap,
+            up: true,
+            mtu: step.mtu,
+            addresses: [{ address: step.address, prefix: step.prefix }],
+          }),
+          routes: seen([...known(observation.routes), tapLink]),
+        },
+      };
+    }
+    case 'unaddress-tap': {
+      const tap = known(observation.tapInterface);
+      if (!tap) throw new Error('no tap to take an address from');
+      return { memory, observation: { ...observation, tapInterface: seen({ ...tap, addresses: [] }) } };
+    }
+    case 'prepare-guest':
+      return {
+        observation,
+        memory: {
+          ...memory,
+          released: null,
+          guest: { session: step.session, interface: 'eth1', rules: [], image: 'busybox' },
+        },
+      };
+    case 'release-guest':
+      return { observation, memory: { ...memory, guest: null, released: step.session } };
+    case 'add-route':
+      if (known(observation.routes).some(({ destination }) => destination === step.subnet))
+        throw new Error(`${step.subnet}: File exists`);
+      return {
+        memory: { ...memory, ownedRoutes: [...memory.ownedRoutes, step.subnet] },
+        observation: {
+          ...observation,
+          routes: seen([
+            ...known(observation.routes),
+            { destination: step.subnet, gateway: step.gateway, flags: 'UGSc', interface: step.interface },
+          ]),
+        },
+      };
+    case 'delete-route':
+      return {
+        memory: { ...memory, ownedRoutes: memory.ownedRoutes.filter((subnet) => subnet !== step.subnet) },
+        observation: {
+          ...observation,
+          routes: seen(known(observation.routes).filter(({ destination }) => destination !== step.subnet)),
+        },
+      };
+  }
+}
