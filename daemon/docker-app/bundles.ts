@@ -1,0 +1,140 @@
+import { lstat, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { run } from '../command.js';
+import { type Bundle, type Bundles, type Seen, seen } from '../observation.js';
+import { StepError } from '../steps.js';
+import { messageOf } from '../text.js';
+import { answerSchema, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';
+
+/** Where hyperkit has been in a Docker.app, newest first. */
+const places = [
+  'Contents/Resources/bin/com.docker.hyperkit',
+  'Contents/Resources/bin/hyperkit',
+  'Contents/MacOS/com.docker.hyperkit',
+];
+
+const grant =
+  'macOS does not let tuntapd change Docker.app. Open System Settings > Privacy & Security > App Management, add ' +
+  '/opt/tuntapd/bin/tuntapd with the + button and switch it on; then run `tuntapctl up`';
+
+export interface BundleRoom {
+  readonly observe: (apps: readonly string[]) => Promise<Seen<Bundles>>;
+  readonly install: (hyperkit: string) => Promise<void>;
+  readonly restore: (hyperkit: string) => Promise<void>;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
+
+async function mark(path: string): Promise<string> {
+  return lstat(path).then(
+    ({ dev, ino, size, mtimeMs, ctimeMs, mode, nlink }) =>
+      [dev, ino, size, mtimeMs, ctimeMs, mode, nlink].join(' '),
+    () => '-',
+  );
+}
+
+/**
+ * The bundles on disk. `worker` is the path of the bundled child program, `shim` the text that hyperkit is to have.
+ * From here files are only looked at from outside (lstat); the child reads them, and only when they changed.
+ */
+export function createBundleRoom(options: { worker: string; shim: string }): BundleRoom {
+  const known = new Map<string, { fingerprint: string; answer: WorkerAnswer }>();
+
+  async function ask(action: WorkerRequest['action'], hyperkit: string): Promise<WorkerAnswer> {
+    const folder = dirname(hyperkit);
+    const { dev, ino, uid, gid } = await stat(folder);
+    const request: WorkerRequest = {
+      action,
+      folder,
+      device: dev,
+      inode: ino,
+      name: hyperkit.slice(folder.length + 1),
+      uid,
+      gid,
+      shim: options.shim,
+    };
+    const { stdout, stderr } = await run(process.execPath, [options.worker], {
+      input: JSON.stringify(request),
+      timeout: 30_000,
+    });
+    const answer = answerSchema.safeParse(
+      ((): unknown => {
+        try {
+          return JSON.parse(stdout);
+        } catch {
+          return null;
+        }
+      })(),
+    );
+    if (!answer.success)
+      throw new Error(`the child in ${folder} gave no sensible answer: ${stderr.slice(0, 500)}`);
+    return answer.data;
+  }
+
+  async function inspect(hyperkit: string): Promise<WorkerAnswer> {
+    const fingerprint = (
+      await Promise.all([mark(hyperkit), mark(`${hyperkit}.original`), mark(dirname(hyperkit))])
+    ).join('|');
+    const before = known.get(hyperkit);
+    if (before?.fingerprint === fingerprint) return before.answer;
+    const answer = await ask('inspect', hyperkit);
+    known.set(hyperkit, { fingerprint, answer });
+    return answer;
+  }
+
+  async function locate(app: string): Promise<string | null> {
+    for (const place of places) {
+      const path = join(app, place);
+      if ((await exists(path)) || (await exists(`${path}.original`))) return path;
+    }
+    return null;
+  }
+
+  async function observe(apps: readonly string[]): Promise<Seen<Bundles>> {
+    const withHyperkit: Bundle[] = [];
+    const without: { app: string }[] = [];
+    const refused: { app: string; why: string }[] = [];
+    for (const app of new Set(apps)) {
+      if (!(await exists(join(app, 'Contents')))) continue;
+      const hyperkit = await locate(app);
+      if (hyperkit === null) {
+        without.push({ app });
+        continue;
+      }
+      try {
+        const answer = await inspect(hyperkit);
+        if (!answer.ok) refused.push({ app, why: answer.message });
+        else
+          withHyperkit.push({
+            app,
+            hyperkit,
+            version: null,
+            ownerUid: (await stat(dirname(hyperkit))).uid,
+            target: answer.target,
+            original: answer.original,
+          });
+      } catch (error) {
+        refused.push({ app, why: messageOf(error) });
+      }
+    }
+    return seen({ withHyperkit, without, refused });
+  }
+
+  async function change(action: 'install' | 'restore', hyperkit: string): Promise<void> {
+    const answer = await ask(action, hyperkit);
+    known.delete(hyperkit);
+    if (answer.ok) return;
+    if (answer.code === 'EPERM') throw new StepError(grant, { reason: 'AppManagement', blocked: true });
+    throw new StepError(`${hyperkit}: ${answer.message}`, { reason: 'BundleRefused' });
+  }
+
+  return {
+    observe,
+    install: (hyperkit) => change('install', hyperkit),
+    restore: (hyperkit) => change('restore', hyperkit),
+  };
+}
