@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import type { DockerNetwork } from '../observation.js';
+
+/** `GET /networks`, as far as it is needed. Lists may be null, and a config may lack its subnet. */
+export const networksSchema = z.array(
+  z.object({
+    Id: z.string(),
+    Name: z.string(),
+    Driver: z.string(),
+    Scope: z.string().default('local'),
+    Internal: z.boolean().default(false),
+    IPAM: z.object({ Config: z.array(z.object({ Subnet: z.string().optional() })).nullish() }).nullish(),
+  }),
+);
+
+/** The engine's networks with every subnet they name, as it named them. */
+export const toNetworks = (answer: z.infer<typeof networksSchema>): DockerNetwork[] =>
+  answer.map((network) => ({
+    id: network.Id,
+    name: network.Name,
+    driver: network.Driver,
+    scope: network.Scope,
+    internal: network.Internal,
+    subnets: (network.IPAM?.Config ?? []).flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet])),
+  }));

@@ -1,0 +1,27 @@
+import { run } from '../command.js';
+import type { ConsoleUser } from '../observation.js';
+import { messageOf, plain } from '../text.js';
+import type { Run } from './console-user.js';
+
+/** Whether something asked of the user's session was done; if not, why. */
+export type Outcome = { readonly done: true } | { readonly done: false; readonly why: string };
+
+/**
+ * Runs a command in a user's own session, as that user: `launchctl asuser` alone changes the bootstrap namespace but
+ * keeps root's credentials, and without it a daemon's osascript finds no window server. Never throws.
+ */
+export async function asUser(
+  user: ConsoleUser,
+  words: readonly [string, ...string[]],
+  options: { timeout: number },
+  command: Run = run,
+): Promise<Outcome> {
+  const args = ['asuser', String(user.uid), '/usr/bin/sudo', '-u', user.name, ...words];
+  try {
+    const { exitCode, stdout, stderr } = await command('/bin/launchctl', args, options);
+    if (exitCode === 0) return { done: true };
+    return { done: false, why: plain(stderr || stdout) || `${words[0]} ended with ${exitCode}` };
+  } catch (error) {
+    return { done: false, why: messageOf(error) };
+  }
+}

@@ -1,0 +1,15 @@
+import { run } from '../command.js';
+import type { ConsoleUser } from '../observation.js';
+import { asUser, type Outcome } from './as-user.js';
+import type { Run } from './console-user.js';
+
+/**
+ * Asks Docker to quit, as its menu does, and returns when it has answered (60 s at the most). A quit also installs an
+ * update that Docker has staged.
+ */
+export const quitDocker = (user: ConsoleUser, command: Run = run): Promise<Outcome> =>
+  asUser(user, ['/usr/bin/osascript', '-e', 'quit app "Docker"'], { timeout: 60_000 }, command);
+
+/** Opens Docker without bringing it to the front; returns when it is launched, long before its VM runs. */
+export const openDocker = (user: ConsoleUser, command: Run = run): Promise<Outcome> =>
+  asUser(user, ['/usr/bin/open', '--background', '-a', 'Docker'], { timeout: 30_000 }, command);

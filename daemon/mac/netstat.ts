@@ -1,0 +1,66 @@
+import { formatCidr, parseCidr } from '../cidr.js';
+import type { Route } from '../observation.js';
+
+const classPrefix = (first: number): number => (first < 128 ? 8 : first < 192 ? 16 : 24);
+
+/**
+ * Darwin's short destinations (netname() of netstat.tproj/route.c) as canonical CIDR: missing octets are zero; without
+ * a length four octets of a host route are /32, anything else has the length of its class, and as many octets as the
+ * class has. Null for what is no IPv4 destination or can't have been printed by these rules.
+ */
+export function parseDestination(text: string, flags: string): string | null {
+  if (text === 'default') return '0.0.0.0/0';
+  const match = /^(\d{1,3}(?:\.\d{1,3}){0,3})(?:\/(\d{1,2}))?$/.exec(text);
+  const octets = (match?.[1] ?? '').split('.').map(Number);
+  if (!match) return null;
+  const byClass = classPrefix(octets[0] ?? 0);
+  const host = octets.length === 4 && flags.includes('H');
+  if (match[2] === undefined && !host && octets.length * 8 !== byClass) return null;
+  const prefix = match[2] !== undefined ? Number(match[2]) : host ? 32 : byClass;
+  const address = [...octets, 0, 0, 0].slice(0, 4).join('.');
+  const cidr = parseCidr(`${address}/${prefix}`);
+  // The kernel masks destinations: bits outside of the prefix mean that this was misread.
+  return cidr && formatCidr(cidr) === `${address}/${prefix}` ? formatCidr(cidr) : null;
+}
+
+export interface RoutingTable {
+  readonly routes: readonly Route[];
+  /** Rows that could not be read (a non-contiguous mask, …), as printed: left out rather than misread. */
+  readonly unread: readonly string[];
+}
+
+/** U first, as on every route in use; no interface's name begins so. */
+const isFlags = (word: string | undefined): boolean => word !== undefined && /^U[A-Za-z0-9]*$/.test(word);
+
+function parseRow(line: string, isOld: boolean): Route | null {
+  const words = line.trim().split(/\s+/);
+  const [short = '', gateway = '', flags = ''] = words;
+  const [name, expire, ...rest] = words.slice(isOld ? 5 : 3);
+  const destination = parseDestination(short, flags);
+  if (destination === null || name === undefined || rest.length > 0 || !isFlags(flags)) return null;
+  if (expire !== undefined && !/^(?:!|\d+)$/.test(expire)) return null;
+  return { destination, gateway, flags, interface: name };
+}
+
+/** The IPv4 rows of `netstat -rn -f inet`, with or without the Refs and Use columns of macOS 10.14 and older. */
+export function readRoutingTable(text: string): RoutingTable {
+  const routes: Route[] = [];
+  const unread: string[] = [];
+  let layout: 'old' | 'new' | null = null;
+  for (const line of text.split('\n')) {
+    if (/^Internet6/.test(line)) break;
+    if (/^(?:Routing tables|Internet:|\s*$)/.test(line)) continue;
+    if (/^Destination\s+Gateway\s+Flags/.test(line)) {
+      layout = /\sRefs\s/.test(line) ? 'old' : 'new';
+      continue;
+    }
+    const isOld = layout === null ? /^\S+\s+\S+\s+U\w*\s+\d+\s+\d+\s/.test(line) : layout === 'old';
+    const route = parseRow(line, isOld);
+    if (route) routes.push(route);
+    else unread.push(line.trim());
+  }
+  return { routes, unread };
+}
+
+/** The rows that could be read. */
+export const parseRoutingTable = (text: string): Route[] => [...readRoutingTable(text).routes];

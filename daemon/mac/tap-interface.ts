@@ -1,0 +1,98 @@
+import { run } from '../command.js';
+import { type Seen, seen, type TapInterface, unknown } from '../observation.js';
+import { type AddressTap, StepError, type UnaddressTap } from '../steps.js';
+import { messageOf, plain } from '../text.js';
+import type { Run } from './console-user.js';
+
+const ifconfig = '/sbin/ifconfig';
+
+const prefixOf = (mask: number): number => 32 - Math.round(Math.log2(0x1_0000_0000 - mask));
+
+/** What `ifconfig tapN` prints (ifconfig.c status(); the last line is the driver's own, tuntap.cc). */
+export function parseInterface(text: string): TapInterface | null {
+  const head = /^(\S+): flags=[0-9a-f]+<([^>]*)>(?:.*\bmtu (\d+))?/m.exec(text);
+  if (!head) return null;
+  const [, name = '', flags = '', mtu = '0'] = head;
+  const addresses = [
+    ...text.matchAll(/^\s+inet (\d+\.\d+\.\d+\.\d+)(?: --> \S+)? netmask 0x([0-9a-f]+)/gm),
+  ].map(([, address = '', mask = '']) => ({ address, prefix: prefixOf(Number.parseInt(mask, 16)) }));
+  const holder = /^\s+open \(pid (\d+)\)/m.exec(text)?.[1];
+  return {
+    name,
+    up: flags.split(',').includes('UP'),
+    mtu: Number(mtu),
+    addresses,
+    holder: holder === undefined ? null : Number(holder),
+  };
+}
+
+/** The tap's interface; null while nobody holds the device open. */
+export async function observeTapInterface(
+  name: string,
+  command: Run = run,
+): Promise<Seen<TapInterface | null>> {
+  try {
+    const { stdout, stderr, exitCode } = await command(ifconfig, [name]);
+    const found = parseInterface(stdout);
+    if (found) return seen(found);
+    if (exitCode !== 0 && stderr.includes('does not exist')) return seen(null);
+    return unknown(`ifconfig ${name}: ${plain(stderr || stdout)}`);
+  } catch (error) {
+    return unknown(messageOf(error));
+  }
+}
+
+async function must(command: Run, args: readonly string[]): Promise<void> {
+  const { exitCode, stderr } = await command(ifconfig, args);
+  if (exitCode !== 0)
+    throw new StepError(`ifconfig ${args.join(' ')}: ${plain(stderr)}`, { reason: 'AddressRefused' });
+}
+
+/**
+ * Brings the interface up with address, prefix and MTU, touching only what differs: setting an address again deletes
+ * it first (ifconfig.c), which takes the connected route away for a moment.
+ */
+export async function addressTap(
+  step: Pick<AddressTap, 'interface' | 'address' | 'prefix' | 'mtu'>,
+  command: Run = run,
+): Promise<void> {
+  const look = async (): Promise<TapInterface> => {
+    const tap = await observeTapInterface(step.interface, command);
+    if (!tap.known || !tap.value)
+      throw new StepError(`${step.interface} is gone: ${tap.known ? 'the VM has ended' : tap.why}`, {
+        reason: 'TapGone',
+      });
+    return tap.value;
+  };
+  const has = (tap: TapInterface): boolean =>
+    tap.addresses.some(({ address, prefix }) => address === step.address && prefix === step.prefix);
+  const before = await look();
+  if (!has(before)) await must(command, [step.interface, `${step.address}/${step.prefix}`, 'up']);
+  else if (!before.up) await must(command, [step.interface, 'up']);
+  if (before.mtu !== step.mtu) await must(command, [step.interface, 'mtu', String(step.mtu)]);
+  const after = await look();
+  if (!has(after) || !after.up || after.mtu !== step.mtu)
+    throw new StepError(
+      `${step.interface} is not up with ${step.address}/${step.prefix} and MTU ${step.mtu} after ifconfig set it`,
+      { reason: 'AddressNotSet' },
+    );
+}
+
+/** Takes the address away; the interface stays up, since hyperkit’s receive loop spins when it goes down. */
+export async function unaddressTap(
+  step: Pick<UnaddressTap, 'interface' | 'address'>,
+  command: Run = run,
+): Promise<void> {
+  const isThere = async (): Promise<boolean> => {
+    const tap = await observeTapInterface(step.interface, command);
+    if (!tap.known) throw new StepError(tap.why, { reason: 'InterfaceUnknown' });
+    return tap.value?.addresses.some(({ address }) => address === step.address) ?? false;
+  };
+  if (!(await isThere())) return;
+  const { stderr } = await command(ifconfig, [step.interface, 'inet', step.address, 'delete']);
+  // The VM may have ended in between, and the address with it: what counts is that it is gone.
+  if (await isThere())
+    throw new StepError(`${step.address} is still on ${step.interface}: ${plain(stderr)}`, {
+      reason: 'AddressNotRemoved',
+    });
+}

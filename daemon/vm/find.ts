@@ -1,0 +1,81 @@
+import psList from 'ps-list';
+import { type ConsoleUser, type Seen, seen, unknown, type Vm } from '../observation.js';
+import { messageOf } from '../text.js';
+
+export interface Process {
+  readonly pid: number;
+  readonly uid?: number | undefined;
+  readonly cmd?: string | undefined;
+  readonly startTime?: Date | undefined;
+}
+
+/** `ps` joins the words of a command line by blanks: what is known of their borders is argv[0]'s end and `-`. */
+const hyperkit = /^(.*?(?:com\.docker\.hyperkit|hyperkit)(?:\.original)?) (-.*)$/s;
+
+/**
+ * Whether this is hyperkit's own argv[0]: the bare name, or an absolute path that may hold blanks. A shell that runs the
+ * shim (`/bin/sh /Applications/…`, what the kernel makes of `#!`) is not yet a VM, and neither is a program that reads it.
+ */
+const isHyperkit = (path: string): boolean =>
+  path.startsWith('/')
+    ? /\/(?:com\.docker\.hyperkit|hyperkit)(?:\.original)?$/.test(path) && !/ [-/]/.test(path)
+    : !/[\s/]/.test(path);
+
+/**
+ * Docker's VMs keep their pid file in `vms/N/` of Docker's container folder (where Docker starts them, so the path is
+ * relative) or, up to 17.12, name the folder itself; minikube, multipass and linuxkit use folders of their own. A
+ * virtio-vpnkit alone proves nothing: linuxkit has it too. `hyperkit -v` has no `-s`.
+ */
+const dockers = /(?:^| )-F ?vms\/\d+\/|\/Library\/Containers\/com\.docker\.docker\/Data(?:[/,]|\s|$)/;
+const hasDevice = /(?:^| )-s ?[0-9:]+,/;
+
+const isDockers = (path: string, args: string): boolean =>
+  isHyperkit(path) && hasDevice.test(args) && dockers.test(args);
+
+const tapOption = (device: string): RegExp =>
+  new RegExp(`(?:^| )-s ?[0-9:]+,virtio-tap,${device}(?:,|\\s|$)`);
+
+/**
+ * Docker's VM among the processes of a user: the one that holds the tap, or else the newest. Processes merely named
+ * after it (a shell that runs the shim, another VM tool's hyperkit) do not count.
+ */
+export function pickVm(
+  processes: readonly Process[],
+  options: { uid: number; holder: number | null; device: string },
+): Vm | null {
+  const { uid, holder, device } = options;
+  const found = processes.flatMap((process): Vm[] => {
+    const match = hyperkit.exec(process.cmd ?? '');
+    const [, path = '', args = ''] = match ?? [];
+    if (process.uid !== uid || process.startTime === undefined || !isDockers(path, args)) return [];
+    const startedAt = process.startTime.toISOString();
+    return [
+      {
+        id: `${process.pid}@${startedAt}`,
+        pid: process.pid,
+        uid,
+        startedAt,
+        startedWithTap: tapOption(device).test(args),
+        executable: path.startsWith('/') ? path : null,
+      },
+    ];
+  });
+  const newest = found.sort((a, b) => b.startedAt.localeCompare(a.startedAt))[0];
+  return found.find(({ pid }) => pid === holder) ?? newest ?? null;
+}
+
+/** Docker's VM of the console user, by ps-list; null when there is none. */
+export async function observeVm(options: {
+  user: ConsoleUser | null;
+  holder: number | null;
+  device: string;
+}): Promise<Seen<Vm | null>> {
+  if (!options.user) return seen(null);
+  try {
+    return seen(
+      pickVm(await psList(), { uid: options.user.uid, holder: options.holder, device: options.device }),
+    );
+  } catch (error) {
+    return unknown(`the processes cannot be listed: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,64 @@
+import { lstat } from 'node:fs/promises';
+import type { Vm } from '../observation.js';
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+};
+
+async function fingerprint(paths: readonly string[]): Promise<string> {
+  const marks = await Promise.all(
+    paths.map((path) =>
+      lstat(path).then(
+        ({ ino, mtimeMs }) => `${ino} ${mtimeMs}`,
+        () => '-',
+      ),
+    ),
+  );
+  return marks.join('|');
+}
+
+/**
+ * Notices a VM's end within a second by one `kill(pid, 0)` a second, and a new one by its pid file. The pid files are
+ * a user's: they are looked at from outside (lstat) and never read.
+ */
+export function watchVm(options: { pidFiles: () => readonly string[]; onChange: () => void }): {
+  setVm: (vm: Vm | null) => void;
+  stop: () => void;
+} {
+  let vm: Vm | null = null;
+  let last: string | null = null;
+  let stopped = false;
+  let looking = false;
+  const look = async (): Promise<void> => {
+    if (vm) {
+      if (alive(vm.pid)) return;
+      vm = null;
+      options.onChange();
+      return;
+    }
+    // A home folder on a slow disk may keep a look for longer than a second.
+    if (looking) return;
+    looking = true;
+    const now = await fingerprint(options.pidFiles());
+    looking = false;
+    if (isStopped()) return;
+    if (last !== null && now !== last) options.onChange();
+    last = now;
+  };
+  const isStopped = (): boolean => stopped;
+  const timer = setInterval(() => void look(), 1000);
+  return {
+    setVm: (next) => {
+      vm = next;
+    },
+    stop: () => {
+      stopped = true;
+      clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { parseDestination, parseRoutingTable } from '../../../daemon/mac/netstat.js';
+import { shortDestination } from '../../lab/facades/lib/darwin.js';
+import { dotted, mask } from '../../lab/mac/xnu/table.js';
+
+test.each([
+  ['10', 'UGSc', '10.0.0.0/8'],
+  ['10/24', 'UGSc', '10.0.0.0/24'],
+  ['10.9/24', 'UGSc', '10.9.0.0/24'],
+  ['10.0.75/30', 'UC', '10.0.75.0/30'],
+  ['10.0.75.4/30', 'UC', '10.0.75.4/30'],
+  ['100.64/10', 'UGSc', '100.64.0.0/10'],
+  ['0/1', 'UGSc', '0.0.0.0/1'],
+  ['128.0/1', 'UGSc', '128.0.0.0/1'],
+  ['172.17', 'UGSc', '172.17.0.0/16'],
+  ['172.16/12', 'UGSc', '172.16.0.0/12'],
+  ['192.168.64', 'UC', '192.168.64.0/24'],
+  ['192.168.0/16', 'UC', '192.168.0.0/16'],
+  ['224.0.0/4', 'UmCS', '224.0.0.0/4'],
+  ['127', 'UCS', '127.0.0.0/8'],
+  ['10.0.0.1', 'UH', '10.0.0.1/32'],
+  ['10.0.0.1/32', 'UCS', '10.0.0.1/32'],
+  ['default', 'UGSc', '0.0.0.0/0'],
+])('%s (%s) is %s', (short, flags, expected) => {
+  expect(parseDestination(short, flags)).toBe(expected);
+});
+
+test.each(['fe80::1%lo0', 'ff02::', '300.1', '10/33', ''])('%j is no IPv4 destination', (text) => {
+  expect(parseDestination(text, 'U')).toBeNull();
+});
+
+test('whatever the kernel prints is read back', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 0xffffffff }),
+      fc.integer({ min: 1, max: 32 }),
+      (address, prefix) => {
+        const base = (address & mask(prefix)) >>> 0;
+        const printed = shortDestination({ base, prefix, isHost: false });
+        expect(parseDestination(printed, 'UGSc')).toBe(`${dotted(base)}/${prefix}`);
+      },
+    ),
+  );
+});
+
+const layouts = {
+  'macOS 10.14': `Routing tables
+
+Internet:
+Destination        Gateway            Flags        Refs      Use   Netif Expire
+default            192.168.8.1        UGSc           61        4     en0
+10.0.75/30         link#12            UC              2        0    tap1
+172.17             10.0.75.2          UGSc            0        0    tap1
+192.168.8.7        0:1c:42:a:b:c      UHLWIir        39       98     en0   1150
+`,
+  'macOS 13': `Routing tables
+
+Internet:
+Destination        Gateway            Flags           Netif Expire
+default            192.168.8.1        UGScg             en0       
+10.0.75/30         link#12            UC               tap1       
+172.17             10.0.75.2          UGSc             tap1       
+192.168.8.7        0:1c:42:a:b:c      UHLWIir           en0      !
+`,
+};
+
+test.each(Object.entries(layouts))('%s: every row, whatever its columns', (_name, text) => {
+  expect(parseRoutingTable(text).map((row) => [row.destination, row.gateway, row.interface])).toEqual([
+    ['0.0.0.0/0', '192.168.8.1', 'en0'],
+    ['10.0.75.0/30', 'link#12', 'tap1'],
+    ['172.17.0.0/16', '10.0.75.2', 'tap1'],
+    ['192.168.8.7/32', '0:1c:42:a:b:c', 'en0'],
+  ]);
+});
+
+const samples = '../shared/samples';
+if (existsSync(samples))
+  test.each(
+    readdirSync(samples).filter((name) => name.startsWith('netstat-') && !/headers|net-connect/.test(name)),
+  )('the captured table %s is read without loss', (name) => {
+    const lines = readFileSync(`${samples}/${name}`, 'utf8').split('\n').slice(1);
+    const rows = lines.filter((line) => /^(default|\d)/.test(line));
+    const header = lines.some((line) => line.startsWith('Destination'))
+      ? ''
+      : 'Destination Gateway Flags Netif Expire\n';
+    const old =
+      !lines.some((line) => line.startsWith('Destination')) &&
+      /^\S+\s+\S+\s+\S+\s+\d+\s+\d+\s/.test(rows[0] ?? '');
+    const text = `${old ? 'Destination Gateway Flags Refs Use Netif Expire\n' : header}${lines.join('\n')}`;
+    expect(parseRoutingTable(text)).toHaveLength(rows.length);
+  });

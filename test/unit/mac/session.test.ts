@@ -1,0 +1,115 @@
+import { expect, test } from '@jest/globals';
+import { type CommandResult, CommandError } from '../../../daemon/command.js';
+import type { Run } from '../../../daemon/mac/console-user.js';
+import { openDocker, quitDocker } from '../../../daemon/mac/docker-gui.js';
+import { macosVersion, parseMacosVersion } from '../../../daemon/mac/macos.js';
+import { notify } from '../../../daemon/mac/notify.js';
+import { userByUid } from '../../../daemon/mac/user-by-uid.js';
+
+const user = { name: 'lena', uid: 504, gid: 20, home: '/Users/lena' };
+
+interface Session {
+  banners: { title: string; text: string }[];
+  docker: 'open' | 'quit';
+  run: Run;
+}
+
+const answer = (stdout = '', stderr = '', exitCode = 0): Promise<CommandResult> =>
+  Promise.resolve({ stdout, stderr, exitCode });
+
+/** The session of uid 504, into which only `launchctl asuser 504 /usr/bin/sudo -u lena` leads. */
+function session(): Session {
+  const here: Session = {
+    banners: [],
+    docker: 'open',
+    run: (file, args) => {
+      const [asuser, uid, sudo, dashU, name, program, ...words] = args;
+      if (file !== '/bin/launchctl' || asuser !== 'asuser' || uid !== '504')
+        return answer('', 'no session', 125);
+      if (sudo !== '/usr/bin/sudo' || dashU !== '-u' || name !== 'lena') return answer('', 'still root', 1);
+      if (program === '/usr/bin/osascript') {
+        const source: string[] = [];
+        while (words[0] === '-e') source.push(words.splice(0, 2)[1] ?? '');
+        if (words.some((word) => word.startsWith('-'))) return answer('', 'osascript: illegal option', 2);
+        if (source.join('\n') === 'quit app "Docker"') here.docker = 'quit';
+        else if (
+          source.join('\n') ===
+          'on run argv\ndisplay notification (item 1 of argv) with title (item 2 of argv)\nend run'
+        )
+          here.banners.push({ text: words[0] ?? '', title: words[1] ?? '' });
+        else return answer('', 'syntax error', 1);
+        return answer();
+      }
+      if (program === '/usr/bin/open' && words.join(' ') === '--background -a Docker') {
+        here.docker = 'open';
+        return answer();
+      }
+      return answer('', `sudo: ${program ?? ''}: command not found`, 1);
+    },
+  };
+  return here;
+}
+
+test('a notification says its words and runs none of them', async () => {
+  const here = session();
+  expect(await notify(user, 'tuntapd', '-e " & do shell script "id"\u202e\n', here.run)).toBe(true);
+  expect(here.banners).toEqual([{ title: 'tuntapd', text: 'e " & do shell script "id"' }]);
+});
+
+test('Docker quits and opens in the user’s session', async () => {
+  const here = session();
+  expect(await quitDocker(user, here.run)).toEqual({ done: true });
+  expect(here.docker).toBe('quit');
+  expect(await openDocker(user, here.run)).toEqual({ done: true });
+  expect(here.docker).toBe('open');
+});
+
+test('a session that is gone is an outcome, not an exception', async () => {
+  const other = { ...user, uid: 505 };
+  expect(await notify(other, 'a', 'b', session().run)).toBe(false);
+  expect(await quitDocker(other, session().run)).toEqual({ done: false, why: 'no session' });
+  const hangs: Run = () => Promise.reject(new CommandError('osascript: took longer than 60 s'));
+  expect(await quitDocker(user, hangs)).toEqual({ done: false, why: 'osascript: took longer than 60 s' });
+});
+
+test.each([
+  ['10.14.6\n', { major: 10, minor: 14 }],
+  ['13.0\n', { major: 13, minor: 0 }],
+  ['15\n', { major: 15, minor: 0 }],
+  ['', null],
+  ['ProductVersion: 12.1', null],
+])('the release in %j', (text, expected) => {
+  expect(parseMacosVersion(text)).toEqual(expected);
+});
+
+test('a release that cannot be read is unknown', async () => {
+  expect((await macosVersion(() => answer('', 'no', 1))).known).toBe(false);
+  expect(await macosVersion(() => answer('11.7.1\n'))).toEqual({
+    known: true,
+    value: { major: 11, minor: 7 },
+  });
+});
+
+const directory: Run = (_file, args) => {
+  if (args[1] === '-search')
+    return answer(
+      args[4] === '504' ? 'anna\t\tUniqueID = (\n    5040\n)\nlena\t\tUniqueID = (\n    504\n)\n' : '',
+    );
+  return args[2] === '/Users/lena'
+    ? answer('NFSHomeDirectory:\n /Volumes/Big Disk/lena\nPrimaryGroupID: 20\n')
+    : answer('', '<dscl_cmd> DS Error: -14136 (eDSRecordNotFound)\n', 56);
+};
+
+test('a user is found by exactly the uid', async () => {
+  expect(await userByUid(504, directory)).toEqual({
+    known: true,
+    value: { name: 'lena', uid: 504, gid: 20, home: '/Volumes/Big Disk/lena' },
+  });
+  expect(await userByUid(600, directory)).toEqual({ known: true, value: null });
+});
+
+test('a directory that fails is unknown', async () => {
+  expect((await userByUid(504, () => answer('', 'down', 1))).known).toBe(false);
+  const broken: Run = () => Promise.reject(new CommandError('dscl: took longer than 10 s'));
+  expect((await userByUid(504, broken)).known).toBe(false);
+});

@@ -1,0 +1,110 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { pickVm, type Process } from '../../../daemon/vm/find.js';
+
+const bin = '/Applications/Docker.app/Contents/Resources/bin';
+const state = '/Users/lena/Library/Containers/com.docker.docker/Data';
+const args =
+  `-A -u -F vms/0/hyperkit.pid -c 3 -m 3072M -s 0:0,hostbridge -s 31,lpc -s 1:0,virtio-vpnkit,path=vpnkit.eth.sock ` +
+  `-s 2:0,virtio-blk,${state}/vms/0/data/Docker.raw -l com1,null,asl`;
+const old = `-A -m 2G -s 2:0,virtio-vpnkit,path=${state}/s50 -F ${state}/com.docker.driver.amd64-linux/hypervisor.pid`;
+const started = new Date('2021-06-01T07:30:05.000Z');
+
+const process = (pid: number, cmd: string, more: Partial<Process> = {}): Process => ({
+  pid,
+  uid: 504,
+  cmd,
+  startTime: started,
+  ...more,
+});
+
+const pick = (...processes: Process[]) => pickVm(processes, { uid: 504, holder: null, device: 'tap1' });
+
+test.each([
+  ['a bare argv[0]', `com.docker.hyperkit ${args}`, null],
+  [
+    'the original behind the shim',
+    `${bin}/com.docker.hyperkit.original ${args}`,
+    `${bin}/com.docker.hyperkit.original`,
+  ],
+  [
+    'the name of 17.04 to 17.12',
+    `/Applications/Docker.app/Contents/Resources/bin/hyperkit ${old}`,
+    `${bin}/hyperkit`,
+  ],
+  [
+    'a path with blanks',
+    `/Volumes/My Apps/Docker.app/com.docker.hyperkit ${args}`,
+    '/Volumes/My Apps/Docker.app/com.docker.hyperkit',
+  ],
+])('%s is Docker’s VM', (_name, cmd, executable) => {
+  expect(pick(process(31, cmd))).toEqual({
+    id: '31@2021-06-01T07:30:05.000Z',
+    pid: 31,
+    uid: 504,
+    startedAt: '2021-06-01T07:30:05.000Z',
+    startedWithTap: false,
+    executable,
+  });
+});
+
+test.each([
+  ['a shell that runs the shim', `/bin/sh ${bin}/com.docker.hyperkit ${args}`],
+  ['bash that runs the shim', `/bin/bash -p ${bin}/com.docker.hyperkit ${args}`],
+  ['a shell found by name', `sh com.docker.hyperkit ${args}`],
+  ['somebody who reads it', `/usr/bin/grep -c vms/0/ ${bin}/com.docker.hyperkit -s 1:0,x`],
+  ['its version', 'com.docker.hyperkit -v'],
+  [
+    'minikube',
+    '/usr/local/bin/hyperkit -A -F /Users/lena/.minikube/machines/m/hyperkit.pid -s 1:0,virtio-net -s 2:0,virtio-blk,d',
+  ],
+  [
+    'linuxkit, with a vpnkit too',
+    '/usr/local/bin/hyperkit -A -F state/hyperkit.pid -s 1:0,virtio-vpnkit,path=state/eth',
+  ],
+  ['another name', `com.docker.hyperkits ${args}`],
+  ['an empty command line', ''],
+])('%s is none', (_name, cmd) => {
+  expect(pick(process(31, cmd))).toBeNull();
+});
+
+test('another user’s VM, or one without a start, is none', () => {
+  expect(pick(process(31, `com.docker.hyperkit ${args}`, { uid: 505 }))).toBeNull();
+  expect(pick(process(31, `com.docker.hyperkit ${args}`, { startTime: undefined }))).toBeNull();
+});
+
+test('the holder of the tap is preferred, then the newest', () => {
+  const both = [
+    process(40, `com.docker.hyperkit ${args}`),
+    process(31, `com.docker.hyperkit ${args}`, { startTime: new Date('2021-06-02T00:00:00Z') }),
+  ];
+  const options = { uid: 504, device: 'tap1' };
+  expect(pickVm(both, { ...options, holder: 40 })?.pid).toBe(40);
+  expect(pickVm(both, { ...options, holder: 999 })?.pid).toBe(31);
+});
+
+test.each([
+  ['-s 2:1,virtio-tap,tap1', true],
+  ['-s 2:1,virtio-tap,tap1,mac=02:74:75:6e:74:61', true],
+  ['-s 0:2:1,virtio-tap,tap1', true],
+  ['-s 2:1,virtio-tap,tap10', false],
+  ['-s 2:1,virtio-tap,tap0', false],
+  ['-s 5,virtio-blk,/x-s 2:1,virtio-tap,tap1', false],
+])('%s: with our tap %s', (option, expected) => {
+  for (const line of [`${option} ${args}`, `${args} ${option}`])
+    expect(pick(process(3, `com.docker.hyperkit ${line}`))?.startedWithTap).toBe(expected);
+});
+
+const captured = '../shared/hyperkit-argv.jsonl';
+if (existsSync(captured))
+  test.each(
+    readFileSync(captured, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line, index) => [index, JSON.parse(line) as { product: string; argv: string[] }] as const),
+  )('captured command line %i is told for what it is', (_index, { product, argv }) => {
+    const expected =
+      /^docker-(for-mac|desktop)/.test(product) &&
+      /(?:^|\/)(?:com\.docker\.)?hyperkit(?:\.original)?$/.test(argv[0] ?? '');
+    expect(pick(process(31, argv.join(' '))) !== null).toBe(expected);
+  });

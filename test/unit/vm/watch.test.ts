@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Vm } from '../../../daemon/observation.js';
+import { watchVm } from '../../../daemon/vm/watch.js';
+
+let folder: string;
+let child: ChildProcess;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'watch-'));
+  child = spawn('/bin/sleep', ['60']);
+});
+
+afterEach(async () => {
+  child.kill('SIGKILL');
+  await rm(folder, { recursive: true });
+});
+
+const vmOf = (pid: number): Vm => ({
+  id: `${pid}@2024-03-01T08:00:00.000Z`,
+  pid,
+  uid: 504,
+  startedAt: '2024-03-01T08:00:00.000Z',
+  startedWithTap: true,
+  executable: null,
+});
+
+test('the end of a VM is told once, and soon; nothing is told before', async () => {
+  let told = 0;
+  const watch = watchVm({ pidFiles: () => [], onChange: () => (told += 1) });
+  watch.setVm(vmOf(child.pid ?? 0));
+  await pause(1300);
+  expect(told).toBe(0);
+  child.kill('SIGKILL');
+  await pause(1500);
+  expect(told).toBe(1);
+  await pause(1200);
+  expect(told).toBe(1);
+  watch.stop();
+});
+
+test('a pid file that appears while there is no VM is a reason to look', async () => {
+  let told = 0;
+  const path = join(folder, 'hyperkit.pid');
+  const watch = watchVm({ pidFiles: () => [path], onChange: () => (told += 1) });
+  await pause(1300);
+  expect(told).toBe(0);
+  await writeFile(path, '4711');
+  await pause(1400);
+  expect(told).toBe(1);
+  watch.stop();
+  await writeFile(path, '4712 ');
+  await pause(1200);
+  expect(told).toBe(1);
+});
