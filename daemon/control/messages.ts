@@ -1,0 +1,104 @@
+/**
+ * What is said over the control socket, for both of its ends. HTTP and JSON:
+ *
+ *     GET  /v1/version   Version
+ *     GET  /v1/status    Status
+ *     POST /v1/up, /v1/down, /v1/restart, /v1/leave   Outcome
+ *
+ * Anything else is answered by an `ErrorAnswer` with a fitting HTTP status.
+ */
+import { z } from 'zod';
+
+export const phaseSchema = z.enum(['ready', 'idle', 'down', 'working', 'degraded', 'blocked']);
+
+/** The one word that sums everything up. */
+export type Phase = z.infer<typeof phaseSchema>;
+
+export const conditionSchema = z.object({
+  /** e.g. `TapAttached`; a string, so that an older CLI can show what a newer daemon says. */
+  type: z.string(),
+  status: z.enum(['True', 'False', 'Unknown']),
+  /** CamelCase, for programs. */
+  reason: z.string(),
+  /** For people: what it means and what to do. */
+  message: z.string(),
+  /** ISO 8601: since when status and reason are what they are. */
+  since: z.string(),
+});
+
+export type Condition = z.infer<typeof conditionSchema>;
+
+export const routeSchema = z.object({
+  subnet: z.string(),
+  /** Name of the Docker network. */
+  network: z.string(),
+  state: z.enum(['routed', 'refused', 'pending', 'foreign']),
+  why: z.string(),
+});
+
+export type RouteState = z.infer<typeof routeSchema>;
+
+const vmSchema = z.object({
+  id: z.string(),
+  pid: z.int(),
+  startedAt: z.string(),
+  startedWithTap: z.boolean(),
+});
+
+const engineSchema = z.object({ version: z.string(), networks: z.int() });
+
+const bundleSchema = z.object({
+  app: z.string(),
+  hyperkit: z.string(),
+  version: z.string().nullable(),
+  /** What stands at hyperkit's own path (`HyperkitKind`). */
+  target: z.string(),
+  original: z.string(),
+});
+
+export const statusSchema = z.object({
+  version: z.string(),
+  pid: z.int(),
+  /** ISO 8601: when the daemon started. */
+  since: z.string(),
+  phase: phaseSchema,
+  conditions: z.array(conditionSchema).readonly(),
+  routes: z.array(routeSchema).readonly(),
+  /** `null`: there is none; left out: not known. */
+  vm: vmSchema.nullable().optional(),
+  engine: engineSchema.nullable().optional(),
+  bundles: z.array(bundleSchema).readonly().optional(),
+});
+
+export type Status = z.infer<typeof statusSchema>;
+
+export const versionSchema = z.object({ version: z.string(), pid: z.int() });
+
+export type Version = z.infer<typeof versionSchema>;
+
+export const outcomeSchema = z.object({
+  done: z.boolean(),
+  /** What was not possible, each for people. */
+  problems: z.array(z.string()).readonly(),
+});
+
+/** Whether what was asked for is done, and what of it was not possible. */
+export type Outcome = z.infer<typeof outcomeSchema>;
+
+export const errorSchema = z.object({
+  error: z.object({
+    /** CamelCase: `Starting`, `NotFound`, `MethodNotAllowed`, `TooLarge`, `TimedOut`, `Failed`. */
+    code: z.string(),
+    message: z.string(),
+  }),
+});
+
+export type ErrorAnswer = z.infer<typeof errorSchema>;
+
+/** What a person can ask the daemon to do. */
+export const actions = ['up', 'down', 'restart', 'leave'] as const;
+
+export type Action = (typeof actions)[number];
+
+/** How long the daemon may take for an action before it answers that it is not done, in ms. */
+export const actionTimeout = 110_000;

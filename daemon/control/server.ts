@@ -1,0 +1,175 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { messageOf } from '../text.js';
+import { listenPrivately } from './listen.js';
+import {
+  type Action,
+  actions,
+  actionTimeout,
+  type ErrorAnswer,
+  type Outcome,
+  type Status,
+  type Version,
+} from './messages.js';
+
+/** What the daemon does when it is asked. An action's rejection is answered as an error. */
+export interface ControlHandlers {
+  readonly version: () => Version;
+  /** `null` until the first look is over. */
+  readonly status: () => Status | null;
+  /** Each resolves when it is done, or has turned out not to be possible. */
+  readonly up: () => Promise<Outcome>;
+  readonly down: () => Promise<Outcome>;
+  readonly restart: () => Promise<Outcome>;
+  /** Restores everything that was ever changed, for the uninstaller. */
+  readonly leave: () => Promise<Outcome>;
+}
+
+export interface ControlOptions {
+  readonly socketPath: string;
+  /** Group that may ask; `admin` (80) on a Mac. */
+  readonly gid: number;
+  readonly handlers: ControlHandlers;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+  /** How long an action may take, in ms. */
+  readonly timeout?: number;
+}
+
+export interface ControlServer {
+  /** Answers what has been asked (for half a second at the most), ends, and removes the socket. */
+  readonly close: () => Promise<void>;
+}
+
+/** No request has anything to say in its body. */
+const mostBytes = 4096;
+const farewell = 500;
+
+interface Answer {
+  readonly status: number;
+  readonly body: Version | Status | Outcome | ErrorAnswer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const failure = (
+  status: number,
+  code: string,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Answer => ({ status, body: { error: { code, message } }, headers });
+
+const toAction = (path: string): Action | undefined => actions.find((action) => path === `/v1/${action}`);
+
+/** Reads (and forgets) a body; false when it is larger than any should be. */
+async function drain(request: IncomingMessage): Promise<boolean> {
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) return false;
+  }
+  return true;
+}
+
+async function inTime(work: Promise<Outcome>, timeout: number): Promise<Outcome | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, timeout, null);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Opens the control socket. Throws when another daemon answers there. Requests are bounded in number, bytes and time,
+ * and none can end the daemon.
+ */
+export async function serveControl(options: ControlOptions): Promise<ControlServer> {
+  const { handlers, log, timeout = actionTimeout } = options;
+
+  async function act(action: Action): Promise<Answer> {
+    log('info', `asked over the control socket: ${action}`);
+    const outcome = await inTime(handlers[action](), timeout);
+    return outcome
+      ? { status: 200, body: outcome }
+      : failure(504, 'TimedOut', `${action} is not done after ${timeout / 1000} s; tuntapd goes on with it`);
+  }
+
+  function look(path: string): Answer {
+    if (path === '/v1/version') return { status: 200, body: handlers.version() };
+    if (path !== '/v1/status') return failure(404, 'NotFound', `there is no ${path}`);
+    const status = handlers.status();
+    return status
+      ? { status: 200, body: status }
+      : failure(503, 'Starting', 'tuntapd has just started and has not looked around yet', {
+          'retry-after': '1',
+        });
+  }
+
+  async function answer(request: IncomingMessage): Promise<Answer> {
+    const path = new URL(request.url ?? '/', 'http://tuntapd').pathname;
+    const action = toAction(path);
+    const method = action ? 'POST' : 'GET';
+    if (!(await drain(request)))
+      return failure(413, 'TooLarge', `a request has ${mostBytes} bytes at the most`, {
+        connection: 'close',
+      });
+    if (request.method !== method && (action ?? /^\/v1\/(version|status)$/.test(path)))
+      return failure(405, 'MethodNotAllowed', `${path} is asked with ${method}`, { allow: method });
+    return action ? act(action) : look(path);
+  }
+
+  function send(response: ServerResponse, { status, body, headers }: Answer): void {
+    const text = `${JSON.stringify(body)}\n`;
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+      ...headers,
+    });
+    response.end(text);
+  }
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let reply: Answer;
+    try {
+      reply = await answer(request);
+    } catch (error) {
+      log('warn', `${request.method ?? '?'} ${request.url ?? '?'} failed: ${messageOf(error)}`);
+      reply = failure(500, 'Failed', messageOf(error));
+    }
+    if (!response.destroyed) send(response, reply);
+  }
+
+  const server = createServer(
+    {
+      headersTimeout: 5000,
+      requestTimeout: 10_000,
+      keepAliveTimeout: 1000,
+      connectionsCheckingInterval: 1000,
+    },
+    (request, response) => {
+      void serve(request, response);
+    },
+  );
+  server.maxConnections = 64;
+  const remove = await listenPrivately(server, options.socketPath, options.gid);
+  server.on('error', (error) => {
+    log('warn', `the control socket: ${messageOf(error)}`);
+  });
+
+  return {
+    close: async () => {
+      await remove();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => {
+          server.closeAllConnections();
+        }, farewell);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+    },
+  };
+}
