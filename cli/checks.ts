@@ -1,0 +1,174 @@
+import { lstat, readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadConfig } from '../config/load.js';
+import type { Status } from '../daemon/control/messages.js';
+import { messageOf } from '../daemon/text.js';
+import { label } from '../launchd/layout.js';
+import { untrusted } from '../launchd/trusted-path.js';
+import { CliError } from './exit.js';
+import type { Io } from './io.js';
+
+export interface Answer {
+  readonly status: 'pass' | 'fail' | 'unknown';
+  readonly detail: string;
+  /** What to do, mostly commands. */
+  readonly fix: readonly string[];
+}
+
+export interface Check {
+  /** Never given to another question. */
+  readonly id: string;
+  readonly question: string;
+  readonly ask: (io: Io, status: Status | CliError) => Promise<Answer>;
+}
+
+const pass = (detail: string): Answer => ({ status: 'pass', detail, fix: [] });
+const fail = (detail: string, ...fix: string[]): Answer => ({ status: 'fail', detail, fix });
+const unclear = (detail: string, ...fix: string[]): Answer => ({ status: 'unknown', detail, fix });
+
+const install = 'sudo make install-daemon';
+const kickstart = `sudo launchctl kickstart -k system/${label}`;
+/** An installation has a few files; this is a bound, not a limit of it. */
+const mostFiles = 1000;
+
+const permissions = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0');
+
+async function presence(path: string): Promise<Awaited<ReturnType<typeof lstat>> | null> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function installation({ layout }: Io): Promise<Answer> {
+  if (!(await presence(layout.prefix))) return fail(`${layout.prefix} does not exist`, install);
+  const files = (await readdir(layout.prefix, { recursive: true })).slice(0, mostFiles);
+  const trust = { from: layout.root, uid: layout.owner.uid };
+  const problems = new Set<string>();
+  for (const path of ['', ...files])
+    for (const problem of await untrusted(join(layout.prefix, path), trust)) problems.add(problem);
+  return problems.size === 0
+    ? pass(`${files.length} files below ${layout.prefix}`)
+    : fail(
+        [...problems].slice(0, 5).join('; '),
+        `sudo chown -R root:wheel ${layout.prefix} && sudo chmod -R go-w ${layout.prefix}`,
+      );
+}
+
+async function link({ layout }: Io): Promise<Answer> {
+  const found = await presence(layout.cliLink);
+  if (!found) return fail(`${layout.cliLink} does not exist`, install);
+  const target = found.isSymbolicLink() ? await readlink(layout.cliLink) : 'a file of its own';
+  return target === layout.cli
+    ? pass(layout.cliLink)
+    : fail(`${layout.cliLink} is ${target}, not ${layout.cli}`, `sudo rm ${layout.cliLink}`, install);
+}
+
+async function plist({ layout }: Io): Promise<Answer> {
+  const found = await presence(layout.plist);
+  if (!found) return fail(`${layout.plist} does not exist`, install);
+  const mend = `sudo chown root:wheel ${layout.plist} && sudo chmod 644 ${layout.plist}`;
+  if (!found.isFile())
+    return fail(`${layout.plist} is not a regular file`, `sudo rm ${layout.plist}`, install);
+  if (Number(found.uid) !== layout.owner.uid)
+    return fail(`${layout.plist} belongs to uid ${Number(found.uid)}: launchd refuses it`, mend);
+  return (Number(found.mode) & 0o022) !== 0
+    ? fail(`${layout.plist} has mode ${permissions(Number(found.mode))}: launchd refuses it`, mend)
+    : pass(layout.plist);
+}
+
+async function loaded({ run, layout }: Io): Promise<Answer> {
+  const { exitCode, stderr } = await run('/bin/launchctl', ['print', `system/${label}`]);
+  return exitCode === 0
+    ? pass(`system/${label}`)
+    : fail(
+        `launchctl: ${stderr.trim() || `exit ${exitCode}`}`,
+        `sudo launchctl enable system/${label}`,
+        `sudo launchctl bootstrap system ${layout.plist}`,
+      );
+}
+
+async function socket({ socketPath, layout }: Io): Promise<Answer> {
+  const found = await presence(socketPath);
+  if (!found) return fail(`${socketPath} does not exist`, kickstart);
+  if (!found.isSocket()) return fail(`${socketPath} is no socket`, `sudo rm ${socketPath}`, kickstart);
+  const mode = Number(found.mode) & 0o777;
+  return Number(found.uid) === layout.owner.uid && Number(found.gid) === layout.readers && mode === 0o660
+    ? pass(socketPath)
+    : fail(
+        `${socketPath} has uid ${Number(found.uid)}, gid ${Number(found.gid)}, mode ${permissions(mode)}`,
+        kickstart,
+      );
+}
+
+async function configuration({ configPath, layout }: Io): Promise<Answer> {
+  const { source } = await loadConfig(configPath, { owner: layout.owner.uid });
+  return pass(source);
+}
+
+async function processor({ run }: Io): Promise<Answer> {
+  const { stdout } = await run('/usr/bin/uname', ['-m']);
+  const machine = stdout.trim();
+  return machine === 'x86_64'
+    ? pass(machine)
+    : fail(
+        `${machine}: HyperKit, and with it tuntapd, needs an Intel Mac`,
+        'Use an Intel Mac with a Docker Desktop that runs HyperKit',
+      );
+}
+
+async function system({ run }: Io): Promise<Answer> {
+  const { stdout, stderr, exitCode } = await run('/usr/bin/sw_vers', ['-productVersion']);
+  const version = stdout.trim();
+  if (exitCode !== 0 || !/^\d+(\.\d+)*$/.test(version))
+    return unclear(`sw_vers: ${stderr.trim() || version || `exit ${exitCode}`}`);
+  return pass(`macOS ${version}`);
+}
+
+/** What is asked of every Mac, in this order; what the daemon's own conditions say comes after. */
+export const checks: readonly Check[] = [
+  { id: 'TT001', question: 'Is this an Intel Mac?', ask: processor },
+  { id: 'TT002', question: 'Which macOS is it?', ask: system },
+  { id: 'TT003', question: 'Can only root change what root executes?', ask: installation },
+  { id: 'TT004', question: 'Is tuntapctl where shells find it?', ask: link },
+  { id: 'TT005', question: 'Will launchd take the plist?', ask: plist },
+  { id: 'TT006', question: 'Has launchd loaded the daemon?', ask: loaded },
+  { id: 'TT007', question: 'Is the control socket root’s and admin’s alone?', ask: socket },
+  {
+    id: 'TT008',
+    question: 'Does the daemon answer?',
+    ask: (_io, status) =>
+      Promise.resolve(
+        status instanceof CliError
+          ? fail(status.message, kickstart, 'tuntapctl logs -n 50')
+          : pass(`pid ${status.pid}`),
+      ),
+  },
+  {
+    id: 'TT009',
+    question: 'Are daemon and tuntapctl of one version?',
+    ask: (io, status) => {
+      if (status instanceof CliError) return Promise.resolve(unclear('the daemon does not answer'));
+      return Promise.resolve(
+        status.version === io.version
+          ? pass(io.version)
+          : fail(`tuntapd ${status.version}, tuntapctl ${io.version}`, install),
+      );
+    },
+  },
+  { id: 'TT010', question: 'Is the configuration valid, and root’s alone?', ask: configuration },
+];
+
+/** `ask`, with a crash of it as an answer: one check that fails to run is not the end. */
+export async function askSafely(check: Check, io: Io, status: Status | CliError): Promise<Answer> {
+  try {
+    return await check.ask(io, status);
+  } catch (error) {
+    const message = messageOf(error);
+    return (error as Error).name === 'ConfigError'
+      ? fail(message, 'tuntapctl config check')
+      : unclear(message);
+  }
+}

@@ -1,0 +1,102 @@
+import { request } from 'node:http';
+import type { z } from 'zod';
+import {
+  type Action,
+  actionTimeout,
+  errorSchema,
+  type Outcome,
+  outcomeSchema,
+  type Status,
+  statusSchema,
+  type Version,
+  versionSchema,
+} from '../daemon/control/messages.js';
+import { messageOf, plain } from '../daemon/text.js';
+import { CliError, exit } from './exit.js';
+
+const mostBytes = 4_194_304;
+const firstLook = 10_000;
+
+const notRunning =
+  'tuntapd is not running: sudo launchctl kickstart -k system/io.github.tuntapd, or sudo make install-daemon';
+
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+const toCliError = (socketPath: string, error: unknown): CliError => {
+  switch ((error as NodeJS.ErrnoException).code ?? '') {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+    case 'ENOTSOCK':
+      return new CliError(notRunning, exit.notRunning);
+    case 'EACCES':
+    case 'EPERM':
+      return new CliError(
+        `${socketPath} is for root and the admin group: be an administrator of this Mac, or use sudo`,
+      );
+    default:
+      return new CliError(`tuntapd did not answer on ${socketPath}: ${messageOf(error)}`);
+  }
+};
+
+function ask(socketPath: string, method: string, path: string, timeout: number): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      reject(toCliError(socketPath, error));
+    };
+    const call = request(
+      { socketPath, method, path, agent: false, signal: AbortSignal.timeout(timeout) },
+      (response) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk);
+          bytes += chunk.length;
+          if (bytes > mostBytes) response.destroy(new Error('the answer is too long'));
+        });
+        response.on('error', fail);
+        response.on('end', () => {
+          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') });
+        });
+      },
+    );
+    call.on('error', fail);
+    call.end();
+  });
+}
+
+function understand<Schema extends z.ZodType>(schema: Schema, { status, text }: Reply): z.output<Schema> {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new CliError(`tuntapd’s answer is no JSON: ${plain(text)}`);
+  }
+  const refusal = errorSchema.safeParse(body);
+  if (refusal.success) throw new CliError(plain(refusal.data.error.message, 2000));
+  const answer = schema.safeParse(body);
+  if (status !== 200 || !answer.success)
+    throw new CliError(
+      'tuntapd’s answer is not understood: daemon and tuntapctl are of different versions (sudo make install-daemon)',
+    );
+  return answer.data;
+}
+
+/** Who is running. Throws CliError (3 when nobody is). */
+export const askVersion = async (socketPath: string): Promise<Version> =>
+  understand(versionSchema, await ask(socketPath, 'GET', '/v1/version', 5000));
+
+/** How things are; waits for the first look of a daemon that has just started. Throws CliError. */
+export async function askStatus(socketPath: string): Promise<Status> {
+  for (const end = performance.now() + firstLook; ;) {
+    const reply = await ask(socketPath, 'GET', '/v1/status', 5000);
+    if (reply.status !== 503 || performance.now() > end) return understand(statusSchema, reply);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** Has the daemon do something. Throws CliError. */
+export const askFor = async (socketPath: string, action: Action): Promise<Outcome> =>
+  understand(outcomeSchema, await ask(socketPath, 'POST', `/v1/${action}`, actionTimeout + 10_000));

@@ -1,0 +1,93 @@
+import { setConfigValue } from '../../config/edit.js';
+import { configJsonSchema, describeConfig } from '../../config/keys.js';
+import { ConfigError, loadConfig, readConfigText } from '../../config/load.js';
+import type { Config } from '../../config/schema.js';
+import { tomlValue } from '../../config/toml-value.js';
+import { writeConfigText } from '../../config/write.js';
+import { CliError, exit } from '../exit.js';
+import type { Io } from '../io.js';
+import { plainLines, printJson, printLine } from '../terminal.js';
+
+const trust = (io: Io): { owner: number } => ({ owner: io.layout.owner.uid });
+
+const valueAt = (config: Config, key: string): unknown =>
+  key.split('.').reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], config);
+
+/** `tuntapctl config show`: what is in force, the file's values and the defaults. */
+export async function configShow(io: Io, options: { json?: boolean }): Promise<number> {
+  const { config, source } = await loadConfig(io.configPath, trust(io));
+  if (options.json === true) {
+    printJson(io, { source, config });
+    return exit.healthy;
+  }
+  printLine(
+    io.stdout,
+    source === 'defaults' ? `# the defaults; ${io.configPath} does not exist` : `# ${source}`,
+  );
+  for (const { key } of describeConfig()) {
+    const value = valueAt(config, key);
+    printLine(
+      io.stdout,
+      plainLines(value === undefined ? `# ${key} is not set` : `${key} = ${tomlValue(value)}`),
+    );
+  }
+  return exit.healthy;
+}
+
+/** `tuntapctl config path` */
+export function configPathCommand(io: Io, options: { json?: boolean }): number {
+  if (options.json === true) printJson(io, { path: io.configPath });
+  else printLine(io.stdout, io.configPath);
+  return exit.healthy;
+}
+
+/** `tuntapctl config check`: 0 when the daemon would take the file, 1 when not. */
+export async function configCheck(io: Io, options: { json?: boolean }): Promise<number> {
+  try {
+    const { source } = await loadConfig(io.configPath, trust(io));
+    if (options.json === true) printJson(io, { valid: true, source, problems: [] });
+    else
+      printLine(
+        io.stdout,
+        source === 'defaults'
+          ? `${io.configPath} does not exist: the defaults are in force`
+          : `${source} is valid`,
+      );
+    return exit.healthy;
+  } catch (error) {
+    if (!(error instanceof ConfigError) || options.json !== true) throw error;
+    printJson(io, { valid: false, source: io.configPath, problems: error.problems });
+    return exit.failed;
+  }
+}
+
+/** `tuntapctl config schema`: JSON Schema. */
+export function configSchemaCommand(io: Io): number {
+  printJson(io, configJsonSchema());
+  return exit.healthy;
+}
+
+/** `sudo tuntapctl config set KEY VALUE`: edits the file, keeping what else stands in it. */
+export async function configSet(
+  io: Io,
+  key: string,
+  value: string,
+  options: { json?: boolean },
+): Promise<number> {
+  const before = (await readConfigText(io.configPath, trust(io))) ?? '';
+  const after = setConfigValue(before, key, value);
+  try {
+    if (after !== before) await writeConfigText(io.configPath, after);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(code)) throw error;
+    throw new CliError(`only root writes ${io.configPath}: sudo tuntapctl config set ${key} …`);
+  }
+  const { config } = await loadConfig(io.configPath, trust(io));
+  if (options.json === true) printJson(io, { key, value: valueAt(config, key), changed: after !== before });
+  else {
+    printLine(io.stdout, plainLines(`${key} = ${tomlValue(valueAt(config, key))}`));
+    printLine(io.stdout, 'In force after: sudo launchctl kickstart -k system/io.github.tuntapd');
+  }
+  return exit.healthy;
+}

@@ -1,0 +1,68 @@
+import type { Condition, Phase, Status } from '../../daemon/control/messages.js';
+import { plain } from '../../daemon/text.js';
+import { askStatus } from '../client.js';
+import { exit } from '../exit.js';
+import type { Io } from '../io.js';
+import { localTime, painter, printJson, printLine, table } from '../terminal.js';
+
+/** Nothing is to be done: containers answer, or there is no VM to reach, or a person took the link down. */
+const healthy: readonly Phase[] = ['ready', 'idle', 'down'];
+
+export const isHealthy = ({ phase }: Status): boolean => healthy.includes(phase);
+
+const nameOf: Readonly<Record<Phase, string>> = {
+  ready: 'ready: containers answer on their own addresses',
+  idle: 'idle: nothing to do until Docker’s VM runs',
+  down: 'down: taken down by hand; `tuntapctl up` brings it back',
+  working: 'working: not there yet',
+  degraded: 'degraded: something does not work',
+  blocked: 'blocked: waits for you',
+};
+
+const colourOf = (phase: Phase): 'green' | 'yellow' | 'red' =>
+  phase === 'ready' ? 'green' : phase === 'degraded' || phase === 'blocked' ? 'red' : 'yellow';
+
+const ticks = { routed: '✓', pending: '…', refused: '–', foreign: '✗' } as const;
+
+/** The routes as lines; empty without any. */
+export const routeLines = (status: Status): string[] =>
+  table(
+    status.routes.map(({ subnet, network, state, why }) => [
+      `  ${ticks[state]} ${plain(subnet, 60)}`,
+      plain(network, 80),
+      state,
+      plain(why, 1000),
+    ]),
+  );
+
+function tick({ status }: Condition, calm: boolean): string {
+  if (status === 'True') return '✓';
+  if (status === 'Unknown') return '?';
+  // While there is nothing to do, what is missing is not amiss.
+  return calm ? '·' : '✗';
+}
+
+/** `tuntapctl status`; 0 when healthy, 4 when not. */
+export async function status(io: Io, options: { json?: boolean }): Promise<number> {
+  const answer = await askStatus(io.socketPath);
+  const code = isHealthy(answer) ? exit.healthy : exit.degraded;
+  if (options.json === true) {
+    printJson(io, answer);
+    return code;
+  }
+  const paint = painter(io, io.stdout);
+  printLine(io.stdout, paint('bold', paint(colourOf(answer.phase), nameOf[answer.phase])));
+  const width = Math.max(0, ...answer.conditions.map(({ type }) => plain(type, 40).length));
+  for (const condition of answer.conditions) {
+    const mark = tick(condition, code === exit.healthy);
+    const colour = mark === '✓' ? 'green' : mark === '✗' ? 'red' : 'yellow';
+    const type = plain(condition.type, 40).padEnd(width);
+    printLine(io.stdout, `  ${paint(colour, mark)} ${type}  ${plain(condition.message, 2000)}`);
+  }
+  const routes = routeLines(answer);
+  if (routes.length > 0) printLine(io.stdout, ['', 'Routes', ...routes].join('\n'));
+  const facts = `tuntapd ${plain(answer.version, 40)}, pid ${answer.pid}, since ${localTime(answer.since)}`;
+  printLine(io.stdout, `\n${paint('dim', facts)}`);
+  if (code !== exit.healthy) printLine(io.stdout, 'More: tuntapctl doctor, tuntapctl logs -n 50');
+  return code;
+}

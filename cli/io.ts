@@ -1,0 +1,23 @@
+import type { CommandResult } from '../daemon/command.js';
+import type { Layout } from '../launchd/layout.js';
+
+export interface Output {
+  readonly write: (text: string) => unknown;
+  readonly isTTY?: boolean | undefined;
+}
+
+/** Everything outside that a command can see or touch. */
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  readonly socketPath: string;
+  readonly logPath: string;
+  readonly configPath: string;
+  readonly layout: Layout;
+  readonly run: (file: string, args: readonly string[]) => Promise<CommandResult>;
+  readonly renderShim: (options: { device: string; mac: string; wait: number }) => string;
+  /** Aborted when the person presses Ctrl-C: `logs -f` ends. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { plain } from '../daemon/text.js';
+import { localTime } from './terminal.js';
+
+const lineSchema = z.object({
+  time: z.string(),
+  level: z.string(),
+  message: z.string(),
+  pass: z.union([z.string(), z.number()]).optional(),
+});
+
+/** A line of the log for people: `time level message (pass …)`; what is no such line, as it is. */
+export function renderLogLine(text: string): string {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return plain(text, 4000);
+  }
+  const line = lineSchema.safeParse(parsed);
+  if (!line.success) return plain(text, 4000);
+  const { time, level, message, pass } = line.data;
+  const suffix = pass === undefined ? '' : ` (pass ${plain(String(pass), 40)})`;
+  return `${localTime(time)} ${plain(level, 10).padEnd(5)} ${plain(message, 4000)}${suffix}`;
+}

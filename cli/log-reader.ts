@@ -1,0 +1,120 @@
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const chunkSize = 65_536;
+const interval = 200;
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+
+async function openIfThere(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function readAt(file: FileHandle, from: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  const { bytesRead } = await file.read(buffer, 0, length, from);
+  return buffer.subarray(0, bytesRead);
+}
+
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+/** The last `count` lines of the first `size` bytes, read from the end. */
+async function lastLines(file: FileHandle, size: number, count: number): Promise<string[]> {
+  let bytes = Buffer.alloc(0);
+  for (let from = size; from > 0;) {
+    const length = Math.min(chunkSize, from);
+    from -= length;
+    bytes = Buffer.concat([await readAt(file, from, length), bytes]);
+    // One more than wanted: the first may be cut.
+    if (bytes.toString('latin1').split('\n').length > count + 1) break;
+  }
+  return count === 0 ? [] : linesOf(bytes.toString('utf8')).slice(-count);
+}
+
+/** The rotated part `path.1` as well, when the current one is shorter than what is wanted. */
+async function withRotated(path: string, lines: readonly string[], count: number): Promise<string[]> {
+  const rotated = lines.length < count ? await openIfThere(`${path}.1`) : null;
+  if (!rotated) return [...lines];
+  try {
+    return [...(await lastLines(rotated, (await rotated.stat()).size, count - lines.length)), ...lines];
+  } finally {
+    await rotated.close();
+  }
+}
+
+/** Calls `onLine` for each complete line between `from` and the end; returns where the last complete one ended. */
+async function forwards(file: FileHandle, from: number, onLine: (line: string) => void): Promise<number> {
+  let position = from;
+  let rest = Buffer.alloc(0);
+  for (;;) {
+    const chunk = await readAt(file, position + rest.length, chunkSize);
+    if (chunk.length === 0) return position;
+    rest = Buffer.concat([rest, chunk]);
+    const end = rest.lastIndexOf(10) + 1;
+    linesOf(rest.subarray(0, end).toString('utf8')).forEach(onLine);
+    position += end;
+    rest = rest.subarray(end);
+  }
+}
+
+export interface LogReading {
+  readonly path: string;
+  /** How many lines of the past. */
+  readonly count: number;
+  readonly onLine: (line: string) => void;
+}
+
+/** The last lines of a log. Returns false when there is no log yet. Throws what the file system says. */
+export async function readLog({ path, count, onLine }: LogReading): Promise<boolean> {
+  const file = await openIfThere(path);
+  if (!file) return false;
+  try {
+    const lines = await lastLines(file, (await file.stat()).size, count);
+    (await withRotated(path, lines, count)).forEach(onLine);
+    return true;
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The last lines and then every new one until `signal`: waits for a log that is not there yet, goes on with the new
+ * file after a rotation (and first reads the old one to its end), starts over when the file is cut.
+ */
+export async function followLog(
+  { path, count, onLine }: LogReading,
+  signal: AbortSignal,
+  onAbsent: () => void,
+): Promise<void> {
+  let file = await openIfThere(path);
+  let position = 0;
+  if (file) {
+    const { size } = await file.stat();
+    const lines = await lastLines(file, size, count);
+    (await withRotated(path, lines, count)).forEach(onLine);
+    position = size;
+  } else onAbsent();
+  while (!signal.aborted) {
+    if (file) {
+      if ((await file.stat()).size < position) position = 0;
+      const present = await stat(path).catch(() => null);
+      position = await forwards(file, position, onLine);
+      if (present?.ino !== (await file.stat()).ino && present) {
+        await file.close();
+        file = null;
+      }
+    }
+    if (!file) {
+      file = await openIfThere(path);
+      position = 0;
+      if (file) continue;
+    }
+    await pause(interval, undefined, { signal }).catch(() => undefined);
+  }
+  await file?.close();
+}

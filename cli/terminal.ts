@@ -1,0 +1,51 @@
+import { styleText } from 'node:util';
+import { plain } from '../daemon/text.js';
+import type { Io, Output } from './io.js';
+
+type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
+
+/** Colours a text for an output: only on a terminal, and only without NO_COLOR. */
+export const painter =
+  ({ env }: Io, output: Output) =>
+  (colour: Colour, text: string): string =>
+    output.isTTY === true && (env['NO_COLOR'] ?? '') === ''
+      ? styleText(colour, text, { validateStream: false })
+      : text;
+
+export const printLine = (output: Output, text: string): void => {
+  output.write(`${text}\n`);
+};
+
+export const printJson = (io: Io, value: unknown): void => {
+  printLine(io.stdout, JSON.stringify(value, null, 2));
+};
+
+/** Text of several lines, each made safe for a terminal. */
+export const plainLines = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => (/^\s*/.exec(line)?.[0] ?? '').replaceAll(/[^ ]/g, ' ') + plain(line, 2000))
+    .join('\n');
+
+/** ISO 8601 in the time zone of whoever reads it: `2026-11-24 09:41:07`. */
+export function localTime(iso: string): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return plain(iso, 40);
+  const two = (number: number): string => String(number).padStart(2, '0');
+  return (
+    `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
+    `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  );
+}
+
+/** Rows with their cells aligned; the last cell of a row may be as long as it likes. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  '),
+  );
+}

@@ -1,0 +1,376 @@
+import { execFileSync } from 'node:child_process';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Io } from '../../../cli/io.js';
+import { main } from '../../../cli/main.js';
+import type { Outcome, Status } from '../../../daemon/control/messages.js';
+import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
+import { layoutAt } from '../../../launchd/layout.js';
+import { condition, madeUpStatus } from './made-up.js';
+
+const uid = process.getuid?.() ?? 0;
+const gid = process.getgid?.() ?? 0;
+let root: string;
+let io: Io;
+let out: string;
+let errors: string;
+let server: ControlServer | null;
+let stop: AbortController;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'cli-'));
+  const layout = layoutAt(root, { uid, gid }, gid);
+  for (const folder of [dirname(layout.socket), layout.logs, layout.configuration])
+    await mkdir(folder, { recursive: true });
+  out = '';
+  errors = '';
+  server = null;
+  stop = new AbortController();
+  io = {
+    stdout: { write: (text) => (out += text) },
+    stderr: { write: (text) => (errors += text) },
+    env: {},
+    version: '1.2.3',
+    socketPath: layout.socket,
+    logPath: join(layout.logs, 'tuntapd.log'),
+    configPath: join(layout.configuration, 'config.toml'),
+    layout,
+    run: (file) =>
+      Promise.resolve({
+        stdout: file === '/usr/bin/uname' ? 'x86_64\n' : '12.7.6\n',
+        stderr: '',
+        exitCode: 0,
+      }),
+    renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
+    signal: stop.signal,
+  };
+});
+
+afterEach(async () => {
+  await server?.close();
+  await rm(root, { recursive: true });
+});
+
+async function daemon(status: Status | null = madeUpStatus(), outcome?: Outcome): Promise<string[]> {
+  const asked: string[] = [];
+  const act = (action: string) => () => {
+    asked.push(action);
+    return Promise.resolve(outcome ?? { done: true, problems: [] });
+  };
+  server = await serveControl({
+    socketPath: io.socketPath,
+    gid,
+    log: () => undefined,
+    handlers: {
+      version: () => ({ version: '1.2.3', pid: 4711 }),
+      status: () => status,
+      up: act('up'),
+      down: act('down'),
+      restart: act('restart'),
+      leave: act('leave'),
+    },
+  });
+  return asked;
+}
+
+const cli = (...argv: string[]): Promise<number> => main(argv, io);
+
+describe('status', () => {
+  test.each([
+    ['ready', 0],
+    ['idle', 0],
+    ['down', 0],
+    ['working', 4],
+    ['degraded', 4],
+    ['blocked', 4],
+  ] as const)('%s ends with %i', async (phase, code) => {
+    await daemon(madeUpStatus({ phase }));
+    expect(await cli('status')).toBe(code);
+    expect(await cli('status', '--json')).toBe(code);
+  });
+
+  test('shows every condition with a tick, its message, and the routes', async () => {
+    await daemon(
+      madeUpStatus({
+        phase: 'degraded',
+        conditions: [
+          condition('TapDevice'),
+          condition('Shim', 'False', 'reinstall Docker\u001b[31m\u202edab'),
+          condition('Engine', 'Unknown', 'no answer'),
+        ],
+      }),
+    );
+    expect(await cli('status')).toBe(4);
+    expect(out).toMatch(/✓ TapDevice {2}fine/);
+    expect(out).toMatch(/✗ Shim {7}reinstall Docker \[31m dab/);
+    expect(out).toMatch(/\? Engine {5}no answer/);
+    expect(out).toMatch(/✓ 172\.31\.0\.0\/16 {2}bridge {2}routed/);
+    expect(out).toMatch(/– 10\.0\.0\.0\/8 {5}huge {4}refused/);
+    expect(out).not.toContain('\u001b');
+    expect(out).not.toContain('\u202e');
+  });
+
+  test('what is missing while there is nothing to do is not marked as wrong', async () => {
+    await daemon(madeUpStatus({ phase: 'idle', conditions: [condition('Engine', 'False', 'no VM')] }));
+    await cli('status');
+    expect(out).toContain('· Engine');
+  });
+
+  test('--json is the status as it is', async () => {
+    await daemon();
+    await cli('status', '--json');
+    expect(JSON.parse(out)).toEqual(madeUpStatus());
+  });
+
+  test('colour on a terminal only, and not with NO_COLOR', async () => {
+    await daemon();
+    io = { ...io, stdout: { ...io.stdout, isTTY: true } };
+    await cli('status');
+    expect(out).toContain('\u001b[32m✓');
+    out = '';
+    io = { ...io, env: { NO_COLOR: '1' } };
+    await cli('status');
+    expect(out).not.toContain('\u001b');
+  });
+});
+
+test.each([['status'], ['up'], ['routes'], ['doctor']])(
+  '%s without a daemon ends with 3',
+  async (command) => {
+    expect(await cli(command)).toBe(3);
+    expect(out + errors).toContain(
+      'sudo launchctl kickstart -k system/io.github.tuntapd, or sudo make install-daemon',
+    );
+  },
+);
+
+test.each([['up'], ['down'], ['restart']])('%s asks the daemon', async (action) => {
+  const asked = await daemon();
+  expect(await cli(action)).toBe(0);
+  expect(asked).toEqual([action]);
+});
+
+test('what is not done is told and ends with 1', async () => {
+  await daemon(madeUpStatus(), { done: false, problems: ['tap3 is busy'] });
+  expect(await cli('up')).toBe(1);
+  expect(out).toContain('tap3 is busy');
+  out = '';
+  expect(await cli('up', '--json')).toBe(1);
+  expect(JSON.parse(out)).toEqual({ done: false, problems: ['tap3 is busy'] });
+});
+
+test('routes', async () => {
+  await daemon();
+  expect(await cli('routes', '--json')).toBe(0);
+  expect(JSON.parse(out)).toEqual(madeUpStatus().routes);
+});
+
+test.each([
+  [[], 2],
+  [['stauts'], 2],
+  [['status', '--colour'], 2],
+  [['logs', '-n', 'many'], 2],
+  [['config', 'set', 'tap.mtu'], 2],
+  [['completion', 'fish'], 2],
+  [['--help'], 0],
+  [['config', '--help'], 0],
+])('%j ends with %i', async (argv, code) => {
+  expect(await cli(...argv)).toBe(code);
+  expect((code === 0 ? out : errors).length).toBeGreaterThan(0);
+});
+
+test('version, with and without a daemon', async () => {
+  expect(await cli('version', '--json')).toBe(0);
+  expect(JSON.parse(out)).toEqual({ tuntapctl: '1.2.3', tuntapd: null });
+  await daemon();
+  out = '';
+  expect(await cli('version')).toBe(0);
+  expect(out).toBe('tuntapctl 1.2.3\ntuntapd   1.2.3 (pid 4711)\n');
+});
+
+describe('logs', () => {
+  const entry = (message: string): string =>
+    `${JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', message, pass: 'p1', more: 1 })}\n`;
+  const until = async (wanted: () => boolean): Promise<void> => {
+    for (const end = Date.now() + 5000; !wanted() && Date.now() < end;)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+
+  test('the last lines, readable; older ones from the rotated file; no daemon needed', async () => {
+    await writeFile(`${io.logPath}.1`, entry('one') + entry('two'));
+    await writeFile(io.logPath, `${entry('three')}Segmentation fault\u001b[2J\n`);
+    expect(await cli('logs', '-n', '3')).toBe(0);
+    const lines = out.trimEnd().split('\n');
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toMatch(/^2026-03-0\d \d\d:\d\d:\d\d info {2}two \(pass p1\)$/);
+    expect(lines[1]).toContain('three');
+    expect(lines[2]).toBe('Segmentation fault [2J');
+    out = '';
+    await cli('logs', '-n', '1', '--json');
+    await cli('logs', '-n', '0');
+    expect(out).toBe('Segmentation fault\u001b[2J\n');
+  });
+
+  test('more lines than a chunk holds', async () => {
+    await writeFile(
+      io.logPath,
+      Array.from({ length: 5000 }, (_, index) => entry(`line ${index} ü`)).join(''),
+    );
+    await cli('logs', '-n', '3000');
+    const lines = out.trimEnd().split('\n');
+    expect(lines).toHaveLength(3000);
+    expect(lines[0]).toContain('line 2000 ü');
+    expect(lines.at(-1)).toContain('line 4999 ü');
+  });
+
+  test('no log yet', async () => {
+    expect(await cli('logs')).toBe(1);
+    expect(errors).toContain('there is no log yet');
+  });
+
+  test('-f waits for the log, follows it, also over a rotation and a cut', async () => {
+    const following = cli('logs', '-f');
+    await until(() => errors.includes('no log yet'));
+    await writeFile(io.logPath, entry('first'));
+    await until(() => out.includes('first'));
+    await appendFile(io.logPath, entry('second').slice(0, 20));
+    await appendFile(io.logPath, entry('second').slice(20));
+    await until(() => out.includes('second'));
+    await appendFile(io.logPath, entry('last of the old'));
+    await rename(io.logPath, `${io.logPath}.1`);
+    await writeFile(io.logPath, entry('first of the new'));
+    await until(() => out.includes('first of the new'));
+    await writeFile(io.logPath, entry('cut'));
+    await until(() => out.includes('cut'));
+    stop.abort();
+    expect(await following).toBe(0);
+    expect(out.match(/first|second|last of the old|first of the new|cut/g)).toEqual([
+      'first',
+      'second',
+      'last of the old',
+      'first',
+      'cut',
+    ]);
+  });
+});
+
+describe('config', () => {
+  test('show, path, check, schema', async () => {
+    expect(await cli('config', 'path')).toBe(0);
+    expect(out).toBe(`${io.configPath}\n`);
+    out = '';
+    expect(await cli('config', 'show')).toBe(0);
+    expect(out).toContain('tap.device = "tap1"');
+    out = '';
+    expect(await cli('config', 'check')).toBe(0);
+    expect(await cli('config', 'schema')).toBe(0);
+    await writeFile(io.configPath, '[tap]\nmtu = 1\n', { mode: 0o644 });
+    out = '';
+    expect(await cli('config', 'check', '--json')).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ valid: false, problems: [{ key: 'tap.mtu', line: 2 }] });
+    expect(await cli('config', 'check')).toBe(1);
+    expect(errors).toContain('line 2: tap.mtu = 1 is not allowed');
+  });
+
+  test('set edits the file and keeps comments; what is wrong changes nothing', async () => {
+    await writeFile(io.configPath, '# mine\n[tap]\nmtu = 1500 # usual\n', { mode: 0o644 });
+    expect(await cli('config', 'set', 'tap.mtu', '1400')).toBe(0);
+    expect(await cli('config', 'set', 'tap.mtu', '9000')).toBe(1);
+    expect(await cli('config', 'set', 'tap.mut', '1400')).toBe(1);
+    expect(errors).toContain('did you mean tap.mtu?');
+    expect(await readFile(io.configPath, 'utf8')).toBe('# mine\n[tap]\nmtu = 1400 # usual\n');
+  });
+});
+
+test('shim show prints the shim of the configuration', async () => {
+  await writeFile(io.configPath, '[tap]\ndevice = "tap3"\n', { mode: 0o644 });
+  expect(await cli('shim', 'show')).toBe(0);
+  expect(out).toBe('#!/bin/sh\n# tap3 02:74:75:6e:74:61 5\n');
+});
+
+describe('doctor', () => {
+  async function install(): Promise<void> {
+    const { layout } = io;
+    for (const file of [layout.daemon, layout.cli, layout.plist, layout.cliLink])
+      await mkdir(dirname(file), { recursive: true });
+    for (const file of [layout.daemon, layout.cli, layout.plist]) await writeFile(file, '', { mode: 0o644 });
+    await symlink(layout.cli, layout.cliLink);
+  }
+  const verdicts = (): Record<string, string> =>
+    Object.fromEntries(
+      (JSON.parse(out) as { id: string; status: string }[]).map(({ id, status }) => [id, status]),
+    );
+
+  test('all is well', async () => {
+    await install();
+    await daemon();
+    expect(await cli('doctor', '--json')).toBe(0);
+    expect(new Set(Object.values(verdicts()))).toEqual(new Set(['pass']));
+  });
+
+  test('each finding is told, with what to do; a check that crashes is not the end', async () => {
+    await install();
+    await chmod(io.layout.daemon, 0o666);
+    await chmod(io.layout.plist, 0o664);
+    await writeFile(io.configPath, 'nonsense', { mode: 0o644 });
+    await daemon(
+      madeUpStatus({ version: '0.9', phase: 'degraded', conditions: [condition('Shim', 'False', 'gone')] }),
+    );
+    io = { ...io, run: () => Promise.reject(new Error('no such command')) };
+    expect(await cli('doctor', '--json')).toBe(4);
+    expect(verdicts()).toEqual({
+      TT001: 'unknown',
+      TT002: 'unknown',
+      TT003: 'fail',
+      TT004: 'pass',
+      TT005: 'fail',
+      TT006: 'unknown',
+      TT007: 'pass',
+      TT008: 'pass',
+      TT009: 'fail',
+      TT010: 'fail',
+      TT103: 'fail',
+    });
+    out = '';
+    await cli('doctor');
+    expect(out).toContain('→ sudo chown root:wheel');
+  });
+});
+
+test.each([['bash'], ['zsh']])('completion for %s', async (shell) => {
+  expect(await cli('completion', shell)).toBe(0);
+  expect(out).toContain('complete -F _tuntapctl tuntapctl');
+});
+
+test('bash completes commands, subcommands and options', async () => {
+  await cli('completion', 'bash');
+  const complete = (...words: string[]): string[] =>
+    execFileSync(
+      'bash',
+      [
+        '-c',
+        `${out}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tuntapctl; echo "\${COMPREPLY[@]}"`,
+        '-',
+        ...words,
+      ],
+      { encoding: 'utf8' },
+    )
+      .trim()
+      .split(' ');
+  expect(complete('tuntapctl', 'st')).toEqual(['status']);
+  expect(complete('tuntapctl', 'config', 's')).toEqual(['show', 'set', 'schema']);
+  expect(complete('tuntapctl', 'logs', '--f')).toEqual(['--follow']);
+  expect(complete('tuntapctl', 'completion', 'z')).toEqual(['zsh']);
+});
