@@ -1,0 +1,40 @@
+# GNU Make 3.81 (macOS's own) is enough.
+ENGINE ?= sid
+
+.DEFAULT_GOAL := help
+.PHONY: install-daemon uninstall-daemon demo test build lint bench clean help packages lab-tools
+
+install-daemon: ## On a Mac, with sudo: build as you, install as root, wait until the daemon answers
+	@launchd/install-daemon.sh
+
+uninstall-daemon: ## On a Mac, with sudo: undo all of it. PURGE=1 removes log and configuration too, FORCE=1 goes on whatever fails
+	@PURGE='$(PURGE)' FORCE='$(FORCE)' launchd/uninstall-daemon.sh
+
+demo: lab-tools packages build ## On Debian, as root: the whole story on a lab Mac with a real VM. ENGINE=bookworm, trixie or sid
+	@node test/lab/start.mjs test/lab/demo.ts --engine '$(ENGINE)'
+
+test: lab-tools packages ## Type check, lint, unit tests; on Linux as root also the lab's own and the end-to-end tests
+	@test/all.sh
+
+build: packages ## Bundle the product into build/product, unless it is up to date
+	@node launchd/build.mjs
+
+lint: packages ## Type check, eslint, prettier and shellcheck alone
+	@test/all.sh --gates
+
+bench: build ## Measure the product's size, and how long and how large the command is when it starts
+	@node test/bench.mjs
+
+clean: ## Remove what was built (the lab's VM images lie elsewhere and stay)
+	@rm -rf build
+
+help: ## Explain every target
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
+
+# npm's packages, when they are not those of the lock file.
+packages:
+	@node launchd/dependencies.mjs || npm ci --no-audit --no-fund
+
+# Debian's packages for the lab, where the lab can run.
+lab-tools:
+	@if [ "$$(uname -s)" = Linux ] && [ "$$(id -u)" = 0 ]; then test/lab/dependencies.sh; fi

@@ -1,0 +1,77 @@
+import { request } from 'node:http';
+import { z } from 'zod';
+
+/** As much of the daemon's status as an installation has to know. */
+const statusSchema = z.looseObject({ version: z.string(), pid: z.int(), phase: z.string() });
+
+export type Answer = z.infer<typeof statusSchema>;
+
+const leaveSchema = z.looseObject({
+  /** Whether hyperkit is what it was. */
+  done: z.boolean(),
+  problems: z.array(z.string()),
+});
+
+export type Leave = z.infer<typeof leaveSchema>;
+
+const limit = 1_048_576;
+
+/** One request to the daemon; its JSON. Rejects when nobody answers within `timeout` ms or the answer is no 200. */
+function ask(socketPath: string, method: string, path: string, timeout: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, method, path, signal: AbortSignal.timeout(timeout) }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        body += chunk;
+        if (body.length > limit) response.destroy(new Error('the answer is too long'));
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        if (response.statusCode !== 200) {
+          reject(new Error(`the daemon answered ${String(response.statusCode)}: ${body.slice(0, 300)}`));
+          return;
+        }
+        try {
+          resolve(JSON.parse(body));
+        } catch (error) {
+          reject(new Error('the daemon’s answer is no JSON', { cause: error }));
+        }
+      });
+    });
+    call.on('error', reject);
+    call.end();
+  });
+}
+
+/** What the daemon says of itself; rejects when it does not answer within 5 s. */
+export async function askStatus(socket: string): Promise<Answer> {
+  return statusSchema.parse(await ask(socket, 'GET', '/v1/status', 5000));
+}
+
+/** Has the daemon undo everything it did to Docker and to the Mac. Takes as long as a VM needs to answer. */
+export async function askToLeave(socket: string): Promise<Leave> {
+  return leaveSchema.parse(await ask(socket, 'POST', '/v1/leave', 120_000));
+}
+
+/** The first status that satisfies `wanted` within `patience` ms, or the last reason why there was none. */
+export async function untilAnswers(
+  socket: string,
+  patience: number,
+  pause: (milliseconds: number) => Promise<void>,
+  wanted: (answer: Answer) => boolean = () => true,
+): Promise<{ readonly answer: Answer } | { readonly answer: null; readonly why: string }> {
+  const end = performance.now() + patience;
+  for (;;) {
+    let why: string;
+    try {
+      const answer = await askStatus(socket);
+      if (wanted(answer)) return { answer };
+      why = `pid ${answer.pid}, version ${answer.version} answers`;
+    } catch (error) {
+      why = error instanceof Error ? error.message : String(error);
+    }
+    if (performance.now() >= end) return { answer: null, why };
+    await pause(200);
+  }
+}

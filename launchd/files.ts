@@ -1,0 +1,148 @@
+import { constants } from 'node:fs';
+import {
+  chmod,
+  chown,
+  copyFile,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Layout } from './layout.js';
+import type { Product } from './product.js';
+
+const absent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+/** Whether anything is at `path`, a dangling link included. */
+export async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (absent(error)) return false;
+      throw error;
+    },
+  );
+}
+
+/** The text of a file, or null when there is none. */
+export async function textOf(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    if (absent(error)) return null;
+    throw error;
+  });
+}
+
+/** Makes sure of a folder with that owner and mode, whatever the umask says. Its parents are made 0755. */
+export async function folder(path: string, mode: number, uid: number, gid: number): Promise<void> {
+  if (!(await exists(path))) {
+    if (!(await exists(dirname(path)))) await folder(dirname(path), 0o755, uid, gid);
+    await mkdir(path, { mode });
+  }
+  await chown(path, uid, gid);
+  await chmod(path, mode);
+}
+
+async function place(path: string, content: Buffer | string, mode: number, layout: Layout): Promise<void> {
+  await writeFile(path, content, { flag: 'wx', mode });
+  await chown(path, layout.owner.uid, layout.owner.gid);
+  await chmod(path, mode);
+}
+
+async function clone(from: string, to: string, mode: number, layout: Layout): Promise<void> {
+  // On APFS a clone, which costs no space.
+  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  await chown(to, layout.owner.uid, layout.owner.gid);
+  await chmod(to, mode);
+}
+
+/** The command: no `env node`, for what that finds may be the user's; nothing of the caller's that changes node. */
+const command = (layout: Layout): string => `#!/bin/sh
+unset NODE_OPTIONS NODE_PATH
+exec ${layout.cliRuntime} ${join(layout.prefix, 'lib/tuntapctl.mjs')} "$@"
+`;
+
+/** Builds the whole prefix at its staging place, next to where it will be. Returns the runtime that root will run. */
+export async function stage(layout: Layout, product: Product, runtime: string): Promise<string> {
+  const { uid, gid } = layout.owner;
+  const at = (path: string): string => join(layout.staged, path);
+  await rm(layout.staged, { recursive: true, force: true });
+  await folder(layout.staged, 0o755, uid, gid);
+  await folder(at('bin'), 0o755, uid, gid);
+  const own = at(join('bin', basename(layout.runtime)));
+  // For root only: a privacy grant given to it must not serve every script that somebody runs with it.
+  await clone(runtime, own, 0o744, layout);
+  await clone(own, at(join('bin', basename(layout.cliRuntime))), 0o755, layout);
+  await place(at(join('bin', basename(layout.cli))), command(layout), 0o755, layout);
+  for (const { path, content } of product.files) {
+    await folder(dirname(at(path)), 0o755, uid, gid);
+    await place(at(path), content, 0o644, layout);
+  }
+  return own;
+}
+
+/** Writes the plist at once or not at all, as launchd wants it: root's, 0644. */
+export async function writePlist(layout: Layout, text: string): Promise<void> {
+  const temporary = `${layout.plist}.new`;
+  await rm(temporary, { force: true });
+  await place(temporary, text, 0o644, layout);
+  const file = await open(temporary, 'r');
+  await file.sync().finally(() => file.close());
+  await rename(temporary, layout.plist);
+}
+
+/**
+ * Puts the staged prefix in place; the old one, if there is one, waits beside it. Also mends what an interrupted
+ * swap left.
+ */
+export async function swapIn(layout: Layout): Promise<void> {
+  await rm(layout.previous, { recursive: true, force: true });
+  if (await exists(layout.prefix)) await rename(layout.prefix, layout.previous);
+  await rename(layout.staged, layout.prefix);
+}
+
+/** Gives the old prefix its place back. */
+export async function swapBack(layout: Layout): Promise<void> {
+  await rm(layout.prefix, { recursive: true, force: true });
+  await rename(layout.previous, layout.prefix);
+}
+
+/** After an interruption between the two renames of a swap: the old prefix is at its place again. */
+export async function mendSwap(layout: Layout): Promise<void> {
+  if (!(await exists(layout.prefix)) && (await exists(layout.previous)))
+    await rename(layout.previous, layout.prefix);
+}
+
+type LinkState = 'ours' | 'absent' | 'foreign';
+
+/** Whose the CLI's link is. */
+export async function cliLinkState(layout: Layout): Promise<LinkState> {
+  try {
+    return (await readlink(layout.cliLink)) === layout.cli ? 'ours' : 'foreign';
+  } catch (error) {
+    return absent(error) ? 'absent' : 'foreign';
+  }
+}
+
+/** Links the CLI into everybody's PATH unless something else is there; returns whose it is then. */
+export async function linkCli(layout: Layout): Promise<LinkState> {
+  const state = await cliLinkState(layout);
+  if (state !== 'absent') return state;
+  if (!(await exists(dirname(layout.cliLink))))
+    await folder(dirname(layout.cliLink), 0o755, layout.owner.uid, layout.owner.gid);
+  await symlink(layout.cli, layout.cliLink);
+  return 'ours';
+}
+
+/** Removes the CLI's link if it is ours; returns what it was. */
+export async function unlinkCli(layout: Layout): Promise<LinkState> {
+  const state = await cliLinkState(layout);
+  if (state === 'ours') await unlink(layout.cliLink);
+  return state;
+}

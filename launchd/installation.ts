@@ -1,0 +1,147 @@
+import { rm } from 'node:fs/promises';
+import { messageOf } from '../daemon/text.js';
+import { type Answer, untilAnswers } from './control.js';
+import { exists, folder, linkCli, mendSwap, stage, swapBack, swapIn, textOf, writePlist } from './files.js';
+import { daemonPlist, renderPlist } from './io.github.tuntapd.plist.js';
+import { isLoaded, load, type Outside, unload } from './launchctl.js';
+import type { Layout } from './layout.js';
+import { Problem } from './problem.js';
+import type { Product } from './product.js';
+import { untrusted } from './trusted-path.js';
+
+export interface Installation {
+  readonly outside: Outside;
+  readonly layout: Layout;
+  readonly product: Product;
+  /** The official runtime that is copied. */
+  readonly runtime: string;
+  /** Milliseconds that the daemon has to answer. */
+  readonly patience: number;
+  readonly say: (line: string) => void;
+}
+
+async function requireTrusted({ layout }: Installation): Promise<void> {
+  const places = [layout.prefix, layout.staged, layout.previous, layout.plist, layout.state, layout.logs];
+  const problems = new Set<string>();
+  for (const place of places)
+    for (const problem of await untrusted(place, { from: layout.root, uid: layout.owner.uid }))
+      problems.add(problem);
+  if (problems.size === 0) return;
+  throw new Problem(
+    'What root runs must be changed by nobody else, but:\n' +
+      [...problems].map((problem) => `  ${problem}\n`).join('') +
+      'Give these folders to root (sudo chown root:wheel FOLDER; sudo chmod go-w FOLDER) and try again. Nothing was changed.',
+  );
+}
+
+/** The signature is what a privacy grant hangs on; a runtime that was tampered with is not run as root. */
+async function requireSignature({ outside, say, runtime }: Installation, staged: string): Promise<void> {
+  const { exitCode, stdout, stderr } = await outside.run('/usr/bin/codesign', ['--verify', staged]);
+  if (exitCode === 0) return;
+  const words = `${stderr}${stdout}`.trim();
+  if (words.includes('not signed at all')) {
+    say('warning: the runtime is not signed: System Settings will not keep a permission given to it');
+    return;
+  }
+  throw new Problem(
+    `The runtime ${runtime} is not as it was signed; codesign --verify said: ${words}\n` +
+      'Get it anew with: rm -rf node_modules && npm ci. Nothing was changed.',
+  );
+}
+
+const whereToLook = (layout: Layout): string =>
+  `Look at: sudo tail ${layout.logs}/tuntapd.log ${layout.launchdLog}`;
+
+/** Puts everything at its place and starts it. Throws when launchd refuses or the daemon does not answer. */
+async function start(given: Installation): Promise<Answer> {
+  const { layout, outside, patience } = given;
+  await swapIn(layout);
+  await folder(layout.state, 0o700, layout.owner.uid, layout.owner.gid);
+  await folder(layout.logs, 0o750, layout.owner.uid, layout.readers);
+  await writePlist(layout, renderPlist(daemonPlist(layout)));
+  await load(outside, layout.plist);
+  const { answer, ...silence } = await untilAnswers(layout.socket, patience, outside.pause);
+  if (answer) return answer;
+  const why = 'why' in silence ? silence.why : '';
+  throw new Problem(
+    `launchd started the daemon, but ${layout.socket} gave no answer within ${Math.round(patience / 1000)} s (${why}). ${whereToLook(layout)}`,
+  );
+}
+
+/** The old installation runs again, after the new one failed because of `error`. Always throws. */
+async function goBack(
+  given: Installation,
+  plist: string,
+  wasLoaded: boolean,
+  error: unknown,
+): Promise<never> {
+  const { layout, outside, patience } = given;
+  let outcome = 'The version that was there before is back, and not loaded, as before.';
+  try {
+    await unload(outside);
+    await swapBack(layout);
+    await writePlist(layout, plist);
+    if (wasLoaded) {
+      await load(outside, layout.plist);
+      const { answer } = await untilAnswers(layout.socket, patience, outside.pause);
+      outcome = answer
+        ? `The version that was there before (${answer.version}) is back and runs.`
+        : 'The version that was there before is back and was started, but does not answer either.';
+    }
+  } catch (second) {
+    outcome = `Going back to the version that was there before did not work either: ${messageOf(second)}`;
+  }
+  throw new Problem(`${messageOf(error)}\n${outcome}`, { cause: error });
+}
+
+/** Nothing was installed before and launchd would not take this one: as if nothing had happened. Always throws. */
+async function giveUp(given: Installation, error: unknown): Promise<never> {
+  const { layout, outside } = given;
+  const loaded = await isLoaded(outside);
+  // Once it ran it may have given hyperkit the shim: only a daemon can take that back.
+  if (loaded)
+    throw new Problem(
+      `${messageOf(error)}\nIt stays installed, and launchd keeps starting it. To remove it: sudo make uninstall-daemon`,
+      { cause: error },
+    );
+  for (const path of [layout.plist, layout.prefix, layout.staged])
+    await rm(path, { recursive: true, force: true });
+  throw new Problem(`${messageOf(error)}\nNothing stays installed.`, { cause: error });
+}
+
+/**
+ * Installs, or upgrades in place: on the way there is always an old or a new daemon that works. Returns what the
+ * new one says of itself; throws Problem with what was tried, what happened and how things stand.
+ */
+export async function install(given: Installation): Promise<Answer> {
+  const { layout, outside, product, runtime, say } = given;
+  await requireTrusted(given);
+  await mendSwap(layout);
+  const oldPlist = (await exists(layout.prefix)) ? await textOf(layout.plist) : null;
+
+  const { uid, gid } = layout.owner;
+  for (const path of [layout.prefix, layout.plist]) {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    if (!(await exists(parent))) await folder(parent, 0o755, uid, gid);
+  }
+  await requireSignature(given, await stage(layout, product, runtime));
+  say(`files are ready (${product.version}, node ${product.node})`);
+
+  const wasLoaded = await isLoaded(outside);
+  if (wasLoaded) {
+    await unload(outside);
+    say('the old daemon has ended; addresses and routes stay as they are meanwhile');
+  }
+  let answer;
+  try {
+    answer = await start(given);
+  } catch (error) {
+    return await (oldPlist === null ? giveUp(given, error) : goBack(given, oldPlist, wasLoaded, error));
+  }
+  await rm(layout.previous, { recursive: true, force: true });
+  say(`${layout.prefix} and ${layout.plist} are in place, launchd has started the daemon`);
+
+  if ((await linkCli(layout)) === 'foreign')
+    say(`warning: ${layout.cliLink} is something else and was left alone; the command is ${layout.cli}`);
+  return answer;
+}

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+
+/** launchd's name of the daemon. */
+export const label = 'io.github.tuntapd';
+
+/** Where everything of an installed tuntapd lies. */
+export interface Layout {
+  /** What everything lies below: `/`. */
+  readonly root: string;
+  /** Only root may write here or in any folder above it. */
+  readonly prefix: string;
+  /** Where a new prefix is built, and where the old one waits until the new daemon has answered: same volume. */
+  readonly staged: string;
+  readonly previous: string;
+  /** The runtime that root executes, under a name of its own: a privacy grant names the program. */
+  readonly runtime: string;
+  /** A second copy of the runtime, for the CLI and for anybody. */
+  readonly cliRuntime: string;
+  readonly daemon: string;
+  readonly cli: string;
+  readonly cliLink: string;
+  readonly plist: string;
+  readonly socket: string;
+  readonly state: string;
+  readonly logs: string;
+  /** What launchd itself and a crashing runtime have to say; the daemon writes its own log. */
+  readonly launchdLog: string;
+  readonly configuration: string;
+  /** Owner of all of it; root and wheel. */
+  readonly owner: { readonly uid: number; readonly gid: number };
+  /** Group that may read the log; group `admin` of every Mac. */
+  readonly readers: number;
+}
+
+/** The layout below `root`; tests and nobody else give another root or owner. */
+export function layoutAt(
+  root = '/',
+  owner: Layout['owner'] = { uid: 0, gid: 0 },
+  readers: number = 80,
+): Layout {
+  const prefix = join(root, 'opt/tuntapd');
+  const logs = join(root, 'var/log/tuntapd');
+  return {
+    root,
+    prefix,
+    staged: join(root, 'opt/.tuntapd-new'),
+    previous: join(root, 'opt/.tuntapd-old'),
+    runtime: join(prefix, 'bin/tuntapd'),
+    cliRuntime: join(prefix, 'bin/node'),
+    daemon: join(prefix, 'lib/tuntapd.mjs'),
+    cli: join(prefix, 'bin/tuntapctl'),
+    cliLink: join(root, 'usr/local/bin/tuntapctl'),
+    plist: join(root, `Library/LaunchDaemons/${label}.plist`),
+    socket: join(root, 'var/run/tuntapd.sock'),
+    state: join(root, 'var/db/tuntapd'),
+    logs,
+    launchdLog: join(logs, 'launchd.log'),
+    configuration: join(root, 'etc/tuntapd'),
+    owner,
+    readers,
+  };
+}

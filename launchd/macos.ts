@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run } from '../daemon/command.js';
+import type { Outside } from './launchctl.js';
+import { Problem } from './problem.js';
+
+/** The Mac itself. */
+export const mac: Outside = {
+  run: (file, args) => run(file, args, { timeout: 30_000 }),
+  pause: async (milliseconds) => {
+    await sleep(milliseconds);
+  },
+};
+
+/** Throws Problem unless this is a Mac and we are root. */
+export async function requireRootOnMac(command: string): Promise<void> {
+  const system = await mac.run('/usr/bin/uname', ['-s']).catch(() => null);
+  if (system?.stdout.trim() !== 'Darwin')
+    throw new Problem('This is not macOS, and tuntapd is for Macs. To see it at work here: make demo');
+  if (process.getuid?.() !== 0) throw new Problem(`This needs root: ${command}`);
+}
+
+/** Runs `main`; a Problem becomes its message on stderr and exit status 1. Signals wait for the end of it. */
+export async function toTheEnd(main: () => Promise<void>): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      process.stderr.write('Half done is worse than done: this takes a moment more.\n');
+    });
+  try {
+    await main();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Problem ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeAllListeners(signal);
+  }
+}

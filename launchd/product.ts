@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { Problem } from './problem.js';
+
+const manifestSchema = z.object({
+  version: z.string(),
+  /** Version of the runtime it is made for, as `process.versions.node` has it. */
+  node: z.string(),
+  files: z.array(
+    z.object({
+      path: z.string().regex(/^(?:[\w-][\w.-]*\/)*[\w-][\w.-]*$/, 'a path inside the product'),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    }),
+  ),
+});
+
+/** What `make build` made, read into memory and found whole. */
+export interface Product {
+  readonly version: string;
+  readonly node: string;
+  readonly files: readonly { readonly path: string; readonly content: Buffer }[];
+}
+
+/** Reads the product in `folder`. Throws Problem when there is none, or a file is not what its manifest says. */
+export async function readProduct(folder: string): Promise<Product> {
+  let manifest;
+  try {
+    manifest = manifestSchema.parse(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')));
+  } catch (error) {
+    throw new Problem(`${folder} holds no finished build. Build it with: make build`, { cause: error });
+  }
+  const files = await Promise.all(
+    manifest.files.map(async ({ path, sha256 }) => {
+      const content = await readFile(join(folder, path));
+      if (createHash('sha256').update(content).digest('hex') !== sha256)
+        throw new Problem(
+          `${join(folder, path)} is not what was built. Build it anew with: make clean build`,
+        );
+      return { path, content };
+    }),
+  );
+  return { version: manifest.version, node: manifest.node, files };
+}

@@ -1,0 +1,84 @@
+import { rm } from 'node:fs/promises';
+import { messageOf, plain } from '../daemon/text.js';
+import { askToLeave, type Leave, untilAnswers } from './control.js';
+import { exists, unlinkCli } from './files.js';
+import { enable, isLoaded, load, type Outside, unload } from './launchctl.js';
+import type { Layout } from './layout.js';
+import { Problem } from './problem.js';
+
+export interface Removal {
+  readonly outside: Outside;
+  readonly layout: Layout;
+  /** Whether log and configuration go too. */
+  readonly purge: boolean;
+  /** Whether to go on although hyperkit is not what it was. */
+  readonly force: boolean;
+  /** Milliseconds that a daemon has to answer. */
+  readonly patience: number;
+  readonly say: (line: string) => void;
+}
+
+const byHand = `What only the daemon can undo cleanly, and how to do it by hand:
+  hyperkit   next to it lies the original as …/com.docker.hyperkit.original; quit Docker, then as its owner:
+             mv -f com.docker.hyperkit.original com.docker.hyperkit
+  routes     netstat -rn -f inet shows them with gateway 10.0.75.2; a reboot or the end of the VM removes them
+  VM rules   gone with the VM: restart Docker
+  /dev/tap1  root's again after a reboot`;
+
+/** Only the running daemon has the grants to touch Docker.app (App Management): it is started once more if need be. */
+async function leave(given: Removal): Promise<Leave> {
+  const { outside, layout, patience, say } = given;
+  try {
+    let { answer } = await untilAnswers(layout.socket, 0, outside.pause);
+    if (!answer) {
+      if (!(await exists(layout.plist)) || !(await exists(layout.runtime)))
+        throw new Problem(`no daemon runs, and ${layout.plist} or ${layout.prefix} is missing to start one`);
+      say('no daemon answers; starting it once more, so that it can clean up');
+      await unload(outside);
+      await load(outside, layout.plist);
+      const second = await untilAnswers(layout.socket, patience, outside.pause);
+      answer = second.answer;
+      if (!second.answer) throw new Problem(`the daemon was started, but does not answer (${second.why})`);
+    }
+    return await askToLeave(layout.socket);
+  } catch (error) {
+    return { done: false, problems: [messageOf(error)] };
+  }
+}
+
+/**
+ * Takes tuntapd off this Mac, hyperkit first and through the running daemon. Returns what could not be undone.
+ * Throws Problem, with the daemon still in place, when hyperkit could not be given back.
+ */
+export async function remove(given: Removal): Promise<readonly string[]> {
+  const { outside, layout, purge, force, say } = given;
+  const installed =
+    (await isLoaded(outside)) || (await exists(layout.plist)) || (await exists(layout.prefix));
+  let problems: readonly string[] = [];
+  if (installed) {
+    const left = await leave(given);
+    problems = left.problems.map((problem) => plain(problem, 1000));
+    const list = problems.map((problem) => `  ${problem}\n`).join('');
+    if (!left.done && !force)
+      throw new Problem(
+        `hyperkit could not be given back:\n${list}${byHand}\n` +
+          'tuntapd is still installed. Try again (sudo make uninstall-daemon), or remove it regardless (sudo make uninstall-daemon FORCE=1).',
+      );
+    if (left.done) say('hyperkit is what it was; addresses, routes and rules are gone');
+    if (list !== '') say(`left as it is:\n${list.trimEnd()}`);
+    if (!left.done) say(byHand);
+    await unload(outside);
+  } else say('tuntapd is not installed');
+
+  const gone = [layout.plist, layout.prefix, layout.staged, layout.previous, layout.state, layout.socket];
+  for (const path of purge ? [...gone, layout.logs, layout.configuration] : gone)
+    await rm(path, { recursive: true, force: true });
+  if ((await unlinkCli(layout)) === 'foreign') say(`${layout.cliLink} is not ours and was left alone`);
+  // So that no `disabled` of ours stays in launchd's database for a later installation to trip over.
+  await enable(outside);
+
+  const kept = [];
+  for (const path of [layout.logs, layout.configuration]) if (await exists(path)) kept.push(path);
+  if (kept.length > 0) say(`kept: ${kept.join(', ')} (PURGE=1 removes them too)`);
+  return problems;
+}

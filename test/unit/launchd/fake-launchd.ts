@@ -1,0 +1,138 @@
+import { createServer, type Server } from 'node:http';
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parse } from 'plist';
+import type { CommandResult } from '../../../daemon/command.js';
+import type { Outside } from '../../../launchd/launchctl.js';
+
+const service = 'system/io.github.tuntapd';
+const done: CommandResult = { stdout: '', stderr: '', exitCode: 0 };
+const failed = (exitCode: number, stderr: string): CommandResult => ({
+  stdout: '',
+  stderr: `${stderr}\n`,
+  exitCode,
+});
+
+/** What a started daemon is: `null` is one that starts and never answers. */
+export type Daemon = { version: string; leave: { done: boolean; problems: string[] } } | null;
+
+export interface FakeLaunchd extends Outside {
+  readonly loaded: () => boolean;
+  readonly disable: () => void;
+  readonly disabled: () => boolean;
+  /** Errors that the next bootstraps give before they work. */
+  readonly refuse: (...codes: number[]) => void;
+  /** How many `print`s still find the service after a bootout. */
+  readonly drainFor: (prints: number) => void;
+  readonly codesign: (result: CommandResult) => void;
+  /** Versions of the prefix that were started, in turn. */
+  readonly started: () => readonly string[];
+  readonly kill: () => Promise<void>;
+}
+
+/** A launchd in memory: strict about words, states and the plist, and with a real socket behind a started daemon. */
+export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemon): FakeLaunchd {
+  let loaded = false;
+  let disabled = false;
+  let draining = 0;
+  let drain = 0;
+  let refusals: number[] = [];
+  let signature = done;
+  let server: Server | null = null;
+  const started: string[] = [];
+
+  async function kill(): Promise<void> {
+    const ending = server;
+    server = null;
+    if (!ending) return;
+    await new Promise((resolve) => {
+      ending.close(resolve);
+      ending.closeAllConnections();
+    });
+  }
+
+  async function start(plist: string): Promise<CommandResult> {
+    if ((statSync(plist).mode & 0o777) !== 0o644) return failed(5, 'Bootstrap failed: 5: Input/output error');
+    const job = parse(readFileSync(plist, 'utf8')) as {
+      ProgramArguments: string[];
+      StandardErrorPath: string;
+    };
+    const [program = '', script = ''] = job.ProgramArguments;
+    if (!statSync(dirname(job.StandardErrorPath)).isDirectory() || (statSync(program).mode & 0o100) === 0)
+      return failed(78, 'EX_CONFIG');
+    const daemon = daemonOf(readFileSync(script, 'utf8'));
+    started.push(readFileSync(script, 'utf8'));
+    loaded = true;
+    if (!daemon) return done;
+    const serving = createServer((request, response) => {
+      const status = { version: daemon.version, pid: 77, phase: 'idle' };
+      response.end(JSON.stringify(request.url === '/v1/leave' ? daemon.leave : status));
+    });
+    mkdirSync(dirname(socket), { recursive: true });
+    rmSync(socket, { force: true });
+    await new Promise<void>((resolve) => {
+      serving.listen(socket, resolve);
+    });
+    server = serving;
+    return done;
+  }
+
+  async function launchctl(args: readonly string[]): Promise<CommandResult> {
+    const [verb, target, plist] = args;
+    if (verb === 'bootstrap' && args.length === 3 && target === 'system' && plist !== undefined) {
+      const code = refusals.shift();
+      if (code !== undefined) return failed(code, `Bootstrap failed: ${code}: Refused`);
+      if (disabled) return failed(119, 'Bootstrap failed: 119: Service is disabled');
+      if (loaded || draining > 0) return failed(5, 'Bootstrap failed: 5: Input/output error');
+      return start(plist);
+    }
+    if (args.length !== 2 || target !== service) return failed(64, 'Unrecognized target specifier.');
+    const absent = failed(113, `Could not find service "io.github.tuntapd" in domain for system`);
+    switch (verb) {
+      case 'print':
+        if (draining > 0) draining -= 1;
+        else if (!loaded) return absent;
+        return { ...done, stdout: `${service} = {\n\tstate = running\n}\n` };
+      case 'bootout':
+        if (!loaded) return failed(3, 'Boot-out failed: 3: No such process');
+        loaded = false;
+        draining = drain;
+        await kill();
+        return drain > 0 ? failed(36, 'Boot-out failed: 36: Operation now in progress') : done;
+      case 'kickstart':
+        return loaded ? done : absent;
+      case 'enable':
+        disabled = false;
+        return done;
+      case undefined:
+      default:
+        return failed(64, `Unrecognized subcommand: ${String(verb)}`);
+    }
+  }
+
+  return {
+    run: (file, args) => {
+      if (file === '/bin/launchctl') return launchctl(args);
+      if (file === '/usr/bin/codesign' && args.length === 2 && args[0] === '--verify')
+        return Promise.resolve(signature);
+      return Promise.reject(new Error(`no such command: ${file} ${args.join(' ')}`));
+    },
+    pause: () => new Promise((resolve) => void setImmediate(resolve)),
+    loaded: () => loaded,
+    disabled: () => disabled,
+    disable: () => {
+      disabled = true;
+    },
+    refuse: (...codes) => {
+      refusals = codes;
+    },
+    drainFor: (prints) => {
+      drain = prints;
+    },
+    codesign: (result) => {
+      signature = result;
+    },
+    started: () => started,
+    kill,
+  };
+}

@@ -1,0 +1,234 @@
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { install } from '../../../launchd/installation.js';
+import { type Layout, layoutAt } from '../../../launchd/layout.js';
+import { remove } from '../../../launchd/removal.js';
+import { type Daemon, type FakeLaunchd, fakeLaunchd } from './fake-launchd.js';
+
+let root: string;
+let layout: Layout;
+let launchd: FakeLaunchd;
+let said: string[];
+let leaves: { done: boolean; problems: string[] };
+let mute: string[];
+
+const say = (line: string): void => void said.push(line);
+
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'mac-')));
+  const gid = process.getgid?.() ?? 0;
+  layout = layoutAt(root, { uid: process.getuid?.() ?? 0, gid }, gid);
+  await writeFile(join(root, 'runtime'), 'the official runtime');
+  said = [];
+  mute = [];
+  leaves = { done: true, problems: [] };
+  launchd = fakeLaunchd(layout.socket, (version): Daemon =>
+    mute.includes(version) ? null : { version, leave: leaves },
+  );
+});
+
+afterEach(async () => {
+  await launchd.kill();
+  await rm(root, { recursive: true, force: true });
+});
+
+const installing = (version: string) =>
+  install({
+    outside: launchd,
+    layout,
+    product: {
+      version,
+      node: '20.0.0',
+      files: ['tuntapd', 'tuntapctl', 'uninstall'].map((name) => ({
+        path: `lib/${name}.mjs`,
+        content: Buffer.from(version),
+      })),
+    },
+    runtime: join(root, 'runtime'),
+    patience: 50,
+    say,
+  });
+
+const removing = (options: { purge?: boolean; force?: boolean } = {}) =>
+  remove({ outside: launchd, layout, purge: false, force: false, patience: 50, say, ...options });
+
+const mode = (path: string): string => (lstatSync(path).mode & 0o777).toString(8);
+const installed = (): string => readFileSync(layout.daemon, 'utf8');
+/** Every file (not folder) below the root but the runtime it came from. */
+const files = (): string[] =>
+  readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory() && entry.name !== 'runtime')
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
+    .sort();
+
+describe('install', () => {
+  test('puts everything at its place with the modes that keep others out, and the daemon answers', async () => {
+    expect(await installing('1')).toMatchObject({ version: '1', pid: 77, phase: 'idle' });
+    expect(files()).toEqual([
+      '/Library/LaunchDaemons/io.github.tuntapd.plist',
+      '/opt/tuntapd/bin/node',
+      '/opt/tuntapd/bin/tuntapctl',
+      '/opt/tuntapd/bin/tuntapd',
+      '/opt/tuntapd/lib/tuntapctl.mjs',
+      '/opt/tuntapd/lib/tuntapd.mjs',
+      '/opt/tuntapd/lib/uninstall.mjs',
+      '/usr/local/bin/tuntapctl',
+      '/var/run/tuntapd.sock',
+    ]);
+    expect(readlinkSync(layout.cliLink)).toBe(layout.cli);
+    expect(
+      [layout.prefix, layout.runtime, layout.cliRuntime, layout.cli, layout.daemon, layout.plist].map(mode),
+    ).toEqual(['755', '744', '755', '755', '644', '644']);
+    expect([layout.state, layout.logs].map(mode)).toEqual(['700', '750']);
+    expect(readFileSync(layout.runtime, 'utf8')).toBe('the official runtime');
+    expect(readFileSync(layout.cli, 'utf8')).toMatch(/^#!\/bin\/sh\n/);
+  });
+
+  test.each([
+    ['nothing in the way', []],
+    ['a daemon that drains slowly', ['drain']],
+    ['launchd busy for a while', ['busy']],
+    ['a `disable` of earlier times', ['disabled']],
+  ])('upgrades in place: %s', async (_title, troubles) => {
+    await installing('1');
+    if (troubles.includes('drain')) launchd.drainFor(7);
+    if (troubles.includes('busy')) launchd.refuse(5, 37, 119, 5);
+    if (troubles.includes('disabled')) launchd.disable();
+    expect((await installing('2')).version).toBe('2');
+    expect(installed()).toBe('2');
+    expect(files().filter((path) => path.startsWith('/opt/.'))).toEqual([]);
+  });
+
+  test('a new version that never answers gives its place back to the old one', async () => {
+    await installing('1');
+    mute = ['2'];
+    await expect(installing('2')).rejects.toThrow(/gave no answer[^]*\(1\) is back and runs/);
+    expect(installed()).toBe('1');
+    expect(launchd.loaded()).toBe(true);
+    expect(launchd.started()).toEqual(['1', '2', '1']);
+  });
+
+  test('a new version that launchd refuses gives its place back to the old one', async () => {
+    await installing('1');
+    launchd.refuse(125);
+    await expect(installing('2')).rejects.toThrow(/125: Refused[^]*\(1\) is back and runs/);
+    expect(installed()).toBe('1');
+  });
+
+  test('a first version that launchd refuses leaves nothing', async () => {
+    launchd.refuse(...Array.from({ length: 10 }, () => 5));
+    await expect(installing('1')).rejects.toThrow(/tried 10 times[^]*Nothing stays installed/);
+    expect(files()).toEqual([]);
+  });
+
+  test('a first version that does not answer stays for launchd to start again, and says where to look', async () => {
+    mute = ['1'];
+    await expect(installing('1')).rejects.toThrow(/launchd\.log\n[^]*make uninstall-daemon/);
+    expect(installed()).toBe('1');
+    expect(launchd.loaded()).toBe(true);
+  });
+
+  test('an interruption between the two renames of a swap is mended', async () => {
+    await installing('1');
+    const { rename } = await import('node:fs/promises');
+    await rename(layout.prefix, layout.previous);
+    launchd.refuse(125);
+    await expect(installing('2')).rejects.toThrow(/\(1\) is back/);
+    expect(installed()).toBe('1');
+  });
+
+  test.each(['opt', 'Library/LaunchDaemons', 'var/db'])(
+    'refuses to install below %s when others may write there, and changes nothing',
+    async (path) => {
+      await mkdir(join(root, path), { recursive: true });
+      await chmod(join(root, path), 0o777);
+      await expect(installing('1')).rejects.toThrow(`${join(root, path)} can be written by others`);
+      expect(files()).toEqual([]);
+    },
+  );
+
+  test('refuses a runtime whose signature is broken, and takes an unsigned one with a warning', async () => {
+    launchd.codesign({
+      stdout: '',
+      stderr: 'x: invalid signature (code or signature have been modified)\n',
+      exitCode: 1,
+    });
+    await expect(installing('1')).rejects.toThrow(/invalid signature/);
+    expect(existsSync(layout.prefix)).toBe(false);
+    launchd.codesign({ stdout: '', stderr: 'x: code object is not signed at all\n', exitCode: 1 });
+    await installing('1');
+    expect(said.join('\n')).toMatch(/warning: the runtime is not signed/);
+  });
+
+  test('leaves a command of that name that is not ours alone', async () => {
+    await mkdir(dirname(layout.cliLink), { recursive: true });
+    await symlink('/somewhere/else', layout.cliLink);
+    await installing('1');
+    await removing();
+    expect(readlinkSync(layout.cliLink)).toBe('/somewhere/else');
+  });
+});
+
+describe('uninstall', () => {
+  test('leaves no file but log and configuration, and with purge none at all', async () => {
+    await installing('1');
+    await mkdir(layout.configuration, { recursive: true });
+    await writeFile(join(layout.configuration, 'config.toml'), '');
+    await writeFile(join(layout.logs, 'tuntapd.log'), '');
+    await removing();
+    expect(files()).toEqual(['/etc/tuntapd/config.toml', '/var/log/tuntapd/tuntapd.log']);
+    expect(launchd.loaded()).toBe(false);
+    await removing({ purge: true });
+    expect(files()).toEqual([]);
+  });
+
+  test('leaves no `disabled` behind', async () => {
+    await installing('1');
+    launchd.disable();
+    await removing();
+    expect(launchd.disabled()).toBe(false);
+  });
+
+  test('starts a daemon that does not run, for only that can give hyperkit back', async () => {
+    await installing('1');
+    await launchd.run('/bin/launchctl', ['bootout', 'system/io.github.tuntapd']);
+    await removing();
+    expect(launchd.started()).toEqual(['1', '1']);
+    expect(existsSync(layout.prefix)).toBe(false);
+  });
+
+  test('with hyperkit not given back the daemon stays, unless it is forced to go', async () => {
+    await installing('1');
+    leaves = { done: false, problems: ['App Management refused it: allow tuntapd in System Settings'] };
+    await launchd.run('/bin/launchctl', ['bootout', 'system/io.github.tuntapd']);
+    await expect(removing()).rejects.toThrow(/App Management refused[^]*still installed/);
+    expect(installed()).toBe('1');
+    expect(launchd.loaded()).toBe(true);
+    expect(await removing({ force: true })).toEqual(leaves.problems);
+    expect(existsSync(layout.prefix)).toBe(false);
+    expect(said.join('\n')).toMatch(/mv -f com\.docker\.hyperkit\.original com\.docker\.hyperkit/);
+  });
+
+  test('a daemon that can no longer be started is no reason to lose hyperkit silently', async () => {
+    await installing('1');
+    await launchd.run('/bin/launchctl', ['bootout', 'system/io.github.tuntapd']);
+    await rm(layout.prefix, { recursive: true });
+    await expect(removing()).rejects.toThrow(/no daemon runs[^]*\.original/);
+    expect(existsSync(layout.plist)).toBe(true);
+  });
+
+  test('what could not be undone besides is told', async () => {
+    await installing('1');
+    leaves = {
+      done: true,
+      problems: ['the engine did not answer: \u001b[31mVM rules stay until it restarts'],
+    };
+    await launchd.run('/bin/launchctl', ['bootout', 'system/io.github.tuntapd']);
+    await removing();
+    expect(said.join('\n')).toMatch(/VM rules stay/);
+    expect(said.join('\n')).not.toContain('\u001b');
+  });
+});
