@@ -1,0 +1,87 @@
+#!/bin/bash
+# Every check of the project: test/all.sh [--gates]. What each said is summed up from build/results (see .ci/run).
+# Runs with macOS's bash 3.2.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+results=build/results
+rm -rf "$results"
+mkdir -p "$results"
+failed=0
+
+# NAME COMMAND…: a check that passes or fails as a whole.
+gate() {
+  local name=$1
+  shift
+  echo "== $name"
+  if "$@"; then
+    echo "passed $name" >>"$results/gates"
+  else
+    echo "failed $name" >>"$results/gates"
+    echo "== $name FAILED" >&2
+    failed=1
+  fi
+}
+
+# PROJECT [OPTION…]: one of jest's projects.
+suite() {
+  local project=$1
+  shift
+  echo "== $project tests"
+  if ! node --experimental-vm-modules --no-warnings=ExperimentalWarning node_modules/jest/bin/jest.js \
+    --selectProjects "$project" --json --outputFile "$results/$project.json" "$@" >/dev/null; then
+    failed=1
+    # A runner that died leaves no counts behind.
+    [ -s "$results/$project.json" ] || echo "failed $project tests" >>"$results/gates"
+  fi
+}
+
+not_run() {
+  echo "== NOT RUN: $1"
+  skipped="${skipped:-}${skipped:+; }$1"
+  if [ "${CI:-}" = true ]; then
+    echo "failed $1" >>"$results/gates"
+    failed=1
+  fi
+}
+
+# shellcheck disable=SC2317 # called by way of gate
+shell_files() {
+  { git ls-files --cached --others --exclude-standard 2>/dev/null ||
+    find . \( -name node_modules -o -name build -o -name .git \) -prune -o -type f -print; } |
+    while IFS= read -r file; do
+      case $(head -n 1 "$file" 2>/dev/null | tr -d '\0') in
+        '#!/bin/sh'* | '#!/bin/bash'*) printf '%s\n' "$file" ;;
+      esac
+    done
+}
+
+# shellcheck disable=SC2317
+check_shell() {
+  local files=()
+  while IFS= read -r file; do files+=("$file"); done < <(shell_files)
+  shellcheck "${files[@]}"
+}
+
+skipped=
+gate typecheck node_modules/.bin/tsc -p .
+gate lint node_modules/.bin/eslint .
+gate format node_modules/.bin/prettier --check --log-level warn .
+if command -v shellcheck >/dev/null; then
+  gate shellcheck check_shell
+else
+  not_run 'shellcheck (it is not installed)'
+fi
+
+if [ "${1:-}" != --gates ]; then
+  gate build node launchd/build.mjs
+  suite unit
+  if [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; then
+    suite lab
+    suite e2e --runInBand
+  else
+    not_run 'the tests of the lab and the end-to-end tests (they need Linux and root)'
+  fi
+fi
+
+[ -z "$skipped" ] || echo "Not run here: $skipped"
+exit "$failed"

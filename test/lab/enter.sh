@@ -1,0 +1,44 @@
+#!/bin/bash
+# Usage: enter.sh CHECKOUT LIBRARIES CACHE OPTIONS
+# Makes the namespaces of a lab Mac and runs its machine in them until that ends, then leaves nothing behind.
+#   CHECKOUT   the repository, visible in the lab at its own path
+#   LIBRARIES  what test/lab/build.mjs made (build/lab)
+#   CACHE      the VM images, read-only at /.lab/cache in the lab; may be empty
+#   OPTIONS    JSON for test/lab/mac/machine.ts
+# stdin is the lease: at its end the machine ends the lab. On fd 3 the lab reports: `pid N` (its pid 1, as seen from
+# outside), then `ready`.
+set -euo pipefail
+
+if [ "${1:-}" != --inside ]; then
+  # Own mounts before anything else: binfmt_misc is mounted here, never on the host.
+  exec unshare --mount -- "$BASH" "$0" --inside "$@"
+fi
+shift
+here=$(cd "$(dirname "$0")" && pwd)
+
+registry=/proc/sys/fs/binfmt_misc
+mount -t binfmt_misc binfmt_misc "$registry"
+
+# Labs that lost their guardian too (a power cut of the container, kill -9 of everything) are swept here.
+for entry in "$registry"/tuntapd-lab-*; do
+  pid=${entry##*-}
+  [ -e "$entry" ] || continue
+  grep -qs enter.sh "/proc/$pid/cmdline" || echo -1 >"$entry"
+done
+
+entry=$registry/tuntapd-lab-$$
+# Never written to; only who holds it counts.
+# shellcheck disable=SC2034
+exec {lease}> >(exec 3>&- && exec setsid "$BASH" "$here/guardian.sh" "$entry")
+trap '[ ! -e "$entry" ] || echo -1 >"$entry"' EXIT
+
+# The first 16 bytes of a thin x86_64 Mach-O executable. P keeps argv[0]. The interpreter is looked up in the root of
+# whoever executes, hence in the lab that he lives in.
+magic='\xcf\xfa\xed\xfe\x07\x00\x00\x01\x03\x00\x00\x00\x02\x00\x00\x00'
+printf '%s' ":${entry##*/}:M::$magic::/.lab/bin/macho:P" >"$registry/register"
+
+# Killed from outside, this shell takes unshare with it, unshare its child, and that, as pid 1, all the rest.
+status=0
+setpriv --pdeathsig KILL -- \
+  unshare --mount --pid --net --uts --ipc --fork --kill-child -- "$BASH" "$here/disk.sh" "$@" || status=$?
+exit "$status"

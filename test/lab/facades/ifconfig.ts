@@ -1,0 +1,124 @@
+/** /sbin/ifconfig: status of one or all interfaces, and the forms of ifconfig.c and af_inet.c that set addresses. */
+import { call, MachineError } from '../mac/rpc.js';
+import { dotted, type Interface, mask, number } from '../mac/xnu/table.js';
+import type { IfconfigAction } from '../mac/xnu/xnu.js';
+
+class Failure extends Error {}
+
+const isAddress = (text: string): boolean =>
+  /^(\d{1,3}\.){3}\d{1,3}$/.test(text) && text.split('.').every((octet) => Number(octet) < 256);
+
+function flagsOf({ kind, up }: Interface): string {
+  if (kind === 'loopback') return '8049<UP,LOOPBACK,RUNNING,MULTICAST>';
+  if (kind === 'tap')
+    return up ? '8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST>' : '8842<BROADCAST,RUNNING,SIMPLEX,MULTICAST>';
+  if (kind === 'tunnel') return '8051<UP,POINTOPOINT,RUNNING,MULTICAST>';
+  return '8863<UP,BROADCAST,SMART,RUNNING,SIMPLEX,MULTICAST>';
+}
+
+export function format(each: Interface): string {
+  const lines = [`${each.name}: flags=${flagsOf(each)} mtu ${each.mtu}`];
+  if (each.mac !== '') lines.push(`\tether ${each.mac}`);
+  for (const { address, prefix } of each.addresses) {
+    const broadcast =
+      each.kind === 'loopback' ? '' : ` broadcast ${dotted((number(address) | ~mask(prefix)) >>> 0)}`;
+    lines.push(`\tinet ${address} netmask 0x${mask(prefix).toString(16)}${broadcast}`);
+  }
+  if (each.kind === 'tap' || each.kind === 'ethernet') lines.push('\tmedia: autoselect', '\tstatus: active');
+  if (each.holder !== null) lines.push(`\topen (pid ${each.holder})`);
+  return `${lines.join('\n')}\n`;
+}
+
+const prefixOfMask = (text: string): number | null => {
+  const value = text.startsWith('0x') ? Number(text) : isAddress(text) ? number(text) : NaN;
+  if (!Number.isInteger(value)) return null;
+  const prefix = value === 0 ? 0 : 32 - Math.round(Math.log2(0x1_0000_0000 - value));
+  return mask(prefix) === value ? prefix : null;
+};
+
+/** Words after the interface's name, left to right; the address is set last, as ifconfig does. */
+export function parse(words: readonly string[]): IfconfigAction[] {
+  const actions: IfconfigAction[] = [];
+  let address: string | null = null;
+  let prefix: number | null = null;
+  let how: 'set' | 'alias' | 'delete' = 'set';
+  const rest = [...words];
+  const argument = (name: string): string => {
+    const value = rest.shift();
+    if (value === undefined) throw new Failure(`'${name}' requires argument`);
+    return value;
+  };
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word === 'inet') continue;
+    else if (word === 'up' || word === 'down') actions.push({ do: word });
+    else if (word === 'mtu') actions.push({ do: 'mtu', mtu: Number(argument('mtu')) });
+    else if (word === 'alias' || word === 'add') how = 'alias';
+    else if (word === 'delete' || word === '-alias' || word === 'remove') how = 'delete';
+    else if (word === 'netmask') {
+      const text = argument('netmask');
+      prefix = prefixOfMask(text);
+      if (prefix === null) throw new Failure(`${text}: bad value`);
+    } else if (address === null) {
+      const [own = '', length] = word.split('/');
+      if (!isAddress(own)) throw new Failure(`${word}: bad value`);
+      if (length !== undefined) {
+        if (!/^\d+$/.test(length) || Number(length) > 32) throw new Failure(`${word}: bad value`);
+        prefix = Number(length);
+      }
+      address = own;
+    } else throw new Failure(`${word}: bad value`);
+  }
+  if (how === 'delete') actions.push(address === null ? { do: 'delete' } : { do: 'delete', address });
+  else if (address !== null) actions.push({ do: how, address, prefix: prefix ?? 8 });
+  return actions;
+}
+
+const said: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: "ioctl (SIOCDIFADDR): Can't assign requested address",
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...words] = args;
+  const interfaces = await call<Interface[]>('xnu.interfaces');
+  if (name === '-l') {
+    process.stdout.write(`${interfaces.map((each) => each.name).join(' ')}\n`);
+    return 0;
+  }
+  if (name === undefined || name === '-a') {
+    process.stdout.write(interfaces.map(format).join(''));
+    return 0;
+  }
+  if (name.startsWith('-')) {
+    process.stderr.write(
+      `ifconfig: illegal option -- ${name.charAt(1)}\nusage: ifconfig interface address_family [address [dest_address]] [parameters]\n`,
+    );
+    return 1;
+  }
+  const each = interfaces.find((found) => found.name === name);
+  if (!each) throw new Failure(`interface ${name} does not exist`);
+  if (words.length === 0) {
+    process.stdout.write(format(each));
+    return 0;
+  }
+  const actions = parse(words);
+  if (process.getuid?.() !== 0)
+    throw new Failure(
+      actions[0]?.do === 'up' || actions[0]?.do === 'down'
+        ? `${actions[0].do}: permission denied`
+        : 'ioctl (SIOCAIFADDR): permission denied',
+    );
+  await call('xnu.ifconfig', { name, actions });
+  return 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const code = error instanceof MachineError ? error.code : null;
+  const text =
+    code === null
+      ? (error as Error).message
+      : (said[code] ?? (code === 'ENXIO' ? `${process.argv[2] ?? ''}: no such interface` : code));
+  process.stderr.write(`ifconfig: ${text}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,59 @@
+/** Darwin's own ways of writing networks: netname() of netstat.tproj/route.c, inet_makenetandmask() of route.c. */
+import { dotted, mask, number, type Row } from '../../mac/xnu/table.js';
+
+const classPrefix = (first: number): number => (first < 128 ? 8 : first < 192 ? 16 : 24);
+
+/** A destination as `netstat -rn` prints it. */
+export function shortDestination({ base, prefix, isHost }: Pick<Row, 'base' | 'prefix' | 'isHost'>): string {
+  if (isHost) return dotted(base);
+  if (base === 0 && prefix === 0) return 'default';
+  const octets = dotted(base).split('.');
+  const own = classPrefix(Number(octets[0]));
+  let shown = own / 8;
+  while (octets.slice(shown).some((octet) => octet !== '0')) shown += 1;
+  // Class A networks show as few octets as their value needs.
+  return `${octets.slice(0, shown).join('.')}${prefix === own ? '' : `/${prefix}`}`;
+}
+
+/** The prefix that route(8) guesses for a network without a mask: up to its lowest octet that is not zero. */
+function guessed(address: number): number {
+  for (const [octets, prefix] of [
+    [0xff, 32],
+    [0xffff, 24],
+    [0xffffff, 16],
+  ] as const)
+    if ((address & octets) !== 0 && (address & (octets >>> 8)) === 0 && prefix !== 32) return prefix;
+  return (address & 0xff) !== 0 ? 32 : (address & 0xffff) !== 0 ? 24 : (address & 0xffffff) !== 0 ? 16 : 8;
+}
+
+export interface Network {
+  readonly base: number;
+  readonly prefix: number;
+  readonly isHost: boolean;
+  /** As route(8) echoes it: without its length. */
+  readonly text: string;
+}
+
+const quad = (text: string): number | null => {
+  const octets = text.split('.');
+  if (octets.length > 4 || octets.some((octet) => !/^\d{1,3}$/.test(octet) || Number(octet) > 255))
+    return null;
+  return number([...octets, '0', '0', '0'].slice(0, 4).join('.'));
+};
+
+/** A destination as route(8) reads it; null for a bad address. `net` is the -net modifier. */
+export function readNetwork(text: string, net: boolean): Network | null {
+  if (text === 'default') return { base: 0, prefix: 0, isHost: false, text };
+  const [address = '', length] = text.split('/');
+  const base = quad(address);
+  if (base === null) return null;
+  if (length === undefined && !net) return { base, prefix: 32, isHost: true, text: address };
+  const prefix =
+    length === undefined
+      ? guessed(base)
+      : /^\d{1,2}$/.test(length) && Number(length) <= 32
+        ? Number(length)
+        : null;
+  if (prefix === null) return null;
+  return { base: (base & mask(prefix)) >>> 0, prefix, isHost: false, text: address };
+}

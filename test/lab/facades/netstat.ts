@@ -1,0 +1,48 @@
+/** /usr/sbin/netstat -rn -f inet, in the layout of the Mac's version (netstat.tproj/route.c). */
+import { call } from '../mac/rpc.js';
+import { type Row } from '../mac/xnu/table.js';
+import { shortDestination } from './lib/darwin.js';
+
+function layout(macos: string): { width: number; old: boolean } {
+  const [major = 0, minor = 0] = macos.split('.').map(Number);
+  if (major === 10 && minor < 15) return { width: 7, old: true };
+  return { width: major <= 11 ? 7 : major <= 13 ? 10 : 14, old: false };
+}
+
+const flagsOf = (row: Row): string =>
+  row.gateway.startsWith('link#') ? 'UCS' : row.isHost ? 'UGHS' : row.interface === 'lo0' ? 'UCS' : 'UGSc';
+
+export function formatTable(rows: readonly Row[], macos: string): string {
+  const { width, old } = layout(macos);
+  const cells = (
+    destination: string,
+    gateway: string,
+    flags: string,
+    counts: string,
+    name: string,
+    expire: string,
+  ): string =>
+    `${destination.padEnd(18)} ${gateway.padEnd(18)} ${flags.padEnd(10).slice(0, 10)} ${counts}${name.slice(0, width).padStart(width)} ${expire.padStart(6)}`;
+  const header = cells('Destination', 'Gateway', 'Flags', old ? '  Refs      Use ' : '', 'Netif', 'Expire');
+  const sorted = [...rows].sort((a, b) => a.base - b.base || a.prefix - b.prefix);
+  const lines = sorted.map((row) =>
+    cells(
+      shortDestination(row),
+      row.gateway,
+      flagsOf(row),
+      old ? `${'0'.padStart(6)} ${'0'.padStart(8)} ` : '',
+      row.interface,
+      '',
+    ),
+  );
+  return `Routing tables\n\nInternet:\n${[header, ...lines].join('\n')}\n`;
+}
+
+const args = process.argv.slice(2).join(' ');
+if (!/^(-rn|-nr|-r -n|-n -r) -f inet$/.test(args)) {
+  process.stderr.write('Usage:\tnetstat [-AaLlnW] [-f address_family | -p protocol]\n');
+  process.exitCode = 1;
+} else {
+  const { macos } = await call<{ macos: string }>('xnu.about');
+  process.stdout.write(formatTable(await call<Row[]>('xnu.route.table'), macos));
+}

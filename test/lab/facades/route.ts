@@ -1,0 +1,194 @@
+/** /sbin/route: add, delete, change, get, monitor as route.c has them. What the kernel refuses is printed, and exits 0. */
+import { call, hold, MachineError } from '../mac/rpc.js';
+import { dotted, type Interface, mask, number, type Row } from '../mac/xnu/table.js';
+import { type Network, readNetwork } from './lib/darwin.js';
+
+class Exit extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const usage = 'usage: route [-dnqtv] command [[modifiers] args]';
+const strerror: Readonly<Record<string, string>> = {
+  EEXIST: 'File exists',
+  ESRCH: 'not in table',
+  ENETUNREACH: 'Network is unreachable',
+  EBUSY: 'entry in use',
+};
+
+interface Words {
+  readonly net: boolean;
+  readonly host: boolean;
+  readonly byInterface: boolean;
+  readonly netmask: string | null;
+  readonly positionals: readonly string[];
+}
+
+function read(args: readonly string[]): Words {
+  const rest = [...args];
+  let net = false;
+  let host = false;
+  let byInterface = false;
+  let netmask: string | null = null;
+  const positionals: string[] = [];
+  const argument = (): string => {
+    const value = rest.shift();
+    if (value === undefined) throw new Exit(64, usage);
+    return value;
+  };
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (!word.startsWith('-')) {
+      positionals.push(word);
+      continue;
+    }
+    switch (word) {
+      case '-net':
+        net = true;
+        break;
+      case '-host':
+        host = true;
+        break;
+      case '-inet':
+      case '-static':
+        break;
+      case '-interface':
+      case '-iface':
+        byInterface = true;
+        break;
+      case '-netmask':
+        netmask = argument();
+        break;
+      case '-prefixlen': {
+        const length = argument();
+        if (!/^\d+$/.test(length) || Number(length) > 32) throw new Exit(1, `${length}: bad value`);
+        netmask = dotted(mask(Number(length)));
+        break;
+      }
+      case '-gateway':
+      case '-dst':
+        positionals.push(argument());
+        break;
+      default:
+        throw new Exit(64, `route: bad keyword: ${word.slice(1)}\n${usage}`);
+    }
+  }
+  return { net, host, byInterface, netmask, positionals };
+}
+
+function destination({ net, host, netmask, positionals }: Words): Network {
+  const [text] = positionals;
+  if (text === undefined) throw new Exit(64, usage);
+  const read = readNetwork(text, (net || netmask !== null) && !host);
+  if (!read) throw new Exit(68, `route: bad address: ${text}`);
+  const third = netmask ?? positionals[2];
+  if (third === undefined || text.includes('/')) return read;
+  const value = number(third);
+  const prefix = value === 0 ? 0 : 32 - Math.round(Math.log2(0x1_0000_0000 - value));
+  if (mask(prefix) !== value) throw new Exit(68, `route: invalid mask: ${third}`);
+  return {
+    ...read,
+    base: (number(`${text}.0.0.0`.split('.').slice(0, 4).join('.')) & value) >>> 0,
+    prefix,
+    isHost: false,
+  };
+}
+
+async function alter(verb: 'add' | 'delete' | 'change', args: readonly string[]): Promise<number> {
+  if (process.getuid?.() !== 0) throw new Exit(77, 'route: must be root to alter routing table');
+  const words = read(args);
+  const to = destination(words);
+  const gateway = words.positionals[1];
+  if (verb !== 'delete' && gateway === undefined) throw new Exit(64, usage);
+  if (gateway !== undefined && !words.byInterface && !/^(\d{1,3}\.){3}\d{1,3}$/.test(gateway))
+    throw new Exit(68, `route: bad address: ${gateway}`);
+  if (words.byInterface && gateway !== undefined) {
+    const interfaces = await call<Interface[]>('xnu.interfaces');
+    if (!interfaces.some(({ name }) => name === gateway))
+      throw new Exit(68, `route: bad address: ${gateway}`);
+  }
+  const line = `${verb} ${to.isHost ? 'host' : 'net'} ${to.text}${gateway === undefined ? '' : `: gateway ${gateway}`}`;
+  try {
+    await call(`xnu.route.${verb}`, {
+      base: to.base,
+      prefix: to.prefix,
+      host: to.isHost,
+      ...(gateway === undefined ? {} : words.byInterface ? { interface: gateway } : { gateway }),
+    });
+    process.stdout.write(`${line}\n`);
+  } catch (error) {
+    if (!(error instanceof MachineError)) throw error;
+    const why = strerror[error.code] ?? error.code;
+    process.stderr.write(`route: writing to routing socket: ${why}\n`);
+    process.stdout.write(`${line}: ${why}\n`);
+  }
+  return 0;
+}
+
+async function get(args: readonly string[]): Promise<number> {
+  const to = destination(read(args));
+  let row: Row;
+  try {
+    row = await call<Row>('xnu.route.get', { address: dotted(to.base) });
+  } catch {
+    process.stderr.write('route: writing to routing socket: not in table\n');
+    return 0;
+  }
+  const lines = [
+    `   route to: ${dotted(to.base)}`,
+    `destination: ${row.base === 0 ? 'default' : dotted(row.base)}`,
+    ...(row.isHost
+      ? []
+      : [`       mask: ${row.base === 0 && row.prefix === 0 ? 'default' : dotted(mask(row.prefix))}`]),
+    ...(row.gateway.startsWith('link#') ? [] : [`    gateway: ${row.gateway}`]),
+    `  interface: ${row.interface}`,
+    `      flags: <UP,${row.gateway.startsWith('link#') ? '' : 'GATEWAY,'}DONE,STATIC,PRCLONING>`,
+    ' recvpipe  sendpipe  ssthresh  rtt,msec    rttvar  hopcount      mtu     expire',
+    '       0         0         0         0         0         0      1500         0 ',
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return 0;
+}
+
+async function monitor(): Promise<number> {
+  const held = await hold('xnu.route.monitor');
+  held.onLine((event) => {
+    process.stdout.write(`\ngot message of size 132 on ${new Date().toUTCString()}\n${String(event)}\n`);
+  });
+  await new Promise<void>((resolve) => {
+    held.onEnd(resolve);
+  });
+  return 0;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const rest = [...args];
+  while (rest[0]?.startsWith('-') === true) {
+    const option = rest.shift() ?? '';
+    if (!/^-[dnqtv]+$/.test(option)) throw new Exit(64, usage);
+  }
+  const [verb, ...more] = rest;
+  switch (verb) {
+    case 'add':
+    case 'delete':
+    case 'change':
+      return alter(verb, more);
+    case 'get':
+      return get(more);
+    case 'monitor':
+      return monitor();
+    case undefined:
+      throw new Exit(64, usage);
+    default:
+      throw new Exit(64, `route: bad keyword: ${verb}\n${usage}`);
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = error instanceof Exit ? error.status : 71;
+}

@@ -1,0 +1,158 @@
+/**
+ * The root process of a lab Mac, the only child of its pid 1: kernel network and tap kext, launchd, users and
+ * sessions, served to the facades on a unix socket. Called as: machine.js OPTIONS, with the lease on stdin (at its
+ * end the Mac ends) and the report on fd 3.
+ */
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { writeDockerApp } from '../docker/bundle.js';
+import { createLaunchd } from './launchd/launchd.js';
+import type { MacOptions } from './options.js';
+import { people, type Person } from './people.js';
+import { endProcesses } from './reboot.js';
+import { MachineError, serve, type Handlers } from './rpc.js';
+import { createXnu } from './xnu/xnu.js';
+
+const options = JSON.parse(process.argv[2] ?? '{}') as MacOptions;
+const report = 3;
+const systemLog = '/var/log/system.log';
+const launchdLog = '/var/log/com.apple.xpc.launchd/launchd.log';
+const dockerApp = '/Applications/Docker.app';
+
+export interface Notification {
+  readonly uid: number;
+  readonly title: string;
+  readonly subtitle: string;
+  readonly text: string;
+}
+
+let user: Person | null = null;
+let notifications: Notification[] = [];
+
+const stamp = (): string => new Date().toISOString().replace('T', ' ').replace('Z', '000');
+
+const personCalled = (name: string): Person => {
+  const found = people().find((person) => person.name === name);
+  if (!found) throw new MachineError('ENOENT', `nobody is called ${name}`);
+  return found;
+};
+
+/** The console's owner is how a Mac says who sits at the screen. */
+function sitDown(person: Person | null): void {
+  user = person;
+  chownSync('/dev/console', person?.uid ?? 0, person?.gid ?? 0);
+  chmodSync('/dev/console', person ? 0o620 : 0o600);
+}
+
+const launchd = createLaunchd({
+  daemons: '/Library/LaunchDaemons',
+  disabledFile: '/var/db/com.apple.xpc.launchd/disabled.plist',
+  macos: options.macos,
+  log: (line) => {
+    appendFileSync(launchdLog, `${stamp()} ${line}\n`);
+  },
+  userOf: (name) => people().find((person) => person.name === name) ?? null,
+  guiUser: () => user?.uid ?? null,
+});
+
+const xnu = createXnu({ kext: options.kext, macos: options.macos });
+
+/** Empties a folder, but for what is mounted below it (the checkout, when it lies in /tmp). */
+const empty = (folder: string): void => {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => `${line.split(' ')[1] ?? ''}/`);
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (!mounts.some((mount) => mount.startsWith(`${path}/`))) rmSync(path, { recursive: true, force: true });
+  }
+};
+
+/** `patience`: milliseconds from SIGTERM to SIGKILL for all that is no job of launchd's. */
+async function shutDown(patience: number): Promise<void> {
+  const jobs = launchd.shutdown();
+  await endProcesses(launchd.pids, patience);
+  await jobs;
+}
+
+const owner = { uid: 501, gid: 20 };
+
+const handlers: Handlers = {
+  ...xnu.handlers,
+  ...launchd.handlers,
+  'mac.about': () => ({ macos: options.macos }),
+  'mac.session': () => (user ? { name: user.name, uid: user.uid, gid: user.gid } : null),
+  'mac.login': ({ user: name }: { user: string }) => {
+    sitDown(personCalled(name));
+  },
+  'mac.logout': async () => {
+    const uid = user?.uid;
+    sitDown(null);
+    if (uid !== undefined) await endProcesses(launchd.pids, 5_000, uid);
+  },
+  'mac.reboot': async () => {
+    sitDown(null);
+    await shutDown(5_000);
+    empty('/run');
+    empty('/tmp');
+    notifications = [];
+    xnu.reset();
+    launchd.boot();
+  },
+  'mac.notify': (notification: Notification) => {
+    if (user?.uid !== notification.uid) throw new MachineError('ENOTCONN', 'no session');
+    notifications.push(notification);
+  },
+  'mac.notifications': () => notifications,
+  'mac.syslog': ({ line }: { line: string }) => {
+    appendFileSync(systemLog, `${line}\n`);
+  },
+  'docker.stage-update': ({ version, seed }: { version: string; seed?: string }) => {
+    const folder = '/Users/person/Library/Application Support/com.docker.install';
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(join(folder, 'in_progress'), { recursive: true });
+    for (const path of [folder, join(folder, 'in_progress')]) chownSync(path, owner.uid, owner.gid);
+    writeDockerApp({
+      path: join(folder, 'in_progress/Docker.app'),
+      owner,
+      version,
+      ...(seed === undefined ? {} : { seed }),
+      ...(options.docker?.layout === undefined ? {} : { layout: options.docker.layout }),
+    });
+  },
+};
+
+let ending = false;
+function end(): void {
+  if (ending) return;
+  ending = true;
+  // A job that does not want to end is not waited for: with this process pid 1 ends, and with it everything.
+  const give = setTimeout(() => process.exit(0), 3_000);
+  void shutDown(500).finally(() => {
+    clearTimeout(give);
+    process.exit(0);
+  });
+}
+process.on('SIGTERM', end);
+process.on('SIGINT', end);
+process.stdin.on('end', end).on('close', end).on('error', end).resume();
+
+for (const log of [systemLog, launchdLog]) writeFileSync(log, '', { mode: 0o644 });
+if (options.vm) writeFileSync('/.lab/run/vm.json', JSON.stringify(options.vm), { mode: 0o644 });
+if (options.docker) writeDockerApp({ path: dockerApp, owner, ...options.docker });
+launchd.boot();
+if (options.login !== null) sitDown(personCalled(options.login));
+await serve(handlers);
+writeSync(report, 'ready\n');
+closeSync(report);

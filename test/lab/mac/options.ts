@@ -1,0 +1,24 @@
+import type { Layout } from '../docker/bundle.js';
+
+/** What a lab Mac can be like; JSON on its way from bootMac to the machine. */
+export interface MacOptions {
+  /** The tap kext: loaded at boot, installed only, refused by policy, or not there. */
+  readonly kext: Kext;
+  readonly macos: string;
+  /** Who sits at the screen after boot; null is the login window. */
+  readonly login: string | null;
+  /** The Docker.app in /Applications; null is none. */
+  readonly docker: { readonly layout?: Layout; readonly version: string; readonly seed?: string } | null;
+  /** The VM's files as the lab sees them; null when no engine was asked for. */
+  readonly vm: { readonly kernel: string; readonly initrd: string; readonly disk: string } | null;
+}
+
+export type Kext = 'loaded' | 'installed' | 'refused' | 'absent';
+
+export const defaultMac: MacOptions = {
+  kext: 'loaded',
+  macos: '12.7.6',
+  login: 'person',
+  docker: { version: '4.1.1' },
+  vm: null,
+};

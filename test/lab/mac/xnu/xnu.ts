@@ -1,0 +1,287 @@
+/**
+ * The lab's kernel network: XNU's table (table.ts) kept true in the lab's own Linux network namespace, and the tap
+ * kext with its sixteen devices.
+ */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { type Caller, type Handlers, MachineError } from '../rpc.js';
+import {
+  addRow,
+  changeRow,
+  deleteRow,
+  dotted,
+  type Interface,
+  interfaceNamed,
+  KernelError,
+  lookup,
+  mask,
+  number,
+  removeAddress,
+  removeInterface,
+  setAddress,
+  setUp,
+  type Table,
+} from './table.js';
+
+export type KextState = 'loaded' | 'installed' | 'refused' | 'absent';
+
+export type IfconfigAction =
+  | { readonly do: 'up' | 'down' }
+  | { readonly do: 'mtu'; readonly mtu: number }
+  | { readonly do: 'set' | 'alias'; readonly address: string; readonly prefix: number }
+  | { readonly do: 'delete'; readonly address?: string };
+
+const bundle = '/Library/Extensions/tap.kext';
+const units = 16;
+
+function ip(...args: readonly string[]): void {
+  execFileSync('/.lab/bin/ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** Linux refuses what it already has or no longer has; both are fine here. */
+function ipQuietly(...args: readonly string[]): void {
+  try {
+    ip(...args);
+  } catch {
+    // What counts is the state afterwards.
+  }
+}
+
+const kernel = <T>(work: () => T): T => {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof KernelError) throw new MachineError(error.code);
+    throw error;
+  }
+};
+
+function randomMac(): string {
+  const bytes = randomBytes(6);
+  // tap.cc initialize_interface: multicast bit off, local bit on.
+  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 2;
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+export function createXnu(options: { kext: KextState; macos: string }): {
+  handlers: Handlers;
+  reset: () => void;
+} {
+  const table: Table = { interfaces: [], rows: [] };
+  let nextIndex = 1;
+  let loaded = false;
+  const listeners = new Set<(event: string) => void>();
+  const installedInLinux = new Set<string>();
+
+  const tell = (event: string): void => {
+    for (const listener of listeners) listener(event);
+  };
+
+  /** Gateway routes of the model into Linux. Those of a vanished or downed interface are gone there by themselves. */
+  function syncRoutes(): void {
+    const wanted = new Map(
+      table.rows
+        .filter((row) => !row.gateway.startsWith('link#'))
+        .map((row) => {
+          const destination = `${dotted(row.base)}/${row.prefix}`;
+          return [destination, ['via', row.gateway, 'dev', row.interface, 'onlink']] as const;
+        }),
+    );
+    for (const destination of installedInLinux)
+      if (!wanted.has(destination)) ipQuietly('route', 'del', destination);
+    installedInLinux.clear();
+    for (const [destination, how] of wanted) {
+      ipQuietly('route', 'replace', destination, ...how);
+      installedInLinux.add(destination);
+    }
+  }
+
+  const attach = (each: Omit<Interface, 'index'>): Interface => {
+    const made = { ...each, index: nextIndex++ };
+    table.interfaces.push(made);
+    return made;
+  };
+
+  function nodes(present: boolean): void {
+    loaded = present;
+    for (let unit = 0; unit < units; unit += 1) {
+      const path = `/dev/tap${unit}`;
+      rmSync(path, { force: true });
+      if (!present) continue;
+      // The tun device, so that a real open() judges owner and mode.
+      execFileSync('/usr/bin/mknod', ['-m', '0660', path, 'c', '10', '200']);
+      chownSync(path, 0, 0);
+      chmodSync(path, 0o660);
+    }
+  }
+
+  function boot(): void {
+    table.interfaces = [];
+    table.rows = [];
+    nextIndex = 1;
+    ip('link', 'set', 'lo', 'up');
+    const lo = attach({
+      name: 'lo0',
+      kind: 'loopback',
+      mac: '',
+      mtu: 16384,
+      up: true,
+      addresses: [],
+      holder: null,
+    });
+    setAddress(table, lo.name, { address: '127.0.0.1', prefix: 8 }, false);
+    if (!existsSync('/proc/sys/net/ipv4/conf/en0'))
+      ip('link', 'add', 'en0', 'type', 'veth', 'peer', 'name', 'lan0');
+    ip('link', 'set', 'lan0', 'up');
+    ip('link', 'set', 'en0', 'up');
+    ipQuietly('addr', 'add', '192.168.1.20/24', 'dev', 'en0');
+    attach({
+      name: 'en0',
+      kind: 'ethernet',
+      mac: 'f0:18:98:21:43:65',
+      mtu: 1500,
+      up: true,
+      addresses: [],
+      holder: null,
+    });
+    setAddress(table, 'en0', { address: '192.168.1.20', prefix: 24 }, false);
+    addRow(table, 0, 0, '192.168.1.1');
+    syncRoutes();
+    nodes(options.kext === 'loaded');
+  }
+
+  function openTap(
+    { unit, pid, uid }: { unit: number; pid: number; uid: number },
+    caller: Caller,
+  ): { name: string } {
+    const name = `tap${unit}`;
+    if (!loaded || !(unit >= 0 && unit < units)) throw new MachineError('ENXIO');
+    if (table.interfaces.some((each) => each.name === name)) throw new MachineError('EBUSY');
+    const mac = randomMac();
+    ip('tuntap', 'add', 'dev', name, 'mode', 'tap', 'user', String(uid));
+    ip('link', 'set', name, 'address', mac);
+    const made = attach({ name, kind: 'tap', mac, mtu: 1500, up: false, addresses: [], holder: pid });
+    tell(
+      `RTM_IFINFO: iface status change: len 112, if# ${made.index}, flags:<BROADCAST,RUNNING,SIMPLEX,MULTICAST>`,
+    );
+    caller.gone.addEventListener('abort', () => {
+      removeInterface(table, name);
+      ipQuietly('link', 'del', name);
+      syncRoutes();
+      tell(
+        `RTM_IFINFO: iface status change: len 112, if# ${made.index}, flags:<BROADCAST,SIMPLEX,MULTICAST>`,
+      );
+    });
+    return { name };
+  }
+
+  function apply(name: string, action: IfconfigAction): void {
+    switch (action.do) {
+      case 'up':
+      case 'down':
+        setUp(table, name, action.do === 'up');
+        ipQuietly('link', 'set', name, action.do);
+        break;
+      case 'mtu':
+        interfaceNamed(table, name).mtu = action.mtu;
+        ipQuietly('link', 'set', name, 'mtu', String(action.mtu));
+        break;
+      case 'set':
+      case 'alias': {
+        const [first] = interfaceNamed(table, name).addresses;
+        if (action.do === 'set' && first)
+          ipQuietly('addr', 'del', `${first.address}/${first.prefix}`, 'dev', name);
+        setAddress(table, name, { address: action.address, prefix: action.prefix }, action.do === 'alias');
+        ipQuietly('addr', 'add', `${action.address}/${action.prefix}`, 'dev', name);
+        break;
+      }
+      case 'delete': {
+        const addresses = interfaceNamed(table, name).addresses;
+        const own =
+          action.address === undefined
+            ? addresses[0]
+            : addresses.find(({ address }) => address === action.address);
+        if (!own) throw new KernelError('EADDRNOTAVAIL');
+        removeAddress(table, name, own.address);
+        ipQuietly('addr', 'del', `${own.address}/${own.prefix}`, 'dev', name);
+        break;
+      }
+    }
+    syncRoutes();
+    tell(
+      `RTM_NEWADDR: address being ${action.do === 'delete' ? 'removed from' : 'added to'} iface: len 128, metric 0, flags:<UP>`,
+    );
+  }
+
+  interface Destination {
+    readonly base: number;
+    readonly prefix: number;
+    readonly gateway?: string;
+    readonly interface?: string;
+    readonly host?: boolean;
+  }
+
+  const routeOp =
+    (verb: 'add' | 'delete' | 'change') =>
+    ({ base, prefix, gateway, interface: name, host }: Destination): void => {
+      kernel(() => {
+        const network = (base & mask(prefix)) >>> 0;
+        if (verb === 'add') {
+          const each = name === undefined ? undefined : interfaceNamed(table, name);
+          addRow(table, network, prefix, gateway ?? `link#${each?.index ?? 0}`, {
+            ...(name === undefined ? {} : { interface: name }),
+            ...(host === undefined ? {} : { host }),
+          });
+        } else if (verb === 'delete') deleteRow(table, network, prefix);
+        else changeRow(table, network, prefix, gateway ?? '');
+      });
+      syncRoutes();
+      tell(
+        verb === 'delete'
+          ? 'RTM_DELETE: Delete Route: len 132, pid: 1, seq 1, errno 0, flags:<GATEWAY,DONE,STATIC>'
+          : 'RTM_ADD: Add Route: len 132, pid: 1, seq 1, errno 0, flags:<UP,GATEWAY,DONE,STATIC>',
+      );
+    };
+
+  if (options.kext !== 'absent') mkdirSync(`${bundle}/Contents/MacOS`, { recursive: true });
+  boot();
+
+  const handlers: Handlers = {
+    'xnu.about': () => ({ macos: options.macos }),
+    'xnu.interfaces': () => table.interfaces,
+    'xnu.ifconfig': ({ name, actions }: { name: string; actions: IfconfigAction[] }) => {
+      kernel(() => {
+        for (const action of actions) apply(name, action);
+      });
+    },
+    'xnu.route.table': () => table.rows,
+    'xnu.route.add': routeOp('add'),
+    'xnu.route.delete': routeOp('delete'),
+    'xnu.route.change': routeOp('change'),
+    'xnu.route.get': ({ address }: { address: string }) => {
+      const row = lookup(table, number(address));
+      if (!row) throw new MachineError('ESRCH');
+      return row;
+    },
+    'xnu.route.monitor': (_payload: unknown, caller: Caller) => {
+      const listener = (event: string): void => {
+        caller.send(event);
+      };
+      listeners.add(listener);
+      caller.gone.addEventListener('abort', () => listeners.delete(listener));
+      return {};
+    },
+    'xnu.tap.open': openTap,
+    'xnu.kext.state': () => ({ state: loaded ? 'loaded' : options.kext, bundle }),
+    'xnu.kext.load': () => {
+      if (options.kext === 'absent') throw new MachineError('ENOENT');
+      if (options.kext === 'refused') throw new MachineError('EPERM');
+      if (!loaded) nodes(true);
+    },
+  };
+  return {
+    handlers,
+    reset: boot,
+  };
+}

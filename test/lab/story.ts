@@ -1,0 +1,207 @@
+/**
+ * The main job as a story in chapters: what a user lives through with tuntapd. The demo tells it, the end-to-end
+ * tests hold every chapter. Each chapter acts as a user (or as Docker, or as fate) and then waits for the state of
+ * the world to be right; none of them does anything of the daemon's work.
+ */
+import { createHash } from 'node:crypto';
+import { lstatSync, readFileSync } from 'node:fs';
+import { dockerClient, type DockerClient } from './docker-client.js';
+import type { Mac } from './lab.js';
+import { until } from './until.js';
+
+export const hyperkit = '/Applications/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
+const vmPid = '/Users/person/Library/Containers/com.docker.docker/Data/vms/0/hyperkit.pid';
+
+export interface Chapter {
+  readonly title: string;
+  readonly play: () => Promise<void>;
+}
+
+export interface Identity {
+  readonly sha256: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+  readonly mtime: number;
+}
+
+/** What must be the same again after an uninstall: bytes, owner, mode and modification time. */
+export function identityOf(path: string): Identity {
+  const { uid, gid, mode, mtimeMs } = lstatSync(path);
+  return {
+    sha256: createHash('sha256').update(readFileSync(path)).digest('hex'),
+    uid,
+    gid,
+    mode,
+    mtime: mtimeMs,
+  };
+}
+
+export const dockerOf = (mac: Mac): DockerClient =>
+  dockerClient(mac.path('/Users/person/.docker/run/docker.sock'));
+
+/** Runs a command as root on the Mac and returns its output; rejects with all it said when it fails. */
+export async function must(mac: Mac, argv: string[], timeout = 120_000): Promise<string> {
+  const { stdout, stderr, exitCode } = await mac.run(argv, { timeout });
+  if (exitCode !== 0) throw new Error(`${argv.join(' ')} ended with ${exitCode}:\n${stderr}${stdout}`);
+  return stdout;
+}
+
+/** The answer of a web server to the Mac, asked on the container's own address. */
+export const fetchFromMac = (mac: Mac, address: string): Promise<string> =>
+  must(mac, ['/usr/bin/curl', '--silent', '--show-error', '--max-time', '3', `http://${address}/`]);
+
+const answers = (mac: Mac, name: string, address: string, seconds: number): Promise<string> =>
+  until(`container ${name} answers the Mac on ${address}`, seconds, async () => {
+    const body = await fetchFromMac(mac, address);
+    return body.includes(`served by ${name}`) && body;
+  });
+
+export async function openDocker(mac: Mac): Promise<void> {
+  const { exitCode, stderr } = await mac.asUser(['/usr/bin/open', '--background', '-a', 'Docker']);
+  if (exitCode !== 0) throw new Error(`open -a Docker: ${stderr}`);
+}
+
+export async function quitDocker(mac: Mac): Promise<void> {
+  const { exitCode, stderr } = await mac.asUser(['/usr/bin/osascript', '-e', 'quit app "Docker"'], {
+    timeout: 60_000,
+  });
+  if (exitCode !== 0) throw new Error(`quit app "Docker": ${stderr}`);
+}
+
+export const engineAnswers = (mac: Mac, seconds = 180): Promise<string> =>
+  until('Docker Engine answers', seconds, () => dockerOf(mac).version());
+
+/** A web server in a new container, once the image is there (the VM loads it just after its start). */
+const serve = (mac: Mac, name: string, network?: string): Promise<string> =>
+  until(`container ${name} starts`, 60, () => dockerOf(mac).serve(name, network));
+
+export async function containerAnswers(mac: Mac, name: string, network?: string): Promise<void> {
+  await engineAnswers(mac);
+  await answers(mac, name, await serve(mac, name, network), 60);
+}
+
+const pidIn = (mac: Mac, path: string): number => Number(readFileSync(mac.path(path), 'utf8').trim());
+
+const routesOf = (mac: Mac): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
+
+const isShim = (mac: Mac): boolean => readFileSync(mac.path(hyperkit)).subarray(0, 2).toString() === '#!';
+
+const installed = (mac: Mac): Promise<boolean> =>
+  until('hyperkit has the shim', 60, () => Promise.resolve(isShim(mac)));
+
+export async function install(mac: Mac): Promise<void> {
+  await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
+  await installed(mac);
+}
+
+/** The chapters in order, all on one Mac. */
+export function story(mac: Mac): readonly Chapter[] {
+  let untouched: Identity | null = null;
+  return [
+    {
+      title: 'tuntapd is installed by one command',
+      play: async () => {
+        untouched = identityOf(mac.path(hyperkit));
+        await install(mac);
+      },
+    },
+    {
+      title: 'Docker is opened: a container answers on its own address',
+      play: async () => {
+        await openDocker(mac);
+        await containerAnswers(mac, 'first');
+      },
+    },
+    {
+      title: 'a network made later is reached too, and its route goes with it',
+      play: async () => {
+        await dockerOf(mac).createNetwork('later', '172.28.5.0/24');
+        await containerAnswers(mac, 'second', 'later');
+        await dockerOf(mac).remove('second');
+        await dockerOf(mac).removeNetwork('later');
+        await until('the route is gone', 20, async () => !(await routesOf(mac)).includes('172.28.5/24'));
+      },
+    },
+    {
+      title: 'the VM is killed: Docker starts another one, and it is reached',
+      play: async () => {
+        const before = pidIn(mac, vmPid);
+        await must(mac, ['/bin/kill', '-KILL', String(before)]);
+        await until('a new VM', 60, () => Promise.resolve(pidIn(mac, vmPid) !== before));
+        await containerAnswers(mac, 'after-vm-kill');
+      },
+    },
+    {
+      title: 'tuntapd is killed: launchd starts it again, and containers made meanwhile are reached',
+      play: async () => {
+        const { pid } = JSON.parse(await must(mac, ['/usr/local/bin/tuntapctl', 'status', '--json'])) as {
+          pid: number;
+        };
+        await must(mac, ['/bin/kill', '-KILL', String(pid)]);
+        await dockerOf(mac).createNetwork('meanwhile', '172.29.7.0/24');
+        await containerAnswers(mac, 'after-daemon-kill', 'meanwhile');
+      },
+    },
+    {
+      title: 'Docker is quit and opened again',
+      play: async () => {
+        await quitDocker(mac);
+        await openDocker(mac);
+        await containerAnswers(mac, 'after-restart');
+      },
+    },
+    {
+      title: 'Docker updates itself: the shim was overwritten, and is back',
+      play: async () => {
+        await mac.call('docker.stage-update', { version: '4.2.0', seed: 'update' });
+        await quitDocker(mac);
+        await installed(mac);
+        untouched = identityOf(mac.path(`${hyperkit}.original`));
+        await openDocker(mac);
+        await containerAnswers(mac, 'after-update');
+      },
+    },
+    {
+      title: 'the Mac is rebooted, the user logs in, Docker starts',
+      play: async () => {
+        await mac.reboot();
+        await mac.login('person');
+        await until('/dev/tap1 belongs to the user', 30, () =>
+          Promise.resolve(lstatSync(mac.path('/dev/tap1')).uid === 501),
+        );
+        await openDocker(mac);
+        await containerAnswers(mac, 'after-reboot');
+      },
+    },
+    {
+      title: 'tuntapd is uninstalled and leaves no trace',
+      play: async () => {
+        await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon', 'PURGE=1'], 120_000);
+        const now = identityOf(mac.path(hyperkit));
+        if (JSON.stringify(now) !== JSON.stringify(untouched))
+          throw new Error(`hyperkit is not what it was: ${JSON.stringify({ untouched, now })}`);
+        const left = (
+          await must(mac, [
+            '/usr/bin/find',
+            '/opt/tuntapd',
+            '/usr/local/bin/tuntapctl',
+            '/var/db/tuntapd',
+            '/var/log/tuntapd',
+            '/etc/tuntapd',
+            '/var/run/tuntapd.sock',
+            '/Library/LaunchDaemons/io.github.tuntapd.plist',
+            `${hyperkit}.original`,
+            '-maxdepth',
+            '0',
+          ]).catch((error: unknown) => String(error))
+        )
+          .split('\n')
+          .filter((line) => line.startsWith('/') && !line.startsWith('/usr/bin/find'));
+        if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
+        if ((await routesOf(mac)).includes('10.0.75.2')) throw new Error('a route of ours is left');
+        if (lstatSync(mac.path('/dev/tap1')).uid !== 0) throw new Error('/dev/tap1 does not belong to root');
+      },
+    },
+  ];
+}

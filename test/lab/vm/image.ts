@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Image {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly disk: string;
+  readonly engineVersion: string;
+}
+
+const here = import.meta.dirname;
+const inputs = ['build-image.sh', 'init.sh', 'initramfs-init.sh'];
+const cache = process.env['TUNTAPD_LAB_CACHE'] ?? '/var/cache/tuntapd-lab';
+
+const alive = (pid: number): boolean => existsSync(`/proc/${pid}`);
+
+/** One builder at a time: a folder is made or it is not; the lock of a builder that died is taken over. */
+async function locked<T>(lock: string, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      mkdirSync(lock);
+      break;
+    } catch {
+      const owner = Number(existsSync(join(lock, 'pid')) ? readFileSync(join(lock, 'pid'), 'utf8') : 0);
+      const old = existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 5000;
+      if (old && !alive(owner)) rmSync(lock, { recursive: true, force: true });
+      else await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+  try {
+    writeFileSync(join(lock, 'pid'), String(process.pid));
+    return await work();
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+function build(suite: string, folder: string, progress: (line: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const builder = spawn('/bin/bash', [join(here, 'build-image.sh'), suite, folder], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const said: string[] = [];
+    builder.stdout.on('data', (chunk: Buffer) => {
+      for (const line of chunk.toString().split('\n').filter(Boolean)) progress(`${suite}: ${line}`);
+    });
+    builder.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+    builder.once('error', reject);
+    builder.once('close', (code) => {
+      if (code === 0) resolve();
+      else
+        reject(
+          new Error(`the VM image of ${suite} could not be built (${code ?? 'killed'}):\n${said.join('')}`),
+        );
+    });
+  });
+}
+
+/** The VM image of a Debian suite, built once and kept outside the repository under a name made of its inputs. */
+export async function ensureImage(
+  suite: 'bookworm' | 'trixie' | 'sid',
+  progress: (line: string) => void,
+): Promise<Image> {
+  const key = createHash('sha256');
+  for (const name of inputs) key.update(readFileSync(join(here, name)));
+  const folder = join(cache, `${suite}-${key.digest('hex').slice(0, 16)}`);
+  mkdirSync(cache, { recursive: true });
+  await locked(join(cache, `.lock-${suite}`), async () => {
+    if (existsSync(join(folder, 'engine-version'))) return;
+    for (const old of readdirSync(cache).filter((name) => name.startsWith(`${suite}-`)))
+      rmSync(join(cache, old), { recursive: true, force: true });
+    await build(suite, folder, progress);
+  });
+  const engineVersion = readFileSync(join(folder, 'engine-version'), 'utf8').trim();
+  if (suite === 'sid' && Number.parseInt(engineVersion, 10) < 28)
+    throw new Error(`sid’s Docker Engine is ${engineVersion}; the rules of 28 would stay unseen`);
+  progress(`Docker Engine ${engineVersion} of ${suite}`);
+  return {
+    kernel: join(folder, 'kernel'),
+    initrd: join(folder, 'initrd'),
+    disk: join(folder, 'disk'),
+    engineVersion,
+  };
+}
