@@ -44,8 +44,6 @@ async function tell(name: EngineName): Promise<boolean> {
       } catch (error) {
         say(`✗ ${seconds()} s  ${title}`);
         say(error instanceof Error ? error.message : String(error));
-        say((await mac.run(['/usr/local/bin/tuntapctl', 'status'])).stdout);
-        say((await mac.run(['/usr/bin/tail', '-n', '40', '/var/log/tuntapd/tuntapd.log'])).stdout);
         return false;
       }
     }

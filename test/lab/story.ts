@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync } from 'node:fs';
 import { dockerClient, type DockerClient } from './docker-client.js';
-import type { Mac } from './lab.js';
+import { bootMac, type Mac } from './lab.js';
 import { until } from './until.js';
 
 export const hyperkit = '/Applications/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
@@ -95,8 +95,61 @@ export async function install(mac: Mac): Promise<void> {
   await installed(mac);
 }
 
-/** The chapters in order, all on one Mac. */
+/** What a reader needs to see why something did not happen: the status, the end of the log, of the VM's console. */
+async function stateOf(mac: Mac): Promise<string> {
+  const data = '/Users/person/Library/Containers/com.docker.docker/Data';
+  const looks: readonly (readonly [string, ...string[]])[] = [
+    ['/usr/local/bin/tuntapctl', 'status'],
+    ['/usr/bin/tail', '-n', '25', '/var/log/tuntapd/tuntapd.log'],
+    ['/usr/bin/tail', '-n', '15', `${data}/vms/0/console.log`],
+    ['/usr/sbin/netstat', '-rn', '-f', 'inet'],
+  ];
+  const said: string[] = [];
+  for (const argv of looks) {
+    const { stdout, stderr } = await mac.run([...argv], { timeout: 20_000 });
+    said.push(`$ ${argv.join(' ')}\n${stdout}${stderr}`);
+  }
+  return said.join('\n');
+}
+
+/** A Mac for as long as `live` runs; what `live` rejects with says what state the Mac was in. */
+export async function onMac(
+  options: Parameters<typeof bootMac>[0],
+  live: (mac: Mac) => Promise<void>,
+): Promise<void> {
+  const mac = await bootMac(options);
+  try {
+    await live(mac);
+  } catch (error) {
+    throw await withState(mac, error);
+  } finally {
+    await mac.end();
+  }
+}
+
+async function withState(mac: Mac, error: unknown): Promise<Error> {
+  const why = error instanceof Error ? error.message : String(error);
+  return new Error(`${why}\n\n${await stateOf(mac).catch(String)}`, { cause: error });
+}
+
+/** The chapters in order, all on one Mac. One that fails says what state it left; those after it are not played. */
 export function story(mac: Mac): readonly Chapter[] {
+  let failed: string | null = null;
+  return chapters(mac).map(({ title, play }) => ({
+    title,
+    play: async () => {
+      if (failed !== null) throw new Error(`not played, because an earlier chapter failed: ${failed}`);
+      try {
+        await play();
+      } catch (error) {
+        failed = title;
+        throw await withState(mac, error);
+      }
+    },
+  }));
+}
+
+function chapters(mac: Mac): readonly Chapter[] {
   let untouched: Identity | null = null;
   return [
     {

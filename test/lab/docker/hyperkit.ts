@@ -19,6 +19,9 @@ interface VmFiles {
 const [, , path = '', argv0 = '', ...args] = process.argv;
 process.title = [argv0, ...args].join(' ');
 
+/** What the guest's init says on its console. */
+const engineAnswers = 'lab: engine answers';
+
 function giveUp(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(1);
@@ -84,7 +87,8 @@ async function qemuArguments(
     '-initrd',
     files.initrd,
     '-append',
-    'console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0',
+    // A loaded host is too late for the kernel's own check of its timer ("IO-APIC + timer doesn't work").
+    'console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0 no_timer_check',
     '-drive',
     `file=${files.disk},format=raw,if=none,id=disk,snapshot=on`,
     '-device',
@@ -148,12 +152,19 @@ async function main(): Promise<void> {
       ...argv,
     ],
     {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit'],
       // QEMU looks for its modules beside its own program, which the lab shows at another path.
       env: { ...process.env, QEMU_MODULE_DIR: '/usr/lib/x86_64-linux-gnu/qemu' },
     },
   );
-  writeFileSync('engine.port', `${port}\n`);
+  let console = '';
+  vm.stdout?.on('data', (chunk: Buffer) => {
+    process.stdout.write(chunk);
+    if (console.includes(engineAnswers)) return;
+    console = (console + chunk.toString()).slice(-4096);
+    // Not before: what is sent to a guest that does not listen yet hangs in QEMU's user network for a minute.
+    if (console.includes(engineAnswers)) writeFileSync('engine.port', `${port}\n`);
+  });
   const end = (code: number): never => {
     if (pidFile !== null) rmSync(pidFile, { force: true });
     rmSync('engine.port', { force: true });

@@ -73,6 +73,7 @@ function startVm(): void {
   });
   vm.on('exit', () => {
     vm = null;
+    rmSync('engine.port', { force: true });
     if (quitting) return;
     const now = Date.now();
     starts.push(now);

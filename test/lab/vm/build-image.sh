@@ -66,17 +66,28 @@ done
 (cd "$work/initrd" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1 >"$work/out/initrd")
 
 echo "container image and disk"
-mkdir -p "$work/image/bin" "$work/image/tmp" "$work/image/www" "$root/lab"
-cp "$root/bin/busybox" "$work/image/bin/busybox"
-for applet in $("$work/image/bin/busybox" --list); do
-  [ "$applet" = busybox ] || ln -s busybox "$work/image/bin/$applet"
+image=$root/lab/image
+mkdir -p "$image/bin" "$image/tmp" "$image/www"
+cp "$root/bin/busybox" "$image/bin/busybox"
+for applet in $("$image/bin/busybox" --list); do
+  [ "$applet" = busybox ] || ln -s busybox "$image/bin/$applet"
 done
-tar -C "$work/image" -cf "$root/lab/image.tar" .
 cp "$here/init.sh" "$root/lab/init"
 chmod 755 "$root/lab/init"
 rm -rf "$root/var/cache/apt/archives" "$root/usr/share/doc" "$root/usr/share/man" "$root/usr/share/locale"
 chroot "$root" dockerd --version | sed 's/.*version \([0-9.]*\).*/\1/' >"$work/out/engine-version"
 size=$(($(du -sm "$root" | cut -f 1) + 1500))
 mke2fs -q -t ext4 -O ^has_journal -d "$root" "$work/out/disk" "${size}M"
+
+echo "first start: the engine imports the container image"
+timeout --kill-after=5 300 qemu-system-x86_64 -machine pc -accel tcg,thread=multi -cpu max -smp 2 -m 1300 \
+  -nodefaults -display none -no-reboot -serial stdio -kernel "$work/out/kernel" -initrd "$work/out/initrd" \
+  -append 'console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0 no_timer_check lab.prepare' \
+  -drive "file=$work/out/disk,format=raw,if=virtio,cache=unsafe" \
+  -netdev user,id=net -device virtio-net-pci,netdev=net,romfile= </dev/null >"$work/first-start.log" 2>&1 || true
+grep -q 'lab: image imported' "$work/first-start.log" || {
+  tail -n 40 "$work/first-start.log" >&2
+  exit 1
+}
 rm -rf "$folder"
 mv "$work/out" "$folder"

@@ -14,6 +14,9 @@ const here = import.meta.dirname;
 const inputs = ['build-image.sh', 'init.sh', 'initramfs-init.sh'];
 const cache = process.env['TUNTAPD_LAB_CACHE'] ?? '/var/cache/tuntapd-lab';
 
+/** Milliseconds an image of other inputs (another checkout's, an older one's) is kept. */
+const keepFor = 7 * 24 * 3_600_000;
+
 const alive = (pid: number): boolean => existsSync(`/proc/${pid}`);
 
 /** One builder at a time: a folder is made or it is not; the lock of a builder that died is taken over. */
@@ -69,8 +72,10 @@ export async function ensureImage(
   mkdirSync(cache, { recursive: true });
   await locked(join(cache, `.lock-${suite}`), async () => {
     if (existsSync(join(folder, 'engine-version'))) return;
-    for (const old of readdirSync(cache).filter((name) => name.startsWith(`${suite}-`)))
-      rmSync(join(cache, old), { recursive: true, force: true });
+    for (const name of readdirSync(cache).filter((entry) => entry.startsWith(`${suite}-`))) {
+      const old = join(cache, name);
+      if (Date.now() - statSync(old).mtimeMs > keepFor) rmSync(old, { recursive: true, force: true });
+    }
     await build(suite, folder, progress);
   });
   const engineVersion = readFileSync(join(folder, 'engine-version'), 'utf8').trim();

@@ -1,6 +1,8 @@
 #!/bin/sh
 # init of the lab's VM: what Docker Desktop's LinuxKit does before it starts the engine, no more.
-# First NIC up on QEMU's user network, every other NIC left alone, dockerd on a unix socket and on that first NIC.
+# First NIC up on QEMU's user network, every other NIC left alone, dockerd on a unix socket and on that first NIC,
+# started again when it ends. Says `lab: engine answers` on the console when it may be asked.
+# With `lab.prepare` on the kernel's command line: imports the container image, and powers off.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -21,17 +23,32 @@ ip link set lo up
 ip link set eth0 up
 ip addr add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
-# The user's images are on a Mac's disk already; here they are loaded first, and only then is the engine to be reached.
-iptables -I INPUT -i eth0 -p tcp --dport 2375 -j REJECT
+
 (
-  until [ -S /run/docker.sock ] && busybox wget -q -O /dev/null http://10.0.2.15:2375/_ping; do sleep 0.2; done
+  while :; do
+    rm -f /run/docker.pid /run/docker.sock
+    dockerd -H unix:///run/docker.sock -H tcp://10.0.2.15:2375 --tls=false
+    echo "lab: dockerd ended with $?"
+    sleep 1
+  done
+) &
+until busybox wget -q -O /dev/null http://10.0.2.15:2375/_ping 2>/dev/null; do sleep 0.2; done
+
+if grep -q lab.prepare /proc/cmdline; then
+  tar -C /lab/image -c . >/tmp/image.tar
   # busybox's wget posts a file only up to its first NUL.
   {
     printf 'POST /images/create?fromSrc=-&repo=busybox&tag=lab HTTP/1.0\r\nContent-Type: application/x-tar\r\nContent-Length: %s\r\n\r\n' \
-      "$(busybox stat -c %s /lab/image.tar)"
-    cat /lab/image.tar
-  } | busybox nc 10.0.2.15 2375
-  iptables -D INPUT -i eth0 -p tcp --dport 2375 -j REJECT
-  echo "lab: image loaded"
-) &
-exec dockerd -H unix:///run/docker.sock -H tcp://10.0.2.15:2375 --tls=false
+      "$(stat -c %s /tmp/image.tar)"
+    cat /tmp/image.tar
+  } | timeout 60 busybox nc 10.0.2.15 2375
+  busybox wget -q -O - http://10.0.2.15:2375/images/json | grep -q busybox:lab && echo "lab: image imported"
+  kill "$(cat /run/docker.pid)"
+  while [ -e /run/docker.pid ]; do sleep 0.2; done
+  sync
+  mount -o remount,ro /
+  echo o >/proc/sysrq-trigger
+fi
+
+echo "lab: engine answers"
+while :; do wait; sleep 60; done

@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 /bin/busybox mkdir -p /proc /sys /dev /root
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs dev /dev
