@@ -108,6 +108,11 @@ function build(io: Io, finish: (code: number) => void): Command {
     .action(async (options: Json) => {
       finish(await shimShow(io, options));
     });
+  add(shim, 'restore', 'put hyperkit back as Docker shipped it, and leave it so until up')
+    .addOption(json())
+    .action(async (options: Json) => {
+      finish(await act(io, 'restore', options));
+    });
   add(program, 'routes', 'every Docker subnet, and whether it is routed')
     .addOption(json())
     .action(async (options: Json) => {

@@ -9,6 +9,7 @@ import { judgeRoutes } from './routing.js';
 import type { Step } from './steps.js';
 
 export const conditionTypes = [
+  'Configuration',
   'ConsoleUser',
   'TapDevice',
   'Shim',
@@ -56,6 +57,16 @@ type Judge = (
 const failed = (failures: readonly Failure[], kinds: readonly Step['kind'][]): Verdict | null => {
   const failure = failures.find(({ step }) => kinds.includes(step.kind));
   return failure ? no(failure.reason, failure.message) : null;
+};
+
+const configuration: Judge = (_config, { configuration: { problem, inForce } }) => {
+  if (problem === null) return yes('Valid', 'in force');
+  return no(
+    'Invalid',
+    inForce
+      ? `${problem}; tuntapd goes on with the configuration it had`
+      : `${problem}; tuntapd does nothing until that is mended`,
+  );
 };
 
 const consoleUser: Judge = (_config, { consoleUser: user }) => {
@@ -115,6 +126,11 @@ function bundleTrouble({ hyperkit, target, original }: Bundle): Verdict | null {
 const shim: Judge = (config, { bundles }, memory, failures) => {
   if (!config.shim.manage) return yes('NotManaged', 'shim.manage is false: hyperkit is left as it is');
   if (memory.wanted === 'removed') return no('Removed', 'tuntapd is being removed');
+  if (memory.wanted === 'restored')
+    return (
+      failed(failures, ['restore-hyperkit']) ??
+      no('Restored', 'hyperkit is as Docker shipped it, as asked; `tuntapctl up` puts the shim back')
+    );
   const failure = failed(failures, ['install-shim']);
   if (failure) return failure;
   if (!bundles.known) return unclear(bundles.why);
@@ -216,6 +232,7 @@ const routes: Judge = (config, observation, _memory, failures) => {
 };
 
 const judges: Readonly<Record<Exclude<ConditionType, 'Ready'>, Judge>> = {
+  Configuration: configuration,
   ConsoleUser: consoleUser,
   TapDevice: tapDevice,
   Shim: shim,
@@ -252,6 +269,8 @@ function phaseOf(
     findings.find(({ type, status }) => types.includes(type) && status !== 'True');
   const holds = (type: ConditionType): boolean =>
     findings.some((finding) => finding.type === type && finding.status === 'True');
+  const unread = findings.find(({ type, reason }) => type === 'Configuration' && reason === 'Invalid');
+  if (unread) return { phase: 'blocked', verdict: no(unread.reason, unread.message) };
   if (memory.wanted !== 'up')
     return { phase: 'down', verdict: no('Down', 'taken down; `tuntapctl up` brings it back') };
   const blocked = failures.find((failure) => failure.blocked);

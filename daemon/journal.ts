@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { messageOf } from './text.js';
 
 const journalSchema = z.object({
-  wanted: z.enum(['up', 'down']).default('up'),
+  wanted: z.enum(['up', 'down', 'restored']).default('up'),
   ownedRoutes: z.array(z.string()).default([]),
 });
 

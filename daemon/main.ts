@@ -2,8 +2,8 @@
  * Composition root: sets the environment, builds the parts, wires them, handles signals. No judgement lives here.
  */
 import { dirname, join } from 'node:path';
-import { ConfigError, loadConfig } from '../config/load.js';
-import type { Config } from '../config/schema.js';
+import { followConfig, type Followed } from '../config/follow.js';
+import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './command.js';
 import { judgeConditions, type Failure } from './conditions.js';
@@ -24,7 +24,14 @@ import { watchRoutes } from './mac/route-monitor.js';
 import { addRoute, deleteRoute, observeRoutes } from './mac/routes.js';
 import { observeTapDevice, ownTapDevice } from './mac/tap-device.js';
 import { addressTap, observeTapInterface, unaddressTap } from './mac/tap-interface.js';
-import { type ConsoleUser, type Observation, seen, unknown, type Vm } from './observation.js';
+import {
+  type Configuration,
+  type ConsoleUser,
+  type Observation,
+  seen,
+  unknown,
+  type Vm,
+} from './observation.js';
 import { type Memory, plan } from './plan.js';
 import { createReconciler } from './reconciler.js';
 import { judgeRoutes } from './routing.js';
@@ -52,20 +59,6 @@ const pause = (milliseconds: number): Promise<void> =>
     setTimeout(resolve, milliseconds);
   });
 
-/** The configuration; as long as it is not valid, waits for it to be mended rather than run by half of it. */
-async function validConfig(): Promise<Config> {
-  for (let last = ''; ;) {
-    try {
-      return (await loadConfig(paths.config)).config;
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      if (error.message !== last) process.stderr.write(`${error.message}\n`);
-      last = error.message;
-      await pause(5000);
-    }
-  }
-}
-
 /** What main keeps between two looks. */
 interface State {
   memory: Memory;
@@ -77,7 +70,20 @@ interface State {
   failures: readonly Failure[];
 }
 
-async function start(config: Config, log: Log): Promise<() => Promise<void>> {
+interface Run {
+  /** Resolves when the configuration file says something else than what is in force. */
+  readonly reconfigured: Promise<Config>;
+  /** Ends this run. With `next`: what only the configuration so far can undo is undone first. */
+  readonly stop: (next?: Config) => Promise<void>;
+}
+
+async function start(
+  { config, problem: firstProblem }: { config: Config; problem: string | null },
+  lookAtConfig: ReturnType<typeof followConfig>,
+  log: Log,
+): Promise<Run> {
+  let configuration: Configuration = { problem: firstProblem, inForce: firstProblem === null };
+  if (firstProblem !== null) log.error(firstProblem);
   const since = new Date().toISOString();
   const { journal, trouble } = await readJournal(paths.journal);
   if (trouble !== null) log.warn(trouble);
@@ -85,6 +91,7 @@ async function start(config: Config, log: Log): Promise<() => Promise<void>> {
     worker: paths.worker,
     shim: renderShim({ device: config.tap.device, mac: config.tap.mac, wait: config.shim.wait }),
   });
+  let lowering = false;
   const state: State = {
     memory: { ...journal, guest: null, released: null },
     engine: null,
@@ -159,6 +166,7 @@ async function start(config: Config, log: Log): Promise<() => Promise<void>> {
     if (vm.known) vmWatch.setVm(vm.value);
     const watch = vm.known ? followEngine(user, vm.value) : (state.engine?.watch ?? null);
     return {
+      configuration,
       consoleUser,
       tapDevice,
       kext,
@@ -255,7 +263,8 @@ async function start(config: Config, log: Log): Promise<() => Promise<void>> {
 
   const reconciler = createReconciler<Observation>({
     observe,
-    plan: (observation) => plan(config, observation, state.memory),
+    plan: (observation) =>
+      plan(config, observation, lowering ? { ...state.memory, wanted: 'down' } : state.memory),
     apply: (step: Step) => (executors[step.kind] as (step: Step) => Promise<void>)(step),
     report,
     log: (level, message, details) => log.log(level, message, details),
@@ -304,8 +313,25 @@ async function start(config: Config, log: Log): Promise<() => Promise<void>> {
   const bundleWatch = watchFolders(folders, trigger('bundle'));
   const routeWatch = watchRoutes(trigger('routing table'));
 
+  let tellReconfigured: (config: Config) => void = () => undefined;
+  const reconfigured = new Promise<Config>((resolve) => {
+    tellReconfigured = resolve;
+  });
+  const followFile = async (): Promise<void> => {
+    const found = await lookAtConfig();
+    if (!found) return;
+    const before = configuration;
+    configuration = { ...configuration, problem: 'problem' in found ? found.problem : null };
+    if ('config' in found && !(before.inForce && JSON.stringify(found.config) === JSON.stringify(config)))
+      tellReconfigured(found.config);
+    else if (configuration.problem !== before.problem) reconciler.trigger('configuration');
+  };
+
   let lastTick = Date.now();
   const ticker = setInterval(() => {
+    followFile().catch((error: unknown) => {
+      log.error(`${paths.config}: ${messageOf(error)}`);
+    });
     const late = Date.now() - lastTick - tick;
     lastTick = Date.now();
     // Nobody logged in, or nothing there yet: a look that costs two commands tells when that changes.
@@ -321,7 +347,7 @@ async function start(config: Config, log: Log): Promise<() => Promise<void>> {
       version: () => ({ version, pid: process.pid }),
       status: () => state.status,
       up: () => settle('up'),
-      down: () => settle('down'),
+      down: () => settle(state.memory.wanted === 'restored' ? 'restored' : 'down'),
       restart: async () => {
         const lowered = await settle('down');
         return lowered.done ? settle('up') : lowered;
@@ -332,18 +358,25 @@ async function start(config: Config, log: Log): Promise<() => Promise<void>> {
         const done = !state.failures.some(({ step }) => step.kind === 'restore-hyperkit');
         return { done, problems };
       },
+      restore: () => settle('restored'),
     },
   });
   log.info(`tuntapd ${version} started`, { pid: process.pid });
   reconciler.trigger('start');
 
-  return async () => {
+  const stop = async (next?: Config): Promise<void> => {
     clearInterval(ticker);
+    // Routes and addresses of the link as it was would be nobody's afterwards.
+    if (next && JSON.stringify(next.tap) !== JSON.stringify(config.tap)) {
+      lowering = true;
+      await reconciler.settled('configuration');
+    }
     vmWatch.stop();
     forget();
     routeWatch.stop();
     await Promise.race([Promise.all([control.close(), reconciler.stop(), bundleWatch.stop()]), pause(1500)]);
   };
+  return { reconfigured, stop };
 }
 
 /** The folders of a bundle in which hyperkit has been. */
@@ -354,27 +387,49 @@ process.umask(0o027);
 for (const name of Object.keys(process.env)) Reflect.deleteProperty(process.env, name);
 Object.assign(process.env, cleanEnvironment);
 
-const config = await validConfig();
-const log = openLog({ folder: paths.logs, ...config.log, gid: adminGroup });
-process.on('unhandledRejection', (reason) => {
-  log.error(`unexpected: ${messageOf(reason)}`);
-});
-
 const ended = new Promise<string>((resolve) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => {
       resolve(signal);
     });
 });
+
+/** One run by one configuration; returns the next one, or null when the process is to end. */
+async function run(found: Followed, lookAtConfig: ReturnType<typeof followConfig>): Promise<Followed | null> {
+  const settings =
+    'config' in found
+      ? { config: found.config, problem: null }
+      : { config: configSchema.parse({}), problem: found.problem };
+  const log = openLog({ folder: paths.logs, ...settings.config.log, gid: adminGroup });
+  const onRejection = (reason: unknown): void => {
+    log.error(`unexpected: ${messageOf(reason)}`);
+  };
+  process.on('unhandledRejection', onRejection);
+  try {
+    const { reconfigured, stop } = await start(settings, lookAtConfig, log);
+    const next = await Promise.race([ended, reconfigured]);
+    if (typeof next === 'string') {
+      log.info(`${next}: ending; routes and link stay as they are`);
+      await stop();
+      return null;
+    }
+    log.info(`${paths.config} has changed: starting anew with it`);
+    await stop(next);
+    return { config: next };
+  } catch (error) {
+    log.error(`tuntapd cannot start: ${messageOf(error)}`);
+    throw error;
+  } finally {
+    await log.flush();
+    process.off('unhandledRejection', onRejection);
+  }
+}
+
 try {
-  const stop = await start(config, log);
-  log.info(`${await ended}: ending; routes and link stay as they are`);
-  await stop();
-  await log.flush();
+  const lookAtConfig = followConfig(paths.config);
+  for (let found = await lookAtConfig(); found;) found = await run(found, lookAtConfig);
   process.exit(0);
 } catch (error) {
-  log.error(`tuntapd cannot start: ${messageOf(error)}`);
   process.stderr.write(`tuntapd cannot start: ${messageOf(error)}\n`);
-  await log.flush();
   process.exit(1);
 }

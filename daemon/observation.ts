@@ -147,7 +147,16 @@ export interface GuestReport {
   readonly image: string;
 }
 
+/** What became of the configuration file. */
+export interface Configuration {
+  /** Why the file as it is now cannot be taken, for people; null when it is in force. */
+  readonly problem: string | null;
+  /** Whether an earlier valid configuration is in force meanwhile; false: only the defaults, so nothing is done. */
+  readonly inForce: boolean;
+}
+
 export interface Observation {
+  readonly configuration: Configuration;
   readonly consoleUser: Seen<ConsoleUser | null>;
   readonly tapDevice: Seen<TapDevice | null>;
   readonly kext: Seen<Kext>;

@@ -8,8 +8,8 @@ import { isOurs, judgeRoutes } from './routing.js';
 import type { Step } from './steps.js';
 
 export interface Memory {
-  /** `removed`: leave without a trace (uninstall). */
-  readonly wanted: 'up' | 'down' | 'removed';
+  /** `restored`: down, and hyperkit as Docker shipped it. `removed`: leave without a trace (uninstall). */
+  readonly wanted: 'up' | 'down' | 'restored' | 'removed';
   /** What was last done in the VM; worth nothing for another session. */
   readonly guest: GuestReport | null;
   /** The session in which the VM was last given back as it was. */
@@ -187,18 +187,23 @@ function lower(config: Config, observation: Observation, memory: Memory): Step[]
   return steps;
 }
 
-function leave(config: Config, observation: Observation, memory: Memory): Step[] {
-  const restores = (valueOf(observation.bundles)?.withHyperkit ?? [])
+const restores = (observation: Observation, why: string): Step[] =>
+  (valueOf(observation.bundles)?.withHyperkit ?? [])
     .filter(
       ({ target, original }) =>
-        target.kind === 'shim' || target.kind === 'outdated-shim' || original.kind === 'mach-o',
+        target.kind === 'shim' ||
+        target.kind === 'outdated-shim' ||
+        // Never over somebody else's script, whatever lies beside it.
+        (original.kind === 'mach-o' && (target.kind === 'missing' || target.kind === 'mach-o')),
     )
     .map(({ hyperkit }): Step => ({
       kind: 'restore-hyperkit',
       key: `restore ${hyperkit}`,
-      why: 'tuntapd is being removed',
+      why,
       hyperkit,
     }));
+
+function leave(config: Config, observation: Observation, memory: Memory): Step[] {
   const tap = valueOf(observation.tapDevice);
   const disown: Step[] =
     tap && tap.uid !== 0
@@ -212,7 +217,11 @@ function leave(config: Config, observation: Observation, memory: Memory): Step[]
           },
         ]
       : [];
-  return [...restores, ...lower(config, observation, memory), ...disown];
+  return [
+    ...restores(observation, 'tuntapd is being removed'),
+    ...lower(config, observation, memory),
+    ...disown,
+  ];
 }
 
 /**
@@ -222,6 +231,10 @@ function leave(config: Config, observation: Observation, memory: Memory): Step[]
 export function plan(config: Config, observation: Observation, memory: Memory): readonly Step[] {
   const user = valueOf(observation.consoleUser);
   if (memory.wanted === 'removed') return leave(config, observation, memory);
+  // Nobody knows what an operator wants whose configuration cannot be read.
+  if (!observation.configuration.inForce) return [];
+  if (memory.wanted === 'restored')
+    return [...restores(observation, 'a person asked for it'), ...lower(config, observation, memory)];
   const bundles = config.shim.manage ? shim(observation) : [];
   if (memory.wanted === 'down')
     return [...device(config, observation, user), ...bundles, ...lower(config, observation, memory)];

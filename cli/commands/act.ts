@@ -8,10 +8,11 @@ import { printJson, printLine } from '../terminal.js';
 const said: Readonly<Record<Exclude<Action, 'leave'>, string>> = {
   up: 'The link is up (or comes up with Docker’s VM).',
   down: 'The link is down, and stays down until `tuntapctl up`.',
+  restore: 'hyperkit is as Docker shipped it, and the link is down, until `tuntapctl up`.',
   restart: 'The link went down and is up again (or comes up with Docker’s VM).',
 };
 
-/** `tuntapctl up`, `down` and `restart`; 0 when done, 1 when not. */
+/** `tuntapctl up`, `down`, `restart` and `shim restore`; 0 when done, 1 when not. */
 export async function act(
   io: Io,
   action: Exclude<Action, 'leave'>,

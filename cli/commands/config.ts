@@ -87,7 +87,7 @@ export async function configSet(
   if (options.json === true) printJson(io, { key, value: valueAt(config, key), changed: after !== before });
   else {
     printLine(io.stdout, plainLines(`${key} = ${tomlValue(valueAt(config, key))}`));
-    printLine(io.stdout, 'In force after: sudo launchctl kickstart -k system/io.github.tuntapd');
+    printLine(io.stdout, 'In force within ten seconds, if tuntapd runs.');
   }
   return exit.healthy;
 }

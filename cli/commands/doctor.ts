@@ -14,6 +14,7 @@ interface Finding extends Answer {
 
 /** Numbers of the daemon's own conditions; one that this CLI does not know has none. */
 const numbers: Readonly<Record<string, string>> = {
+  Configuration: 'TT100',
   ConsoleUser: 'TT101',
   TapDevice: 'TT102',
   Shim: 'TT103',
@@ -30,7 +31,7 @@ function ofCondition({ type, status, reason, message }: Condition, calm: boolean
   const verdict = status === 'True' ? 'pass' : status === 'Unknown' ? 'unknown' : calm ? 'pass' : 'fail';
   const fix = verdict === 'fail' ? ['tuntapctl logs -n 50'] : [];
   return {
-    id: numbers[type] ?? 'TT100',
+    id: numbers[type] ?? 'TT199',
     question: `Does ${type} hold?`,
     status: verdict,
     detail: `${reason}: ${message}`,

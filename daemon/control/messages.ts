@@ -3,7 +3,7 @@
  *
  *     GET  /v1/version   Version
  *     GET  /v1/status    Status
- *     POST /v1/up, /v1/down, /v1/restart, /v1/leave   Outcome
+ *     POST /v1/up, /v1/down, /v1/restart, /v1/restore, /v1/leave   Outcome
  *
  * Anything else is answered by an `ErrorAnswer` with a fitting HTTP status.
  */
@@ -96,7 +96,7 @@ export const errorSchema = z.object({
 export type ErrorAnswer = z.infer<typeof errorSchema>;
 
 /** What a person can ask the daemon to do. */
-export const actions = ['up', 'down', 'restart', 'leave'] as const;
+export const actions = ['up', 'down', 'restart', 'restore', 'leave'] as const;
 
 export type Action = (typeof actions)[number];
 

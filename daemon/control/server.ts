@@ -20,6 +20,8 @@ export interface ControlHandlers {
   readonly up: () => Promise<Outcome>;
   readonly down: () => Promise<Outcome>;
   readonly restart: () => Promise<Outcome>;
+  /** Takes the link down and puts hyperkit back as Docker shipped it, until `up`. */
+  readonly restore: () => Promise<Outcome>;
   /** Restores everything that was ever changed, for the uninstaller. */
   readonly leave: () => Promise<Outcome>;
 }

@@ -1,20 +1,34 @@
 /** What a developer does with `docker run` and `docker network create`, as HTTP to the lab user's own Docker socket. */
+import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 
 export interface DockerClient {
   readonly version: () => Promise<string>;
-  /** Runs a web server in a container that publishes no port; returns its address on its network. */
-  readonly serve: (name: string, network?: string) => Promise<string>;
-  readonly createNetwork: (name: string, subnet: string) => Promise<void>;
+  /** Runs a web server in a container, which publishes no port unless told; returns its address on its network. */
+  readonly serve: (name: string, network?: string, options?: { publish?: number }) => Promise<string>;
+  readonly createNetwork: (name: string, subnet?: string, more?: NetworkOptions) => Promise<void>;
+  /** What is running, ours and others'. */
+  readonly containers: () => Promise<readonly { names: readonly string[]; labels: Labels }[]>;
+  readonly images: () => Promise<readonly string[]>;
+  /** Runs a shell script as root in the VM's own namespaces and root file system; returns what it printed. */
+  readonly inVm: (script: string) => Promise<string>;
   readonly removeNetwork: (name: string) => Promise<void>;
   readonly remove: (container: string) => Promise<void>;
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+export interface NetworkOptions {
+  readonly driver?: string;
+  readonly internal?: boolean;
+  readonly labels?: Labels;
 }
 
 const page = 'mkdir -p /www && echo "served by $1" > /www/index.html && exec httpd -f -p 80 -h /www';
 
 /** Talks to the Docker socket at `socketPath`; every call rejects with the engine's own words. */
 export function dockerClient(socketPath: string): DockerClient {
-  const call = <T>(method: string, path: string, body?: unknown): Promise<T> =>
+  const text = (method: string, path: string, body?: unknown): Promise<string> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         {
@@ -28,9 +42,9 @@ export function dockerClient(socketPath: string): DockerClient {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
           response.on('end', () => {
-            const text = Buffer.concat(chunks).toString();
-            if ((response.statusCode ?? 500) >= 400) reject(new Error(`${method} ${path}: ${text.trim()}`));
-            else resolve((text === '' ? undefined : JSON.parse(text)) as T);
+            const said = Buffer.concat(chunks).toString();
+            if ((response.statusCode ?? 500) >= 400) reject(new Error(`${method} ${path}: ${said.trim()}`));
+            else resolve(said);
           });
           response.on('error', reject);
         },
@@ -40,30 +54,67 @@ export function dockerClient(socketPath: string): DockerClient {
       outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     });
 
+  const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+    const said = await text(method, path, body);
+    return (said === '' ? undefined : JSON.parse(said)) as T;
+  };
+  const create = async (name: string, body: object): Promise<string> =>
+    (await call<{ Id: string }>('POST', `/containers/create?name=${name}`, { Image: 'busybox:lab', ...body }))
+      .Id;
+
   return {
     version: async () => (await call<{ Version: string }>('GET', '/version')).Version,
-    serve: async (name, network = 'bridge') => {
-      const { Id } = await call<{ Id: string }>('POST', `/containers/create?name=${name}`, {
-        Image: 'busybox:lab',
+    serve: async (name, network = 'bridge', { publish } = {}) => {
+      const id = await create(name, {
         Cmd: ['sh', '-c', page, 'sh', name],
-        HostConfig: { NetworkMode: network },
+        ...(publish === undefined ? {} : { ExposedPorts: { '80/tcp': {} } }),
+        HostConfig: {
+          NetworkMode: network,
+          ...(publish === undefined ? {} : { PortBindings: { '80/tcp': [{ HostPort: String(publish) }] } }),
+        },
       });
-      await call('POST', `/containers/${Id}/start`);
+      await call('POST', `/containers/${id}/start`);
       const { NetworkSettings } = await call<{
         NetworkSettings: { Networks: Record<string, { IPAddress: string } | undefined> };
-      }>('GET', `/containers/${Id}/json`);
+      }>('GET', `/containers/${id}/json`);
       const address = NetworkSettings.Networks[network]?.IPAddress;
       if (!address) throw new Error(`container ${name} has no address on network ${network}`);
       return address;
     },
-    createNetwork: async (name, subnet) => {
+    createNetwork: async (name, subnet, { driver = 'bridge', internal = false, labels = {} } = {}) => {
       await call('POST', '/networks/create', {
         Name: name,
-        Driver: 'bridge',
-        IPAM: { Config: [{ Subnet: subnet }] },
+        Driver: driver,
+        Internal: internal,
+        Labels: labels,
+        ...(subnet === undefined ? {} : { IPAM: { Config: [{ Subnet: subnet }] } }),
       });
     },
     removeNetwork: (name) => call('DELETE', `/networks/${name}`),
     remove: (container) => call('DELETE', `/containers/${container}?force=true`),
+    containers: async () =>
+      (await call<{ Names: string[]; Labels: Labels }[]>('GET', '/containers/json?all=true')).map(
+        ({ Names, Labels }) => ({ names: Names, labels: Labels }),
+      ),
+    images: async () =>
+      (await call<{ RepoTags: string[] | null }[]>('GET', '/images/json')).flatMap(
+        ({ RepoTags }) => RepoTags ?? [],
+      ),
+    inVm: async (script) => {
+      const id = await create(`in-vm-${randomUUID()}`, {
+        Cmd: ['nsenter', '-t', '1', '-m', '-n', '-p', '--', '/bin/sh', '-c', script],
+        Tty: true,
+        HostConfig: { Privileged: true, PidMode: 'host', NetworkMode: 'none' },
+      });
+      try {
+        await call('POST', `/containers/${id}/start`);
+        const { StatusCode } = await call<{ StatusCode: number }>('POST', `/containers/${id}/wait`);
+        const said = await text('GET', `/containers/${id}/logs?stdout=true&stderr=true`);
+        if (StatusCode !== 0) throw new Error(`in the VM: ${script}\nended with ${StatusCode}: ${said}`);
+        return said.replaceAll('\r\n', '\n');
+      } finally {
+        await call('DELETE', `/containers/${id}?force=true`);
+      }
+    },
   };
 }

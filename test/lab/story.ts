@@ -51,7 +51,11 @@ export async function must(mac: Mac, argv: string[], timeout = 120_000): Promise
 export const fetchFromMac = (mac: Mac, address: string): Promise<string> =>
   must(mac, ['/usr/bin/curl', '--silent', '--show-error', '--max-time', '3', `http://${address}/`]);
 
-const answers = (mac: Mac, name: string, address: string, seconds: number): Promise<string> =>
+/** One echo to the address and back. */
+export const pingFromMac = (mac: Mac, address: string): Promise<string> =>
+  must(mac, ['/bin/busybox', 'ping', '-c', '1', '-W', '3', address]);
+
+export const answers = (mac: Mac, name: string, address: string, seconds: number): Promise<string> =>
   until(`container ${name} answers the Mac on ${address}`, seconds, async () => {
     const body = await fetchFromMac(mac, address);
     return body.includes(`served by ${name}`) && body;
@@ -119,11 +123,18 @@ export async function onMac(
 ): Promise<void> {
   const mac = await bootMac(options);
   try {
-    await live(mac);
-  } catch (error) {
-    throw await withState(mac, error);
+    await explained(mac, () => live(mac));
   } finally {
     await mac.end();
+  }
+}
+
+/** Does something on a Mac; what it rejects with says what state the Mac is in. */
+export async function explained(mac: Mac, play: () => Promise<void>): Promise<void> {
+  try {
+    await play();
+  } catch (error) {
+    throw await withState(mac, error);
   }
 }
 
@@ -140,10 +151,10 @@ export function story(mac: Mac): readonly Chapter[] {
     play: async () => {
       if (failed !== null) throw new Error(`not played, because an earlier chapter failed: ${failed}`);
       try {
-        await play();
+        await explained(mac, play);
       } catch (error) {
         failed = title;
-        throw await withState(mac, error);
+        throw error;
       }
     },
   }));

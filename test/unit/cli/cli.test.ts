@@ -79,6 +79,7 @@ async function daemon(status: Status | null = madeUpStatus(), outcome?: Outcome)
       up: act('up'),
       down: act('down'),
       restart: act('restart'),
+      restore: act('restore'),
       leave: act('leave'),
     },
   });
@@ -292,6 +293,12 @@ describe('config', () => {
     expect(errors).toContain('did you mean tap.mtu?');
     expect(await readFile(io.configPath, 'utf8')).toBe('# mine\n[tap]\nmtu = 1400 # usual\n');
   });
+});
+
+test('shim restore asks the daemon', async () => {
+  const asked = await daemon();
+  expect(await cli('shim', 'restore')).toBe(0);
+  expect(asked).toEqual(['restore']);
 });
 
 test('shim show prints the shim of the configuration', async () => {

@@ -36,6 +36,7 @@ async function serve(handlers: Partial<ControlHandlers> = {}, timeout = 5000): P
       up: () => Promise.resolve(done),
       down: () => Promise.resolve(done),
       restart: () => Promise.resolve(done),
+      restore: () => Promise.resolve(done),
       leave: () => Promise.resolve({ done: false, problems: ['hyperkit is in use'] }),
       ...handlers,
     },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { seen, unknown, type Observation, type Route } from '../../../daemon/observation.js';
+import { judgeConditions } from '../../../daemon/conditions.js';
 import { plan, type Memory } from '../../../daemon/plan.js';
 import { applied, bundle, config, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
 
@@ -47,6 +48,31 @@ test('after a reboot the device belongs to root again and is given back before a
   const device = { path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 };
   expect(kindsFor({ ...quietMac, tapDevice: seen(device) })).toEqual(['own-tap-device']);
   expect(kindsFor({ ...quietMac, tapDevice: seen(device), consoleUser: seen(null) })).toEqual([]);
+});
+
+test('without a configuration that can be read nothing is done, but to leave', () => {
+  const shimmed = seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [] });
+  const unread: Observation = {
+    ...startedMac([network('bridge', '172.17.0.0/16')]),
+    bundles: shimmed,
+    configuration: { problem: 'line 2: tap.mtu = 1 is not allowed', inForce: false },
+  };
+  expect(kindsFor(unread)).toEqual([]);
+  expect(kindsFor(unread, { ...up, wanted: 'removed' })).toContain('restore-hyperkit');
+  const { phase, findings } = judgeConditions(config, unread, up, []);
+  expect(phase).toBe('blocked');
+  expect(findings[0]).toMatchObject({ type: 'Configuration', status: 'False', reason: 'Invalid' });
+});
+
+test('restored: hyperkit goes back and stays so, also over a Docker update, until up', () => {
+  const restored: Memory = { ...up, wanted: 'restored' };
+  expect(kindsFor(quietMac, restored)).toEqual(['restore-hyperkit']);
+  const asShipped = seen({ withHyperkit: [bundle('mach-o', 'missing')], without: [], refused: [] });
+  expect(kindsFor({ ...quietMac, bundles: asShipped }, restored)).toEqual([]);
+  expect(kindsFor({ ...quietMac, bundles: asShipped })).toEqual(['install-shim']);
+  const { phase, findings } = judgeConditions(config, { ...quietMac, bundles: asShipped }, restored, []);
+  expect(phase).toBe('down');
+  expect(findings).toContainEqual(expect.objectContaining({ type: 'Shim', reason: 'Restored' }));
 });
 
 test('an installed kext is loaded', () => {

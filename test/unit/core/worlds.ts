@@ -46,6 +46,7 @@ const tapLink: Route = { destination: '10.0.75.0/30', gateway: 'link#14', flags:
 
 /** A Mac on which somebody is logged in, the shim is in place and Docker is not open. */
 export const quietMac: Observation = {
+  configuration: { problem: null, inForce: true },
   consoleUser: seen({ name: 'person', uid: 501, gid: 20, home: '/Users/person' }),
   tapDevice: seen({ path: '/dev/tap1', uid: 501, gid: 0, mode: 0o660 }),
   kext: seen({ state: 'loaded', bundle: '/Library/Extensions/tap.kext' }),

@@ -1,0 +1,60 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import type { Status } from '../../daemon/control/messages.js';
+import type { Mac } from '../lab/lab.js';
+import { hyperkit, identityOf, install, must, onMac } from '../lab/story.js';
+import { until } from '../lab/until.js';
+
+const file = '/etc/tuntapd/config.toml';
+
+async function statusOf(mac: Mac): Promise<Status> {
+  return JSON.parse((await mac.run(['/usr/local/bin/tuntapctl', 'status', '--json'])).stdout) as Status;
+}
+
+const phaseIs = (mac: Mac, phase: Status['phase']): Promise<Status> =>
+  until(`tuntapd is ${phase}`, 40, async () => {
+    const status = await statusOf(mac);
+    return status.phase === phase && status;
+  });
+
+test(
+  'a configuration that is wrong is said and changes nothing; one that is mended is taken',
+  () =>
+    onMac({}, async (mac) => {
+      mkdirSync(mac.path('/etc/tuntapd'), { recursive: true });
+      const untouched = identityOf(mac.path(hyperkit));
+      writeFileSync(mac.path(file), '[tap]\nmtu = 1\n', { mode: 0o644 });
+      await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon']);
+      const { conditions } = await phaseIs(mac, 'blocked');
+      expect(conditions.find(({ type }) => type === 'Configuration')?.message).toContain('tap.mtu');
+      expect(identityOf(mac.path(hyperkit))).toEqual(untouched);
+
+      writeFileSync(mac.path(file), '[tap]\nmtu = 1400\n', { mode: 0o644 });
+      await phaseIs(mac, 'idle');
+      expect(identityOf(mac.path(`${hyperkit}.original`))).toEqual(untouched);
+
+      writeFileSync(mac.path(file), '[tap]\nmtu = 1\n', { mode: 0o644 });
+      const { pid } = await phaseIs(mac, 'blocked');
+      rmSync(mac.path(file));
+      expect((await phaseIs(mac, 'idle')).pid).toBe(pid);
+    }),
+  180_000,
+);
+
+test(
+  'shim restore gives hyperkit back as Docker shipped it, until up',
+  () =>
+    onMac({}, async (mac) => {
+      const untouched = identityOf(mac.path(hyperkit));
+      await install(mac);
+      await must(mac, ['/usr/local/bin/tuntapctl', 'shim', 'restore']);
+      expect(identityOf(mac.path(hyperkit))).toEqual(untouched);
+      await mac.reboot();
+      await mac.login();
+      await phaseIs(mac, 'down');
+      expect(identityOf(mac.path(hyperkit))).toEqual(untouched);
+      await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
+      expect(identityOf(mac.path(`${hyperkit}.original`))).toEqual(untouched);
+    }),
+  180_000,
+);
