@@ -9,8 +9,11 @@ function layout(macos: string): { width: number; old: boolean } {
   return { width: major <= 11 ? 7 : major <= 13 ? 10 : 14, old: false };
 }
 
-const flagsOf = (row: Row): string =>
-  row.gateway.startsWith('link#') ? 'UCS' : row.isHost ? 'UGHS' : row.interface === 'lo0' ? 'UCS' : 'UGSc';
+/** configd makes the connected routes of what it manages static; the tap's is the kernel's own. */
+const flagsOf = (row: Row): string => {
+  if (row.gateway.startsWith('link#')) return row.interface.startsWith('tap') ? 'UC' : 'UCS';
+  return row.isHost ? 'UGHS' : 'UGSc';
+};
 
 export function formatTable(rows: readonly Row[], macos: string): string {
   const { width, old } = layout(macos);
