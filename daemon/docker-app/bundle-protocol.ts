@@ -35,7 +35,12 @@ const fileSchema = z.strictObject({
 
 /** The child's answer: untrusted, since it runs as the user. */
 export const answerSchema = z.discriminatedUnion('ok', [
-  z.strictObject({ ok: z.literal(true), target: fileSchema, original: fileSchema }),
+  z.strictObject({
+    ok: z.literal(true),
+    version: z.string().max(40).nullable(),
+    target: fileSchema,
+    original: fileSchema,
+  }),
   z.strictObject({ ok: z.literal(false), code: z.string().max(40), message: z.string().max(2000) }),
 ]);
 

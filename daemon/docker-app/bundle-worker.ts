@@ -24,6 +24,8 @@ import { plain } from '../text.js';
 import { requestSchema, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';
 import { recognise } from './recognise.js';
 
+const mostPlistBytes = 1_048_576;
+
 class Refused extends Error {
   readonly code: string;
   constructor(code: string, message: string) {
@@ -59,14 +61,13 @@ const missing: HyperkitFile = { kind: 'missing', detail: '', sha256: null, mtime
 const refused = (detail: string): HyperkitFile => ({ ...missing, kind: 'refused', detail });
 const original = (name: string): string => `${name}.original`;
 
-/** A hard link may come from anywhere; only the pair that our own interrupted install leaves is known. */
-function isOurPair(name: string, inode: number): boolean {
-  try {
-    return lstatSync(name).ino === inode && lstatSync(original(name)).ino === inode;
-  } catch {
-    return false;
-  }
-}
+const temporary = (name: string): string => `.${name}.tuntapd-new`;
+
+/** How many names our own interrupted install may have left for one file; any other hard link may come from anywhere. */
+const ownLinks = (name: string, inode: number): number =>
+  [name, original(name), temporary(name)].filter(
+    (own) => lstatSync(own, { throwIfNoEntry: false })?.ino === inode,
+  ).length;
 
 function inspectFile(file: string, name: string, request: WorkerRequest): HyperkitFile {
   let descriptor: number;
@@ -86,7 +87,7 @@ function inspectFile(file: string, name: string, request: WorkerRequest): Hyperk
       return refused(`it belongs to uid ${stats.uid}, its folder to uid ${request.uid}`);
     if (request.uid === 0 && (stats.mode & 0o022) !== 0)
       return refused('it belongs to root but others may write it');
-    if (stats.nlink > 1 && !(stats.nlink === 2 && isOurPair(name, stats.ino)))
+    if (stats.nlink > 1 && stats.nlink !== ownLinks(name, stats.ino))
       return refused('it has another hard link elsewhere');
     const bytes = readFileSync(descriptor);
     const { kind, detail } = recognise(bytes, request.shim);
@@ -111,10 +112,36 @@ function syncFolder(): void {
   }
 }
 
-const temporary = (name: string): string => `.${name}.tuntapd-new`;
+/** CFBundleShortVersionString of the app around the folder; null when its Info.plist does not say it in XML. */
+function bundleVersion(folder: string): string | null {
+  const above = folder.slice(folder.lastIndexOf('/Contents/') + '/Contents/'.length).split('/');
+  try {
+    const descriptor = openSync(
+      `${above.map(() => '..').join('/')}/Info.plist`,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
+    try {
+      const stats = fstatSync(descriptor);
+      if (!stats.isFile() || stats.size > mostPlistBytes) return null;
+      const text = readFileSync(descriptor, 'utf8');
+      return (
+        /<key>CFBundleShortVersionString<\/key>\s*<string>([\w.+ -]{1,40})<\/string>/.exec(text)?.[1] ?? null
+      );
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return null;
+  }
+}
 
-function look(request: WorkerRequest): { target: HyperkitFile; original: HyperkitFile } {
+function look(request: WorkerRequest): {
+  version: string | null;
+  target: HyperkitFile;
+  original: HyperkitFile;
+} {
   return {
+    version: bundleVersion(request.folder),
     target: inspectFile(request.name, request.name, request),
     original: inspectFile(original(request.name), request.name, request),
   };

@@ -1,4 +1,4 @@
-import { lstat, stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run } from '../command.js';
 import { type Bundle, type Bundles, type Seen, seen } from '../observation.js';
@@ -16,6 +16,8 @@ const places = [
 const grant =
   'macOS does not let tuntapd change Docker.app. Open System Settings > Privacy & Security > App Management, add ' +
   '/opt/tuntapd/bin/tuntapd with the + button and switch it on; then run `tuntapctl up`';
+
+const appOf = (hyperkit: string): string => hyperkit.slice(0, hyperkit.lastIndexOf('/Contents/'));
 
 export interface BundleRoom {
   readonly observe: (apps: readonly string[]) => Promise<Seen<Bundles>>;
@@ -37,6 +39,36 @@ async function mark(path: string): Promise<string> {
   );
 }
 
+/** `staff`, every Mac user's own group. The folder's group may be more than its owner's (`admin`). */
+const staff = 20;
+
+/**
+ * Whose the way from the app to hyperkit's folder is. Refused: a symbolic link on it, since root would follow a
+ * user's link into somebody else's folder, and a way that changes hands, unless root's alone.
+ */
+async function ownerOfWay(app: string, folder: string): Promise<{ uid: number } | { refused: string }> {
+  const names = folder.slice(app.length).split('/').slice(1);
+  const way = [app, ...names.map((_, index) => join(app, ...names.slice(0, index + 1)))];
+  const owners = new Set<number>();
+  for (const path of way) {
+    const stats = await lstat(path);
+    if (stats.isSymbolicLink())
+      return {
+        refused: `${path} is a symbolic link, which root does not follow; set docker.app to where Docker.app really is`,
+      };
+    if (!stats.isDirectory()) return { refused: `${path} is no folder` };
+    if (stats.uid === 0 && (stats.mode & 0o022) !== 0)
+      return { refused: `${path} belongs to root but others may write it` };
+    owners.add(stats.uid);
+  }
+  const [uid = 0, other] = owners;
+  return other === undefined
+    ? { uid }
+    : {
+        refused: `the folders from ${app} to ${folder} belong to different users (${[...owners].join(', ')})`,
+      };
+}
+
 /**
  * The bundles on disk. `worker` is the path of the bundled child program, `shim` the text that hyperkit is to have.
  * From here files are only looked at from outside (lstat); the child reads them, and only when they changed.
@@ -46,15 +78,17 @@ export function createBundleRoom(options: { worker: string; shim: string }): Bun
 
   async function ask(action: WorkerRequest['action'], hyperkit: string): Promise<WorkerAnswer> {
     const folder = dirname(hyperkit);
-    const { dev, ino, uid, gid } = await stat(folder);
+    const owner = await ownerOfWay(appOf(hyperkit), folder);
+    if ('refused' in owner) return { ok: false, code: 'REFUSED', message: owner.refused };
+    const { dev, ino } = await lstat(folder);
     const request: WorkerRequest = {
       action,
       folder,
       device: dev,
       inode: ino,
       name: hyperkit.slice(folder.length + 1),
-      uid,
-      gid,
+      uid: owner.uid,
+      gid: staff,
       shim: options.shim,
     };
     const { stdout, stderr } = await run(process.execPath, [options.worker], {
@@ -76,9 +110,9 @@ export function createBundleRoom(options: { worker: string; shim: string }): Bun
   }
 
   async function inspect(hyperkit: string): Promise<WorkerAnswer> {
-    const fingerprint = (
-      await Promise.all([mark(hyperkit), mark(`${hyperkit}.original`), mark(dirname(hyperkit))])
-    ).join('|');
+    const folder = dirname(hyperkit);
+    const files = [hyperkit, `${hyperkit}.original`, folder, join(appOf(hyperkit), 'Contents/Info.plist')];
+    const fingerprint = (await Promise.all(files.map(mark))).join('|');
     const before = known.get(hyperkit);
     if (before?.fingerprint === fingerprint) return before.answer;
     const answer = await ask('inspect', hyperkit);
@@ -112,8 +146,8 @@ export function createBundleRoom(options: { worker: string; shim: string }): Bun
           withHyperkit.push({
             app,
             hyperkit,
-            version: null,
-            ownerUid: (await stat(dirname(hyperkit))).uid,
+            version: answer.version,
+            ownerUid: (await lstat(dirname(hyperkit))).uid,
             target: answer.target,
             original: answer.original,
           });

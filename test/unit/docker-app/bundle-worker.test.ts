@@ -142,6 +142,23 @@ asRoot('in a bundle that belongs to a user', () => {
       ['shim', 'mach-o'],
     ],
     [
+      'cut off between the temporary link and its rename',
+      () => {
+        linkSync(hyperkit, join(folder, '.com.docker.hyperkit.tuntapd-new'));
+      },
+      ['mach-o', 'missing'],
+      ['shim', 'mach-o'],
+    ],
+    [
+      'cut off with all three names on one file',
+      () => {
+        linkSync(hyperkit, `${hyperkit}.original`);
+        linkSync(hyperkit, join(folder, '.com.docker.hyperkit.tuntapd-new'));
+      },
+      ['mach-o', 'mach-o'],
+      ['shim', 'mach-o'],
+    ],
+    [
       'with hyperkit gone',
       () => {
         renameSync(hyperkit, `${hyperkit}.original`);
@@ -229,6 +246,8 @@ asRoot('in a bundle that belongs to a user', () => {
     arrange();
     expect(kinds(ask('inspect'))).toEqual(inspected);
     expect(kinds(ask('install'))).toEqual(installed);
+    // Nothing of ours stays behind beside the two files.
+    expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
   test('a folder swapped for a symlink to root’s own gets nothing', () => {

@@ -1,0 +1,120 @@
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { build } from 'esbuild';
+import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
+import type { Bundles } from '../../../daemon/observation.js';
+import { writeDockerApp } from '../../lab/docker/bundle.js';
+import { machO } from '../../lab/docker/mach-o.js';
+
+/** The work is done as the bundle's owner: root's tests see a user's bundle, a user's tests his own. */
+const owner =
+  process.getuid?.() === 0
+    ? { uid: 501, gid: 20 }
+    : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+let tools: string;
+let base: string;
+let app: string;
+let hyperkit: string;
+let room: BundleRoom;
+
+beforeAll(async () => {
+  tools = mkdtempSync(join(tmpdir(), 'worker-'));
+  chmodSync(tools, 0o755);
+  await build({
+    entryPoints: ['daemon/docker-app/bundle-worker.ts'],
+    outfile: join(tools, 'worker.mjs'),
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+  });
+  chmodSync(join(tools, 'worker.mjs'), 0o644);
+});
+afterAll(() => {
+  rmSync(tools, { recursive: true, force: true });
+});
+
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'bundles-'));
+  chmodSync(base, 0o755);
+  app = join(base, 'Docker.app');
+  hyperkit = join(app, 'Contents/Resources/bin/com.docker.hyperkit');
+  writeDockerApp({ path: app, owner, version: '4.1.1' });
+  room = createBundleRoom({
+    worker: join(tools, 'worker.mjs'),
+    shim: '#!/bin/sh\n# tuntapd hyperkit shim, version 1.\nexec "$0.original" "$@"\n',
+  });
+});
+afterEach(() => {
+  rmSync(base, { recursive: true, force: true });
+});
+
+async function look(): Promise<Bundles> {
+  const bundles = await room.observe([app]);
+  if (!bundles.known) throw new Error(bundles.why);
+  return bundles.value;
+}
+
+test('a bundle is told with its version and what hyperkit is; a newer one is noticed', async () => {
+  expect((await look()).withHyperkit).toMatchObject([
+    { app, hyperkit, version: '4.1.1', ownerUid: owner.uid, target: { kind: 'mach-o' } },
+  ]);
+  await room.install(hyperkit);
+  expect((await look()).withHyperkit).toMatchObject([
+    { target: { kind: 'shim' }, original: { kind: 'mach-o' } },
+  ]);
+  rmSync(app, { recursive: true });
+  writeDockerApp({ path: app, owner, version: '4.2.0' });
+  expect((await look()).withHyperkit).toMatchObject([{ version: '4.2.0', target: { kind: 'mach-o' } }]);
+});
+
+test.each([
+  ['the app itself', ''],
+  ['Contents', 'Contents'],
+  ['Resources', 'Contents/Resources'],
+  ['bin', 'Contents/Resources/bin'],
+])('a symbolic link in place of %s leads nobody anywhere', async (_what, below) => {
+  const link = join(app, below);
+  const elsewhere = join(base, 'elsewhere');
+  renameSync(link, elsewhere);
+  symlinkSync(elsewhere, link);
+  const before = readdirSync(elsewhere, { recursive: true });
+  const { withHyperkit, refused } = await look();
+  expect(withHyperkit).toEqual([]);
+  expect(refused).toEqual([{ app, why: expect.stringContaining(`${link} is a symbolic link`) as unknown }]);
+  await expect(room.install(hyperkit)).rejects.toThrow('symbolic link');
+  expect(readdirSync(elsewhere, { recursive: true })).toEqual(before);
+});
+
+test('a user’s link to a folder of root’s is no way to have root write there', async () => {
+  const precious = join(base, 'precious');
+  mkdirSync(precious, { mode: 0o755 });
+  writeFileSync(join(precious, 'com.docker.hyperkit'), machO('precious'), { mode: 0o755 });
+  const bin = join(app, 'Contents/Resources/bin');
+  rmSync(bin, { recursive: true });
+  symlinkSync(precious, bin);
+  await expect(room.install(hyperkit)).rejects.toThrow('symbolic link');
+  await expect(room.restore(hyperkit)).rejects.toThrow('symbolic link');
+  expect(readdirSync(precious)).toEqual(['com.docker.hyperkit']);
+  expect(readFileSync(join(precious, 'com.docker.hyperkit'))).toEqual(machO('precious'));
+});
+
+test('files of an install have the owner’s own group, whatever group the folder has', async () => {
+  if (process.getuid?.() === 0) chownSync(join(app, 'Contents/Resources/bin'), owner.uid, 80);
+  await room.install(hyperkit);
+  expect(lstatSync(hyperkit)).toMatchObject({ uid: owner.uid, gid: owner.gid });
+});
