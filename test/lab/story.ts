@@ -51,10 +51,6 @@ export async function must(mac: Mac, argv: string[], timeout = 120_000): Promise
 export const fetchFromMac = (mac: Mac, address: string): Promise<string> =>
   must(mac, ['/usr/bin/curl', '--silent', '--show-error', '--max-time', '3', `http://${address}/`]);
 
-/** One echo to the address and back. */
-export const pingFromMac = (mac: Mac, address: string): Promise<string> =>
-  must(mac, ['/bin/busybox', 'ping', '-c', '1', '-W', '3', address]);
-
 export const answers = (mac: Mac, name: string, address: string, seconds: number): Promise<string> =>
   until(`container ${name} answers the Mac on ${address}`, seconds, async () => {
     const body = await fetchFromMac(mac, address);
