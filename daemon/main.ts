@@ -296,7 +296,8 @@ async function start(
   });
 
   const settle = async (wanted: Memory['wanted']): Promise<Outcome> => {
-    await remember({ wanted });
+    // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
+    await remember(wanted === 'up' ? { wanted, guest: null } : { wanted });
     const end = performance.now() + actionTimeout - 10_000;
     for (;;) {
       reconciler.trigger('a person asked', { retry: true });

@@ -135,6 +135,8 @@ export interface Engine {
   /** e.g. `28.5.2` */
   readonly version: string;
   readonly networks: readonly DockerNetwork[];
+  /** How often an image came since the session began. */
+  readonly images: number;
 }
 
 /** What the helper container found and did in the VM. */

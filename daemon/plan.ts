@@ -96,7 +96,8 @@ function guest(config: Config, observation: Observation, memory: Memory): Step[]
   return [
     {
       kind: 'prepare-guest',
-      key: `guest ${engine.session}`,
+      // Another image may be the one that was missing: it is tried at once.
+      key: `guest ${engine.session} ${engine.images}`,
       why: `the VM has not been set up in session ${engine.session}`,
       session: engine.session,
       engineVersion: engine.version,
@@ -172,6 +173,7 @@ function lower(config: Config, observation: Observation, memory: Memory): Step[]
       key: `release ${engine.session}`,
       why: 'the link is to be down',
       session: engine.session,
+      attached: valueOf(observation.vm)?.startedWithTap === true,
       mac,
       address: peer,
       prefix,

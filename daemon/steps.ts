@@ -59,6 +59,8 @@ export interface PrepareGuest extends Because {
 export interface ReleaseGuest extends Because {
   readonly kind: 'release-guest';
   readonly session: string;
+  /** Whether the VM has our NIC. */
+  readonly attached: boolean;
   readonly mac: string;
   readonly address: string;
   readonly prefix: number;

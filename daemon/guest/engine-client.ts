@@ -1,5 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
+import { jsonLines } from './json-lines.js';
 import { plain } from '../text.js';
 
 /** An answer the engine refused with, in its own words. */
@@ -13,21 +14,42 @@ export class EngineError extends Error {
 }
 
 const mostBytes = 8 * 1024 * 1024;
-const longestLine = 256 * 1024;
-/** The newest API these requests were written for; an older engine is asked in its own version. */
+/** The newest API these requests were written for. */
 const newestApi = '1.51';
 
+const apiVersion = z.string().regex(/^\d+\.\d+$/);
 const versionSchema = z.object({
   Version: z.string().max(100),
-  ApiVersion: z.string().regex(/^\d+\.\d+$/),
-  MinAPIVersion: z.string().optional(),
+  ApiVersion: apiVersion,
+  MinAPIVersion: apiVersion.optional(),
 });
 
-const older = (a: string, b: string): string => {
+const isOlder = (a: string, b: string): boolean => {
   const [majorA = 0, minorA = 0] = a.split('.').map(Number);
   const [majorB = 0, minorB = 0] = b.split('.').map(Number);
-  return majorA < majorB || (majorA === majorB && minorA < minorB) ? a : b;
+  return majorA < majorB || (majorA === majorB && minorA < minorB);
 };
+
+/** Ours, unless the engine only speaks older ones, or no longer speaks ours. */
+export function negotiate({
+  ApiVersion: newest,
+  MinAPIVersion: oldest,
+}: Pick<z.infer<typeof versionSchema>, 'ApiVersion' | 'MinAPIVersion'>): string {
+  if (isOlder(newest, newestApi)) return newest;
+  return oldest !== undefined && isOlder(newestApi, oldest) ? oldest : newestApi;
+}
+
+/** What an answer's text says; undefined when it is empty. Throws when a proxy or a web server wrote it. */
+function parseJson(text: string, asked: string): unknown {
+  if (text.trim() === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`the answer to ${asked} is not JSON, so no Docker Engine gave it: ${plain(text, 120)}`, {
+      cause,
+    });
+  }
+}
 
 export interface CallOptions {
   readonly body?: unknown;
@@ -43,7 +65,7 @@ export interface EngineClient {
   readonly json: <T>(method: string, path: string, schema: z.ZodType<T>, options?: CallOptions) => Promise<T>;
   /** A raw answer, 8 MiB at the most. */
   readonly bytes: (method: string, path: string, options?: CallOptions) => Promise<Buffer>;
-  /** Calls `onLine` for every JSON line of an endless answer; resolves when it ends. */
+  /** Calls `onLine` for every JSON line of an endless answer, leaving out what is none; resolves when it ends. */
   readonly stream: (
     path: string,
     onLine: (line: unknown) => void,
@@ -120,15 +142,19 @@ export async function connectEngine(socketPath: string, options: CallOptions = {
     if ((response.statusCode ?? 500) >= 400) return refuse(response);
     return collect(response, how.timeout ?? 10_000);
   };
-  const parsed = versionSchema.safeParse(JSON.parse((await call('GET', '/version', options)).toString()));
+  const said = parseJson(
+    (await call('GET', '/version', options)).toString(),
+    `GET /version on ${socketPath}`,
+  );
+  const parsed = versionSchema.safeParse(said);
   if (!parsed.success)
     throw new Error(`what answers on ${socketPath} is not a Docker Engine: ${z.prettifyError(parsed.error)}`);
-  const prefix = `/v${older(parsed.data.ApiVersion, newestApi)}`;
+  const prefix = `/v${negotiate(parsed.data)}`;
   return {
     version: plain(parsed.data.Version.replace(/\+.*$/, ''), 40),
     json: async (method, path, schema, how = {}) => {
       const text = (await call(method, prefix + path, how)).toString();
-      const answer = schema.safeParse(text === '' ? undefined : JSON.parse(text));
+      const answer = schema.safeParse(parseJson(text, `${method} ${path}`));
       if (!answer.success)
         throw new Error(
           `Docker Engine’s answer to ${method} ${path} makes no sense: ${z.prettifyError(answer.error)}`,
@@ -140,14 +166,7 @@ export async function connectEngine(socketPath: string, options: CallOptions = {
       const response = await open(socketPath, how.method ?? 'GET', prefix + path, how);
       if ((response.statusCode ?? 500) >= 400) return refuse(response);
       how.onOpen?.();
-      let rest = '';
-      for await (const chunk of response as AsyncIterable<Buffer>) {
-        rest += chunk.toString();
-        if (rest.length > longestLine) throw new Error('Docker Engine sent a line without an end');
-        const lines = rest.split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines.filter((text) => text.trim() !== '')) onLine(JSON.parse(line));
-      }
+      for await (const line of jsonLines(response as AsyncIterable<Buffer>)) onLine(line);
     },
   };
 }

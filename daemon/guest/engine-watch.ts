@@ -11,8 +11,11 @@ export interface EngineWatch {
   readonly stop: () => void;
 }
 
-const filters = encodeURIComponent(JSON.stringify({ type: ['network', 'daemon'] }));
+const filters = encodeURIComponent(JSON.stringify({ type: ['network', 'daemon', 'image'] }));
 const relistAfter = 50;
+const eventSchema = z.object({ Type: z.string(), Action: z.string() });
+/** What brings an image that was not there. Our own tag and what a build does are none of it. */
+const arrivals = ['pull', 'load', 'import'];
 
 /**
  * Follows the engine of one VM for as long as it lives: dials until it answers, then listens to its events and lists
@@ -51,7 +54,8 @@ export function watchEngine(options: {
     const engine = await connectEngine(socket.value, { timeout: 5000, signal: stopped.signal });
     const ended = new AbortController();
     const signal = AbortSignal.any([stopped.signal, ended.signal]);
-    const id = `${vm.id}#${(sessions += 1)}`;
+    let id = `${vm.id}#${(sessions += 1)}`;
+    let images = 0;
     const relist: { timer?: NodeJS.Timeout | undefined } = {};
 
     const list = async (): Promise<void> => {
@@ -59,7 +63,7 @@ export function watchEngine(options: {
         await engine.json('GET', '/networks', networksSchema, { signal }),
       );
       client = engine;
-      snapshot = seen({ session: id, vm: vm.id, version: engine.version, networks });
+      snapshot = seen({ session: id, vm: vm.id, version: engine.version, networks, images });
       onChange();
     };
     const listLater = (): void => {
@@ -72,12 +76,19 @@ export function watchEngine(options: {
         });
       }, relistAfter);
     };
-    const event = z.object({ Type: z.string(), Action: z.string() });
     try {
       await engine.stream(
         `/events?filters=${filters}`,
         (line) => {
-          if (event.safeParse(line).success) listLater();
+          const { data: event } = eventSchema.safeParse(line);
+          if (!event) return;
+          if (event.Type === 'image') {
+            if (!arrivals.includes(event.Action)) return;
+            images += 1;
+          }
+          // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
+          if (event.Type === 'daemon') id = `${vm.id}#${(sessions += 1)}`;
+          listLater();
         },
         { signal, timeout: 5000, onOpen: listLater },
       );

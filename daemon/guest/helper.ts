@@ -32,7 +32,7 @@ const imagesSchema = z.array(
 /** Engine 28 drops what comes from outside the bridge in `raw PREROUTING`, per container (iptabler/endpoint.go). */
 export const needsRawRule = (engineVersion: string): boolean => Number.parseInt(engineVersion, 10) >= 28;
 
-/** Local images in the order in which they are tried: ours, well-known small ones, then by size. */
+/** Local images in the order in which they are tried: ours, well-known small ones, other named ones, then by size. */
 export function candidates(images: z.infer<typeof imagesSchema>, configured: string | undefined): string[] {
   const rank = (tags: readonly string[]): number =>
     tags.includes(ownImage)
@@ -41,9 +41,10 @@ export function candidates(images: z.infer<typeof imagesSchema>, configured: str
         ? 1
         : tags.some((tag) => /(^|\/)alpine[:@]/.test(tag))
           ? 2
-          : 3;
-  const local = images
-    .filter(({ RepoTags }) => (RepoTags ?? []).length > 0)
+          : tags.some((tag) => !tag.startsWith('<none>'))
+            ? 3
+            : 4;
+  const local = [...images]
     .sort((a, b) => rank(a.RepoTags ?? []) - rank(b.RepoTags ?? []) || a.Size - b.Size)
     .map(({ Id }) => Id);
   return [...(configured === undefined ? [] : [configured]), ...local].slice(0, mostTries);
@@ -72,7 +73,14 @@ async function sweep(engine: EngineClient): Promise<void> {
     `/containers/json?all=true&filters=${filters}`,
     z.array(z.object({ Id: z.string() })),
   );
-  for (const { Id } of left) await engine.bytes('DELETE', `/containers/${Id}?force=true`);
+  for (const { Id } of left) await remove(engine, Id);
+}
+
+/** With the volumes that its image may have asked for. One that somebody else removed meanwhile is removed. */
+async function remove(engine: EngineClient, id: string): Promise<void> {
+  await engine.bytes('DELETE', `/containers/${id}?force=true&v=true`).catch((error: unknown) => {
+    if (!(error instanceof EngineError && error.status === 404)) throw error;
+  });
 }
 
 /** Runs the script once in a container of `image`; the container is gone afterwards, whatever happened. */
@@ -85,13 +93,18 @@ async function runHelper(engine: EngineClient, image: string, args: readonly str
       Cmd: args,
       User: '0:0',
       Labels: { [label]: 'helper' },
+      Healthcheck: { Test: ['NONE'] },
       HostConfig: {
         NetworkMode: 'host',
         PidMode: 'host',
+        // An engine with `userns-remap` shares its namespaces with nobody else.
+        UsernsMode: 'host',
         CapDrop: ['ALL'],
         CapAdd: ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_CHROOT', 'NET_ADMIN'],
-        SecurityOpt: ['apparmor=unconfined', 'label=disable'],
+        SecurityOpt: ['apparmor=unconfined', 'label=disable', 'no-new-privileges'],
         ReadonlyRootfs: true,
+        Memory: 64 * 1024 * 1024,
+        PidsLimit: 64,
         LogConfig: { Type: 'json-file', Config: {} },
       },
     },
@@ -107,7 +120,8 @@ async function runHelper(engine: EngineClient, image: string, args: readonly str
     const words = demultiplex(await engine.bytes('GET', `/containers/${Id}/logs?stdout=true&stderr=true`));
     return { status: StatusCode, words };
   } finally {
-    await engine.bytes('DELETE', `/containers/${Id}?force=true`).catch(() => undefined);
+    // What is left here is swept before the next one.
+    await remove(engine, Id).catch(() => undefined);
   }
 }
 
@@ -120,6 +134,13 @@ const valuesOf = (words: string, key: string): string[] =>
 const isUnfit = ({ status, words }: Outcome): boolean =>
   status === 127 || status === 126 || /nsenter: (not found|applet not found)/.test(words);
 
+const wrongImage = /executable file not found|no such file or directory|exec format error/i;
+
+/** An authorisation plugin, Enhanced Container Isolation or user namespaces: only a person can allow it. */
+const isForbidden = ({ status, message }: EngineError): boolean =>
+  status === 403 ||
+  /authorization denied|enhanced container isolation|user namespaces (are|is) enabled/i.test(message);
+
 async function findAndRun(
   engine: EngineClient,
   args: readonly string[],
@@ -130,17 +151,15 @@ async function findAndRun(
       const outcome = await runHelper(engine, image, args);
       if (!isUnfit(outcome)) return { outcome, image };
     } catch (error) {
-      const unfit =
-        error instanceof EngineError &&
-        (error.status === 404 || /executable file not found|no such file or directory/i.test(error.message));
-      if (unfit) continue;
-      if (error instanceof EngineError && error.status === 403)
+      if (!(error instanceof EngineError)) throw error;
+      if (isForbidden(error))
         throw new StepError(`Docker Engine forbids the helper container: ${error.message}`, {
           reason: 'HelperForbidden',
           blocked: true,
           cause: error,
         });
-      throw error;
+      const unfit = error.status === 404 || wrongImage.test(error.message);
+      if (!unfit) throw error;
     }
   }
   return null;
@@ -148,14 +167,18 @@ async function findAndRun(
 
 async function pullAlpine(engine: EngineClient, log: (message: string) => void): Promise<void> {
   const troubles: string[] = [];
+  const said = new Set<string>();
   await engine.stream(
     '/images/create?fromImage=alpine&tag=latest',
     (line) => {
       const progress = z
-        .object({ status: z.string().optional(), error: z.string().optional() })
-        .safeParse(line);
-      if (progress.data?.error !== undefined) troubles.push(plain(progress.data.error));
-      if (progress.data?.status !== undefined) log(`pulling alpine: ${plain(progress.data.status)}`);
+        .object({ status: z.string().optional(), id: z.string().optional(), error: z.string().optional() })
+        .safeParse(line).data;
+      if (progress?.error !== undefined) troubles.push(plain(progress.error));
+      // Each step of each layer once, not every byte of it.
+      const step = plain([progress?.id, progress?.status].filter((text) => text !== undefined).join(' '));
+      if (step !== '' && !said.has(step)) log(`pulling alpine: ${step}`);
+      said.add(step);
     },
     { method: 'POST', timeout: 60_000 },
   );
@@ -176,7 +199,7 @@ async function run(
     } catch (error) {
       throw new StepError(
         `no local image has sh and nsenter, and alpine cannot be pulled (${messageOf(error)}): run \`docker pull alpine\``,
-        { reason: 'NoHelperImage', cause: error },
+        { reason: 'NoHelperImage', blocked: true, cause: error },
       );
     }
   }
@@ -194,9 +217,23 @@ async function run(
   return { words: outcome.words, image };
 }
 
+const infoSchema = z.object({ FirewallBackend: z.object({ Driver: z.string() }).nullish() });
+
+/** Engine 29 can keep its rules in nftables of its own, where no accept rule of ours outweighs its drops. */
+async function refuseNftables(engine: EngineClient): Promise<void> {
+  const { FirewallBackend } = await engine.json('GET', '/info', infoSchema);
+  if (FirewallBackend?.Driver.startsWith('nftables') === true)
+    throw new StepError(
+      'Docker Engine keeps its firewall in nftables, which lets nothing in from outside: in Docker’s settings, ' +
+        'Docker Engine, set "firewall-backend": "iptables"',
+      { reason: 'FirewallBackendUnsupported', blocked: true },
+    );
+}
+
 /** Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them. Idempotent. */
 export async function prepareGuest(engine: EngineClient, how: PrepareParameters): Promise<GuestReport> {
   const { session, mac, address, prefix, mtu, engineVersion } = how;
+  await refuseNftables(engine);
   const args = [
     'prepare',
     mac,
@@ -213,14 +250,23 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
   return { session, interface: name, rules: valuesOf(words, 'rule'), image };
 }
 
-/** Takes our rules, our address and our image tag out of the VM again. */
-export async function releaseGuest(engine: EngineClient, how: GuestParameters): Promise<void> {
-  const { mac, address, prefix } = how;
-  await run(engine, ['release', mac, address, String(prefix), '0', 'plain'], {
-    image: undefined,
-    pull: false,
-    log: () => undefined,
-  });
+/**
+ * Takes our rules, our address and our image tag out of the VM again. `attached`: whether the VM has our NIC; without
+ * it nothing was ever done there, and nothing needs an image to undo it.
+ */
+export async function releaseGuest(
+  engine: EngineClient,
+  { attached, mac, address, prefix }: GuestParameters & { attached: boolean },
+): Promise<void> {
+  if (attached)
+    await run(engine, ['release', mac, address, String(prefix), '0', 'plain'], {
+      image: undefined,
+      pull: false,
+      log: () => undefined,
+    }).catch((error: unknown) => {
+      // The image that set the VM up has our tag. When none is left that could, none did.
+      if (!(error instanceof StepError && error.reason === 'NoHelperImage')) throw error;
+    });
   await engine
     .bytes('DELETE', `/images/${encodeURIComponent(ownImage)}?noprune=true`)
     .catch((error: unknown) => {

@@ -32,7 +32,7 @@ test('a started VM gets address, guest and routes, and then rest', () => {
     observation: startedMac([network('bridge', '172.17.0.0/16'), network('app', '172.18.0.0/16')]),
     memory: up,
   });
-  expect(done).toEqual(['address tap1', 'guest 900@then#1', 'route 172.17.0.0/16', 'route 172.18.0.0/16']);
+  expect(done).toEqual(['address tap1', 'guest 900@then#1 0', 'route 172.17.0.0/16', 'route 172.18.0.0/16']);
   expect(world.memory.ownedRoutes).toEqual(['172.17.0.0/16', '172.18.0.0/16']);
 });
 

@@ -66,7 +66,7 @@ export const startedMac = (
   routes: seen(routes),
   vm: seen({ id: '900@then', pid: 900, uid: 501, startedAt: 'then', startedWithTap: true, executable: null }),
   tapInterface: seen({ name: 'tap1', up: false, mtu: 1500, addresses: [], holder: 900 }),
-  engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks }),
+  engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks, images: 0 }),
 });
 
 export interface World {

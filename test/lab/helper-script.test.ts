@@ -1,0 +1,131 @@
+/**
+ * What the helper container runs, held against real iptables of both flavours in network and process namespaces of
+ * its own, where a program called dockerd stands for the one that the VM has.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { helperScript } from '../../daemon/guest/helper-script.js';
+
+const mac = '02:74:75:6e:74:61';
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'helper-'));
+  writeFileSync(join(folder, 'helper'), helperScript);
+  copyFileSync('/bin/sleep', join(folder, 'dockerd'));
+  chmodSync(join(folder, 'dockerd'), 0o755);
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs a script in a VM of its own: eth1 with our MAC, a dockerd, `iptables` of that flavour; returns its output. */
+function inVm(flavour: string, script: string): string {
+  const { stdout, stderr, status } = spawnSync(
+    'unshare',
+    ['--mount', '--net', '--pid', '--fork', '--mount-proc', '--kill-child', '/bin/sh', '-c', script, 'sh'],
+    {
+      encoding: 'utf8',
+      timeout: 60_000,
+      env: {
+        PATH: `${folder}/${flavour}:/usr/sbin:/usr/bin:/sbin:/bin`,
+        HELPER: join(folder, 'helper'),
+        MAC: mac,
+        DOCKERD: join(folder, 'dockerd'),
+      },
+    },
+  );
+  if (status !== 0) throw new Error(`ended with ${status ?? 'a signal'}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+const vm = `
+mount -t sysfs sys /sys
+ip link add eth1 address $MAC type veth peer name far
+"$DOCKERD" 60 &
+helper() { sh "$HELPER" "$1" "$MAC" 10.0.75.2 30 1400 "\${2:-raw}"; }
+iptables -N DOCKER-USER
+iptables -A FORWARD -j DOCKER-USER
+`;
+const rules = 'iptables -t raw -S PREROUTING; iptables -S DOCKER-USER; iptables -S FORWARD';
+const ours = (chain: string): string => `-A ${chain} -i eth1 -m comment --comment tuntapd -j ACCEPT`;
+const lines = (output: string): string[] => output.split('\n').filter((line) => line.startsWith('-A'));
+
+describe.each(['nft', 'legacy'])('with iptables-%s', (flavour) => {
+  beforeAll(() => {
+    const bin = join(folder, flavour);
+    spawnSync('mkdir', [bin]);
+    writeFileSync(join(bin, 'iptables'), `#!/bin/sh\nexec /usr/sbin/iptables-${flavour} "$@"\n`, {
+      mode: 0o755,
+    });
+  });
+
+  test('address, MTU and one accept rule first in each chain, however often it runs', () => {
+    const output = inVm(
+      flavour,
+      `${vm} iptables -t raw -A PREROUTING -d 172.17.0.2 -j DROP
+       helper prepare; helper prepare; ip -o addr show eth1; ip link show eth1; ${rules}`,
+    );
+    expect(output).toMatch(/^interface=eth1$/m);
+    expect(output).toMatch(/^rule=raw PREROUTING\nrule=filter DOCKER-USER$/m);
+    expect(output).toContain('inet 10.0.75.2/30');
+    expect(output).toContain('mtu 1400');
+    expect(lines(output)).toEqual([
+      ours('PREROUTING'),
+      '-A PREROUTING -d 172.17.0.2/32 -j DROP',
+      ours('DOCKER-USER'),
+      '-A FORWARD -j DOCKER-USER',
+    ]);
+  });
+
+  test('a rule that something came before is first again, duplicates go, others stay', () => {
+    const output = inVm(
+      flavour,
+      `${vm} helper prepare >/dev/null; helper prepare >/dev/null
+       iptables -I DOCKER-USER -s 10.9.9.9 -j DROP
+       iptables -A DOCKER-USER -i eth1 -m comment --comment tuntapd -j ACCEPT
+       helper prepare; iptables -S DOCKER-USER`,
+    );
+    expect(lines(output)).toEqual([ours('DOCKER-USER'), '-A DOCKER-USER -s 10.9.9.9/32 -j DROP']);
+  });
+
+  test('without a DOCKER-USER chain the rule is in FORWARD, and none in raw where none is needed', () => {
+    const output = inVm(
+      flavour,
+      `${vm} iptables -F; iptables -X DOCKER-USER; helper prepare plain; iptables -S; iptables -t raw -S`,
+    );
+    expect(lines(output)).toEqual([ours('FORWARD')]);
+  });
+
+  test('release leaves what was there before', () => {
+    const output = inVm(
+      flavour,
+      `${vm} iptables -A DOCKER-USER -s 10.9.9.9 -j DROP; helper prepare >/dev/null
+       iptables -A FORWARD -i eth1 -m comment --comment tuntapd -j ACCEPT
+       helper release; ip -o addr show eth1; ${rules}`,
+    );
+    expect(output).not.toContain('10.0.75.2');
+    expect(lines(output)).toEqual(['-A DOCKER-USER -s 10.9.9.9/32 -j DROP', '-A FORWARD -j DOCKER-USER']);
+  });
+
+  test('release takes the rules also when the NIC is gone', () => {
+    const output = inVm(
+      flavour,
+      `${vm} helper prepare >/dev/null; ip link delete eth1; helper release; ${rules}`,
+    );
+    expect(lines(output)).toEqual(['-A FORWARD -j DOCKER-USER']);
+  });
+});
+
+test.each([
+  ['NoTapNic', 'ip link delete eth1'],
+  ['NoDockerd', 'kill $!; wait'],
+])('%s is a reason of its own', (reason, change) => {
+  const output = inVm('nft', `${vm} ${change}; helper prepare || echo "ended with $?"`);
+  expect(output).toContain(`reason=${reason}\n`);
+  expect(output).toContain('ended with 1');
+});

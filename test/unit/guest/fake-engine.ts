@@ -1,0 +1,209 @@
+/** A Docker Engine on a unix socket, as strict as the real one about what it is asked, whose state can be looked at. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+interface Image {
+  readonly id: string;
+  tags: string[];
+  readonly size: number;
+  /** What a container of it prints and ends with, by its first argument (prepare or release). */
+  readonly runs: (action: string) => { status: number; says: string } | { refused: string };
+}
+
+export interface FakeEngine {
+  readonly socket: string;
+  readonly images: Image[];
+  /** By id: containers that exist, with their labels. */
+  readonly containers: Map<string, { labels: Record<string, string>; image: Image; args: string[] }>;
+  /** As many as ran at the same time at the most. */
+  readonly mostAtOnce: () => number;
+  readonly emit: (event: string) => void;
+  readonly asked: string[];
+  readonly close: () => Promise<void>;
+}
+
+export interface FakeOptions {
+  readonly version?: Record<string, unknown>;
+  readonly info?: Record<string, unknown>;
+  readonly images?: Image[];
+  /** Refuses the creation of containers with these words. */
+  readonly forbids?: { readonly status: number; readonly message: string };
+  /** What a pull of alpine answers, line by line; the image it brings. */
+  readonly pull?: { readonly lines: readonly object[]; readonly brings?: Image };
+}
+
+export const image = (id: string, tags: string[], runs: Image['runs'], size = 5): Image => ({
+  id,
+  tags,
+  size,
+  runs,
+});
+
+/** One that has all that is needed. */
+export const fit: Image['runs'] = (action) => ({
+  status: 0,
+  says: action === 'prepare' ? 'interface=eth1\nrule=raw PREROUTING\nrule=filter DOCKER-USER\n' : '',
+});
+
+function frame(text: string): Buffer {
+  const header = Buffer.alloc(8);
+  header[0] = 1;
+  header.writeUInt32BE(Buffer.byteLength(text), 4);
+  return Buffer.concat([header, Buffer.from(text)]);
+}
+
+export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine> {
+  const folder = mkdtempSync(join(tmpdir(), 'engine-'));
+  const socket = join(folder, 'docker.sock');
+  const images = [...(options.images ?? [])];
+  const containers: FakeEngine['containers'] = new Map();
+  const outcomes = new Map<string, { status: number; says: string }>();
+  const listeners = new Set<ServerResponse>();
+  const asked: string[] = [];
+  let made = 0;
+  let most = 0;
+  const version = { Version: '28.5.2', ApiVersion: '1.51', MinAPIVersion: '1.24', ...options.version };
+
+  const imageOf = (name: string): Image | undefined =>
+    images.find(({ id, tags }) => id === name || tags.includes(name));
+
+  const server = createServer((incoming, response) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', () => {
+      const text = Buffer.concat(chunks).toString();
+      const url = new URL(incoming.url ?? '/', 'http://docker');
+      const path = decodeURIComponent(url.pathname).replace(/^\/v[\d.]+/, '');
+      const what = `${incoming.method ?? ''} ${path}`;
+      asked.push(`${incoming.method ?? ''} ${decodeURIComponent(incoming.url ?? '')}`);
+      const answer = (status: number, body?: unknown): void => {
+        response.writeHead(status, { 'content-type': 'application/json' });
+        response.end(body === undefined ? '' : Buffer.isBuffer(body) ? body : JSON.stringify(body));
+      };
+      const container = /^\/containers\/([^/]+)/.exec(path)?.[1] ?? '';
+      if (what === 'GET /version') {
+        answer(200, version);
+        return;
+      }
+      if (what === 'GET /info') {
+        answer(200, options.info ?? {});
+        return;
+      }
+      if (what === 'GET /networks') {
+        answer(200, []);
+        return;
+      }
+      if (what === 'GET /events') {
+        response.writeHead(200);
+        response.flushHeaders();
+        listeners.add(response);
+        response.on('close', () => listeners.delete(response));
+        return;
+      }
+      if (what === 'GET /images/json') {
+        answer(
+          200,
+          images.map(({ id, tags, size }) => ({ Id: id, RepoTags: tags, Size: size })),
+        );
+        return;
+      }
+      if (what === 'POST /images/create') {
+        response.writeHead(200);
+        for (const line of options.pull?.lines ?? []) response.write(`${JSON.stringify(line)}\r\n`);
+        if (options.pull?.brings) images.push(options.pull.brings);
+        response.end();
+        return;
+      }
+      const tag = /^\/images\/(.+)\/tag$/.exec(path)?.[1];
+      if (tag !== undefined) {
+        imageOf(tag)?.tags.push(`${url.searchParams.get('repo') ?? ''}:${url.searchParams.get('tag') ?? ''}`);
+        answer(imageOf(tag) ? 201 : 404, imageOf(tag) ? undefined : { message: 'No such image' });
+        return;
+      }
+      const untag = /^DELETE \/images\/(.+)$/.exec(what)?.[1];
+      if (untag !== undefined) {
+        const found = imageOf(untag);
+        if (!found) {
+          answer(404, { message: `No such image: ${untag}` });
+          return;
+        }
+        found.tags = found.tags.filter((name) => name !== untag);
+        answer(200, []);
+        return;
+      }
+      if (what === 'GET /containers/json') {
+        const { label = [] } = JSON.parse(url.searchParams.get('filters') ?? '{}') as { label?: string[] };
+        const found = [...containers].filter(([, { labels }]) => label.every((name) => name in labels));
+        answer(
+          200,
+          found.map(([Id]) => ({ Id })),
+        );
+        return;
+      }
+      if (what === 'POST /containers/create') {
+        if (options.forbids) {
+          answer(options.forbids.status, { message: options.forbids.message });
+          return;
+        }
+        const body = JSON.parse(text) as { Image: string; Cmd: string[]; Labels: Record<string, string> };
+        const found = imageOf(body.Image);
+        if (!found) {
+          answer(404, { message: `No such image: ${body.Image}` });
+          return;
+        }
+        made += 1;
+        containers.set(`c${made}`, { labels: body.Labels, image: found, args: body.Cmd });
+        most = Math.max(most, containers.size);
+        answer(201, { Id: `c${made}` });
+        return;
+      }
+      const known = containers.get(container);
+      if (!known) {
+        answer(404, { message: `No such container: ${what}` });
+        return;
+      }
+      if (incoming.method === 'DELETE') {
+        containers.delete(container);
+        answer(204);
+        return;
+      }
+      if (path.endsWith('/start')) {
+        const outcome = known.image.runs(known.args[0] ?? '');
+        if ('refused' in outcome) {
+          answer(400, { message: outcome.refused });
+          return;
+        }
+        outcomes.set(container, outcome);
+        answer(204);
+        return;
+      }
+      if (path.endsWith('/wait')) {
+        answer(200, { StatusCode: outcomes.get(container)?.status });
+        return;
+      }
+      if (path.endsWith('/logs')) {
+        answer(200, frame(outcomes.get(container)?.says ?? ''));
+        return;
+      }
+      answer(404, { message: `page not found: ${what}` });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  return {
+    socket,
+    images,
+    containers,
+    asked,
+    mostAtOnce: () => most,
+    emit: (event) => {
+      for (const listener of listeners) listener.write(event);
+    },
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,190 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { connectEngine, negotiate } from '../../../daemon/guest/engine-client.js';
+import { candidates, prepareGuest, releaseGuest } from '../../../daemon/guest/helper.js';
+import type { GuestReport } from '../../../daemon/observation.js';
+import { fakeEngine, type FakeEngine, type FakeOptions, fit, image } from './fake-engine.js';
+
+const ownTag = 'tuntapd/helper:local';
+const pair = { session: 's', mac: '02:74:75:6e:74:61', address: '10.0.75.2', prefix: 30 };
+let engine: FakeEngine;
+const logged: string[] = [];
+
+afterEach(async () => {
+  await engine.close();
+  logged.length = 0;
+});
+
+async function prepare(
+  options: FakeOptions,
+  more: { pull?: boolean; image?: string } = {},
+): Promise<GuestReport> {
+  engine = await fakeEngine(options);
+  return prepareGuest(await connectEngine(engine.socket), {
+    ...pair,
+    mtu: 1500,
+    engineVersion: '28.5.2',
+    image: more.image,
+    pull: more.pull ?? true,
+    log: (message) => logged.push(message),
+  });
+}
+
+const noShell = () => ({ refused: 'exec: "sh": executable file not found in $PATH: unknown' });
+const noNsenter = () => ({ status: 127, says: 'nsenter: not found' });
+
+describe('the helper container', () => {
+  test('reports what it did, is gone afterwards, and its image is kept under our name', async () => {
+    const report = await prepare({ images: [image('i1', ['busybox:latest'], fit)] });
+    expect(report).toMatchObject({
+      interface: 'eth1',
+      rules: ['raw PREROUTING', 'filter DOCKER-USER'],
+      image: 'i1',
+    });
+    expect(engine.containers.size).toBe(0);
+    expect(engine.images[0]?.tags).toContain(ownTag);
+  });
+
+  test('images that lack what is needed, or are of another processor, are passed over', async () => {
+    const foreign = () => ({ refused: 'exec /bin/sh: exec format error' });
+    const report = await prepare({
+      images: [
+        image('arm', ['busybox:arm'], foreign),
+        image('bare', ['app:1'], noShell, 1),
+        image('small', ['app:2'], noNsenter, 2),
+        image('untagged', ['<none>:<none>'], fit, 1),
+      ],
+    });
+    expect(report.image).toBe('untagged');
+    expect(engine.containers.size).toBe(0);
+    expect(engine.mostAtOnce()).toBe(1);
+  });
+
+  test('of a daemon that was killed is swept before the next one starts', async () => {
+    engine = await fakeEngine({ images: [image('i1', ['busybox:latest'], fit)] });
+    const [box] = engine.images;
+    if (!box) throw new Error('no image');
+    engine.containers.set('left', { labels: { 'io.github.tuntapd': 'helper' }, image: box, args: [] });
+    engine.containers.set('theirs', { labels: {}, image: box, args: [] });
+    const client = await connectEngine(engine.socket);
+    const how = { ...pair, mtu: 1500, engineVersion: '28.5.2', image: undefined, pull: false };
+    await prepareGuest(client, { ...how, log: () => undefined });
+    expect([...engine.containers.keys()]).toEqual(['theirs']);
+  });
+
+  test.each([
+    [403, 'authorization denied by plugin opa: no host network'],
+    [400, 'cannot share the host PID namespace when user namespaces are enabled'],
+    [500, 'enhanced container isolation: host namespaces are not allowed'],
+  ])('that is forbidden waits for a person, in the engine’s own words (%i)', async (status, message) => {
+    await expect(
+      prepare({ images: [image('i1', ['busybox:latest'], fit)], forbids: { status, message } }),
+    ).rejects.toMatchObject({
+      reason: 'HelperForbidden',
+      blocked: true,
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test('that fails says why in its own words, and is gone', async () => {
+    const broken = () => ({ status: 1, says: 'reason=NoTapNic\nerror=no interface with MAC 02\n' });
+    await expect(prepare({ images: [image('i1', ['busybox:latest'], broken)] })).rejects.toMatchObject({
+      reason: 'NoTapNic',
+      blocked: false,
+      message: expect.stringContaining('no interface with MAC 02'),
+    });
+    expect(engine.containers.size).toBe(0);
+  });
+});
+
+describe('without a fit image', () => {
+  const layers = [
+    { status: 'Downloading', id: 'a1', progress: '[=> ]' },
+    { status: 'Downloading', id: 'a1', progress: '[==>]' },
+    { status: 'Pull complete', id: 'a1' },
+  ];
+
+  test('alpine is pulled, and each step of it is logged once', async () => {
+    const brings = image('alpine', ['alpine:latest'], fit);
+    expect((await prepare({ pull: { lines: layers, brings } })).image).toBe('alpine:latest');
+    expect(logged).toEqual(['pulling alpine: a1 Downloading', 'pulling alpine: a1 Pull complete']);
+  });
+
+  test.each<[string, FakeOptions, boolean]>([
+    [
+      'offline',
+      { pull: { lines: [{ error: 'dial tcp: lookup registry-1.docker.io: no such host' }] } },
+      true,
+    ],
+    ['told not to pull', {}, false],
+  ])('%s: it waits for a person who pulls one', async (_what, options, pull) => {
+    await expect(prepare(options, { pull })).rejects.toMatchObject({
+      reason: 'NoHelperImage',
+      blocked: true,
+      message: expect.stringContaining('docker pull alpine'),
+    });
+  });
+});
+
+test('an engine that keeps its firewall in nftables is told apart before anything is done', async () => {
+  const images = [image('i1', ['busybox:latest'], fit)];
+  await expect(prepare({ images, info: { FirewallBackend: { Driver: 'nftables' } } })).rejects.toMatchObject({
+    reason: 'FirewallBackendUnsupported',
+    blocked: true,
+  });
+  await engine.close();
+  await prepare({ images, info: { FirewallBackend: { Driver: 'iptables' } } });
+});
+
+describe('releasing the VM', () => {
+  const release = async (options: FakeOptions, attached: boolean): Promise<void> => {
+    engine = await fakeEngine(options);
+    await releaseGuest(await connectEngine(engine.socket), { ...pair, attached });
+  };
+
+  test('takes our image name away, and only that', async () => {
+    await release({ images: [image('i1', ['busybox:latest', ownTag], fit)] }, true);
+    expect(engine.images[0]?.tags).toEqual(['busybox:latest']);
+  });
+
+  test('that never had our NIC runs nothing in it', async () => {
+    const fails = () => ({ status: 1, says: 'reason=NoTapNic\nerror=no interface\n' });
+    await release({ images: [image('i1', [ownTag], fails)] }, false);
+    expect(engine.images[0]?.tags).toEqual([]);
+    expect(engine.asked.some((line) => line.includes('/containers/create'))).toBe(false);
+  });
+
+  test('needs no image when none is there that could have set it up', async () => {
+    await release({ images: [] }, true);
+  });
+
+  test('says so when a rule could not be deleted', async () => {
+    const stuck = () => ({ status: 1, says: 'error=iptables -t raw -D PREROUTING 1: resource busy\n' });
+    await expect(release({ images: [image('i1', ['busybox:1'], stuck)] }, true)).rejects.toThrow(
+      /resource busy/,
+    );
+  });
+});
+
+test('ours, busybox, alpine, other names by size, and nameless images last', () => {
+  const of = (Id: string, tags: string[] | null, Size: number) => ({ Id, RepoTags: tags, Size });
+  const images = [
+    of('nameless', null, 1),
+    of('big', ['debian:13'], 90),
+    of('alpine', ['docker.io/alpine:3'], 8),
+    of('small', ['app:1'], 3),
+    of('ours', [ownTag], 500),
+  ];
+  expect(candidates(images, 'mine')).toEqual(['mine', 'ours', 'alpine', 'small', 'big']);
+});
+
+test.each([
+  ['1.41', '1.12', '1.41'],
+  ['1.51', '1.24', '1.51'],
+  ['1.60', '1.44', '1.51'],
+  ['1.99', '1.52', '1.52'],
+])('an engine that speaks %s and still %s is asked in %s', async (ApiVersion, MinAPIVersion, asked) => {
+  expect(negotiate({ ApiVersion, MinAPIVersion })).toBe(asked);
+  engine = await fakeEngine({ version: { ApiVersion, MinAPIVersion } });
+  await (await connectEngine(engine.socket)).bytes('GET', '/info');
+  expect(engine.asked.at(-1)).toBe(`GET /v${asked}/info`);
+});
