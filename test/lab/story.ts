@@ -51,6 +51,10 @@ export async function must(mac: Mac, argv: string[], timeout = 120_000): Promise
 export const fetchFromMac = (mac: Mac, address: string): Promise<string> =>
   must(mac, ['/usr/bin/curl', '--silent', '--show-error', '--max-time', '3', `http://${address}/`]);
 
+/** Whether an address answers the Mac's ping. */
+export const pingFromMac = async (mac: Mac, address: string): Promise<boolean> =>
+  (await mac.run(['/usr/bin/busybox', 'ping', '-c', '1', '-W', '3', address])).exitCode === 0;
+
 export const answers = (mac: Mac, name: string, address: string, seconds: number): Promise<string> =>
   until(`container ${name} answers the Mac on ${address}`, seconds, async () => {
     const body = await fetchFromMac(mac, address);

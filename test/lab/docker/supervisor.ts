@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
+import { type DockerStart, dockerStart } from './command-line.js';
 
 const [, , app = '/Applications/Docker.app'] = process.argv;
 process.title = `${app}/Contents/MacOS/Docker`;
@@ -22,37 +23,15 @@ const hyperkits = [
   'Contents/MacOS/com.docker.hyperkit',
 ];
 
-/** In the shape of Docker Desktop 4.x: NIC in 1:0, disk in 2:0. */
-const commandLine = [
-  '-A',
-  '-u',
-  '-F',
-  'vms/0/hyperkit.pid',
-  '-c',
-  '2',
-  '-m',
-  '2048M',
-  '-s',
-  '0:0,hostbridge',
-  '-s',
-  '31,lpc',
-  '-s',
-  '1:0,virtio-vpnkit,path=vpnkit.eth.sock,uuid=5a0e64b6-0d6e-4d57-a6ce-0c8aa5d60c11',
-  '-U',
-  '9e6b4c3f-2c7f-4c30-b5de-74d9a1a5d6a8',
-  '-s',
-  `2:0,virtio-blk,${data}/vms/0/data/Docker.raw`,
-  '-s',
-  '3,virtio-sock,guest_cid=3,path=vms/0,guest_forwards=1525',
-  '-s',
-  '4,virtio-rnd',
-  '-l',
-  'com1,null,asl,log=vms/0/console-ring',
-  '-f',
-  `kexec,${app}/Contents/Resources/linuxkit/kernel,${app}/Contents/Resources/linuxkit/initrd.img,earlyprintk=serial page_poison=1 vsyscall=emulate panic=1 console=ttyS0 console=ttyS1  vpnkit.connect=connect://2/1999 vpnkit.disable=osxfs-data `,
-];
+/** Of the bundle as it is now: an update starts its VM in its own way. */
+function howToStart(): DockerStart {
+  const plist = readFileSync(join(app, 'Contents/Info.plist'), 'utf8');
+  const version = /<key>CFBundleShortVersionString<\/key>\s*<string>([^<]*)/.exec(plist)?.[1] ?? '';
+  return dockerStart(version, app, data);
+}
 
 mkdirSync(join(data, 'vms/0/data'), { recursive: true });
+mkdirSync(join(data, 'com.docker.driver.amd64-linux'), { recursive: true });
 mkdirSync(join(home, '.docker/run'), { recursive: true });
 process.chdir(data);
 writeFileSync(pidFile, `${process.pid}\n`);
@@ -62,12 +41,13 @@ let quitting = false;
 const starts: number[] = [];
 
 function startVm(): void {
+  const { argv, pidFile: vmPid } = howToStart();
   // hyperkit requires the file not to exist; Docker's driver removes it first.
-  rmSync('vms/0/hyperkit.pid', { force: true });
+  rmSync(vmPid, { force: true });
   const hyperkit = hyperkits.map((name) => join(app, name)).find((path) => existsSync(path));
   if (hyperkit === undefined) return;
   const log = openSync('vms/0/console.log', 'a');
-  vm = spawn(hyperkit, commandLine, { argv0: 'com.docker.hyperkit', stdio: ['ignore', log, log] });
+  vm = spawn(hyperkit, argv, { argv0: 'com.docker.hyperkit', stdio: ['ignore', log, log] });
   vm.on('error', (error) => {
     process.stderr.write(`${String(error)}\n`);
   });

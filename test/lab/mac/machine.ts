@@ -12,6 +12,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -88,6 +89,11 @@ async function shutDown(patience: number): Promise<void> {
 
 const owner = { uid: 501, gid: 20 };
 
+function linkSocket(): void {
+  if (options.docker?.varRunSocket === true)
+    symlinkSync('/Users/person/.docker/run/docker.sock', '/var/run/docker.sock');
+}
+
 const handlers: Handlers = {
   ...xnu.handlers,
   ...launchd.handlers,
@@ -108,6 +114,7 @@ const handlers: Handlers = {
     empty('/tmp');
     notifications = [];
     xnu.reset();
+    linkSocket();
     launchd.boot();
   },
   'mac.notify': (notification: Notification) => {
@@ -151,6 +158,7 @@ process.stdin.on('end', end).on('close', end).on('error', end).resume();
 for (const log of [systemLog, launchdLog]) writeFileSync(log, '', { mode: 0o644 });
 if (options.vm) writeFileSync('/.lab/run/vm.json', JSON.stringify(options.vm), { mode: 0o644 });
 if (options.docker) writeDockerApp({ path: dockerApp, owner, ...options.docker });
+linkSocket();
 launchd.boot();
 if (options.login !== null) sitDown(personCalled(options.login));
 await serve(handlers);

@@ -8,7 +8,13 @@ export interface MacOptions {
   /** Who sits at the screen after boot; null is the login window. */
   readonly login: string | null;
   /** The Docker.app in /Applications; null is none. */
-  readonly docker: { readonly layout?: Layout; readonly version: string; readonly seed?: string } | null;
+  readonly docker: {
+    readonly layout?: Layout;
+    readonly version: string;
+    readonly seed?: string;
+    /** Whether /var/run/docker.sock leads to the user's socket, as Docker's helper made it before 4.13. */
+    readonly varRunSocket?: boolean;
+  } | null;
   /** The VM's files as the lab sees them; null when no engine was asked for. */
   readonly vm: { readonly kernel: string; readonly initrd: string; readonly disk: string } | null;
 }
