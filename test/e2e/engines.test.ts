@@ -27,7 +27,7 @@ test.each(engines)(
   'with the engine of %s (%i or newer) containers of every kind of bridge network answer the Mac',
   (engine, major, docker) =>
     onMac({ engine, docker }, async (mac) => {
-      await install(mac);
+      await install(mac, `/Applications/Docker.app/Contents/${docker.layout}`);
       await openDocker(mac);
       expect(Number.parseInt(await engineAnswers(mac), 10)).toBeGreaterThanOrEqual(major);
 

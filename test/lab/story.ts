@@ -89,14 +89,15 @@ const pidIn = (mac: Mac, path: string): number => Number(readFileSync(mac.path(p
 
 const routesOf = (mac: Mac): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
 
-const isShim = (mac: Mac): boolean => readFileSync(mac.path(hyperkit)).subarray(0, 2).toString() === '#!';
+const installed = (mac: Mac, path = hyperkit): Promise<boolean> =>
+  until('hyperkit has the shim', 60, () =>
+    Promise.resolve(readFileSync(mac.path(path)).subarray(0, 2).toString() === '#!'),
+  );
 
-const installed = (mac: Mac): Promise<boolean> =>
-  until('hyperkit has the shim', 60, () => Promise.resolve(isShim(mac)));
-
-export async function install(mac: Mac): Promise<void> {
+/** Installs tuntapd and waits for the shim at hyperkit's path in this Docker's layout. */
+export async function install(mac: Mac, path = hyperkit): Promise<void> {
   await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
-  await installed(mac);
+  await installed(mac, path);
 }
 
 /** What a reader needs to see why something did not happen: the status, the end of the log, of the VM's console. */
