@@ -1,55 +1,34 @@
 /**
  * Composition root: sets the environment, builds the parts, wires them, handles signals. No judgement lives here.
  */
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { followConfig, type Followed } from '../config/follow.js';
 import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './command.js';
 import { judgeConditions, type Failure } from './conditions.js';
-import { actionTimeout, type Condition, type Outcome, type Status } from './control/messages.js';
+import type { Condition, Status } from './control/messages.js';
 import { serveControl } from './control/server.js';
 import { createBundleRoom } from './docker-app/bundles.js';
 import { renderShim } from './docker-app/shim.js';
 import { watchFolders } from './docker-app/watch.js';
-import type { EngineClient } from './guest/engine-client.js';
-import { findEngineSocket } from './guest/engine-socket.js';
-import { type EngineWatch, watchEngine } from './guest/engine-watch.js';
-import { prepareGuest, releaseGuest } from './guest/helper.js';
-import { readJournal, writeJournal } from './journal.js';
+import { linkEngine } from './engine-link.js';
+import { createExecutors } from './executors.js';
 import { type Log, openLog } from './log.js';
-import { observeConsoleUser } from './mac/console-user.js';
-import { loadKext, observeKext } from './mac/kext.js';
 import { watchRoutes } from './mac/route-monitor.js';
-import { addRoute, deleteRoute, observeRoutes } from './mac/routes.js';
-import { observeTapDevice, ownTapDevice } from './mac/tap-device.js';
-import { addressTap, observeTapInterface, unaddressTap } from './mac/tap-interface.js';
-import {
-  type Configuration,
-  type ConsoleUser,
-  type Observation,
-  seen,
-  unknown,
-  type Vm,
-} from './observation.js';
-import { type Memory, plan } from './plan.js';
+import { keepMemory } from './memory.js';
+import type { Configuration, Observation } from './observation.js';
+import { createObserver } from './observe.js';
+import { adminGroup, paths } from './paths.js';
+import { plan } from './plan.js';
 import { createReconciler } from './reconciler.js';
+import { createHandlers } from './requests.js';
 import { judgeRoutes } from './routing.js';
-import { type Executors, type Step, StepError } from './steps.js';
+import { datedConditions, statusOf } from './status.js';
+import type { Step } from './steps.js';
 import { messageOf } from './text.js';
-import { observeVm } from './vm/find.js';
 import { watchVm } from './vm/watch.js';
 
-const paths = {
-  config: '/etc/tuntapd/config.toml',
-  logs: '/var/log/tuntapd',
-  socket: '/var/run/tuntapd.sock',
-  journal: '/var/db/tuntapd/journal.json',
-  /** Beside this very program, in the root-only prefix. */
-  worker: join(dirname(process.argv[1] ?? ''), 'bundle-worker.mjs'),
-} as const;
-/** Group `admin` of every Mac. */
-const adminGroup = 80;
 /** A tick that comes this much late was slept through: no clock of libuv stops while a Mac sleeps. */
 const tick = 10_000;
 const wakeAfter = 30_000;
@@ -58,17 +37,6 @@ const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, milliseconds);
   });
-
-/** What main keeps between two looks. */
-interface State {
-  memory: Memory;
-  engine: { readonly vm: string; readonly user: string; readonly watch: EngineWatch } | null;
-  status: Status | null;
-  conditions: readonly Condition[];
-  /** Of the console user, last seen. */
-  home: string | null;
-  failures: readonly Failure[];
-}
 
 interface Run {
   /** Resolves when the configuration file says something else than what is in force. */
@@ -85,186 +53,63 @@ async function start(
   let configuration: Configuration = { problem: firstProblem, inForce: firstProblem === null };
   if (firstProblem !== null) log.error(firstProblem);
   const since = new Date().toISOString();
-  const { journal, trouble } = await readJournal(paths.journal);
-  if (trouble !== null) log.warn(trouble);
+  const memory = await keepMemory(paths.journal, log);
   const bundles = createBundleRoom({
     worker: paths.worker,
     shim: renderShim({ device: config.tap.device, mac: config.tap.mac, wait: config.shim.wait }),
   });
   let lowering = false;
-  const state: State = {
-    memory: { ...journal, guest: null, released: null },
-    engine: null,
-    status: null,
-    conditions: [],
-    home: null,
-    failures: [],
+  let status: Status | null = null;
+  let conditions: readonly Condition[] = [];
+  let failures: readonly Failure[] = [];
+  /** Of the console user, last seen. */
+  let home: string | null = null;
+
+  const trigger = (why: string) => (): void => {
+    reconciler.trigger(why);
   };
+  const engine = linkEngine({ onChange: trigger('Docker'), log: (message) => log.debug(message) });
 
-  const remember = async (change: Partial<Memory>): Promise<void> => {
-    state.memory = { ...state.memory, ...change };
-    const { wanted, ownedRoutes } = state.memory;
-    try {
-      await writeJournal(paths.journal, {
-        wanted: wanted === 'removed' ? 'up' : wanted,
-        ownedRoutes: [...ownedRoutes],
-      });
-    } catch (error) {
-      log.error(`${paths.journal} cannot be written: ${messageOf(error)}`);
-    }
-  };
-
-  const forget = (): void => {
-    state.engine?.watch.stop();
-    state.engine = null;
-  };
-
-  /** The engine is dialled only while a VM is seen: asking it would wake Docker's Resource Saver. */
-  function followEngine(user: ConsoleUser | null, vm: Vm | null): EngineWatch | null {
-    if (!user || !vm) {
-      forget();
-      return null;
-    }
-    if (state.engine?.vm !== vm.id || state.engine.user !== user.name) {
-      forget();
-      const watch = watchEngine({
-        findSocket: () => findEngineSocket({ user }),
-        vm,
-        onChange: () => {
-          reconciler.trigger('Docker');
-        },
-        log: (message) => log.debug(message),
-      });
-      state.engine = { vm: vm.id, user: user.name, watch };
-    }
-    return state.engine.watch;
-  }
-
-  const apps = (user: ConsoleUser | null): string[] => [
-    ...(config.docker.app === undefined ? [] : [config.docker.app]),
-    '/Applications/Docker.app',
-    ...(user ? [join(user.home, 'Applications/Docker.app')] : []),
-  ];
-
-  async function observe(): Promise<Observation> {
-    const [consoleUser, tapDevice, kext, tapInterface, routes] = await Promise.all([
-      observeConsoleUser(),
-      observeTapDevice(config.tap.device),
-      observeKext(),
-      observeTapInterface(config.tap.device),
-      observeRoutes(),
-    ]);
-    const user = consoleUser.known ? consoleUser.value : null;
-    const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
-    state.home = user?.home ?? null;
-    const [found, vm] = await Promise.all([
-      bundles.observe(apps(user)),
-      consoleUser.known
-        ? observeVm({ user, holder, device: config.tap.device })
-        : Promise.resolve(unknown(consoleUser.why)),
-    ]);
-    if (vm.known) vmWatch.setVm(vm.value);
-    const watch = vm.known ? followEngine(user, vm.value) : (state.engine?.watch ?? null);
-    return {
-      configuration,
-      consoleUser,
-      tapDevice,
-      kext,
-      tapInterface,
-      routes,
-      bundles: found,
-      vm,
-      engine: watch?.snapshot() ?? seen(null),
-    };
-  }
-
-  const engineClient = (): EngineClient => {
-    const client = state.engine?.watch.client();
-    if (!client) throw new StepError('Docker Engine is gone', { reason: 'NoEngine' });
-    return client;
-  };
-
-  const executors: Executors = {
-    'load-kext': ({ bundle }) => loadKext(bundle),
-    'own-tap-device': ({ path, uid }) => ownTapDevice(path, uid),
-    'install-shim': ({ hyperkit }) => bundles.install(hyperkit),
-    'restore-hyperkit': ({ hyperkit }) => bundles.restore(hyperkit),
-    'address-tap': (step) => addressTap(step),
-    'unaddress-tap': (step) => unaddressTap(step),
-    'prepare-guest': async (step) => {
-      const report = await prepareGuest(engineClient(), {
-        ...step,
-        image: config.guest.image,
-        pull: config.guest.pull,
-        log: (message) => log.info(message),
-      });
-      await remember({ guest: report, released: null });
+  const observe = createObserver({
+    config,
+    configuration: () => configuration,
+    bundles,
+    engine,
+    onUser: (user) => {
+      home = user?.home ?? null;
     },
-    'release-guest': async (step) => {
-      await releaseGuest(engineClient(), step);
-      await remember({ guest: null, released: step.session });
+    onVm: (vm) => {
+      vmWatch.setVm(vm);
     },
-    'add-route': async (step) => {
-      await addRoute(step);
-      await remember({ ownedRoutes: [...new Set([...state.memory.ownedRoutes, step.subnet])] });
-    },
-    'delete-route': async (step) => {
-      await deleteRoute(step);
-      await remember({ ownedRoutes: state.memory.ownedRoutes.filter((subnet) => subnet !== step.subnet) });
-    },
-  };
+  });
+  const executors = createExecutors({ config, bundles, engine, memory, log });
 
-  function report(observation: Observation, failures: readonly Failure[], pass: string): void {
-    const { phase, findings } = judgeConditions(config, observation, state.memory, failures);
+  function report(observation: Observation, left: readonly Failure[], pass: string): void {
+    const { phase, findings } = judgeConditions(config, observation, memory.now(), left);
     const now = new Date().toISOString();
-    const conditions = findings.map((finding): Condition => {
-      const before = state.conditions.find(({ type }) => type === finding.type);
-      const same = before?.status === finding.status && before.reason === finding.reason;
-      if (!same)
-        log.info(`${finding.type} is ${finding.status}: ${finding.message}`, {
+    const before = conditions;
+    conditions = datedConditions(findings, before, now);
+    for (const condition of conditions)
+      if (!before.some(({ type, since: known }) => type === condition.type && known === condition.since))
+        log.info(`${condition.type} is ${condition.status}: ${condition.message}`, {
           pass,
-          reason: finding.reason,
+          reason: condition.reason,
         });
-      return { ...finding, since: same ? before.since : now };
-    });
-    state.conditions = conditions;
-    state.failures = failures;
-    state.status = {
-      version,
+    failures = left;
+    status = statusOf({
       pid: process.pid,
       since,
       phase,
       conditions,
       routes: judgeRoutes(config, observation),
-      ...(observation.vm.known ? { vm: observation.vm.value } : {}),
-      ...(observation.engine.known
-        ? {
-            engine: observation.engine.value && {
-              version: observation.engine.value.version,
-              networks: observation.engine.value.networks.length,
-            },
-          }
-        : {}),
-      ...(observation.bundles.known
-        ? {
-            bundles: observation.bundles.value.withHyperkit.map(
-              ({ app, hyperkit, version: release, target, original }) => ({
-                app,
-                hyperkit,
-                version: release,
-                target: target.kind,
-                original: original.kind,
-              }),
-            ),
-          }
-        : {}),
-    };
+      observation,
+    });
   }
 
   const reconciler = createReconciler<Observation>({
     observe,
     plan: (observation) =>
-      plan(config, observation, lowering ? { ...state.memory, wanted: 'down' } : state.memory),
+      plan(config, observation, lowering ? { ...memory.now(), wanted: 'down' } : memory.now()),
     apply: (step: Step) => (executors[step.kind] as (step: Step) => Promise<void>)(step),
     report,
     log: (level, message, details) => log.log(level, message, details),
@@ -278,37 +123,19 @@ async function start(
     },
   });
 
-  const trigger = (why: string) => (): void => {
-    reconciler.trigger(why);
-  };
   const vmWatch = watchVm({
     pidFiles: () =>
-      state.home === null
+      home === null
         ? []
         : [
-            join(state.home, 'Library/Containers/com.docker.docker/Data/vms/0/hyperkit.pid'),
+            join(home, 'Library/Containers/com.docker.docker/Data/vms/0/hyperkit.pid'),
             join(
-              state.home,
+              home,
               'Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/hypervisor.pid',
             ),
           ],
     onChange: trigger('VM'),
   });
-
-  const settle = async (wanted: Memory['wanted']): Promise<Outcome> => {
-    // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
-    await remember(wanted === 'up' ? { wanted, guest: null } : { wanted });
-    const end = performance.now() + actionTimeout - 10_000;
-    for (;;) {
-      reconciler.trigger('a person asked', { retry: true });
-      await reconciler.settled('a person asked');
-      const problems = state.failures.map(({ message }) => message);
-      if (problems.length === 0) return { done: true, problems };
-      if (state.failures.every(({ blocked }) => blocked) || performance.now() > end)
-        return { done: false, problems };
-      await pause(1000);
-    }
-  };
 
   const folders = ['/Applications', ...bundleFolders(config.docker.app ?? '/Applications/Docker.app')];
   const bundleWatch = watchFolders(folders, trigger('bundle'));
@@ -337,30 +164,14 @@ async function start(
     lastTick = Date.now();
     // Nobody logged in, or nothing there yet: a look that costs two commands tells when that changes.
     if (late > wakeAfter) reconciler.trigger('the Mac woke', { retry: true });
-    else if (state.status?.phase !== 'ready') reconciler.trigger('tick');
+    else if (status?.phase !== 'ready') reconciler.trigger('tick');
   }, tick);
 
   const control = await serveControl({
     socketPath: paths.socket,
     gid: adminGroup,
     log: (level, message) => log.log(level, message),
-    handlers: {
-      version: () => ({ version, pid: process.pid }),
-      status: () => state.status,
-      up: () => settle('up'),
-      down: () => settle(state.memory.wanted === 'restored' ? 'restored' : 'down'),
-      restart: async () => {
-        const lowered = await settle('down');
-        return lowered.done ? settle('up') : lowered;
-      },
-      leave: async () => {
-        const { problems } = await settle('removed');
-        // Only hyperkit matters for whether the daemon may be removed; the rest goes with the VM.
-        const done = !state.failures.some(({ step }) => step.kind === 'restore-hyperkit');
-        return { done, problems };
-      },
-      restore: () => settle('restored'),
-    },
+    handlers: createHandlers({ memory, reconciler, status: () => status, failures: () => failures }),
   });
   log.info(`tuntapd ${version} started`, { pid: process.pid });
   reconciler.trigger('start');
@@ -373,7 +184,7 @@ async function start(
       await reconciler.settled('configuration');
     }
     vmWatch.stop();
-    forget();
+    engine.stop();
     routeWatch.stop();
     await Promise.race([Promise.all([control.close(), reconciler.stop(), bundleWatch.stop()]), pause(1500)]);
   };

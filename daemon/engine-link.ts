@@ -1,0 +1,46 @@
+import type { EngineClient } from './guest/engine-client.js';
+import { findEngineSocket } from './guest/engine-socket.js';
+import { type EngineWatch, watchEngine } from './guest/engine-watch.js';
+import { type ConsoleUser, type Engine, type Seen, seen, type Vm } from './observation.js';
+import { StepError } from './steps.js';
+
+export interface EngineLink {
+  /**
+   * What the engine of this VM last said. It is dialled only while a VM is seen: asking it would wake Docker's
+   * Resource Saver.
+   */
+  readonly follow: (user: ConsoleUser | null, vm: Vm | null) => Seen<Engine | null>;
+  /** What was last said, whichever VM is there. */
+  readonly last: () => Seen<Engine | null>;
+  /** Throws StepError when no engine answers. */
+  readonly client: () => EngineClient;
+  readonly stop: () => void;
+}
+
+/** Follows one engine at a time: that of the console user's VM. */
+export function linkEngine(options: { onChange: () => void; log: (message: string) => void }): EngineLink {
+  let followed: { vm: string; user: string; watch: EngineWatch } | null = null;
+  const stop = (): void => {
+    followed?.watch.stop();
+    followed = null;
+  };
+  const last = (): Seen<Engine | null> => followed?.watch.snapshot() ?? seen(null);
+  return {
+    follow: (user, vm) => {
+      if (!user || !vm) stop();
+      else if (followed?.vm !== vm.id || followed.user !== user.name) {
+        stop();
+        const watch = watchEngine({ findSocket: () => findEngineSocket({ user }), vm, ...options });
+        followed = { vm: vm.id, user: user.name, watch };
+      }
+      return last();
+    },
+    last,
+    client: () => {
+      const client = followed?.watch.client();
+      if (!client) throw new StepError('Docker Engine is gone', { reason: 'NoEngine' });
+      return client;
+    },
+    stop,
+  };
+}

@@ -1,0 +1,32 @@
+import { readJournal, writeJournal } from './journal.js';
+import type { Log } from './log.js';
+import type { Memory } from './plan.js';
+import { messageOf } from './text.js';
+
+export interface MemoryKeeper {
+  readonly now: () => Memory;
+  /** Changes what is remembered, and the journal with it. Never rejects: a full disk must not stop the daemon. */
+  readonly change: (part: Partial<Memory>) => Promise<void>;
+}
+
+/** What the daemon remembers, begun with what its journal at `path` holds. */
+export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> {
+  const { journal, trouble } = await readJournal(path);
+  if (trouble !== null) log.warn(trouble);
+  let memory: Memory = { ...journal, guest: null, released: null };
+  return {
+    now: () => memory,
+    change: async (part) => {
+      memory = { ...memory, ...part };
+      const { wanted, ownedRoutes } = memory;
+      try {
+        await writeJournal(path, {
+          wanted: wanted === 'removed' ? 'up' : wanted,
+          ownedRoutes: [...ownedRoutes],
+        });
+      } catch (error) {
+        log.error(`${path} cannot be written: ${messageOf(error)}`);
+      }
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import type { Config } from '../config/schema.js';
+import type { BundleRoom } from './docker-app/bundles.js';
+import type { EngineLink } from './engine-link.js';
+import { observeConsoleUser } from './mac/console-user.js';
+import { observeKext } from './mac/kext.js';
+import { observeRoutes } from './mac/routes.js';
+import { observeTapDevice } from './mac/tap-device.js';
+import { observeTapInterface } from './mac/tap-interface.js';
+import { type Configuration, type ConsoleUser, type Observation, unknown, type Vm } from './observation.js';
+import { observeVm } from './vm/find.js';
+
+/** Every place where a Docker.app may be, the configured one first. */
+const apps = (config: Config, user: ConsoleUser | null): string[] => [
+  ...(config.docker.app === undefined ? [] : [config.docker.app]),
+  '/Applications/Docker.app',
+  ...(user ? [join(user.home, 'Applications/Docker.app')] : []),
+];
+
+/** Reads the world by way of every room; changes nothing. `onVm` and `onUser` are told who is there. */
+export function createObserver(parts: {
+  config: Config;
+  configuration: () => Configuration;
+  bundles: BundleRoom;
+  engine: EngineLink;
+  onUser: (user: ConsoleUser | null) => void;
+  onVm: (vm: Vm | null) => void;
+}): () => Promise<Observation> {
+  const { config, configuration, bundles, engine, onUser, onVm } = parts;
+  return async () => {
+    const [consoleUser, tapDevice, kext, tapInterface, routes] = await Promise.all([
+      observeConsoleUser(),
+      observeTapDevice(config.tap.device),
+      observeKext(),
+      observeTapInterface(config.tap.device),
+      observeRoutes(),
+    ]);
+    const user = consoleUser.known ? consoleUser.value : null;
+    const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
+    onUser(user);
+    const [found, vm] = await Promise.all([
+      bundles.observe(apps(config, user)),
+      consoleUser.known
+        ? observeVm({ user, holder, device: config.tap.device })
+        : Promise.resolve(unknown(consoleUser.why)),
+    ]);
+    if (vm.known) onVm(vm.value);
+    return {
+      configuration: configuration(),
+      consoleUser,
+      tapDevice,
+      kext,
+      tapInterface,
+      routes,
+      bundles: found,
+      vm,
+      engine: vm.known ? engine.follow(user, vm.value) : engine.last(),
+    };
+  };
+}
