@@ -134,7 +134,8 @@ const shim: Judge = (config, { bundles }, memory, failures) => {
   const failure = failed(failures, ['install-shim']);
   if (failure) return failure;
   if (!bundles.known) return unclear(bundles.why);
-  const { withHyperkit, without, refused } = bundles.value;
+  const { withHyperkit, without, refused, replacing } = bundles.value;
+  if (replacing[0]) return no('BeingReplaced', replacing[0].why);
   const [first] = refused;
   if (first) return no('Refused', `${first.app} is left alone: ${first.why}`);
   const trouble = withHyperkit.map(bundleTrouble).find((verdict) => verdict !== null);
@@ -256,6 +257,7 @@ const passing = new Set([
   'NotSeen',
   'NotOwned',
   'NotInstalled',
+  'BeingReplaced',
   'BeingWritten',
   'KextNotLoaded',
 ]);

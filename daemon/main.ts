@@ -11,7 +11,7 @@ import type { Condition, Status } from './control/messages.js';
 import { serveControl } from './control/server.js';
 import { createBundleRoom } from './docker-app/bundles.js';
 import { renderShim } from './docker-app/shim.js';
-import { watchFolders } from './docker-app/watch.js';
+import { foldersOf, watchBundles } from './docker-app/watch.js';
 import { linkEngine } from './engine-link.js';
 import { createExecutors } from './executors.js';
 import { type Log, openLog } from './log.js';
@@ -81,6 +81,11 @@ async function start(
     onVm: (vm) => {
       vmWatch.setVm(vm);
     },
+    onBundles: async (apps, settlesIn) => {
+      await bundleWatch.follow(foldersOf(apps));
+      clearTimeout(settled);
+      if (settlesIn !== null) settled = setTimeout(trigger('bundle'), settlesIn + 50);
+    },
   });
   const executors = createExecutors({ config, bundles, engine, memory, log });
 
@@ -137,8 +142,8 @@ async function start(
     onChange: trigger('VM'),
   });
 
-  const folders = ['/Applications', ...bundleFolders(config.docker.app ?? '/Applications/Docker.app')];
-  const bundleWatch = watchFolders(folders, trigger('bundle'));
+  const bundleWatch = watchBundles(trigger('bundle'));
+  let settled: NodeJS.Timeout | undefined;
   const routeWatch = watchRoutes(trigger('routing table'));
 
   let tellReconfigured: (config: Config) => void = () => undefined;
@@ -178,6 +183,7 @@ async function start(
 
   const stop = async (next?: Config): Promise<void> => {
     clearInterval(ticker);
+    clearTimeout(settled);
     // Routes and addresses of the link as it was would be nobody's afterwards.
     if (next && JSON.stringify(next.tap) !== JSON.stringify(config.tap)) {
       lowering = true;
@@ -190,10 +196,6 @@ async function start(
   };
   return { reconfigured, stop };
 }
-
-/** The folders of a bundle in which hyperkit has been. */
-const bundleFolders = (app: string): string[] =>
-  ['Contents/Resources/bin', 'Contents/MacOS'].map((folder) => join(app, folder));
 
 process.umask(0o027);
 for (const name of Object.keys(process.env)) Reflect.deleteProperty(process.env, name);

@@ -88,6 +88,10 @@ export interface Bundle {
   /** CFBundleShortVersionString, if it could be read. */
   readonly version: string | null;
   readonly ownerUid: number;
+  /** Device and inode of the bundle’s own program: which installation this is. */
+  readonly identity: string | null;
+  /** When that program, or the bundle as a whole, came to be there, in ms since the epoch. */
+  readonly arrived: number;
   readonly target: HyperkitFile;
   readonly original: HyperkitFile;
 }
@@ -102,6 +106,13 @@ export interface Bundles {
   readonly without: readonly BundleWithoutHyperkit[];
   /** Bundles that could not be looked into, with the reason and what to do. */
   readonly refused: readonly { readonly app: string; readonly why: string }[];
+  /** Bundles that are being replaced: nothing is written into them. They may be among the others too. */
+  readonly replacing: readonly {
+    readonly app: string;
+    readonly why: string;
+    /** Milliseconds after which it counts as settled if nothing changes; null: only a change can settle it. */
+    readonly settlesIn: number | null;
+  }[];
 }
 
 export interface Vm {

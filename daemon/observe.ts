@@ -7,7 +7,15 @@ import { observeKext } from './mac/kext.js';
 import { observeRoutes } from './mac/routes.js';
 import { observeTapDevice } from './mac/tap-device.js';
 import { observeTapInterface } from './mac/tap-interface.js';
-import { type Configuration, type ConsoleUser, type Observation, unknown, type Vm } from './observation.js';
+import {
+  type Bundles,
+  type Configuration,
+  type ConsoleUser,
+  type Observation,
+  type Seen,
+  unknown,
+  type Vm,
+} from './observation.js';
 import { observeVm } from './vm/find.js';
 
 /** Every place where a Docker.app may be, the configured one first. */
@@ -17,7 +25,13 @@ const apps = (config: Config, user: ConsoleUser | null): string[] => [
   ...(user ? [join(user.home, 'Applications/Docker.app')] : []),
 ];
 
-/** Reads the world by way of every room; changes nothing. `onVm` and `onUser` are told who is there. */
+/** Milliseconds until a bundle that is being replaced may be settled; null when time alone settles none. */
+function settlesIn(bundles: Seen<Bundles>): number | null {
+  const times = (bundles.known ? bundles.value.replacing : []).flatMap(({ settlesIn: time }) => time ?? []);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** Reads the world by way of every room; changes nothing. The `on…` are told who and what is there. */
 export function createObserver(parts: {
   config: Config;
   configuration: () => Configuration;
@@ -25,8 +39,10 @@ export function createObserver(parts: {
   engine: EngineLink;
   onUser: (user: ConsoleUser | null) => void;
   onVm: (vm: Vm | null) => void;
+  /** `settlesIn`: milliseconds after which another look is due, or null. */
+  onBundles: (apps: readonly string[], settlesIn: number | null) => Promise<void>;
 }): () => Promise<Observation> {
-  const { config, configuration, bundles, engine, onUser, onVm } = parts;
+  const { config, configuration, bundles, engine, onUser, onVm, onBundles } = parts;
   return async () => {
     const [consoleUser, tapDevice, kext, tapInterface, routes] = await Promise.all([
       observeConsoleUser(),
@@ -38,13 +54,15 @@ export function createObserver(parts: {
     const user = consoleUser.known ? consoleUser.value : null;
     const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
     onUser(user);
+    const places = apps(config, user);
     const [found, vm] = await Promise.all([
-      bundles.observe(apps(config, user)),
+      bundles.observe(places),
       consoleUser.known
         ? observeVm({ user, holder, device: config.tap.device })
         : Promise.resolve(unknown(consoleUser.why)),
     ]);
     if (vm.known) onVm(vm.value);
+    await onBundles(places, settlesIn(found));
     return {
       configuration: configuration(),
       consoleUser,

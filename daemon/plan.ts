@@ -73,13 +73,15 @@ function shimNeeded({ target, original }: Bundle): string | null {
   }
 }
 
-const shim = (observation: Observation): Step[] =>
-  (valueOf(observation.bundles)?.withHyperkit ?? []).flatMap((bundle): Step[] => {
-    const why = shimNeeded(bundle);
+const shim = (observation: Observation): Step[] => {
+  const { withHyperkit = [], replacing = [] } = valueOf(observation.bundles) ?? {};
+  return withHyperkit.flatMap((bundle): Step[] => {
+    const why = replacing.some(({ app }) => app === bundle.app) ? null : shimNeeded(bundle);
     return why === null
       ? []
       : [{ kind: 'install-shim', key: `shim ${bundle.hyperkit}`, why, hyperkit: bundle.hyperkit }];
   });
+};
 
 function link(config: Config, observation: Observation): Step[] {
   const attached = attachedTap(observation);

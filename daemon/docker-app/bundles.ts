@@ -5,6 +5,7 @@ import { type Bundle, type Bundles, type Seen, seen } from '../observation.js';
 import { StepError } from '../steps.js';
 import { messageOf } from '../text.js';
 import { answerSchema, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';
+import { createSettling } from './settling.js';
 
 /** Where hyperkit has been in a Docker.app, newest first. */
 const places = [
@@ -75,6 +76,7 @@ async function ownerOfWay(app: string, folder: string): Promise<{ uid: number } 
  */
 export function createBundleRoom(options: { worker: string; shim: string }): BundleRoom {
   const known = new Map<string, { fingerprint: string; answer: WorkerAnswer }>();
+  const settling = createSettling({ wall: () => Date.now(), steady: () => performance.now() });
 
   async function ask(action: WorkerRequest['action'], hyperkit: string): Promise<WorkerAnswer> {
     const folder = dirname(hyperkit);
@@ -132,11 +134,14 @@ export function createBundleRoom(options: { worker: string; shim: string }): Bun
     const withHyperkit: Bundle[] = [];
     const without: { app: string }[] = [];
     const refused: { app: string; why: string }[] = [];
+    const replacing: Bundles['replacing'][number][] = [];
     for (const app of new Set(apps)) {
-      if (!(await exists(join(app, 'Contents')))) continue;
+      const { signs, unsettled } = await settling.look(app);
+      if (unsettled) replacing.push({ app, ...unsettled });
+      if (!signs.present) continue;
       const hyperkit = await locate(app);
       if (hyperkit === null) {
-        without.push({ app });
+        if (!unsettled) without.push({ app });
         continue;
       }
       try {
@@ -148,6 +153,8 @@ export function createBundleRoom(options: { worker: string; shim: string }): Bun
             hyperkit,
             version: answer.version,
             ownerUid: (await lstat(dirname(hyperkit))).uid,
+            identity: signs.identity,
+            arrived: signs.arrived,
             target: answer.target,
             original: answer.original,
           });
@@ -155,12 +162,17 @@ export function createBundleRoom(options: { worker: string; shim: string }): Bun
         refused.push({ app, why: messageOf(error) });
       }
     }
-    return seen({ withHyperkit, without, refused });
+    return seen({ withHyperkit, without, refused, replacing });
   }
 
   async function change(action: 'install' | 'restore', hyperkit: string): Promise<void> {
+    const app = appOf(hyperkit);
+    // Since it was planned an update may have begun.
+    const { unsettled } = await settling.look(app);
+    if (unsettled) throw new StepError(unsettled.why, { reason: 'BeingReplaced' });
     const answer = await ask(action, hyperkit);
     known.delete(hyperkit);
+    await settling.ours(app);
     if (answer.ok) return;
     if (answer.code === 'EPERM') throw new StepError(grant, { reason: 'AppManagement', blocked: true });
     throw new StepError(`${hyperkit}: ${answer.message}`, { reason: 'BundleRefused' });

@@ -1,15 +1,77 @@
+import { lstat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { watch } from 'chokidar';
 
+/** A bundle’s own folders, from the app down to where hyperkit has been. */
+const inside = ['', 'Contents', 'Contents/MacOS', 'Contents/Resources', 'Contents/Resources/bin'];
+
+/** The folders to watch for these bundles, each once: that which holds the app, and those inside. */
+export const foldersOf = (apps: readonly string[]): string[] => [
+  ...new Set(apps.flatMap((app) => [dirname(app), ...inside.map((folder) => join(app, folder))])),
+];
+
+export interface BundleWatch {
+  /** Watches exactly these folders from now on; those that are not there (yet) once a later call finds them. */
+  readonly follow: (folders: readonly string[]) => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/** `null`: not a folder, or not there. A symbolic link is not followed. */
+const identityOf = (folder: string): Promise<string | null> =>
+  lstat(folder).then(
+    (stats) => (stats.isDirectory() ? `${stats.dev}:${stats.ino}` : null),
+    () => null,
+  );
+
 /**
- * Says when something changed in one of the folders (their direct entries only: on macOS every watch costs a file
- * descriptor). Folders that do not exist (yet) are watched as soon as they do. Never throws.
+ * Says when something changed in a folder: an entry came, went, or has another content. Only the folders themselves are
+ * watched. On macOS that costs FSEvents alone, while each watched file would cost a descriptor, of which 256 are the
+ * soft limit, and opening it: a FIFO that a user planted there would hold up the daemon.
+ *
+ * A watch belongs to an inode. Whoever renames, deletes or re-creates a folder is seen through the folder above it,
+ * and the next `follow` watches what is there by then. Never throws.
  */
-export function watchFolders(
-  folders: readonly string[],
-  onChange: () => void,
-): { stop: () => Promise<void> } {
-  const watcher = watch([...folders], { depth: 0, ignoreInitial: true, followSymlinks: false });
-  watcher.on('all', onChange);
-  watcher.on('error', () => undefined);
-  return { stop: () => watcher.close() };
+export function watchBundles(onChange: () => void): BundleWatch {
+  const watched = new Map<string, { identity: string; close: () => Promise<void> }>();
+  let stopped = false;
+
+  function begin(folder: string, identity: string): void {
+    const watcher = watch(folder, {
+      depth: 0,
+      ignoreInitial: true,
+      followSymlinks: false,
+      ignored: (path) => path !== folder,
+    });
+    // `all` tells of entries that are watched, and none is; `raw` is what the system says of the folder.
+    watcher.on('raw', onChange);
+    watcher.on('error', () => undefined);
+    watched.set(folder, { identity, close: () => watcher.close() });
+  }
+
+  async function end(folder: string): Promise<void> {
+    const before = watched.get(folder);
+    watched.delete(folder);
+    await before?.close();
+  }
+
+  return {
+    follow: async (folders) => {
+      for (const folder of watched.keys()) if (!folders.includes(folder)) await end(folder);
+      for (const folder of folders) {
+        const identity = await identityOf(folder);
+        if (watched.get(folder)?.identity === identity) continue;
+        await end(folder);
+        // It may have been stopped meanwhile.
+        if (identity !== null && !isStopped()) begin(folder, identity);
+      }
+    },
+    stop: async () => {
+      stopped = true;
+      for (const folder of [...watched.keys()]) await end(folder);
+    },
+  };
+
+  function isStopped(): boolean {
+    return stopped;
+  }
 }

@@ -51,7 +51,7 @@ test('after a reboot the device belongs to root again and is given back before a
 });
 
 test('without a configuration that can be read nothing is done, but to leave', () => {
-  const shimmed = seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [] });
+  const shimmed = seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [], replacing: [] });
   const unread: Observation = {
     ...startedMac([network('bridge', '172.17.0.0/16')]),
     bundles: shimmed,
@@ -67,7 +67,12 @@ test('without a configuration that can be read nothing is done, but to leave', (
 test('restored: hyperkit goes back and stays so, also over a Docker update, until up', () => {
   const restored: Memory = { ...up, wanted: 'restored' };
   expect(kindsFor(quietMac, restored)).toEqual(['restore-hyperkit']);
-  const asShipped = seen({ withHyperkit: [bundle('mach-o', 'missing')], without: [], refused: [] });
+  const asShipped = seen({
+    withHyperkit: [bundle('mach-o', 'missing')],
+    without: [],
+    refused: [],
+    replacing: [],
+  });
   expect(kindsFor({ ...quietMac, bundles: asShipped }, restored)).toEqual([]);
   expect(kindsFor({ ...quietMac, bundles: asShipped })).toEqual(['install-shim']);
   const { phase, findings } = judgeConditions(config, { ...quietMac, bundles: asShipped }, restored, []);
@@ -102,10 +107,23 @@ describe('hyperkit', () => {
   test.each(table)('%s beside an original that is %s: %j', (target, original, expected) => {
     const observation = {
       ...quietMac,
-      bundles: seen({ withHyperkit: [bundle(target, original)], without: [], refused: [] }),
+      bundles: seen({ withHyperkit: [bundle(target, original)], without: [], refused: [], replacing: [] }),
     };
     expect(kindsFor(observation)).toEqual(expected);
   });
+});
+
+test('no write into a bundle that is being replaced, which the condition says', () => {
+  const bundles = seen({
+    withHyperkit: [bundle('mach-o', 'missing')],
+    without: [],
+    refused: [],
+    replacing: [{ app: '/Applications/Docker.app', why: 'Docker is being updated', settlesIn: null }],
+  });
+  expect(kindsFor({ ...quietMac, bundles })).toEqual([]);
+  const { phase, findings } = judgeConditions(config, { ...quietMac, bundles }, up, []);
+  expect(phase).toBe('working');
+  expect(findings).toContainEqual(expect.objectContaining({ type: 'Shim', reason: 'BeingReplaced' }));
 });
 
 test('unknown is not absent: an engine that does not answer has not lost its networks', () => {

@@ -23,6 +23,8 @@ export const bundle = (target: HyperkitFile['kind'], original: HyperkitFile['kin
   hyperkit,
   version: '4.1.1',
   ownerUid: 501,
+  identity: '1:42',
+  arrived: 0,
   target: file(target),
   original: file(original),
 });
@@ -52,7 +54,7 @@ export const quietMac: Observation = {
   kext: seen({ state: 'loaded', bundle: '/Library/Extensions/tap.kext' }),
   tapInterface: seen(null),
   routes: seen(lan),
-  bundles: seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [] }),
+  bundles: seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [], replacing: [] }),
   vm: seen(null),
   engine: seen(null),
 };
@@ -76,7 +78,7 @@ export interface World {
 
 const withBundle = (observation: Observation, next: Bundle): Observation => ({
   ...observation,
-  bundles: seen({ withHyperkit: [next], without: [], refused: [] }),
+  bundles: seen({ withHyperkit: [next], without: [], refused: [], replacing: [] }),
 });
 
 const known = <T>(value: { known: true; value: T } | { known: false }): T => {

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import type { Bundles } from '../../../daemon/observation.js';
@@ -54,14 +54,21 @@ beforeEach(() => {
   app = join(base, 'Docker.app');
   hyperkit = join(app, 'Contents/Resources/bin/com.docker.hyperkit');
   writeDockerApp({ path: app, owner, version: '4.1.1' });
+  quiet();
   room = createBundleRoom({
     worker: join(tools, 'worker.mjs'),
     shim: '#!/bin/sh\n# tuntapd hyperkit shim, version 1.\nexec "$0.original" "$@"\n',
   });
 });
 afterEach(() => {
+  jest.restoreAllMocks();
   rmSync(base, { recursive: true, force: true });
 });
+
+/** Change times cannot be set: what is tested here is a bundle that nobody has written for long. */
+function quiet(): void {
+  jest.spyOn(Date, 'now').mockReturnValue(new Date('2100-01-01').getTime());
+}
 
 async function look(): Promise<Bundles> {
   const bundles = await room.observe([app]);
@@ -98,6 +105,20 @@ test.each([
   expect(refused).toEqual([{ app, why: expect.stringContaining(`${link} is a symbolic link`) as unknown }]);
   await expect(room.install(hyperkit)).rejects.toThrow('symbolic link');
   expect(readdirSync(elsewhere, { recursive: true })).toEqual(before);
+});
+
+test('once an update is seen nothing is written, not even what was planned before', async () => {
+  expect((await look()).replacing).toEqual([]);
+  jest.restoreAllMocks();
+  rmSync(join(app, 'Contents/Info.plist'));
+  await expect(room.install(hyperkit)).rejects.toThrow('Contents/Info.plist');
+  writeDockerApp({ path: app, owner, version: '4.2.0' });
+  await expect(room.install(hyperkit)).rejects.toThrow('is being written');
+  expect((await look()).replacing).toMatchObject([{ app }]);
+  expect(readdirSync(join(app, 'Contents/Resources/bin'))).toEqual(['com.docker.hyperkit']);
+  quiet();
+  await room.install(hyperkit);
+  expect((await look()).withHyperkit).toMatchObject([{ target: { kind: 'shim' } }]);
 });
 
 test('a user’s link to a folder of root’s is no way to have root write there', async () => {

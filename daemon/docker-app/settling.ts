@@ -1,0 +1,135 @@
+/**
+ * Whether a Docker.app is being replaced. All of it is told from outside (lstat), from the names and change times of a
+ * few places in the bundle; nothing of a user's is opened.
+ */
+import type { Stats } from 'node:fs';
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** A bundle in which nothing changed for this long, in ms, is no longer being written. */
+export const quietAfter = 2000;
+/** Docker’s updater removes `Docker.app.back` within seconds; one that stays is a leftover that means nothing. */
+export const leftoverAfter = 30_000;
+
+/** What every Docker.app has, whichever way its VM runs. */
+const needed = [['Contents/Info.plist'], ['Contents/MacOS/Docker', 'Contents/MacOS/com.docker.backend']];
+/** Places that change while a bundle is copied. */
+const sampled = [
+  'Contents',
+  'Contents/Frameworks',
+  'Contents/Library',
+  'Contents/MacOS',
+  'Contents/Resources',
+  'Contents/Resources/bin',
+  'Contents/Resources/bin/com.docker.hyperkit',
+  'Contents/Resources/bin/hyperkit',
+  'Contents/MacOS/com.docker.hyperkit',
+  'Contents/_CodeSignature',
+  ...needed.flat(),
+];
+
+/** What is seen of a Docker.app and of what its updater leaves beside it. Times are ms since the epoch. */
+export interface Signs {
+  readonly present: boolean;
+  /** Inode and change time of every sampled place. */
+  readonly mark: string;
+  /** What is missing of what every Docker.app has. */
+  readonly missing: readonly string[];
+  /** When something inside last changed. */
+  readonly changed: number;
+  /** When `Docker.app.back` came to be there; null when it is not. */
+  readonly back: number | null;
+  /** Device and inode of the bundle’s own program: which installation this is. */
+  readonly identity: string | null;
+  /** When that program, or the bundle as a whole, came to be there. */
+  readonly arrived: number;
+}
+
+const look = (path: string): Promise<Stats | null> =>
+  lstat(path).then(
+    (stats) => stats,
+    () => null,
+  );
+
+/** Looks at a Docker.app from outside. Never throws: what cannot be seen is not there. */
+export async function lookAtBundle(app: string): Promise<Signs> {
+  const [bundle, back, ...places] = await Promise.all(
+    [app, `${app}.back`, ...sampled.map((place) => join(app, place))].map(look),
+  );
+  const at = (place: string): Stats | null => places[sampled.indexOf(place)] ?? null;
+  const main = at('Contents/MacOS/Docker') ?? at('Contents/MacOS/com.docker.backend');
+  return {
+    present: at('Contents') !== null,
+    mark: [bundle && { ino: bundle.ino, ctimeMs: 0 }, ...places]
+      .map((stats) => (stats ? `${stats.ino} ${stats.ctimeMs}` : '-'))
+      .join('|'),
+    missing: needed
+      .filter((choices) => choices.every((place) => at(place) === null))
+      .map(([first = '']) => first),
+    changed: Math.max(0, ...places.map((stats) => stats?.ctimeMs ?? 0)),
+    back: back ? Math.max(back.ctimeMs, bundle?.ctimeMs ?? 0) : null,
+    identity: main && `${main.dev}:${main.ino}`,
+    arrived: Math.max(bundle?.ctimeMs ?? 0, main?.ctimeMs ?? 0),
+  };
+}
+
+export interface Unsettled {
+  /** For people. */
+  readonly why: string;
+  /** Milliseconds after which it counts as settled if nothing changes; null: only a change can settle it. */
+  readonly settlesIn: number | null;
+}
+
+/**
+ * Why a bundle is not to be touched, or null. `wall` is the time of day, which may jump; `unchangedFor` is how long
+ * (ms) the very same signs have been seen, by a clock that does not.
+ */
+export function judgeSettling(
+  app: string,
+  { present, missing, changed, back }: Signs,
+  { wall, unchangedFor }: { wall: number; unchangedFor: number },
+): Unsettled | null {
+  const quiet = (since: number): number => Math.max(wall - since, unchangedFor);
+  if (!present)
+    return back === null
+      ? null
+      : {
+          why: `${app} was moved to ${app}.back: Docker is being updated. If it is not, move it back or install Docker Desktop anew`,
+          settlesIn: null,
+        };
+  if (missing.length > 0)
+    return {
+      why: `${app} lacks ${missing.join(' and ')}: Docker is being updated, or a copy broke off; then install Docker Desktop anew`,
+      settlesIn: null,
+    };
+  if (quiet(changed) < quietAfter)
+    return { why: `${app} is being written`, settlesIn: quietAfter - quiet(changed) };
+  if (back !== null && quiet(back) < leftoverAfter)
+    return { why: `${app}.back is there: Docker is being updated`, settlesIn: leftoverAfter - quiet(back) };
+  return null;
+}
+
+export interface Settling {
+  /** What is seen of the bundle now, and why it is not to be touched, or null. */
+  readonly look: (app: string) => Promise<{ signs: Signs; unsettled: Unsettled | null }>;
+  /** What just changed in the bundle was our own doing. */
+  readonly ours: (app: string) => Promise<void>;
+}
+
+/** Remembers since when every bundle looks as it does. */
+export function createSettling(clock: { wall: () => number; steady: () => number }): Settling {
+  const known = new Map<string, { mark: string; since: number }>();
+  return {
+    look: async (app) => {
+      const signs = await lookAtBundle(app);
+      const before = known.get(app);
+      const since = before?.mark === signs.mark ? before.since : clock.steady();
+      known.set(app, { mark: signs.mark, since });
+      const times = { wall: clock.wall(), unchangedFor: clock.steady() - since };
+      return { signs, unsettled: judgeSettling(app, signs, times) };
+    },
+    ours: async (app) => {
+      known.set(app, { mark: (await lookAtBundle(app)).mark, since: -Infinity });
+    },
+  };
+}
