@@ -20,6 +20,10 @@ const path = z
   .startsWith('/', 'an absolute path')
   .meta({ allowed: 'an absolute path, like /Applications/Docker.app' });
 const text = z.string().min(1).meta({ allowed: 'text that is not empty' });
+/** Docker's own filter terms; a network's name can hold no `=`. */
+const choice = text
+  .regex(/^([^=]+|driver=.+|label=.+)$/s, 'a name, driver=NAME, label=KEY or label=KEY=VALUE')
+  .meta({ allowed: 'a network’s name like app_*, driver=NAME, label=KEY or label=KEY=VALUE' });
 
 const section = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
@@ -79,11 +83,20 @@ export const configSchema = z.strictObject({
       .array(cidr)
       .default(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'])
       .describe('Subnets outside of these ranges are never routed.'),
+    include: z
+      .array(choice)
+      .default(['*'])
+      .describe(
+        'Which Docker networks are routed: by name, driver or label. `*` stands for any characters, and a label without a value for any value.',
+      ),
+    exclude: z.array(choice).default([]).describe('Which of them are not, in the same form.'),
     minPrefix: z.int().min(8).max(32).default(12).describe('Subnets larger than this are never routed.'),
     force: z
       .array(cidr)
       .default([])
-      .describe('Subnets that are routed although something else on the Mac has them.'),
+      .describe(
+        'Subnets that are routed although an interface or a route of somebody else has addresses of theirs. One that contains a gateway or a DNS resolver, or that is routed already with the very same prefix, cannot be forced.',
+      ),
   }),
   log: section({
     level: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('How much is logged.'),

@@ -1,5 +1,3 @@
-import ipaddr from 'ipaddr.js';
-
 /** An IPv4 network: its address as a number with all host bits zero, and its prefix length. */
 export interface Cidr {
   readonly base: number;
@@ -8,18 +6,14 @@ export interface Cidr {
 
 const maskOf = (prefix: number): number => (prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0);
 
-const toNumber = (octets: readonly number[]): number =>
-  octets.reduce((number, octet) => number * 256 + octet, 0);
+/** Four decimal octets without leading zeros, which inet_aton would read as octal. */
+const quad = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\/(\d{1,2})$/;
 
 /** Parses dotted-quad IPv4 CIDR text, host bits cleared; null for anything else (IPv6, octal, short forms, no length). */
 export function parseCidr(text: string): Cidr | null {
-  const match = /^(\d+\.\d+\.\d+\.\d+)\/(\d{1,2})$/.exec(text);
-  const [, address = '', length = ''] = match ?? [];
-  if (!match || !ipaddr.IPv4.isValidFourPartDecimal(address)) return null;
-  const prefix = Number(length);
-  if (prefix > 32) return null;
-  const number = toNumber(ipaddr.IPv4.parse(address).octets);
-  return { base: (number & maskOf(prefix)) >>> 0, prefix };
+  const [a = 256, b = 256, c = 256, d = 256, prefix = 33] = (quad.exec(text) ?? []).slice(1).map(Number);
+  if (a > 255 || b > 255 || c > 255 || d > 255 || prefix > 32) return null;
+  return { base: (((a << 24) | (b << 16) | (c << 8) | d) & maskOf(prefix)) >>> 0, prefix };
 }
 
 /** The canonical text, e.g. `172.17.0.0/16`. */

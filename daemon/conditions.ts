@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/schema.js';
 import type { Bundle, Observation } from './observation.js';
+import { linkCollision } from './link-collision.js';
 import { attachedTap, isAddressed, type Memory } from './plan.js';
 import { judgeRoutes } from './routing.js';
 import type { Step } from './steps.js';
@@ -180,6 +181,8 @@ const tapAttached: Judge = (config, observation) => {
 const tapAddress: Judge = (config, observation, _memory, failures) => {
   const attached = attachedTap(observation);
   if (!attached) return no('NoLink', 'the tap is not attached');
+  const collision = linkCollision(config, observation);
+  if (collision !== null) return no('LinkCollision', collision);
   if (isAddressed(config, attached.tap))
     return yes('Set', `${config.tap.device} has ${config.tap.address}/${config.tap.prefix}`);
   return (
@@ -211,25 +214,40 @@ const guest: Judge = (config, { engine: seen }, memory, failures) => {
     : no('NotPrepared', 'the VM’s interface and firewall are not set up yet');
 };
 
-const routes: Judge = (config, observation, _memory, failures) => {
+/** A few by name, the rest as a number: with hundreds of networks a message must stay one. */
+const listed = (words: readonly string[], separator: string): string =>
+  words.length <= 10
+    ? words.join(separator)
+    : `${words.slice(0, 8).join(separator)}${separator}and ${words.length - 8} more`;
+
+const routes: Judge = (config, observation, memory, failures) => {
   if (!config.routes.manage) return yes('NotManaged', 'routes.manage is false: routes are left as they are');
   if (!observation.routes.known) return unclear(observation.routes.why);
   const failure = failed(failures, ['add-route', 'delete-route']);
   if (failure) return failure;
   if (!observation.engine.known || !observation.engine.value)
     return no('NoEngine', 'Docker’s networks are not known (yet)');
-  const verdicts = judgeRoutes(config, observation);
-  const foreign = verdicts.filter(({ state }) => state === 'foreign');
-  if (foreign.length > 0)
-    return no(
-      'Conflict',
-      foreign.map(({ subnet, network, why }) => `${subnet} (${network}): ${why}`).join('; '),
+  const verdicts = judgeRoutes(config, observation, memory);
+  const inState = (...states: readonly string[]) => verdicts.filter(({ state }) => states.includes(state));
+  const told = (found: typeof verdicts): string =>
+    listed(
+      found.map(({ subnet, network, why }) => `${subnet} (${network}): ${why}`),
+      '; ',
     );
-  const pending = verdicts.filter(({ state }) => state === 'pending');
-  if (pending.length > 0)
-    return no('Pending', `not routed yet: ${pending.map(({ subnet }) => subnet).join(', ')}`);
-  const routed = verdicts.filter(({ state }) => state === 'routed');
-  return yes('Set', routed.map(({ subnet }) => subnet).join(', ') || 'no network needs a route');
+  const subnets = (found: typeof verdicts): string =>
+    listed(
+      found.map(({ subnet }) => subnet),
+      ', ',
+    );
+  const foreign = inState('foreign');
+  if (foreign.length > 0) return no('Conflict', told(foreign));
+  const yielded = inState('yielded');
+  if (yielded.length > 0) return no('Yielded', told(yielded));
+  const [unsure] = observation.resolvers.known ? [] : inState('waiting');
+  if (unsure) return no('ResolversUnknown', `not routed: ${unsure.why}`);
+  const pending = inState('pending', 'waiting');
+  if (pending.length > 0) return no('Pending', `not routed yet: ${subnets(pending)}`);
+  return yes('Set', subnets(inState('routed')) || 'no network needs a route');
 };
 
 const judges: Readonly<Record<Exclude<ConditionType, 'Ready'>, Judge>> = {
@@ -248,6 +266,8 @@ const judges: Readonly<Record<Exclude<ConditionType, 'Ready'>, Judge>> = {
 const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', 'Guest', 'Routes'];
 /** What keeps a Mac from ever getting there, VM or not. */
 const ground: readonly ConditionType[] = ['TapDevice', 'Shim'];
+/** Reasons that last until a person acts. */
+const lasting = new Set(['LinkCollision']);
 /** Reasons that pass by themselves while a VM starts. */
 const passing = new Set([
   'NotSet',
@@ -281,6 +301,8 @@ function phaseOf(
   const groundTrouble = bad(ground);
   const trouble = groundTrouble ?? (holds('VirtualMachine') ? bad(link) : undefined);
   if (trouble) {
+    if (lasting.has(trouble.reason))
+      return { phase: 'blocked', verdict: no(trouble.reason, trouble.message) };
     const phase = failures.length === 0 && passing.has(trouble.reason) ? 'working' : 'degraded';
     return { phase, verdict: no(trouble.reason, trouble.message) };
   }

@@ -1,14 +1,15 @@
 import type { Config } from '../config/schema.js';
+import { inBatches } from './batch.js';
 import type { BundleRoom } from './docker-app/bundles.js';
 import type { EngineLink } from './engine-link.js';
 import { prepareGuest, releaseGuest } from './guest/helper.js';
 import type { Log } from './log.js';
 import { loadKext } from './mac/kext.js';
-import { addRoute, deleteRoute } from './mac/routes.js';
+import { addRoutes, deleteRoutes } from './mac/routes.js';
 import { ownTapDevice } from './mac/tap-device.js';
 import { addressTap, unaddressTap } from './mac/tap-interface.js';
 import type { MemoryKeeper } from './memory.js';
-import type { Executors } from './steps.js';
+import type { AddRoute, DeleteRoute, Executors } from './steps.js';
 
 /** Hands each kind of step to the room that carries it out, and remembers what has to outlive it. */
 export function createExecutors(parts: {
@@ -39,15 +40,24 @@ export function createExecutors(parts: {
       await releaseGuest(engine.client(), step);
       await memory.change({ guest: null, released: step.session });
     },
-    'add-route': async (step) => {
-      await addRoute(step);
-      await memory.change({ ownedRoutes: [...new Set([...memory.now().ownedRoutes, step.subnet])] });
-    },
-    'delete-route': async (step) => {
-      await deleteRoute(step);
+    // What is ours is written down first: a daemon that is killed in between must know its routes again.
+    'add-route': inBatches(async (steps: readonly AddRoute[]) => {
+      const added = steps.map(({ subnet, gateway }) => ({ subnet, gateway }));
+      const known = new Set(steps.map(({ subnet }) => subnet));
+      const before = memory.now().ownedRoutes.filter(({ subnet }) => !known.has(subnet));
+      await memory.change({ ownedRoutes: [...before, ...added] });
+      const errors = await addRoutes(steps);
+      if (errors.some((error) => error !== null))
+        await memory.change({ ownedRoutes: [...before, ...added.filter((_, index) => !errors[index])] });
+      return errors;
+    }),
+    'delete-route': inBatches(async (steps: readonly DeleteRoute[]) => {
+      const errors = await deleteRoutes(steps);
+      const gone = new Set(steps.filter((_, index) => !errors[index]).map(({ subnet }) => subnet));
       await memory.change({
-        ownedRoutes: memory.now().ownedRoutes.filter((subnet) => subnet !== step.subnet),
+        ownedRoutes: memory.now().ownedRoutes.filter(({ subnet }) => !gone.has(subnet)),
       });
-    },
+      return errors;
+    }),
   };
 }

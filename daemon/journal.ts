@@ -5,7 +5,7 @@ import { messageOf } from './text.js';
 
 const journalSchema = z.object({
   wanted: z.enum(['up', 'down', 'restored']).default('up'),
-  ownedRoutes: z.array(z.string()).default([]),
+  ownedRoutes: z.array(z.object({ subnet: z.string(), gateway: z.string() })).default([]),
 });
 
 /** What must outlive the daemon: whether a person took the link down, and which routes are ours. */

@@ -23,6 +23,7 @@ import { adminGroup, paths } from './paths.js';
 import { plan } from './plan.js';
 import { createReconciler } from './reconciler.js';
 import { createHandlers } from './requests.js';
+import { keepRoutes } from './route-keeper.js';
 import { judgeRoutes } from './routing.js';
 import { datedConditions, statusOf } from './status.js';
 import type { Step } from './steps.js';
@@ -87,6 +88,12 @@ async function start(
       if (settlesIn !== null) settled = setTimeout(trigger('bundle'), settlesIn + 50);
     },
   });
+  const routeKeeper = keepRoutes({
+    config,
+    memory,
+    now: () => performance.now(),
+    onDue: trigger('a route is due again'),
+  });
   const executors = createExecutors({ config, bundles, engine, memory, log });
 
   function report(observation: Observation, left: readonly Failure[], pass: string): void {
@@ -106,13 +113,17 @@ async function start(
       since,
       phase,
       conditions,
-      routes: judgeRoutes(config, observation),
+      routes: judgeRoutes(config, observation, memory.now()),
       observation,
     });
   }
 
   const reconciler = createReconciler<Observation>({
-    observe,
+    observe: async () => {
+      const observation = await observe();
+      await routeKeeper.notice(observation);
+      return observation;
+    },
     plan: (observation) =>
       plan(config, observation, lowering ? { ...memory.now(), wanted: 'down' } : memory.now()),
     apply: (step: Step) => (executors[step.kind] as (step: Step) => Promise<void>)(step),
@@ -176,7 +187,13 @@ async function start(
     socketPath: paths.socket,
     gid: adminGroup,
     log: (level, message) => log.log(level, message),
-    handlers: createHandlers({ memory, reconciler, status: () => status, failures: () => failures }),
+    handlers: createHandlers({
+      memory,
+      routes: routeKeeper,
+      reconciler,
+      status: () => status,
+      failures: () => failures,
+    }),
   });
   log.info(`tuntapd ${version} started`, { pid: process.pid });
   reconciler.trigger('start');
@@ -192,6 +209,7 @@ async function start(
     vmWatch.stop();
     engine.stop();
     routeWatch.stop();
+    routeKeeper.stop();
     await Promise.race([Promise.all([control.close(), reconciler.stop(), bundleWatch.stop()]), pause(1500)]);
   };
   return { reconfigured, stop };

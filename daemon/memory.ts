@@ -13,11 +13,12 @@ export interface MemoryKeeper {
 export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> {
   const { journal, trouble } = await readJournal(path);
   if (trouble !== null) log.warn(trouble);
-  let memory: Memory = { ...journal, guest: null, released: null };
+  let memory: Memory = { ...journal, guest: null, released: null, heldRoutes: [] };
   return {
     now: () => memory,
     change: async (part) => {
       memory = { ...memory, ...part };
+      if (!('wanted' in part) && !('ownedRoutes' in part)) return;
       const { wanted, ownedRoutes } = memory;
       try {
         await writeJournal(path, {

@@ -134,6 +134,9 @@ export interface DockerNetwork {
   readonly driver: string;
   readonly scope: string;
   readonly internal: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The driver's, e.g. `ipvlan_mode`. */
+  readonly options: Readonly<Record<string, string>>;
   /** Every `IPAM.Config[].Subnet`, as the engine gave it: untrusted. */
   readonly subnets: readonly string[];
 }
@@ -175,6 +178,8 @@ export interface Observation {
   readonly kext: Seen<Kext>;
   readonly tapInterface: Seen<TapInterface | null>;
   readonly routes: Seen<readonly Route[]>;
+  /** IPv4 addresses of every DNS resolver that the Mac asks. */
+  readonly resolvers: Seen<readonly string[]>;
   readonly bundles: Seen<Bundles>;
   readonly vm: Seen<Vm | null>;
   /** `null`: no VM, so nobody was asked. */

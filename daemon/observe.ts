@@ -4,6 +4,7 @@ import type { BundleRoom } from './docker-app/bundles.js';
 import type { EngineLink } from './engine-link.js';
 import { observeConsoleUser } from './mac/console-user.js';
 import { observeKext } from './mac/kext.js';
+import { createResolverObserver } from './mac/resolvers.js';
 import { observeRoutes } from './mac/routes.js';
 import { observeTapDevice } from './mac/tap-device.js';
 import { observeTapInterface } from './mac/tap-interface.js';
@@ -43,6 +44,7 @@ export function createObserver(parts: {
   onBundles: (apps: readonly string[], settlesIn: number | null) => Promise<void>;
 }): () => Promise<Observation> {
   const { config, configuration, bundles, engine, onUser, onVm, onBundles } = parts;
+  const observeResolvers = createResolverObserver();
   return async () => {
     const [consoleUser, tapDevice, kext, tapInterface, routes] = await Promise.all([
       observeConsoleUser(),
@@ -55,7 +57,8 @@ export function createObserver(parts: {
     const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
     onUser(user);
     const places = apps(config, user);
-    const [found, vm] = await Promise.all([
+    const [resolvers, found, vm] = await Promise.all([
+      observeResolvers(routes, config.tap.peer),
       bundles.observe(places),
       consoleUser.known
         ? observeVm({ user, holder, device: config.tap.device })
@@ -70,6 +73,7 @@ export function createObserver(parts: {
       kext,
       tapInterface,
       routes,
+      resolvers,
       bundles: found,
       vm,
       engine: vm.known ? engine.follow(user, vm.value) : engine.last(),

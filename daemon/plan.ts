@@ -4,18 +4,18 @@
  */
 import type { Config } from '../config/schema.js';
 import type { Bundle, ConsoleUser, GuestReport, Observation, TapInterface, Vm } from './observation.js';
-import { isOurs, judgeRoutes } from './routing.js';
+import { linkCollision } from './link-collision.js';
+import { judgeRoutes, type RouteMemory } from './routing.js';
+import { isRowOf, stillOwned } from './routing-table.js';
 import type { Step } from './steps.js';
 
-export interface Memory {
+export interface Memory extends RouteMemory {
   /** `restored`: down, and hyperkit as Docker shipped it. `removed`: leave without a trace (uninstall). */
   readonly wanted: 'up' | 'down' | 'restored' | 'removed';
   /** What was last done in the VM; worth nothing for another session. */
   readonly guest: GuestReport | null;
   /** The session in which the VM was last given back as it was. */
   readonly released: string | null;
-  /** Subnets whose routes we added and have not deleted. */
-  readonly ownedRoutes: readonly string[];
 }
 
 const valueOf = <T>(seen: { known: true; value: T } | { known: false }): T | null =>
@@ -111,84 +111,105 @@ function guest(config: Config, observation: Observation, memory: Memory): Step[]
   ];
 }
 
-/** Deletions of our routes that `keep` does not want. */
+/** Deletions of our routes but those to `keep`; `whyNot` knows why a subnet is not to be routed. */
 function deletions(
   config: Config,
   observation: Observation,
   memory: Memory,
   keep: ReadonlySet<string>,
+  whyNot: (subnet: string) => string,
 ): Step[] {
-  return (valueOf(observation.routes) ?? [])
-    .filter(
-      (route) =>
-        isOurs(config, route) &&
-        // A route of ours that the kernel bound elsewhere (route.c, rule of the default route) sends containers'
-        // traffic to the LAN: it goes, also when its network is still wanted.
-        (route.interface === config.tap.device
-          ? !keep.has(route.destination)
-          : memory.ownedRoutes.includes(route.destination)),
-    )
-    .map((route) => ({
-      kind: 'delete-route',
-      key: `delete ${route.destination}`,
-      why: keep.has(route.destination)
-        ? `it is bound to ${route.interface}`
-        : 'no Docker network has this subnet',
-      subnet: route.destination,
-      gateway: config.tap.peer,
-      interface: route.interface,
-    }));
+  const table = valueOf(observation.routes) ?? [];
+  const ours = new Map(stillOwned(memory.ownedRoutes, table).map(({ subnet, gateway }) => [subnet, gateway]));
+  return table.flatMap((row): Step[] => {
+    const gateway = ours.get(row.destination);
+    if (gateway === undefined || !isRowOf(row.destination, row)) return [];
+    // A route of ours that the kernel bound elsewhere (route.c, rule of the default route) sends containers' traffic
+    // to the LAN, and one through another gateway is of an earlier configuration: they go, though their network stays.
+    const leads = row.interface === config.tap.device && gateway === config.tap.peer;
+    if (leads && keep.has(row.destination)) return [];
+    return [
+      {
+        kind: 'delete-route',
+        key: `delete ${row.destination}`,
+        why: leads ? whyNot(row.destination) : `it leads to ${gateway} on ${row.interface}`,
+        subnet: row.destination,
+        gateway,
+        interface: row.interface,
+      },
+    ];
+  });
 }
 
 function routes(config: Config, observation: Observation, memory: Memory): Step[] {
   const attached = attachedTap(observation);
   const engine = valueOf(observation.engine);
-  if (!attached || !engine || !isAddressed(config, attached.tap)) return [];
-  const wanted = judgeRoutes(config, observation).filter(
-    ({ state }) => state === 'routed' || state === 'pending',
+  if (!attached || !engine) return [];
+  const verdicts = judgeRoutes(config, observation, memory);
+  const keep = new Set(
+    verdicts.filter(({ state }) => state !== 'refused' && state !== 'foreign').map(({ subnet }) => subnet),
   );
-  const removals = deletions(config, observation, memory, new Set(wanted.map(({ subnet }) => subnet)));
-  const pending = new Map(
-    wanted.filter(({ state }) => state === 'pending').map((verdict) => [verdict.subnet, verdict]),
+  const reasons = new Map(verdicts.map(({ subnet, why }) => [subnet, why]));
+  const removals = deletions(
+    config,
+    observation,
+    memory,
+    keep,
+    (subnet) => reasons.get(subnet) ?? 'no Docker network has this subnet',
   );
+  if (!isAddressed(config, attached.tap)) return removals;
   return [
     ...removals,
-    ...[...pending.values()].map(({ subnet, network }): Step => ({
-      kind: 'add-route',
-      key: `route ${subnet}`,
-      why: `Docker network ${network} has this subnet`,
-      subnet,
-      gateway: config.tap.peer,
-      interface: config.tap.device,
-    })),
+    ...verdicts
+      .filter(({ state }) => state === 'pending')
+      .map(({ subnet, network }): Step => ({
+        kind: 'add-route',
+        key: `route ${subnet}`,
+        why: `Docker network ${network} has this subnet`,
+        subnet,
+        gateway: config.tap.peer,
+        interface: config.tap.device,
+      })),
+  ];
+}
+
+/** Routes and our address off the Mac's side of the link. */
+function unlink(config: Config, observation: Observation, memory: Memory, why: string): Step[] {
+  const { device: name, address } = config.tap;
+  const tap = valueOf(observation.tapInterface);
+  return [
+    ...deletions(config, observation, memory, new Set(), () => why),
+    ...(tap?.addresses.some((own) => own.address === address)
+      ? [{ kind: 'unaddress-tap' as const, key: `unaddress ${name}`, why, interface: name, address }]
+      : []),
   ];
 }
 
 function lower(config: Config, observation: Observation, memory: Memory): Step[] {
   const engine = valueOf(observation.engine);
-  const tap = valueOf(observation.tapInterface);
-  const { device: name, address, mac, peer, prefix } = config.tap;
-  const steps: Step[] = deletions(config, observation, memory, new Set());
-  if (engine && config.guest.manage && memory.released !== engine.session)
-    steps.push({
-      kind: 'release-guest',
-      key: `release ${engine.session}`,
-      why: 'the link is to be down',
-      session: engine.session,
-      attached: valueOf(observation.vm)?.startedWithTap === true,
-      mac,
-      address: peer,
-      prefix,
-    });
-  if (tap?.addresses.some((own) => own.address === address))
-    steps.push({
-      kind: 'unaddress-tap',
-      key: `unaddress ${name}`,
-      why: 'the link is to be down',
-      interface: name,
-      address,
-    });
-  return steps;
+  const { mac, peer, prefix } = config.tap;
+  const why = 'the link is to be down';
+  const own = unlink(config, observation, memory, why);
+  const release: Step[] =
+    engine && config.guest.manage && memory.released !== engine.session
+      ? [
+          {
+            kind: 'release-guest',
+            key: `release ${engine.session}`,
+            why,
+            session: engine.session,
+            attached: valueOf(observation.vm)?.startedWithTap === true,
+            mac,
+            address: peer,
+            prefix,
+          },
+        ]
+      : [];
+  return [
+    ...own.filter(({ kind }) => kind === 'delete-route'),
+    ...release,
+    ...own.filter(({ kind }) => kind !== 'delete-route'),
+  ];
 }
 
 const restores = (observation: Observation, why: string): Step[] =>
@@ -242,6 +263,13 @@ export function plan(config: Config, observation: Observation, memory: Memory): 
   const bundles = config.shim.manage ? shim(observation) : [];
   if (memory.wanted === 'down')
     return [...device(config, observation, user), ...bundles, ...lower(config, observation, memory)];
+  const collision = linkCollision(config, observation);
+  if (collision !== null)
+    return [
+      ...device(config, observation, user),
+      ...bundles,
+      ...(attachedTap(observation) ? unlink(config, observation, memory, collision) : []),
+    ];
   return [
     ...device(config, observation, user),
     ...bundles,

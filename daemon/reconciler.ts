@@ -3,7 +3,7 @@
  * one pass runs at a time. It knows no room: everything it does is handed to it.
  */
 import { messageOf } from './text.js';
-import { StepError, type Step } from './steps.js';
+import { independent, StepError, type Step } from './steps.js';
 import type { Failure } from './conditions.js';
 
 export interface Parts<World> {
@@ -46,6 +46,17 @@ interface Setback extends Failure {
   readonly attempts: number;
   readonly notBefore: number;
 }
+
+/** The steps in order, neighbours that may be carried out at once together. */
+const groupsOf = (steps: readonly Step[]): readonly (readonly Step[])[] => {
+  const groups: Step[][] = [];
+  for (const step of steps) {
+    const last = groups.at(-1);
+    if (last?.[0]?.kind === step.kind && independent.has(step.kind)) last.push(step);
+    else groups.push([step]);
+  }
+  return groups;
+};
 
 export function createReconciler<World>(parts: Parts<World>): Reconciler {
   const setbacks = new Map<string, Setback>();
@@ -105,9 +116,10 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       const due = steps.filter(({ key }) => (setbacks.get(key)?.notBefore ?? 0) <= parts.now());
       if (due.length === 0) break;
       let progress = false;
-      for (const step of due) {
+      for (const together of groupsOf(due)) {
         if (isStopped()) break;
-        progress = (await attempt(step, pass)) || progress;
+        const done = await Promise.all(together.map((step) => attempt(step, pass)));
+        progress ||= done.includes(true);
       }
       world = await parts.observe();
       if (!progress) break;

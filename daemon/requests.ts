@@ -5,6 +5,7 @@ import type { ControlHandlers } from './control/server.js';
 import type { MemoryKeeper } from './memory.js';
 import type { Memory } from './plan.js';
 import type { Reconciler } from './reconciler.js';
+import type { RouteKeeper } from './route-keeper.js';
 
 const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => {
@@ -14,14 +15,16 @@ const pause = (milliseconds: number): Promise<void> =>
 /** What a person can ask over the control socket: each says what is wanted from now on and waits for the loop. */
 export function createHandlers(parts: {
   memory: MemoryKeeper;
+  routes: RouteKeeper;
   reconciler: Reconciler;
   status: () => Status | null;
   failures: () => readonly Failure[];
 }): ControlHandlers {
-  const { memory, reconciler, status, failures } = parts;
+  const { memory, routes, reconciler, status, failures } = parts;
   const settle = async (wanted: Memory['wanted']): Promise<Outcome> => {
     // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
     await memory.change(wanted === 'up' ? { wanted, guest: null } : { wanted });
+    if (wanted === 'up') await routes.forget();
     const end = performance.now() + actionTimeout - 10_000;
     for (;;) {
       reconciler.trigger('a person asked', { retry: true });

@@ -3,99 +3,177 @@
  * route only when nothing on the Mac would be taken away by it.
  */
 import type { Config } from '../config/schema.js';
-import { type Cidr, contains, formatCidr, overlaps, parseCidr } from './cidr.js';
+import { type Cidr, formatCidr, overlaps, parseCidr } from './cidr.js';
+import { unroutable } from './network-choice.js';
 import type { DockerNetwork, Observation, Route } from './observation.js';
+import { conflictOf, explain } from './route-conflicts.js';
+import { type Fixture, fixturesOf, guard } from './route-guard.js';
+import type { HeldRoute } from './route-yield.js';
+import { type Claim, claimsIn, isRowOf, type OwnedRoute } from './routing-table.js';
 import { plain } from './text.js';
 
+/** What of the daemon's memory matters for routes. */
+export interface RouteMemory {
+  /** Routes that we added and have not deleted. */
+  readonly ownedRoutes: readonly OwnedRoute[];
+  /** Those that others keep removing. */
+  readonly heldRoutes: readonly HeldRoute[];
+}
+
 export interface RouteVerdict {
-  /** Canonical where it could be read. */
+  /** Canonical where it could be read; `-` for a network that has none. */
   readonly subnet: string;
   readonly network: string;
-  /** `routed` and `pending` are wanted; `refused` and `foreign` are not done, with the reason in `why`. */
-  readonly state: 'routed' | 'pending' | 'refused' | 'foreign';
+  /**
+   * `routed` and `pending` are wanted; `waiting` and `yielded` are, but not now; `refused` is against a rule and
+   * `foreign` against somebody else's claim.
+   */
+  readonly state: 'routed' | 'pending' | 'waiting' | 'yielded' | 'refused' | 'foreign';
   readonly why: string;
 }
 
-const isDefault = (route: Route): boolean => route.destination === '0.0.0.0/0';
+interface Ground {
+  readonly config: Config;
+  readonly claims: readonly Claim[];
+  readonly fixtures: readonly Fixture[];
+  /** Why the resolvers are not known, or null. */
+  readonly unsure: string | null;
+  /** Rows that `route add` would find, by prefix. */
+  readonly rows: ReadonlyMap<string, Route>;
+  readonly owned: ReadonlySet<string>;
+  readonly held: ReadonlyMap<string, HeldRoute>;
+  readonly forced: ReadonlySet<string>;
+}
 
-/** A route made by us: through our gateway. Whatever else has the same gateway address does not exist on a Mac. */
-export const isOurs = (config: Config, route: Route): boolean => route.gateway === config.tap.peer;
+type Ruling = Pick<RouteVerdict, 'state' | 'why'>;
 
-/** On-link rows (`link#N`, or an interface's name as gateway) and static ones alike are somebody's claim on a range. */
-const isClaim = (config: Config, route: Route): boolean =>
-  !isOurs(config, route) &&
-  !isDefault(route) &&
-  route.interface !== config.tap.device &&
-  // The halves of a full-tunnel VPN's default route are less specific than any container network.
-  (parseCidr(route.destination)?.prefix ?? 0) > 1 &&
-  // Rows cloned per neighbour (W) and scoped rows (I) follow from others.
-  !/[WI]/.test(route.flags);
-
-const driverReason: Readonly<Record<string, string>> = {
-  host: 'its containers use the VM’s own addresses',
-  none: 'its containers have no network',
-  null: 'its containers have no network',
-  overlay: 'swarm networks are not reachable through the VM’s bridges',
-  macvlan: 'macvlan containers sit on the VM’s outer network and are not reached through it',
-  ipvlan: 'ipvlan containers sit on the VM’s outer network and are not reached through it',
+const canonical = (text: string): string => {
+  const cidr = parseCidr(text);
+  return cidr ? formatCidr(cidr) : text;
 };
 
-function unroutable(network: DockerNetwork): string | null {
-  if (network.driver !== 'bridge')
-    return driverReason[network.driver] ?? `driver ${plain(network.driver)} is not known to be routable`;
-  if (network.scope !== 'local') return 'it belongs to a swarm, not to this VM';
-  if (network.internal) return 'it is internal: its containers cannot answer anyone outside';
-  return null;
+function groundOf(
+  config: Config,
+  table: readonly Route[],
+  observation: Observation,
+  memory: RouteMemory,
+): Ground {
+  const { resolvers } = observation;
+  return {
+    config,
+    claims: claimsIn(config, table),
+    fixtures: fixturesOf(config, table, resolvers.known ? resolvers.value : []),
+    unsure: resolvers.known ? null : resolvers.why,
+    rows: new Map(table.filter((row) => isRowOf(row.destination, row)).map((row) => [row.destination, row])),
+    owned: new Set(memory.ownedRoutes.map(({ subnet }) => subnet)),
+    held: new Map(memory.heldRoutes.map((held) => [held.subnet, held])),
+    forced: new Set(config.routes.force.map(canonical)),
+  };
 }
 
-function guard(config: Config, cidr: Cidr): string | null {
-  const link = parseCidr(`${config.tap.address}/${config.tap.prefix}`);
-  if (!config.routes.allow.some((range) => contains(parseCidr(range) ?? { base: 0, prefix: 33 }, cidr)))
-    return `it lies outside of routes.allow (${config.routes.allow.join(', ')})`;
-  if (cidr.prefix < config.routes.minPrefix)
-    return `it is larger than /${config.routes.minPrefix} (routes.minPrefix)`;
-  if (link && overlaps(link, cidr))
-    return `it overlaps tuntapd’s own link ${formatCidr(link)}: set tap.address and tap.peer to another pair`;
-  return null;
-}
+/** Whether this row leads where a route of ours does. */
+const isOurWay = ({ tap }: Config, row: Route | undefined): boolean =>
+  row?.gateway === tap.peer && row.interface === tap.device;
 
-function judge(config: Config, routes: readonly Route[], network: DockerNetwork, text: string): RouteVerdict {
-  const name = plain(network.name, 80);
-  const cidr = parseCidr(text);
-  if (!cidr) {
-    const why = text.includes(':') ? 'IPv6 is not routed yet' : 'it is not an IPv4 network';
-    return { subnet: plain(text, 60), network: name, state: 'refused', why };
-  }
+function rule(ground: Ground, cidr: Cidr): Ruling {
+  const { config, fixtures, claims, rows, owned, held, forced, unsure } = ground;
   const subnet = formatCidr(cidr);
-  const refused = unroutable(network) ?? guard(config, cidr);
-  if (refused !== null) return { subnet, network: name, state: 'refused', why: refused };
-  const same = routes.find((route) => route.destination === subnet && !route.flags.includes('I'));
-  if (same && isOurs(config, same) && same.interface === config.tap.device)
-    return { subnet, network: name, state: 'routed', why: `via ${config.tap.peer} on ${config.tap.device}` };
-  if (
-    config.routes.force.some((range) => parseCidr(range) && formatCidr(parseCidr(range) as Cidr) === subnet)
-  )
-    return { subnet, network: name, state: 'pending', why: 'forced by routes.force' };
-  const claim = routes.find((route) => {
-    const other = parseCidr(route.destination);
-    return other !== null && isClaim(config, route) && overlaps(other, cidr);
-  });
-  if (claim) {
-    const why =
-      `${claim.interface} has ${claim.destination} (gateway ${claim.gateway}). Give the Docker network another subnet ` +
-      `(docker network create --subnet …, or default-address-pools in Docker’s settings), or set routes.force`;
-    return { subnet, network: name, state: 'foreign', why };
-  }
-  return { subnet, network: name, state: 'pending', why: 'not in the routing table yet' };
+  const refusal = guard(config, cidr, fixtures);
+  if (refusal) return refusal;
+  const conflict = conflictOf(cidr, claims);
+  if (conflict && (conflict.relation === 'same' || !forced.has(subnet)))
+    return { state: 'foreign', why: explain(conflict) };
+  const way = `via ${config.tap.peer} on ${config.tap.device}`;
+  if (isOurWay(config, rows.get(subnet)))
+    return {
+      state: 'routed',
+      why: owned.has(subnet) ? way : `${way}, by a route that is not tuntapd’s and stays`,
+    };
+  const kept = held.get(subnet);
+  if (kept?.state === 'yielded')
+    return {
+      state: 'yielded',
+      why:
+        `something on this Mac removed it ${kept.losses} times in a row. It comes back when the routing table has ` +
+        'settled, or with `tuntapctl up`',
+    };
+  if (kept) return { state: 'waiting', why: 'something removed it; it is added again in a moment' };
+  // A resolver could lie in the subnet, and then no name could be looked up any more.
+  if (unsure !== null)
+    return { state: 'waiting', why: `it waits until this Mac’s DNS resolvers are known: ${unsure}` };
+  return { state: 'pending', why: conflict ? 'forced by routes.force' : 'not in the routing table yet' };
 }
 
-/** One verdict for every subnet of every network, each subnet once; empty while the engine or the table is unknown. */
-export function judgeRoutes(config: Config, observation: Observation): readonly RouteVerdict[] {
+interface Candidate {
+  readonly network: DockerNetwork;
+  readonly name: string;
+  readonly cidr: Cidr;
+}
+
+/** What is routed already goes first, so that a newcomer never moves it; then the order of ids, which never changes. */
+const inOrder = ({ owned }: Ground, candidates: readonly Candidate[]): readonly Candidate[] => {
+  const rank = ({ cidr }: Candidate): number => (owned.has(formatCidr(cidr)) ? 0 : 1);
+  return candidates.toSorted(
+    (a, b) => rank(a) - rank(b) || (a.network.id < b.network.id ? -1 : a.network.id > b.network.id ? 1 : 0),
+  );
+};
+
+/** Subnets that may be routed, none overlapping another one: in the VM's own table one of the two would lose too. */
+function ruleAll(ground: Ground, candidates: readonly Candidate[]): RouteVerdict[] {
+  const taken: Candidate[] = [];
+  return inOrder(ground, candidates).map((candidate): RouteVerdict => {
+    const { cidr, name } = candidate;
+    const subnet = formatCidr(cidr);
+    const other = taken.find((earlier) => overlaps(earlier.cidr, cidr));
+    if (other) {
+      const what =
+        formatCidr(other.cidr) === subnet
+          ? 'already has it'
+          : `has ${formatCidr(other.cidr)}, which overlaps it`;
+      return { subnet, network: name, state: 'refused', why: `Docker network ${other.name} ${what}` };
+    }
+    const ruling = rule(ground, cidr);
+    if (ruling.state !== 'refused' && ruling.state !== 'foreign') taken.push(candidate);
+    return { subnet, network: name, ...ruling };
+  });
+}
+
+/**
+ * One verdict for every subnet that every network names, in the engine's order; empty while the engine or the table
+ * is unknown. Wanted subnets never overlap each other.
+ */
+export function judgeRoutes(
+  config: Config,
+  observation: Observation,
+  memory: RouteMemory,
+): readonly RouteVerdict[] {
   const { engine, routes } = observation;
   if (!engine.known || engine.value === null || !routes.known) return [];
-  const table = routes.value;
-  const verdicts = engine.value.networks.flatMap((network) =>
-    network.subnets.map((subnet) => judge(config, table, network, subnet)),
-  );
-  return [...new Map(verdicts.map((verdict) => [`${verdict.subnet} ${verdict.network}`, verdict])).values()];
+  const ground = groundOf(config, routes.value, observation, memory);
+  const candidates: Candidate[] = [];
+  const refused: RouteVerdict[] = [];
+  const place = new Map<string, number>();
+  const keyOf = ({ network, subnet }: Pick<RouteVerdict, 'network' | 'subnet'>): string =>
+    `${network} ${subnet}`;
+  for (const network of engine.value.networks) {
+    const name = plain(network.name, 80);
+    const reason = unroutable(config, network);
+    const refuse = (subnet: string, why: string): void => {
+      place.set(keyOf({ network: name, subnet }), place.size);
+      refused.push({ subnet, network: name, state: 'refused', why });
+    };
+    if (network.subnets.length === 0 && reason === null) refuse('-', 'Docker names no subnet for it');
+    for (const text of new Set(network.subnets.map(canonical))) {
+      const cidr = parseCidr(text);
+      if (!cidr)
+        refuse(plain(text, 60), text.includes(':') ? 'IPv6 is not routed yet' : 'it is not an IPv4 network');
+      else if (reason !== null) refuse(text, reason);
+      else {
+        place.set(keyOf({ network: name, subnet: text }), place.size);
+        candidates.push({ network, name, cidr });
+      }
+    }
+  }
+  const at = (verdict: RouteVerdict): number => place.get(keyOf(verdict)) ?? 0;
+  return [...refused, ...ruleAll(ground, candidates)].toSorted((a, b) => at(a) - at(b));
 }

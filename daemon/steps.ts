@@ -92,6 +92,9 @@ export type Step =
   | AddRoute
   | DeleteRoute;
 
+/** Kinds of which neighbours are carried out at once: each is about a prefix of its own. */
+export const independent: ReadonlySet<Step['kind']> = new Set(['add-route', 'delete-route']);
+
 /** How each kind of step is carried out. Rejects with a `StepError` (or any error: then it is tried again). */
 export type Executors = {
   readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>) => Promise<void>;

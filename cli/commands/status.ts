@@ -22,7 +22,7 @@ const nameOf: Readonly<Record<Phase, string>> = {
 const colourOf = (phase: Phase): 'green' | 'yellow' | 'red' =>
   phase === 'ready' ? 'green' : phase === 'degraded' || phase === 'blocked' ? 'red' : 'yellow';
 
-const ticks = { routed: '✓', pending: '…', refused: '–', foreign: '✗' } as const;
+const ticks = { routed: '✓', pending: '…', waiting: '…', yielded: '✗', refused: '–', foreign: '✗' } as const;
 
 /** The routes as lines; empty without any. */
 export const routeLines = (status: Status): string[] =>

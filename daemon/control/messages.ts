@@ -32,7 +32,7 @@ export const routeSchema = z.object({
   subnet: z.string(),
   /** Name of the Docker network. */
   network: z.string(),
-  state: z.enum(['routed', 'refused', 'pending', 'foreign']),
+  state: z.enum(['routed', 'pending', 'waiting', 'yielded', 'refused', 'foreign']),
   why: z.string(),
 });
 

@@ -9,6 +9,8 @@ export const networksSchema = z.array(
     Driver: z.string(),
     Scope: z.string().default('local'),
     Internal: z.boolean().default(false),
+    Labels: z.record(z.string(), z.string()).nullish(),
+    Options: z.record(z.string(), z.string()).nullish(),
     IPAM: z.object({ Config: z.array(z.object({ Subnet: z.string().optional() })).nullish() }).nullish(),
   }),
 );
@@ -21,5 +23,7 @@ export const toNetworks = (answer: z.infer<typeof networksSchema>): DockerNetwor
     driver: network.Driver,
     scope: network.Scope,
     internal: network.Internal,
+    labels: network.Labels ?? {},
+    options: network.Options ?? {},
     subnets: (network.IPAM?.Config ?? []).flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet])),
   }));

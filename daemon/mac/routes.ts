@@ -1,6 +1,7 @@
 import { run } from '../command.js';
 import { type Route, type Seen, seen, unknown } from '../observation.js';
-import { type AddRoute, type DeleteRoute, StepError } from '../steps.js';
+import { isRowOf } from '../routing-table.js';
+import { type AddRoute, StepError } from '../steps.js';
 import { messageOf, plain } from '../text.js';
 import type { Run } from './console-user.js';
 import { readRoutingTable } from './netstat.js';
@@ -21,58 +22,128 @@ export async function observeRoutes(command: Run = run): Promise<Seen<readonly R
   }
 }
 
-async function rowFor(subnet: string, command: Run): Promise<Route | undefined> {
+/** Rows that `route` could find, by prefix. Throws while the table cannot be read. */
+async function readRows(command: Run): Promise<ReadonlyMap<string, Route>> {
   const table = await observeRoutes(command);
   if (!table.known)
     throw new StepError(`the routing table cannot be read: ${table.why}`, { reason: 'TableUnknown' });
-  // Scoped rows (I) are another interface's; cloned ones (W) follow from the row that is looked for.
-  return table.value.find(({ destination, flags }) => destination === subnet && !/[IW]/.test(flags));
-}
-
-const said = ({ stdout, stderr }: { stdout: string; stderr: string }): string => plain(`${stdout} ${stderr}`);
-
-/**
- * Adds a route and proves it by the table, since `route` exits 0 when the kernel refused, and a gateway that is not
- * on-link is silently bound to the default route's interface (route.c). Never replaces anybody's route.
- */
-export async function addRoute(
-  step: Pick<AddRoute, 'subnet' | 'gateway' | 'interface'>,
-  command: Run = run,
-): Promise<void> {
-  const { subnet, gateway, interface: name } = step;
-  const foreign = (row: Route): StepError =>
-    new StepError(
-      `${subnet} already goes to ${row.gateway} on ${row.interface}; that route is not ours and stays. Take it away, or ` +
-        'give the Docker network another subnet',
-      { reason: 'ForeignRoute', blocked: true },
-    );
-  const isDone = (row: Route | undefined): boolean => row?.gateway === gateway && row.interface === name;
-  const before = await rowFor(subnet, command);
-  if (isDone(before)) return;
-  if (before && before.gateway !== gateway) throw foreign(before);
-  // Through our gateway on another interface: bound there while the tap had no address. Delete and add mend it.
-  if (before) await deleteRoute({ subnet, gateway, interface: before.interface }, command);
-  const result = await command('/sbin/route', ['-n', 'add', '-net', subnet, gateway]);
-  const after = await rowFor(subnet, command);
-  if (isDone(after)) return;
-  if (!after) throw new StepError(`route add ${subnet}: ${said(result)}`, { reason: 'RouteRefused' });
-  if (after.gateway !== gateway) throw foreign(after);
-  await deleteRoute({ subnet, gateway, interface: after.interface }, command);
-  throw new StepError(
-    `the kernel bound ${subnet} to ${after.interface} instead of ${name}, so it was taken back: ${gateway} is not on ${name}`,
-    { reason: 'RouteMisbound' },
+  return new Map(
+    table.value.filter((row) => isRowOf(row.destination, row)).map((row) => [row.destination, row]),
   );
 }
 
-/** Deletes a route of ours. `route delete` ignores the gateway, so the table is read first: a foreign row stays. */
-export async function deleteRoute(
-  step: Pick<DeleteRoute, 'subnet' | 'gateway' | 'interface'>,
-  command: Run = run,
-): Promise<void> {
-  const before = await rowFor(step.subnet, command);
-  if (before?.gateway !== step.gateway || before.interface !== step.interface) return;
-  const result = await command('/sbin/route', ['-n', 'delete', '-net', step.subnet, step.gateway]);
-  const after = await rowFor(step.subnet, command);
-  if (after?.gateway === step.gateway && after.interface === step.interface)
-    throw new StepError(`route delete ${step.subnet}: ${said(result)}`, { reason: 'RouteRefused' });
+type Target = Pick<AddRoute, 'subnet' | 'gateway' | 'interface'>;
+
+/** `route` takes one route a process, and the table is read again after so many: it changes meanwhile. */
+const chunkSize = 50;
+const atOnce = 4;
+
+async function inChunks<T>(
+  items: readonly T[],
+  work: (chunk: readonly T[]) => Promise<readonly (Error | null)[]>,
+): Promise<readonly (Error | null)[]> {
+  const results: (Error | null)[] = [];
+  for (let from = 0; from < items.length; from += chunkSize)
+    results.push(...(await work(items.slice(from, from + chunkSize))));
+  return results;
 }
+
+/** Runs `route -n VERB` for each, a few at once; returns what each said, by subnet. */
+async function routeEach(
+  verb: 'add' | 'delete',
+  targets: readonly Target[],
+  command: Run,
+): Promise<ReadonlyMap<string, string>> {
+  const said = new Map<string, string>();
+  const rest = [...targets];
+  const work = async (): Promise<void> => {
+    for (let target = rest.shift(); target; target = rest.shift()) {
+      const { subnet, gateway } = target;
+      try {
+        const { stdout, stderr } = await command('/sbin/route', ['-n', verb, '-net', subnet, gateway]);
+        said.set(subnet, plain(`${stdout} ${stderr}`));
+      } catch (error) {
+        said.set(subnet, messageOf(error));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return said;
+}
+
+const leadsTo = (row: Route | undefined, { gateway, interface: name }: Target): boolean =>
+  row?.gateway === gateway && row.interface === name;
+
+const foreign = ({ subnet }: Target, row: Route): StepError =>
+  new StepError(
+    `${subnet} already goes to ${row.gateway} on ${row.interface}; that route is not ours and stays. Take it away, or ` +
+      'give the Docker network another subnet',
+    { reason: 'ForeignRoute', blocked: true },
+  );
+
+async function addChunk(targets: readonly Target[], command: Run): Promise<readonly (Error | null)[]> {
+  const before = await readRows(command);
+  const seenOf = (rows: ReadonlyMap<string, Route>, { subnet }: Target): Route | undefined =>
+    rows.get(subnet);
+  const isForeign = (target: Target): boolean => {
+    const row = seenOf(before, target);
+    return row !== undefined && row.gateway !== target.gateway;
+  };
+  // Through our gateway on another interface: bound there while the tap had no address. Delete and add mend it.
+  const misbound = (rows: ReadonlyMap<string, Route>, among: readonly Target[]): readonly Target[] =>
+    among.flatMap((target) => {
+      const row = seenOf(rows, target);
+      return row?.gateway === target.gateway && row.interface !== target.interface ? [target] : [];
+    });
+  await routeEach('delete', misbound(before, targets), command);
+  const asked = targets.filter((target) => !isForeign(target) && !leadsTo(seenOf(before, target), target));
+  const said = await routeEach('add', asked, command);
+  const after = asked.length > 0 ? await readRows(command) : before;
+  await routeEach('delete', misbound(after, asked), command);
+  return targets.map((target): Error | null => {
+    const { subnet, gateway, interface: name } = target;
+    const row = seenOf(isForeign(target) ? before : after, target);
+    if (leadsTo(row, target)) return null;
+    if (!row)
+      return new StepError(`route add ${subnet}: ${said.get(subnet) ?? ''}`, { reason: 'RouteRefused' });
+    if (row.gateway !== gateway) return foreign(target, row);
+    return new StepError(
+      `the kernel bound ${subnet} to ${row.interface} instead of ${name}, so it was taken back: ${gateway} is not on ${name}`,
+      { reason: 'RouteMisbound' },
+    );
+  });
+}
+
+/**
+ * Adds routes and proves them by the table, since `route` exits 0 when the kernel refused, and a gateway that is not
+ * on-link is silently bound to the default route's interface (route.c). Never replaces anybody's route. Returns for
+ * each what went wrong, or null; rejects while the table cannot be read.
+ */
+export const addRoutes = (
+  targets: readonly Target[],
+  command: Run = run,
+): Promise<readonly (Error | null)[]> => inChunks(targets, (chunk) => addChunk(chunk, command));
+
+async function deleteChunk(targets: readonly Target[], command: Run): Promise<readonly (Error | null)[]> {
+  const before = await readRows(command);
+  const asked = targets.filter((target) => leadsTo(before.get(target.subnet), target));
+  if (asked.length === 0) return targets.map(() => null);
+  const said = await routeEach('delete', asked, command);
+  const after = await readRows(command);
+  return targets.map((target) =>
+    leadsTo(after.get(target.subnet), target)
+      ? new StepError(`route delete ${target.subnet}: ${said.get(target.subnet) ?? ''}`, {
+          reason: 'RouteRefused',
+        })
+      : null,
+  );
+}
+
+/**
+ * Deletes routes of ours. `route delete` ignores the gateway, so the table is read first: a foreign row stays. Returns
+ * for each what went wrong, or null; rejects while the table cannot be read.
+ */
+export const deleteRoutes = (
+  targets: readonly Target[],
+  command: Run = run,
+): Promise<readonly (Error | null)[]> => inChunks(targets, (chunk) => deleteChunk(chunk, command));

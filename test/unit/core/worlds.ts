@@ -7,12 +7,14 @@ import {
   type Observation,
   type Route,
 } from '../../../daemon/observation.js';
+import { contains, formatCidr, parseCidr } from '../../../daemon/cidr.js';
 import type { Memory } from '../../../daemon/plan.js';
+import { isRowOf } from '../../../daemon/routing-table.js';
 import type { Step } from '../../../daemon/steps.js';
 
 export const config: Config = configSchema.parse({});
 
-export const up: Memory = { wanted: 'up', guest: null, released: null, ownedRoutes: [] };
+export const up: Memory = { wanted: 'up', guest: null, released: null, ownedRoutes: [], heldRoutes: [] };
 
 const file = (kind: HyperkitFile['kind']): HyperkitFile => ({ kind, detail: '', sha256: null, mtime: 0 });
 
@@ -35,6 +37,8 @@ export const network = (name: string, ...subnets: string[]): DockerNetwork => ({
   driver: 'bridge',
   scope: 'local',
   internal: false,
+  labels: {},
+  options: {},
   subnets,
 });
 
@@ -44,8 +48,6 @@ export const lan: readonly Route[] = [
   { destination: '192.168.1.0/24', gateway: 'link#4', flags: 'UCS', interface: 'en0' },
 ];
 
-const tapLink: Route = { destination: '10.0.75.0/30', gateway: 'link#14', flags: 'UC', interface: 'tap1' };
-
 /** A Mac on which somebody is logged in, the shim is in place and Docker is not open. */
 export const quietMac: Observation = {
   configuration: { problem: null, inForce: true },
@@ -54,6 +56,7 @@ export const quietMac: Observation = {
   kext: seen({ state: 'loaded', bundle: '/Library/Extensions/tap.kext' }),
   tapInterface: seen(null),
   routes: seen(lan),
+  resolvers: seen(['192.168.1.1', '9.9.9.9']),
   bundles: seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [], replacing: [] }),
   vm: seen(null),
   engine: seen(null),
@@ -86,6 +89,31 @@ const known = <T>(value: { known: true; value: T } | { known: false }): T => {
   return value.value;
 };
 
+const connected = ({ address, prefix }: { address: string; prefix: number }): Route => ({
+  destination: formatCidr(parseCidr(`${address}/${prefix}`) ?? { base: 0, prefix: 0 }),
+  gateway: 'link#14',
+  flags: 'UC',
+  interface: 'tap1',
+});
+
+/** in_ifscrub: with its address an interface loses the connected route alone; static ones through it stay. */
+const unlinked = (observation: Observation): Route[] =>
+  known(observation.routes).filter((row) => row.interface !== 'tap1' || row.gateway !== 'link#14');
+
+/** ifa_ifwithroute: the interface whose network holds the gateway, or else, silently, the default route's. */
+function boundTo(observation: Observation, gateway: string): string {
+  const target = parseCidr(`${gateway}/32`);
+  const tap = known(observation.tapInterface);
+  const isOnLink = tap?.addresses.some(({ address, prefix }) => {
+    const net = parseCidr(`${address}/${prefix}`);
+    return net && target && contains(net, target);
+  });
+  if (isOnLink === true && tap?.up === true) return tap.name;
+  const leads = known(observation.routes).find(({ destination }) => destination === '0.0.0.0/0');
+  if (!leads) throw new Error(`${gateway}: Network is unreachable`);
+  return leads.interface;
+}
+
 /** What a step does to the world when it succeeds: the model that plan's properties are held against. */
 export function applied({ observation, memory }: World, step: Step): World {
   switch (step.kind) {
@@ -113,24 +141,27 @@ export function applied({ observation, memory }: World, step: Step): World {
     case 'address-tap': {
       const tap = known(observation.tapInterface);
       if (!tap) throw new Error('no tap to give an address to');
+      const own = { address: step.address, prefix: step.prefix };
       return {
         memory,
         observation: {
           ...observation,
-          tapInterface: seen({
-            ...tap,
-            up: true,
-            mtu: step.mtu,
-            addresses: [{ address: step.address, prefix: step.prefix }],
-          }),
-          routes: seen([...known(observation.routes), tapLink]),
+          tapInterface: seen({ ...tap, up: true, mtu: step.mtu, addresses: [own] }),
+          routes: seen([...unlinked(observation), connected(own)]),
         },
       };
     }
     case 'unaddress-tap': {
       const tap = known(observation.tapInterface);
       if (!tap) throw new Error('no tap to take an address from');
-      return { memory, observation: { ...observation, tapInterface: seen({ ...tap, addresses: [] }) } };
+      return {
+        memory,
+        observation: {
+          ...observation,
+          tapInterface: seen({ ...tap, addresses: [] }),
+          routes: seen(unlinked(observation)),
+        },
+      };
     }
     case 'prepare-guest':
       return {
@@ -143,25 +174,30 @@ export function applied({ observation, memory }: World, step: Step): World {
       };
     case 'release-guest':
       return { observation, memory: { ...memory, guest: null, released: step.session } };
-    case 'add-route':
-      if (known(observation.routes).some(({ destination }) => destination === step.subnet))
-        throw new Error(`${step.subnet}: File exists`);
-      return {
-        memory: { ...memory, ownedRoutes: [...memory.ownedRoutes, step.subnet] },
-        observation: {
-          ...observation,
-          routes: seen([
-            ...known(observation.routes),
-            { destination: step.subnet, gateway: step.gateway, flags: 'UGSc', interface: step.interface },
-          ]),
-        },
+    case 'add-route': {
+      const table = known(observation.routes);
+      if (table.some((row) => isRowOf(step.subnet, row))) throw new Error(`${step.subnet}: File exists`);
+      const row: Route = {
+        destination: step.subnet,
+        gateway: step.gateway,
+        flags: 'UGSc',
+        interface: boundTo(observation, step.gateway),
       };
-    case 'delete-route':
       return {
-        memory: { ...memory, ownedRoutes: memory.ownedRoutes.filter((subnet) => subnet !== step.subnet) },
+        memory: {
+          ...memory,
+          ownedRoutes: [...memory.ownedRoutes, { subnet: step.subnet, gateway: step.gateway }],
+        },
+        observation: { ...observation, routes: seen([...table, row]) },
+      };
+    }
+    case 'delete-route':
+      // The kernel looks at the prefix alone: whose route it is does not matter to it.
+      return {
+        memory: { ...memory, ownedRoutes: memory.ownedRoutes.filter(({ subnet }) => subnet !== step.subnet) },
         observation: {
           ...observation,
-          routes: seen(known(observation.routes).filter(({ destination }) => destination !== step.subnet)),
+          routes: seen(known(observation.routes).filter((row) => !isRowOf(step.subnet, row))),
         },
       };
   }

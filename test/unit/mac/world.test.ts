@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { formatCidr } from '../../../daemon/cidr.js';
 import { observeConsoleUser, type Run } from '../../../daemon/mac/console-user.js';
 import { readRoutingTable } from '../../../daemon/mac/netstat.js';
-import { addRoute, deleteRoute, observeRoutes } from '../../../daemon/mac/routes.js';
+import { addRoutes, deleteRoutes, observeRoutes } from '../../../daemon/mac/routes.js';
 import { addressTap, parseInterface, unaddressTap } from '../../../daemon/mac/tap-interface.js';
 import { type FakeMac, fakeMac } from './fake-mac.js';
 
@@ -14,6 +14,15 @@ const rowsOf = (mac: FakeMac): string[] =>
   mac.routes
     .filter(({ destination }) => destination === step.subnet)
     .map((row) => `${row.gateway} ${row.interface}`);
+
+const one =
+  (work: typeof addRoutes) =>
+  async (target: typeof step, run: Run): Promise<void> => {
+    const [error] = await work([target], run);
+    if (error) throw error;
+  };
+const addRoute = one(addRoutes);
+const deleteRoute = one(deleteRoutes);
 
 async function linked(): Promise<FakeMac> {
   const mac = fakeMac();

@@ -1,0 +1,51 @@
+import { isIPv4 } from 'node:net';
+import { run } from '../command.js';
+import { type Route, type Seen, seen, unknown } from '../observation.js';
+import { messageOf, plain } from '../text.js';
+import type { Run } from './console-user.js';
+
+/**
+ * The IPv4 servers of `scutil --dns`, each once: those of every resolver, also of scoped ones and of single domains
+ * (configd, scutil.tproj/dns.c: `  nameserver[0] : 10.64.3.20`). Null for what is no such text.
+ */
+export function parseResolvers(text: string): readonly string[] | null {
+  if (!/^(?:DNS configuration|No DNS configuration available)/m.test(text)) return null;
+  const servers = [...text.matchAll(/^\s*nameserver\[\d+\] : (\S+)\s*$/gm)].map(([, server = '']) => server);
+  return [...new Set(servers.filter((server) => isIPv4(server)))];
+}
+
+async function ask(command: Run): Promise<Seen<readonly string[]>> {
+  try {
+    const { stdout, stderr } = await command('/usr/sbin/scutil', ['--dns']);
+    const servers = parseResolvers(stdout);
+    return servers ? seen(servers) : unknown(`scutil --dns: ${plain(stderr || stdout) || 'no answer'}`);
+  } catch (error) {
+    return unknown(messageOf(error));
+  }
+}
+
+/** How long an answer is believed while the routes stay as they are, in ms. */
+const validity = 30_000;
+
+/**
+ * Observes the Mac's DNS resolvers. They change when networks do, so they are asked for again when the rows that
+ * others entered in the routing table have changed, and otherwise only twice a minute.
+ */
+export function createResolverObserver(
+  command: Run = run,
+  now: () => number = () => performance.now(),
+): (table: Seen<readonly Route[]>, ourGateway: string) => Promise<Seen<readonly string[]>> {
+  let last: { of: string; at: number; answer: Seen<readonly string[]> } | null = null;
+  return async (table, ourGateway) => {
+    const of = table.known
+      ? table.value
+          .filter(({ gateway, flags }) => gateway !== ourGateway && !flags.includes('W'))
+          .map((row) => `${row.destination} ${row.gateway} ${row.interface}`)
+          .join('\n')
+      : '';
+    if (last?.answer.known === true && last.of === of && now() - last.at < validity) return last.answer;
+    const answer = await ask(command);
+    last = { of, at: now(), answer };
+    return answer;
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * What a route of ours would take from somebody else's, by the rule that the longest prefix wins. Pure.
+ *
+ *     theirs is the same prefix    the kernel keeps one: `File exists`, whatever the gateway
+ *     theirs is less specific      ours would win, and shadow a part of theirs
+ *     theirs is more specific      theirs would win, but ours would claim the rest around it
+ */
+import { type Cidr, contains, overlaps } from './cidr.js';
+import { type Claim, told } from './routing-table.js';
+
+export interface Conflict {
+  readonly relation: 'same' | 'less-specific' | 'more-specific';
+  readonly claim: Claim;
+}
+
+const relationOf = (subnet: Cidr, { range }: Claim): Conflict['relation'] =>
+  range.prefix === subnet.prefix ? 'same' : range.prefix < subnet.prefix ? 'less-specific' : 'more-specific';
+
+/** The claim that decides over a subnet: the same prefix, else the narrowest around it, else the widest within; or null. */
+export function conflictOf(subnet: Cidr, claims: readonly Claim[]): Conflict | null {
+  let best: Claim | null = null;
+  for (const claim of claims) {
+    if (!overlaps(claim.range, subnet)) continue;
+    if (best === null) best = claim;
+    else if (contains(claim.range, subnet)) {
+      if (!contains(best.range, subnet) || claim.range.prefix > best.range.prefix) best = claim;
+    } else if (!contains(best.range, subnet) && claim.range.prefix < best.range.prefix) best = claim;
+  }
+  return best && { relation: relationOf(subnet, best), claim: best };
+}
+
+const means: Readonly<Record<Conflict['relation'], string>> = {
+  same: 'the kernel keeps one route of a prefix, so this cannot be forced',
+  'less-specific': 'ours would win and cut the subnet out of theirs',
+  'more-specific': 'it would keep working, but ours would claim the addresses around it',
+};
+
+/** For people: whose route it is, what ours would do to it, and the ways out. */
+export function explain({ relation, claim }: Conflict): string {
+  const force = relation === 'same' ? 'take that route away' : 'list the subnet in routes.force';
+  return (
+    `this Mac already has ${told(claim)}: ${means[relation]}. Give the Docker network another subnet ` +
+    `(docker network create --subnet …, or default-address-pools in Docker’s settings), or ${force}`
+  );
+}

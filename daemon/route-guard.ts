@@ -1,0 +1,65 @@
+/**
+ * The route guard: whether a subnet may become a route on this Mac at all. What it refuses no configuration forces,
+ * since the Mac itself would lose its way out. Pure.
+ */
+import type { Config } from '../config/schema.js';
+import { type Cidr, contains, formatCidr, overlaps, parseCidr } from './cidr.js';
+import type { Route } from './observation.js';
+
+/** `refused` by what the operator allows; `foreign` because it would cover an address that the Mac depends on. */
+export interface Refusal {
+  readonly state: 'refused' | 'foreign';
+  readonly why: string;
+}
+
+/** An address that must stay where it is, and what it is to the Mac. */
+export interface Fixture {
+  readonly address: Cidr;
+  readonly what: string;
+}
+
+const addressOf = (text: string): Cidr | null => parseCidr(`${text}/32`);
+
+/** Every gateway of the table (but our own) and every DNS resolver. */
+export function fixturesOf(
+  config: Config,
+  table: readonly Route[],
+  resolvers: readonly string[],
+): readonly Fixture[] {
+  const gateways = table
+    .filter(({ gateway }) => gateway !== config.tap.peer)
+    .map(({ gateway, destination, interface: name }) => ({
+      text: gateway,
+      what: `${gateway}, the gateway of ${destination === '0.0.0.0/0' ? 'the default route' : destination} on ${name}`,
+    }));
+  const servers = resolvers.map((text) => ({ text, what: `${text}, a DNS resolver of this Mac` }));
+  const known = new Map([...servers, ...gateways].toReversed().map((fixture) => [fixture.text, fixture]));
+  return [...known.values()].flatMap(({ text, what }) => {
+    const address = addressOf(text);
+    return address ? [{ address, what }] : [];
+  });
+}
+
+/** The link's own network. */
+export const linkOf = ({ tap }: Config): Cidr =>
+  parseCidr(`${tap.address}/${tap.prefix}`) ?? { base: 0, prefix: 0 };
+
+/** Why this subnet may never be routed here, or null. */
+export function guard(config: Config, subnet: Cidr, fixtures: readonly Fixture[]): Refusal | null {
+  const { allow, minPrefix } = config.routes;
+  const ranges = allow.map(parseCidr).filter((range) => range !== null);
+  if (!ranges.some((range) => contains(range, subnet)))
+    return { state: 'refused', why: `it lies outside of routes.allow (${allow.join(', ')})` };
+  if (subnet.prefix < minPrefix)
+    return { state: 'refused', why: `it is larger than /${minPrefix} (routes.minPrefix)` };
+  const link = linkOf(config);
+  if (overlaps(link, subnet))
+    return {
+      state: 'refused',
+      why: `it overlaps tuntapd’s own link ${formatCidr(link)}: set tap.address and tap.peer to another pair`,
+    };
+  const fixture = fixtures.find(({ address }) => contains(subnet, address));
+  return fixture
+    ? { state: 'foreign', why: `it contains ${fixture.what}; that is never covered by a route of ours` }
+    : null;
+}

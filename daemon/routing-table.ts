@@ -1,0 +1,73 @@
+/** How rows of the Mac's routing table are told apart. Pure. */
+import type { Config } from '../config/schema.js';
+import { type Cidr, parseCidr } from './cidr.js';
+import type { Route } from './observation.js';
+
+/** A route that we added, as the journal keeps it. */
+export interface OwnedRoute {
+  /** Canonical CIDR. */
+  readonly subnet: string;
+  readonly gateway: string;
+}
+
+/** A row of somebody else that says where a range leads. */
+export interface Claim {
+  readonly range: Cidr;
+  readonly row: Route;
+  /** Its range is the very network of an interface: `link#N` as gateway. */
+  readonly isOnLink: boolean;
+}
+
+/** Rows cloned per neighbour (W) follow from others (route.c, `bits`). */
+const isCloned = ({ flags }: Route): boolean => flags.includes('W');
+
+/** Scoped rows (I) serve sockets bound to their interface; everybody else's packets never take them. */
+const isScoped = ({ flags }: Route): boolean => flags.includes('I');
+
+/** The row of exactly this prefix: what `route add` would call `File exists`. */
+export const isRowOf = (subnet: string, row: Route): boolean =>
+  row.destination === subnet && !isCloned(row) && !isScoped(row);
+
+const isOnLink = ({ gateway, flags }: Route): boolean => gateway.startsWith('link#') && !flags.includes('G');
+
+/**
+ * No organisation's network is larger than 10/8: a row that is, like the halves 0/1 and 128/1, is a share of a full
+ * tunnel's default route, and as little taken away by a container network as the default route itself.
+ */
+const largestClaim = 8;
+
+/**
+ * What others have claimed: every row but default routes, those on or through our own link, and those that follow
+ * from other rows. Of scoped rows the networks of interfaces count, since their neighbours are real.
+ */
+export const claimsIn = (config: Config, table: readonly Route[]): readonly Claim[] =>
+  table.flatMap((row): Claim[] => {
+    const range = parseCidr(row.destination);
+    if (!range || range.prefix < largestClaim || isCloned(row)) return [];
+    if (row.destination === `${config.tap.address}/32`) return [];
+    if (row.interface === config.tap.device && (row.gateway === config.tap.peer || !row.flags.includes('G')))
+      return [];
+    if (isScoped(row) && !isOnLink(row)) return [];
+    return [{ range, row, isOnLink: isOnLink(row) }];
+  });
+
+/**
+ * Of the routes that the journal calls ours, those that stand as we made them. What is gone is not ours when it comes
+ * back, and a prefix that leads through another gateway belongs to whoever did that. The interface may be a wrong
+ * one: the kernel binds a route to the default route's when the gateway is not on-link (route.c).
+ */
+export const stillOwned = (owned: readonly OwnedRoute[], table: readonly Route[]): readonly OwnedRoute[] => {
+  const gateways = new Map(owned.map(({ subnet, gateway }) => [subnet, gateway]));
+  const standing = new Set(
+    table
+      .filter((row) => isRowOf(row.destination, row) && gateways.get(row.destination) === row.gateway)
+      .map(({ destination }) => destination),
+  );
+  return owned.filter(({ subnet }) => standing.has(subnet));
+};
+
+/** A row as people read it: `172.16.0.0/12 via 10.80.0.1 on utun4`. */
+export const told = ({ row, isOnLink: own }: Claim): string =>
+  own
+    ? `${row.destination}, the network of ${row.interface}`
+    : `${row.destination}${row.gateway === row.interface ? '' : ` via ${row.gateway}`} on ${row.interface}`;

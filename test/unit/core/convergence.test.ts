@@ -1,0 +1,278 @@
+/**
+ * A Mac that lives: VMs, networks, VPNs, people and kills in any order. Whatever happens, no step touches a route that
+ * is not ours, nothing of anybody's is shadowed, and when it is quiet again the plan comes to its end.
+ */
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type Config, configSchema } from '../../../config/schema.js';
+import { contains, overlaps, parseCidr } from '../../../daemon/cidr.js';
+import { type DockerNetwork, type Observation, type Route, seen } from '../../../daemon/observation.js';
+import { attachedTap, isAddressed, type Memory, plan } from '../../../daemon/plan.js';
+import { followRoutes, heldRoutes, noHistory, type RouteHistory } from '../../../daemon/route-yield.js';
+import { judgeRoutes } from '../../../daemon/routing.js';
+import { isRowOf, stillOwned } from '../../../daemon/routing-table.js';
+import { applied, config as defaults, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
+
+interface Life {
+  config: Config;
+  observation: Observation;
+  memory: Memory;
+  history: RouteHistory;
+  now: number;
+  vms: number;
+  networks: readonly DockerNetwork[];
+  /** Every row that others entered. */
+  readonly theirs: Set<Route>;
+}
+
+const tableOf = ({ observation }: Pick<Life, 'observation'>): readonly Route[] =>
+  observation.routes.known ? observation.routes.value : [];
+
+function setTable(life: Life, table: readonly Route[]): void {
+  life.observation = { ...life.observation, routes: seen(table) };
+}
+
+/** One look of the daemon: what main does between observing and planning. */
+function notice(life: Life): void {
+  const attached = attachedTap(life.observation);
+  const table = tableOf(life);
+  life.history = followRoutes(life.history, {
+    owned: life.memory.ownedRoutes,
+    table,
+    linkIsUp: attached !== null && isAddressed(life.config, attached.tap),
+    now: life.now,
+  });
+  life.memory = {
+    ...life.memory,
+    ownedRoutes: stillOwned(life.memory.ownedRoutes, table),
+    heldRoutes: heldRoutes(life.history, life.now),
+  };
+}
+
+const isShare = (row: Route): boolean => (parseCidr(row.destination)?.prefix ?? 0) < 8;
+
+/** Carries one step out, and checks what it must never do. */
+function carryOut(life: Life, step: ReturnType<typeof plan>[number]): void {
+  const before = tableOf(life);
+  if (step.kind === 'delete-route')
+    for (const row of before.filter((each) => isRowOf(step.subnet, each)))
+      if (life.theirs.has(row)) throw new Error(`${step.subnet} via ${row.gateway} is not ours`);
+  const world: World = applied(life, step);
+  life.observation = world.observation;
+  life.memory = world.memory;
+  const after = new Set(tableOf(life));
+  for (const row of life.theirs) if (!after.has(row)) throw new Error(`${step.key} took ${row.destination}`);
+  if (step.kind !== 'add-route') return;
+  const subnet = parseCidr(step.subnet);
+  for (const row of life.theirs) {
+    const range = parseCidr(row.destination);
+    if (!range || !subnet || isShare(row) || /[WI]/.test(row.flags) || row.interface === 'tap1') continue;
+    const isForced = life.config.routes.force.includes(step.subnet);
+    if (overlaps(range, subnet) && !isForced) throw new Error(`${step.subnet} overlaps ${row.destination}`);
+  }
+}
+
+/** The reconciler's pass; `kill` ends it after so many steps, as SIGKILL would. */
+function pass(life: Life, kill = Infinity): void {
+  let steps = 0;
+  for (let round = 0; round < 10; round += 1) {
+    notice(life);
+    const planned = plan(life.config, life.observation, life.memory);
+    if (planned.length === 0) return;
+    for (const step of planned) {
+      if (steps >= kill) return;
+      carryOut(life, step);
+      steps += 1;
+    }
+  }
+  throw new Error('the plan does not come to an end');
+}
+
+const octet = fc.integer({ min: 0, max: 255 });
+const subnet = fc.oneof(
+  // A small set of prefixes, so that they meet.
+  fc.constantFrom(
+    ...['172.16.0.0/12', '172.17.0.0/16', '172.17.5.0/24', '172.18.0.0/16', '10.0.0.0/8', '10.0.75.0/24'],
+    ...['192.168.1.0/24', '192.168.0.0/16', '10.33.0.0/16', '10.33.33.0/24', '10.0.75.0/30', '8.0.0.0/7'],
+    ...['0.0.0.0/1', '128.0.0.0/1', '100.64.0.0/10', '192.168.1.1/32', '172.18.9.9/32'],
+  ),
+  fc
+    .tuple(fc.constantFrom(10, 172, 192), octet, octet, fc.integer({ min: 0, max: 32 }))
+    .map(([a, b, c, prefix]) => `${a}.${b}.${c}.0/${prefix}`),
+);
+const canonical = subnet.filter((text) => {
+  const cidr = parseCidr(text);
+  return cidr !== null && cidr.prefix > 0 && contains(cidr, cidr) && text === textOf(cidr);
+});
+const textOf = ({ base, prefix }: { base: number; prefix: number }): string =>
+  `${[24, 16, 8, 0].map((shift) => (base >>> shift) & 255).join('.')}/${prefix}`;
+
+const dockerNetworks = fc.uniqueArray(
+  fc.record({
+    id: fc.string({ minLength: 1, maxLength: 3 }),
+    name: fc.constantFrom('bridge', 'app', 'app_db', 'odd\u202Ename'),
+    driver: fc.constantFrom('bridge', 'bridge', 'bridge', 'bridge', 'macvlan', 'ipvlan', 'host'),
+    scope: fc.constantFrom('local', 'local', 'local', 'swarm'),
+    internal: fc.constantFrom(false, false, false, false, true),
+    labels: fc.constantFrom<Record<string, string>>({}, { private: 'yes' }),
+    options: fc.constant({}),
+    subnets: fc.array(
+      fc.oneof({ weight: 6, arbitrary: subnet }, fc.constantFrom('', 'fd00::/64', '0.0.0.0/0')),
+      {
+        maxLength: 3,
+      },
+    ),
+  }),
+  { maxLength: 6, selector: ({ id }) => id },
+);
+
+const foreignRow = fc
+  .tuple(
+    canonical,
+    fc.constantFrom(['10.80.0.1', 'utun4', 'UGSc'], ['utun3', 'utun3', 'USc'], ['link#9', 'bridge100', 'UC']),
+    fc.constantFrom('', '', '', 'I', 'W'),
+  )
+  .map(([destination, [gateway = '', name = '', flags = ''], more]): Route => ({
+    destination,
+    gateway,
+    interface: name,
+    flags: flags + more,
+  }));
+
+type Event = (life: Life) => void;
+
+/** The VM starts, or starts anew: the tap is new, and whatever led through it is gone. */
+const startVm: Event = (life) => {
+  life.vms += 1;
+  const id = `${900 + life.vms}@then`;
+  for (const row of life.theirs) if (row.interface === 'tap1') life.theirs.delete(row);
+  const { resolvers } = life.observation;
+  life.observation = {
+    ...startedMac(
+      life.networks,
+      tableOf(life).filter((row) => row.interface !== 'tap1'),
+    ),
+    resolvers,
+    engine: seen({ session: `${id}#1`, vm: id, version: '28.5.2', networks: life.networks, images: 0 }),
+  };
+};
+
+const event: fc.Arbitrary<Event> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(startVm) },
+  fc.constant<Event>((life) => {
+    const table = tableOf(life).filter((row) => row.interface !== 'tap1');
+    for (const row of life.theirs) if (row.interface === 'tap1') life.theirs.delete(row);
+    life.observation = { ...quietMac, routes: seen(table) };
+  }),
+  dockerNetworks.map((networks): Event => (life) => {
+    life.networks = networks;
+    const { engine } = life.observation;
+    if (engine.known && engine.value)
+      life.observation = { ...life.observation, engine: seen({ ...engine.value, networks }) };
+  }),
+  foreignRow.map((row): Event => (life) => {
+    if (tableOf(life).some((other) => isRowOf(row.destination, other))) return;
+    life.theirs.add(row);
+    setTable(life, [...tableOf(life), row]);
+  }),
+  // A VPN client that deletes what is in its way first, ours too.
+  foreignRow.map((row): Event => (life) => {
+    for (const other of life.theirs) if (isRowOf(row.destination, other)) life.theirs.delete(other);
+    life.theirs.add(row);
+    setTable(life, [...tableOf(life).filter((other) => !isRowOf(row.destination, other)), row]);
+  }),
+  fc.nat().map((pick): Event => (life) => {
+    const row = [...life.theirs].filter((each) => !lan.includes(each))[pick % 3];
+    if (!row) return;
+    life.theirs.delete(row);
+    setTable(
+      life,
+      tableOf(life).filter((each) => each !== row),
+    );
+  }),
+  // `route flush`: every route through a gateway; the network's own come back at once.
+  fc.constant<Event>((life) => {
+    const isFlushed = (row: Route): boolean => row.flags.includes('G') && !lan.includes(row);
+    for (const row of life.theirs) if (isFlushed(row)) life.theirs.delete(row);
+    setTable(
+      life,
+      tableOf(life).filter((row) => !isFlushed(row)),
+    );
+  }),
+  // Killed after some steps; the journal is what is left.
+  fc.nat({ max: 4 }).map((steps): Event => (life) => {
+    pass(life, steps);
+    const { wanted, ownedRoutes } = life.memory;
+    life.memory = { ...up, wanted, ownedRoutes };
+    life.history = noHistory;
+  }),
+  fc.constantFrom<Memory['wanted']>('up', 'up', 'down').map((wanted): Event => (life) => {
+    life.memory = { ...life.memory, wanted };
+    if (wanted === 'up') life.history = noHistory;
+  }),
+  fc
+    .record({
+      force: fc.subarray(['172.18.0.0/16', '10.33.0.0/16', '10.0.75.0/30']),
+      exclude: fc.subarray(['app*', 'driver=bridge', 'label=private']),
+      minPrefix: fc.constantFrom(8, 12, 24),
+    })
+    .map((routes): Event => (life) => {
+      life.config = configSchema.parse({ routes });
+    }),
+  fc.nat({ max: 90_000 }).map((time): Event => (life) => {
+    life.now += time;
+  }),
+  fc.constantFrom(['192.168.1.1'], ['172.17.0.53', '10.33.33.1']).map((servers): Event => (life) => {
+    life.observation = { ...life.observation, resolvers: seen(servers) };
+  }),
+);
+
+const newLife = (): Life => ({
+  config: defaults,
+  observation: quietMac,
+  memory: up,
+  history: noHistory,
+  now: 1_000_000,
+  vms: 0,
+  networks: [network('bridge', '172.17.0.0/16')],
+  theirs: new Set(lan),
+});
+
+test('a thousand lives: nothing of anybody’s is touched, and when it is quiet everything that may be routed is', () => {
+  let routed = 0;
+  let refused = 0;
+  fc.assert(
+    fc.property(fc.array(event, { minLength: 1, maxLength: 20 }), (events) => {
+      const life = newLife();
+      for (const happen of [startVm, ...events]) {
+        happen(life);
+        life.now += 500;
+        pass(life);
+        expect(plan(life.config, life.observation, life.memory)).toEqual([]);
+      }
+      // Quiet: the longest pause is five minutes.
+      for (let look = 0; look < 3; look += 1) {
+        life.now += 600_000;
+        pass(life);
+      }
+      expect(life.memory.heldRoutes).toEqual([]);
+      const verdicts = judgeRoutes(life.config, life.observation, life.memory);
+      const attached = attachedTap(life.observation);
+      const isLinked = attached !== null && isAddressed(life.config, attached.tap);
+      if (life.memory.wanted === 'up' && isLinked)
+        expect(verdicts.filter(({ state }) => !['routed', 'refused', 'foreign'].includes(state))).toEqual([]);
+      if (life.memory.wanted === 'down') expect(life.memory.ownedRoutes).toEqual([]);
+      // What stands and is not theirs is known to be ours.
+      const ours = tableOf(life).filter((row) => row.gateway === '10.0.75.2' && !life.theirs.has(row));
+      expect(ours.map(({ destination }) => destination).toSorted()).toEqual(
+        life.memory.ownedRoutes.map(({ subnet: each }) => each).toSorted(),
+      );
+      routed += ours.length;
+      refused += verdicts.length - ours.length;
+    }),
+    { numRuns: 1000, endOnFailure: true },
+  );
+  // The lives are worth living: routes stood at the end of many, and many were refused.
+  expect(routed).toBeGreaterThan(100);
+  expect(refused).toBeGreaterThan(100);
+});

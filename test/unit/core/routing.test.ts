@@ -1,0 +1,322 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { configSchema } from '../../../config/schema.js';
+import { formatCidr, overlaps, parseCidr } from '../../../daemon/cidr.js';
+import { judgeConditions } from '../../../daemon/conditions.js';
+import { matches } from '../../../daemon/network-choice.js';
+import { type DockerNetwork, type Route, seen, unknown } from '../../../daemon/observation.js';
+import { plan } from '../../../daemon/plan.js';
+import { judgeRoutes, type RouteVerdict } from '../../../daemon/routing.js';
+import { config, lan, network, startedMac, up } from './worlds.js';
+
+const row = (destination: string, gateway: string, name: string, flags: string): Route => ({
+  destination,
+  gateway,
+  interface: name,
+  flags,
+});
+const ours = row('172.18.0.0/16', '10.0.75.2', 'tap1', 'UGSc');
+
+const verdictsFor = (
+  networks: readonly DockerNetwork[],
+  routes: readonly Route[] = [],
+  settings: Record<string, unknown> = {},
+  resolvers: readonly string[] = ['9.9.9.9'],
+): readonly RouteVerdict[] =>
+  judgeRoutes(
+    configSchema.parse({ routes: settings }),
+    { ...startedMac(networks, [...lan, ...routes]), resolvers: seen(resolvers) },
+    up,
+  );
+
+describe('the route guard', () => {
+  test.each([
+    ['172.18.0.0/16', 'pending', /not in the routing table yet/],
+    ['8.8.8.0/24', 'refused', /outside of routes\.allow/],
+    ['100.64.0.0/24', 'refused', /outside of routes\.allow/],
+    ['0.0.0.0/0', 'refused', /outside of routes\.allow/],
+    ['172.0.0.0/8', 'refused', /outside of routes\.allow/],
+    ['10.0.0.0/8', 'refused', /larger than \/12 \(routes\.minPrefix\)/],
+    ['10.0.75.0/24', 'refused', /tuntapd’s own link 10\.0\.75\.0\/30: set tap\.address and tap\.peer/],
+    ['192.168.0.0/16', 'foreign', /contains 192\.168\.1\.1, the gateway of the default route on en0/],
+    ['172.30.0.0/16', 'foreign', /contains 172\.30\.5\.3, a DNS resolver of this Mac/],
+    ['192.168.1.128/25', 'foreign', /has 192\.168\.1\.0\/24, the network of en0: ours would win/],
+    ['10.09.0.0/16', 'refused', /not an IPv4 network/],
+    ['10.1.0.0/33', 'refused', /not an IPv4 network/],
+    ['', 'refused', /not an IPv4 network/],
+    ['fd00:1::/64', 'refused', /IPv6 is not routed yet/],
+    ['\u001b[2J', 'refused', /not an IPv4 network/],
+  ])('%j is %s', (subnet, state, why) => {
+    const [verdict, ...more] = verdictsFor([network('app', subnet)], [], {}, ['172.30.5.3', 'fd00::1']);
+    expect(verdict).toMatchObject({ state, why: expect.stringMatching(why) as unknown });
+    expect(verdict?.subnet).not.toMatch(/\p{Cc}/u);
+    expect(more).toEqual([]);
+  });
+
+  test('what it refuses cannot be forced: a gateway and a resolver stay reachable', () => {
+    const force = ['192.168.0.0/16', '172.30.0.0/16'];
+    const verdicts = verdictsFor([network('app', ...force)], [], { force }, ['172.30.5.3']);
+    expect(verdicts.map(({ state }) => state)).toEqual(['foreign', 'foreign']);
+  });
+
+  test('resolvers that are not known are not none: nothing new is added, nothing is taken away', () => {
+    const seenRoutes = [...lan, ours];
+    const observation = {
+      ...startedMac([network('a', '172.18.0.0/16'), network('b', '172.19.0.0/16')], seenRoutes),
+      resolvers: unknown('scutil --dns: took longer than 10 s'),
+    };
+    const memory = { ...up, ownedRoutes: [{ subnet: '172.18.0.0/16', gateway: '10.0.75.2' }] };
+    expect(judgeRoutes(config, observation, memory).map(({ state }) => state)).toEqual(['routed', 'waiting']);
+    expect(plan(config, observation, memory).filter(({ kind }) => kind.endsWith('route'))).toEqual([]);
+    const { findings } = judgeConditions(config, observation, memory, []);
+    expect(findings).toContainEqual(expect.objectContaining({ type: 'Routes', reason: 'ResolversUnknown' }));
+  });
+});
+
+describe('conflicts, by the longest prefix', () => {
+  const vpn = (destination: string, flags = 'UGSc') => row(destination, '10.80.0.1', 'utun4', flags);
+  test.each([
+    [
+      'the same prefix',
+      vpn('172.18.0.0/16'),
+      'foreign',
+      /172\.18\.0\.0\/16 via 10\.80\.0\.1 on utun4.*cannot be forced/,
+    ],
+    ['less specific', vpn('172.16.0.0/12'), 'foreign', /ours would win and cut the subnet out of theirs/],
+    ['more specific', vpn('172.18.5.0/24'), 'foreign', /ours would claim the addresses around it/],
+    ['a host within', vpn('172.18.5.9/32', 'UGHS'), 'foreign', /172\.18\.5\.9\/32/],
+    [
+      'through an interface',
+      row('172.16.0.0/12', 'utun4', 'utun4', 'USc'),
+      'foreign',
+      /172\.16\.0\.0\/12 on utun4:/,
+    ],
+    ['half of a full tunnel', vpn('128.0.0.0/1'), 'pending', /not in/],
+    ['a share of a full tunnel', vpn('160.0.0.0/3'), 'pending', /not in/],
+    ['beside it', vpn('172.19.0.0/16'), 'pending', /not in/],
+    ['a neighbour’s row', row('172.18.0.9/32', '0:1:2:3:4:5', 'en5', 'UHLWI'), 'pending', /not in/],
+    ['a gateway row scoped to an interface', vpn('172.18.0.0/16', 'UGScI'), 'pending', /not in/],
+    [
+      'a scoped network of an interface',
+      row('172.18.5.0/24', 'link#9', 'en5', 'UCSI'),
+      'foreign',
+      /the network of en5/,
+    ],
+    [
+      'a virtual machine’s bridge',
+      row('172.18.64.0/24', 'link#20', 'bridge1', 'UC'),
+      'foreign',
+      /the network of bridge1/,
+    ],
+    ['made by hand through our peer', ours, 'routed', /not tuntapd’s and stays/],
+    ['wider, by hand through our peer', { ...ours, destination: '172.16.0.0/12' }, 'pending', /not in/],
+  ])('%s', (_name, other, state, why) => {
+    const [verdict] = verdictsFor([network('app', '172.18.0.0/16')], [other]);
+    expect(verdict).toMatchObject({ state, why: expect.stringMatching(why) as unknown });
+  });
+
+  test.each([
+    ['172.16.0.0/12', 'pending'],
+    ['172.18.5.0/24', 'pending'],
+    // The kernel keeps one route of a prefix (`File exists`), and a foreign one is never deleted.
+    ['172.18.0.0/16', 'foreign'],
+  ])('routes.force over %s: %s', (claim, state) => {
+    const force = { force: ['172.18.0.0/16'] };
+    const [verdict] = verdictsFor([network('app', '172.18.0.0/16')], [vpn(claim)], force);
+    expect(verdict?.state).toBe(state);
+  });
+
+  test('Tailscale’s 100.64/10 is foreign, also when allowed', () => {
+    const allow = { allow: ['100.64.0.0/10'] };
+    const tailscale = row('100.64.0.0/10', 'link#22', 'utun5', 'UCS');
+    const [verdict] = verdictsFor([network('app', '100.100.0.0/16')], [tailscale], allow);
+    expect(verdict).toMatchObject({ state: 'foreign', why: expect.stringContaining('utun5') as unknown });
+  });
+
+  test('a claim that comes later withdraws our route, and leaves its own alone', () => {
+    const observation = startedMac([network('app', '172.18.0.0/16')], [...lan, ours, vpn('172.16.0.0/12')]);
+    const memory = { ...up, ownedRoutes: [{ subnet: '172.18.0.0/16', gateway: '10.0.75.2' }] };
+    const steps = plan(config, observation, memory).filter(({ kind }) => kind.endsWith('route'));
+    expect(steps).toEqual([
+      expect.objectContaining({
+        kind: 'delete-route',
+        subnet: '172.18.0.0/16',
+        why: expect.stringContaining('utun4') as unknown,
+      }),
+    ]);
+  });
+
+  test.each([
+    ['gateway', { ...ours, gateway: '10.80.0.1' }],
+    ['interface and gateway', { ...ours, gateway: 'utun4', interface: 'utun4' }],
+  ])('a route of ours whose %s somebody changed is theirs from then on', (_name, theirs) => {
+    const memory = { ...up, ownedRoutes: [{ subnet: '172.18.0.0/16', gateway: '10.0.75.2' }] };
+    expect(
+      plan(config, startedMac([], [...lan, theirs]), memory).filter(({ kind }) => kind.endsWith('route')),
+    ).toEqual([]);
+  });
+});
+
+test('Docker networks that overlap: the one that is routed stays, then the first by id; the other is told which', () => {
+  const networks = [
+    network('a', '172.18.0.0/16'),
+    network('b', '172.18.0.0/16', '172.18.4.0/24', '172.19.0.0/16'),
+  ];
+  expect(verdictsFor(networks)).toEqual([
+    expect.objectContaining({ network: 'a', state: 'pending' }),
+    expect.objectContaining({
+      subnet: '172.18.0.0/16',
+      state: 'refused',
+      why: 'Docker network a already has it',
+    }),
+    expect.objectContaining({
+      subnet: '172.18.4.0/24',
+      state: 'refused',
+      why: 'Docker network a has 172.18.0.0/16, which overlaps it',
+    }),
+    expect.objectContaining({ subnet: '172.19.0.0/16', state: 'pending' }),
+  ]);
+});
+
+describe('which networks', () => {
+  const like = (change: Partial<DockerNetwork>) => ({ ...network('app_web', '172.18.0.0/16'), ...change });
+  test.each<[Partial<DockerNetwork>, RegExp]>([
+    [{ driver: 'host' }, /VM’s own addresses/],
+    [{ driver: 'null' }, /no network/],
+    [{ driver: 'macvlan' }, /outer network/],
+    [{ driver: 'ipvlan', options: { ipvlan_mode: 'l3' } }, /ipvlan \(l3\)/],
+    [{ driver: 'overlay', scope: 'swarm' }, /swarm/],
+    [{ scope: 'swarm' }, /swarm/],
+    [{ internal: true }, /internal/],
+    [{ driver: 'weave' }, /weave is not known/],
+  ])('%j is refused with the reason', (change, why) => {
+    expect(verdictsFor([like(change)])).toEqual([
+      expect.objectContaining({ state: 'refused', why: expect.stringMatching(why) as unknown }),
+    ]);
+  });
+
+  test.each<[string, string]>([
+    ['app_*', 'refused'],
+    ['app_web', 'refused'],
+    ['*', 'refused'],
+    ['driver=bridge', 'refused'],
+    ['label=private', 'refused'],
+    ['label=private=yes', 'refused'],
+    ['label=private=no', 'pending'],
+    ['label=toString', 'pending'],
+    ['driver=macvlan', 'pending'],
+    ['app', 'pending'],
+    ['APP_*', 'pending'],
+  ])('routes.exclude = [%j]: %s', (entry, state) => {
+    const [verdict] = verdictsFor([like({ labels: { private: 'yes' } })], [], { exclude: [entry] });
+    expect(verdict?.state).toBe(state);
+  });
+
+  test('routes.include alone decides what is left, and exclude has the last word', () => {
+    const networks = [network('minikube', '192.168.49.0/24'), network('other', '172.18.0.0/16')];
+    const states = (settings: Record<string, unknown>) =>
+      verdictsFor(networks, [], settings).map(({ state }) => state);
+    expect(states({ include: ['mini*'] })).toEqual(['pending', 'refused']);
+    expect(states({ include: ['mini*'], exclude: ['driver=bridge'] })).toEqual(['refused', 'refused']);
+  });
+
+  test('every IPAM subnet is judged, and a network without one is named', () => {
+    expect(
+      verdictsFor([network('two', '172.18.0.0/16', 'fd00::/64', '172.19.1.7/16'), network('none')]),
+    ).toEqual([
+      expect.objectContaining({ subnet: '172.18.0.0/16', state: 'pending' }),
+      expect.objectContaining({ subnet: 'fd00::/64', state: 'refused' }),
+      expect.objectContaining({ subnet: '172.19.0.0/16', state: 'pending' }),
+      expect.objectContaining({ subnet: '-', network: 'none', state: 'refused' }),
+    ]);
+  });
+
+  test('a pattern means what a regular expression with .* for * means', () => {
+    const word = fc.string({ unit: fc.constantFrom('a', 'b', '*'), maxLength: 8 });
+    fc.assert(
+      fc.property(word, word, (pattern, text) => {
+        expect(matches(pattern, text)).toBe(new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(text));
+      }),
+    );
+  });
+});
+
+describe('the link itself', () => {
+  const routesOf = (networks: readonly DockerNetwork[], routes: readonly Route[], settings = {}) => {
+    const chosen = configSchema.parse({ routes: settings });
+    const observation = startedMac(networks, [...lan, ...routes]);
+    const { phase, findings } = judgeConditions(chosen, observation, up, []);
+    return {
+      phase,
+      address: findings.find(({ type }) => type === 'TapAddress'),
+      kinds: plan(chosen, observation, up).map(({ kind }) => kind),
+    };
+  };
+
+  test.each([
+    [
+      'a VPN’s 10/8',
+      [],
+      row('10.0.0.0/8', '10.8.0.1', 'utun3', 'UGSc'),
+      /10\.0\.0\.0\/8 via 10\.8\.0\.1 on utun3/,
+    ],
+    [
+      'another interface’s network',
+      [],
+      row('10.0.75.0/24', 'link#7', 'bridge10', 'UC'),
+      /the network of bridge10/,
+    ],
+    [
+      'a Docker network',
+      [network('odd', '10.0.0.0/16')],
+      ours,
+      /in the VM by Docker network odd \(10\.0\.0\.0\/16\)/,
+    ],
+  ])(
+    'is taken by %s: nothing is addressed, and a person is told what to do',
+    (_name, networks, other, why) => {
+      const { phase, address, kinds } = routesOf(networks, [other]);
+      expect(kinds).toEqual([]);
+      expect(phase).toBe('blocked');
+      expect(address).toMatchObject({
+        status: 'False',
+        reason: 'LinkCollision',
+        message: expect.stringMatching(why) as unknown,
+      });
+      expect(address?.message).toMatch(/tap\.address and tap\.peer/);
+    },
+  );
+
+  test('it is not taken by its own rows, a full tunnel, or when routes.force has it', () => {
+    const own = row('10.0.75.1/32', '10.0.75.1', 'lo0', 'UH');
+    expect(routesOf([], [own, row('0.0.0.0/1', 'utun3', 'utun3', 'UScg')]).kinds).toContain('address-tap');
+    const vpn = row('10.0.0.0/8', '10.8.0.1', 'utun3', 'UGSc');
+    expect(routesOf([], [vpn], { force: ['10.0.75.0/30'] }).kinds).toContain('address-tap');
+  });
+});
+
+test('a thousand networks and a full table are judged at once', () => {
+  const networks = Array.from({ length: 1000 }, (_, index) =>
+    network(`n${index}`, `10.${100 + (index >> 8)}.${index & 255}.0/24`),
+  );
+  const table = networks.map(({ subnets: [subnet = ''] }) => ({ ...ours, destination: subnet }));
+  const began = performance.now();
+  expect(verdictsFor(networks, table).filter(({ state }) => state === 'routed')).toHaveLength(1000);
+  expect(performance.now() - began).toBeLessThan(1000);
+});
+
+test('what CIDR text says is read as it is, and written back the same', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 0xffffffff }),
+      fc.integer({ min: 0, max: 32 }),
+      (address, prefix) => {
+        const text = `${[24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.')}/${prefix}`;
+        const cidr = parseCidr(text);
+        if (!cidr) throw new Error(text);
+        expect(parseCidr(formatCidr(cidr))).toEqual(cidr);
+        expect(overlaps(cidr, { base: address >>> 0, prefix: 32 })).toBe(true);
+      },
+    ),
+  );
+});
