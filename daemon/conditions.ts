@@ -3,6 +3,7 @@
  * Pure. Messages are for people: what it means and what to do.
  */
 import type { Config } from '../config/schema.js';
+import { judgeInstall } from './hyperkit.js';
 import type { Bundle, Observation } from './observation.js';
 import { linkCollision } from './link-collision.js';
 import { attachedTap, isAddressed, type Memory } from './plan.js';
@@ -97,30 +98,19 @@ const tapDevice: Judge = (config, { kext, tapDevice: device, consoleUser: user }
   return yes('Owned', `${device.value.path} belongs to uid ${device.value.uid}`);
 };
 
-function bundleTrouble({ hyperkit, target, original }: Bundle): Verdict | null {
-  switch (target.kind) {
-    case 'shim':
-      return original.kind === 'mach-o'
+function bundleTrouble(bundle: Bundle): Verdict | null {
+  const verdict = judgeInstall(bundle);
+  switch (verdict.kind) {
+    case 'done':
+      return null;
+    case 'change':
+      return bundle.target.kind === 'shim'
         ? null
-        : no(
-            'OriginalMissing',
-            `${hyperkit}.original is ${original.kind}: Docker cannot start its VM. Reinstall Docker Desktop`,
-          );
-    case 'foreign-script':
-      return no(
-        'ForeignScript',
-        `${hyperkit} is somebody else’s script (${target.detail}); it is left alone. Reinstall Docker Desktop to let tuntapd in`,
-      );
-    case 'incomplete':
-      return no('BeingWritten', `${hyperkit} is not complete: Docker is being updated, or a copy broke off`);
-    case 'refused':
-    case 'unrecognised':
-      return no('Refused', `${hyperkit} is left alone: ${target.detail}`);
-    case 'mach-o':
-    case 'outdated-shim':
-    case 'docker-tuntap-osx-shim':
-    case 'missing':
-      return no('NotInstalled', `${hyperkit} has no current shim (${target.kind})`);
+        : no('NotInstalled', `${bundle.hyperkit} has no current shim (${bundle.target.kind})`);
+    case 'wait':
+      return no('BeingWritten', verdict.why);
+    case 'blocked':
+      return no(verdict.reason, verdict.why);
   }
 }
 

@@ -1,6 +1,6 @@
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { replaceFile } from './replace-file.js';
 import { messageOf } from './text.js';
 
 const journalSchema = z.object({
@@ -30,24 +30,6 @@ export async function readJournal(path: string): Promise<{ journal: Journal; tro
   }
 }
 
-/** Replaces the journal at once or not at all: temporary file, fsync, rename, fsync of the folder. */
-export async function writeJournal(path: string, journal: Journal): Promise<void> {
-  const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const temporary = join(folder, '.journal.new');
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(journal)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await chmod(temporary, 0o600);
-  await rename(temporary, path);
-  const directory = await open(folder, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
+/** Replaces the journal at once or not at all. */
+export const writeJournal = (path: string, journal: Journal): Promise<void> =>
+  replaceFile(path, `${JSON.stringify(journal)}\n`);

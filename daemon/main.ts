@@ -9,6 +9,7 @@ import { cleanEnvironment } from './command.js';
 import { judgeConditions, type Failure } from './conditions.js';
 import type { Condition, Status } from './control/messages.js';
 import { serveControl } from './control/server.js';
+import { childIn } from './docker-app/bundle-child.js';
 import { createBundleRoom } from './docker-app/bundles.js';
 import { renderShim } from './docker-app/shim.js';
 import { foldersOf, watchBundles } from './docker-app/watch.js';
@@ -56,7 +57,9 @@ async function start(
   const since = new Date().toISOString();
   const memory = await keepMemory(paths.journal, log);
   const bundles = createBundleRoom({
-    worker: paths.worker,
+    ask: childIn(paths.worker),
+    originals: paths.originals,
+    log: (level, message) => log.log(level, message),
     shim: renderShim({ device: config.tap.device, mac: config.tap.mac, wait: config.shim.wait }),
   });
   let lowering = false;

@@ -75,8 +75,18 @@ export interface HyperkitFile {
   readonly detail: string;
   /** Hex, of a complete Mach-O only. */
   readonly sha256: string | null;
+  /** Bytes. */
+  readonly size: number;
   /** Milliseconds since the epoch; 0 when missing. */
   readonly mtime: number;
+}
+
+/** What the journal has of a hyperkit that was put aside. */
+export interface SavedOriginal {
+  readonly sha256: string;
+  readonly size: number;
+  /** Of the Docker.app that it came with. */
+  readonly version: string | null;
 }
 
 /** A Docker.app that has (or should have) a hyperkit. */
@@ -94,6 +104,10 @@ export interface Bundle {
   readonly arrived: number;
   readonly target: HyperkitFile;
   readonly original: HyperkitFile;
+  /** `null`: nothing was put aside there, or the journal is lost. */
+  readonly saved: SavedOriginal | null;
+  /** Whether temporary files of an interrupted change lie beside them. */
+  readonly leftovers: boolean;
 }
 
 /** A Docker.app without any hyperkit (Virtualization framework only). */

@@ -6,6 +6,7 @@ export const paths = {
   logs: '/var/log/tuntapd',
   socket: '/var/run/tuntapd.sock',
   journal: '/var/db/tuntapd/journal.json',
+  originals: '/var/db/tuntapd/originals.json',
   /** Beside this very program, in the root-only prefix. */
   worker: join(dirname(process.argv[1] ?? ''), 'bundle-worker.mjs'),
 } as const;

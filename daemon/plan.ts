@@ -3,7 +3,8 @@
  * restart of the VM is the same function of what is seen.
  */
 import type { Config } from '../config/schema.js';
-import type { Bundle, ConsoleUser, GuestReport, Observation, TapInterface, Vm } from './observation.js';
+import { judgeInstall, judgeRestore } from './hyperkit.js';
+import type { ConsoleUser, GuestReport, Observation, TapInterface, Vm } from './observation.js';
 import { linkCollision } from './link-collision.js';
 import { judgeRoutes, type RouteMemory } from './routing.js';
 import { isRowOf, stillOwned } from './routing-table.js';
@@ -51,35 +52,15 @@ function device(config: Config, observation: Observation, user: ConsoleUser | nu
   return [{ kind: 'own-tap-device', key: `own ${tap.path}`, why, path: tap.path, uid: user.uid }];
 }
 
-/** Why a bundle needs the shim put in place (again), or null. */
-function shimNeeded({ target, original }: Bundle): string | null {
-  switch (target.kind) {
-    case 'mach-o':
-      return original.kind === 'mach-o'
-        ? 'hyperkit was replaced by another version'
-        : 'hyperkit has no shim yet';
-    case 'outdated-shim':
-      return 'the shim is of another version or configuration';
-    case 'docker-tuntap-osx-shim':
-      return 'docker-tuntap-osx’s shim is taken over';
-    case 'missing':
-      return original.kind === 'mach-o' ? 'hyperkit is missing beside its original' : null;
-    case 'shim':
-    case 'foreign-script':
-    case 'incomplete':
-    case 'refused':
-    case 'unrecognised':
-      return null;
-  }
-}
-
 const shim = (observation: Observation): Step[] => {
   const { withHyperkit = [], replacing = [] } = valueOf(observation.bundles) ?? {};
   return withHyperkit.flatMap((bundle): Step[] => {
-    const why = replacing.some(({ app }) => app === bundle.app) ? null : shimNeeded(bundle);
-    return why === null
-      ? []
-      : [{ kind: 'install-shim', key: `shim ${bundle.hyperkit}`, why, hyperkit: bundle.hyperkit }];
+    const { app, hyperkit } = bundle;
+    if (replacing.some((other) => other.app === app)) return [];
+    const verdict = judgeInstall(bundle);
+    return verdict.kind === 'change'
+      ? [{ kind: 'install-shim', key: `shim ${hyperkit}`, why: verdict.why, hyperkit }]
+      : [];
   });
 };
 
@@ -212,15 +193,10 @@ function lower(config: Config, observation: Observation, memory: Memory): Step[]
   ];
 }
 
+/** Also where it cannot be done (yet): whoever waits for hyperkit must be told. */
 const restores = (observation: Observation, why: string): Step[] =>
   (valueOf(observation.bundles)?.withHyperkit ?? [])
-    .filter(
-      ({ target, original }) =>
-        target.kind === 'shim' ||
-        target.kind === 'outdated-shim' ||
-        // Never over somebody else's script, whatever lies beside it.
-        (original.kind === 'mach-o' && (target.kind === 'missing' || target.kind === 'mach-o')),
-    )
+    .filter((bundle) => judgeRestore(bundle).kind !== 'done')
     .map(({ hyperkit }): Step => ({
       kind: 'restore-hyperkit',
       key: `restore ${hyperkit}`,

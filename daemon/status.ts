@@ -43,12 +43,13 @@ export function statusOf(parts: {
     ...(bundles.known
       ? {
           bundles: bundles.value.withHyperkit.map(
-            ({ app, hyperkit, version: release, target, original }) => ({
+            ({ app, hyperkit, version: release, target, original, saved }) => ({
               app,
               hyperkit,
               version: release,
               target: target.kind,
               original: original.kind,
+              saved,
             }),
           ),
         }

@@ -54,6 +54,11 @@ const bundleSchema = z.object({
   /** What stands at hyperkit's own path (`HyperkitKind`). */
   target: z.string(),
   original: z.string(),
+  /** The original that was put aside last, as the journal has it. */
+  saved: z
+    .object({ sha256: z.string(), size: z.number(), version: z.string().nullable() })
+    .nullable()
+    .optional(),
 });
 
 export const statusSchema = z.object({

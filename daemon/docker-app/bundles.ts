@@ -1,10 +1,11 @@
 import { lstat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { run } from '../command.js';
-import { type Bundle, type Bundles, type Seen, seen } from '../observation.js';
+import { basename, dirname, join } from 'node:path';
+import { judgeInstall, judgeRestore, type HyperkitFiles, type Verdict } from '../hyperkit.js';
+import { type Bundle, type Bundles, type Seen, type SavedOriginal, seen } from '../observation.js';
 import { StepError } from '../steps.js';
 import { messageOf } from '../text.js';
 import { answerSchema, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';
+import { readOriginals, saveOriginal } from './originals.js';
 import { createSettling } from './settling.js';
 
 /** Where hyperkit has been in a Docker.app, newest first. */
@@ -47,8 +48,10 @@ const staff = 20;
  * Whose the way from the app to hyperkit's folder is. Refused: a symbolic link on it, since root would follow a
  * user's link into somebody else's folder, and a way that changes hands, unless root's alone.
  */
-async function ownerOfWay(app: string, folder: string): Promise<{ uid: number } | { refused: string }> {
-  const names = folder.slice(app.length).split('/').slice(1);
+async function ownerOfWay(
+  app: string,
+  names: readonly string[],
+): Promise<{ uid: number } | { refused: string }> {
   const way = [app, ...names.map((_, index) => join(app, ...names.slice(0, index + 1)))];
   const owners = new Set<number>();
   for (const path of way) {
@@ -66,48 +69,52 @@ async function ownerOfWay(app: string, folder: string): Promise<{ uid: number } 
   return other === undefined
     ? { uid }
     : {
-        refused: `the folders from ${app} to ${folder} belong to different users (${[...owners].join(', ')})`,
+        refused: `the folders from ${app} to hyperkit belong to different users (${[...owners].join(', ')})`,
       };
 }
 
+/** What lies in a bundle, as the child says. */
+type Found = Extract<WorkerAnswer, { ok: true }>;
+
 /**
- * The bundles on disk. `worker` is the path of the bundled child program, `shim` the text that hyperkit is to have.
- * From here files are only looked at from outside (lstat); the child reads them, and only when they changed.
+ * The bundles on disk. `ask` has the child work in a bundle, `shim` is the text that hyperkit is to have, `originals`
+ * the path of their journal. From here files are only looked at from outside (lstat); the child reads them, and only
+ * when they changed.
  */
-export function createBundleRoom(options: { worker: string; shim: string }): BundleRoom {
+export function createBundleRoom(options: {
+  ask: (request: WorkerRequest) => Promise<unknown>;
+  shim: string;
+  originals: string;
+  log: (level: 'info' | 'warn', message: string) => void;
+}): BundleRoom {
   const known = new Map<string, { fingerprint: string; answer: WorkerAnswer }>();
   const settling = createSettling({ wall: () => Date.now(), steady: () => performance.now() });
 
-  async function ask(action: WorkerRequest['action'], hyperkit: string): Promise<WorkerAnswer> {
+  async function ask(
+    action: WorkerRequest['action'],
+    hyperkit: string,
+    expected: string | null = null,
+  ): Promise<WorkerAnswer> {
+    const app = appOf(hyperkit);
     const folder = dirname(hyperkit);
-    const owner = await ownerOfWay(appOf(hyperkit), folder);
+    const way = folder.slice(app.length + 1).split('/');
+    const owner = await ownerOfWay(app, way);
     if ('refused' in owner) return { ok: false, code: 'REFUSED', message: owner.refused };
-    const { dev, ino } = await lstat(folder);
-    const request: WorkerRequest = {
-      action,
-      folder,
-      device: dev,
-      inode: ino,
-      name: hyperkit.slice(folder.length + 1),
-      uid: owner.uid,
-      gid: staff,
-      shim: options.shim,
-    };
-    const { stdout, stderr } = await run(process.execPath, [options.worker], {
-      input: JSON.stringify(request),
-      timeout: 30_000,
-    });
+    const { dev, ino } = await lstat(folder, { bigint: true });
     const answer = answerSchema.safeParse(
-      ((): unknown => {
-        try {
-          return JSON.parse(stdout);
-        } catch {
-          return null;
-        }
-      })(),
+      await options.ask({
+        action,
+        app,
+        way,
+        folder: `${dev}:${ino}`,
+        name: basename(hyperkit),
+        uid: owner.uid,
+        gid: staff,
+        shim: options.shim,
+        expected,
+      }),
     );
-    if (!answer.success)
-      throw new Error(`the child in ${folder} gave no sensible answer: ${stderr.slice(0, 500)}`);
+    if (!answer.success) throw new Error(`the child in ${app} gave no sensible answer`);
     return answer.data;
   }
 
@@ -135,6 +142,7 @@ export function createBundleRoom(options: { worker: string; shim: string }): Bun
     const without: { app: string }[] = [];
     const refused: { app: string; why: string }[] = [];
     const replacing: Bundles['replacing'][number][] = [];
+    const saved = await readOriginals(options.originals);
     for (const app of new Set(apps)) {
       const { signs, unsettled } = await settling.look(app);
       if (unsettled) replacing.push({ app, ...unsettled });
@@ -157,6 +165,8 @@ export function createBundleRoom(options: { worker: string; shim: string }): Bun
             arrived: signs.arrived,
             target: answer.target,
             original: answer.original,
+            saved: saved[hyperkit] ?? null,
+            leftovers: answer.leftovers,
           });
       } catch (error) {
         refused.push({ app, why: messageOf(error) });
@@ -165,22 +175,78 @@ export function createBundleRoom(options: { worker: string; shim: string }): Bun
     return seen({ withHyperkit, without, refused, replacing });
   }
 
-  async function change(action: 'install' | 'restore', hyperkit: string): Promise<void> {
+  async function done(
+    action: WorkerRequest['action'],
+    hyperkit: string,
+    expected: string | null = null,
+  ): Promise<Found> {
     const app = appOf(hyperkit);
-    // Since it was planned an update may have begun.
     const { unsettled } = await settling.look(app);
+    // Since it was planned an update may have begun.
     if (unsettled) throw new StepError(unsettled.why, { reason: 'BeingReplaced' });
-    const answer = await ask(action, hyperkit);
-    known.delete(hyperkit);
-    await settling.ours(app);
-    if (answer.ok) return;
+    const answer = await ask(action, hyperkit, expected);
+    if (action !== 'inspect') {
+      known.delete(hyperkit);
+      await settling.ours(app);
+    }
+    if (answer.ok) return answer;
     if (answer.code === 'EPERM') throw new StepError(grant, { reason: 'AppManagement', blocked: true });
+    if (answer.code === 'EACCES' || answer.code === 'EROFS')
+      throw new StepError(
+        `${hyperkit} cannot be changed by its owner (${answer.message}): its folder or volume is read-only. Make it writable, or move Docker.app to /Applications; then run \`tuntapctl up\``,
+        { reason: 'ReadOnly', blocked: true },
+      );
     throw new StepError(`${hyperkit}: ${answer.message}`, { reason: 'BundleRefused' });
   }
 
-  return {
-    observe,
-    install: (hyperkit) => change('install', hyperkit),
-    restore: (hyperkit) => change('restore', hyperkit),
-  };
+  /** What lies there now, and the change that it needs; null when none. Throws StepError when none is possible. */
+  async function needed<Change>(
+    hyperkit: string,
+    judge: (files: HyperkitFiles) => Verdict<Change>,
+  ): Promise<{ found: Found; saved: SavedOriginal | null; change: Change } | null> {
+    const found = await done('inspect', hyperkit);
+    const saved = (await readOriginals(options.originals))[hyperkit] ?? null;
+    const verdict = judge({ ...found, hyperkit, saved });
+    switch (verdict.kind) {
+      case 'done':
+        return null;
+      case 'change':
+        return { found, saved, change: verdict.change };
+      case 'wait':
+        throw new StepError(verdict.why, { reason: 'BeingWritten' });
+      case 'blocked':
+        throw new StepError(verdict.why, { reason: verdict.reason, blocked: true });
+    }
+  }
+
+  /** The original is in the journal, on the disk, before the shim stands. */
+  async function install(hyperkit: string): Promise<void> {
+    const need = await needed(hyperkit, judgeInstall);
+    if (!need) return;
+    const { found, saved, change } = need;
+    const { sha256, size } = change === 'shim-over-target' ? found.target : found.original;
+    if (sha256 !== null && saved?.sha256 !== sha256)
+      await saveOriginal(options.originals, hyperkit, { sha256, size, version: found.version });
+    if (change !== 'record') await done('install', hyperkit, sha256);
+  }
+
+  async function restore(hyperkit: string): Promise<void> {
+    const need = await needed(hyperkit, judgeRestore);
+    if (!need) return;
+    const { found, saved, change } = need;
+    const { sha256 } = change === 'give-back' ? found.original : found.target;
+    const { target } = await done('restore', hyperkit, sha256);
+    if (saved === null || change === 'clean') return;
+    const proof = `SHA-256 ${target.sha256 ?? 'unknown'}`;
+    if (target.sha256 === saved.sha256)
+      options.log('info', `${hyperkit} is what was put aside, byte for byte: ${proof}`);
+    else
+      options.log(
+        'warn',
+        `${hyperkit} is not what was put aside (SHA-256 ${saved.sha256}) but what has replaced it since: ${proof}; ` +
+          'the newer one is kept',
+      );
+  }
+
+  return { observe, install, restore };
 }

@@ -102,6 +102,9 @@ describe('hyperkit', () => {
     ['incomplete', 'missing', []],
     ['refused', 'missing', []],
     ['unrecognised', 'missing', []],
+    ['mach-o', 'foreign-script', []],
+    ['outdated-shim', 'missing', []],
+    ['shim', 'incomplete', []],
   ];
   test.each(table)('%s beside an original that is %s: %j', (target, original, expected) => {
     const observation = {
@@ -123,6 +126,33 @@ test('no write into a bundle that is being replaced, which the condition says', 
   const { phase, findings } = judgeConditions(config, { ...quietMac, bundles }, up, []);
   expect(phase).toBe('working');
   expect(findings).toContainEqual(expect.objectContaining({ type: 'Shim', reason: 'BeingReplaced' }));
+});
+
+describe('a step is asked for to give hyperkit back, also where a person must be told that it cannot be', () => {
+  const table: readonly [Parameters<typeof bundle>[0], Parameters<typeof bundle>[1], boolean][] = [
+    ['shim', 'mach-o', true],
+    ['outdated-shim', 'mach-o', true],
+    ['missing', 'mach-o', true],
+    ['mach-o', 'mach-o', true],
+    ['shim', 'missing', true],
+    ['incomplete', 'mach-o', true],
+    ['unrecognised', 'mach-o', true],
+    ['mach-o', 'missing', false],
+    ['mach-o', 'foreign-script', false],
+    ['incomplete', 'missing', false],
+    ['foreign-script', 'mach-o', false],
+    ['docker-tuntap-osx-shim', 'mach-o', false],
+  ];
+  test.each(table)('%s beside an original that is %s: %j', (target, original, expected) => {
+    const bundles = seen({
+      withHyperkit: [bundle(target, original)],
+      without: [],
+      refused: [],
+      replacing: [],
+    });
+    const kinds = kindsFor({ ...quietMac, bundles }, { ...up, wanted: 'removed' });
+    expect(kinds.includes('restore-hyperkit')).toBe(expected);
+  });
 });
 
 test('unknown is not absent: an engine that does not answer has not lost its networks', () => {

@@ -16,7 +16,16 @@ export const config: Config = configSchema.parse({});
 
 export const up: Memory = { wanted: 'up', guest: null, released: null, ownedRoutes: [], heldRoutes: [] };
 
-const file = (kind: HyperkitFile['kind']): HyperkitFile => ({ kind, detail: '', sha256: null, mtime: 0 });
+/** The only hyperkit that this Docker ever had. */
+const sha256 = 'd0'.repeat(32);
+
+const file = (kind: HyperkitFile['kind']): HyperkitFile => ({
+  kind,
+  detail: '',
+  sha256: kind === 'mach-o' ? sha256 : null,
+  size: 1000,
+  mtime: 0,
+});
 
 export const hyperkit = '/Applications/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
 
@@ -29,6 +38,8 @@ export const bundle = (target: HyperkitFile['kind'], original: HyperkitFile['kin
   arrived: 0,
   target: file(target),
   original: file(original),
+  saved: original === 'mach-o' ? { sha256, size: 1000, version: '4.1.1' } : null,
+  leftovers: false,
 });
 
 export const network = (name: string, ...subnets: string[]): DockerNetwork => ({

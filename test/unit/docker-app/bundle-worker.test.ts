@@ -23,6 +23,7 @@ import {
   type WorkerRequest,
 } from '../../../daemon/docker-app/bundle-protocol.js';
 import { machO } from '../../lab/docker/mach-o.js';
+import { dockerTuntapOsxShim } from './docker-tuntap-osx.js';
 
 const owner = { uid: 501, gid: 20 };
 const shim = '#!/bin/sh\n# tuntapd hyperkit shim, version 1.\nexec "$0.original" "$@"\n';
@@ -55,6 +56,7 @@ afterAll(() => {
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'bundle-'));
   chmodSync(base, 0o755);
+  chownSync(base, owner.uid, owner.gid);
   folder = join(base, 'bin');
   mkdirSync(folder, { mode: 0o755 });
   chownSync(folder, owner.uid, owner.gid);
@@ -71,13 +73,18 @@ function put(path: string, content: Buffer | string): void {
   chownSync(path, owner.uid, owner.gid);
 }
 
+const idOf = (path: string): string => {
+  const { dev, ino } = lstatSync(path, { bigint: true });
+  return `${dev}:${ino}`;
+};
+
 function ask(action: WorkerRequest['action'], change: Partial<WorkerRequest> = {}): WorkerAnswer {
-  const { dev, ino } = lstatSync(folder);
-  const request = {
+  const request: WorkerRequest = {
     action,
-    folder,
-    device: dev,
-    inode: ino,
+    app: base,
+    way: ['bin'],
+    folder: idOf(folder),
+    expected: null,
     name: 'com.docker.hyperkit',
     ...owner,
     shim,
@@ -144,7 +151,7 @@ asRoot('in a bundle that belongs to a user', () => {
     [
       'cut off between the temporary link and its rename',
       () => {
-        linkSync(hyperkit, join(folder, '.com.docker.hyperkit.tuntapd-new'));
+        linkSync(hyperkit, join(folder, '.com.docker.hyperkit.tuntapd-4711'));
       },
       ['mach-o', 'missing'],
       ['shim', 'mach-o'],
@@ -153,7 +160,7 @@ asRoot('in a bundle that belongs to a user', () => {
       'cut off with all three names on one file',
       () => {
         linkSync(hyperkit, `${hyperkit}.original`);
-        linkSync(hyperkit, join(folder, '.com.docker.hyperkit.tuntapd-new'));
+        linkSync(hyperkit, join(folder, '.com.docker.hyperkit.tuntapd-4711'));
       },
       ['mach-o', 'mach-o'],
       ['shim', 'mach-o'],
@@ -179,10 +186,53 @@ asRoot('in a bundle that belongs to a user', () => {
       'with docker-tuntap-osx’s shim',
       () => {
         renameSync(hyperkit, `${hyperkit}.original`);
-        put(hyperkit, '#!/bin/bash\nargs+=("2:1,virtio-tap,tap1")\nexec $0.original "$@"\n');
+        put(hyperkit, dockerTuntapOsxShim);
       },
       ['docker-tuntap-osx-shim', 'mach-o'],
       ['shim', 'mach-o'],
+    ],
+    [
+      'with a planted file under our temporary name',
+      () => {
+        symlinkSync('/etc/passwd', join(folder, '.com.docker.hyperkit.tuntapd-1'));
+        spawnSync('mkfifo', [join(folder, '.com.docker.hyperkit.tuntapd-2')]);
+      },
+      ['mach-o', 'missing'],
+      ['shim', 'mach-o'],
+    ],
+    [
+      'with an older version’s original',
+      () => {
+        put(`${hyperkit}.original`, machO('docker 0'));
+      },
+      ['mach-o', 'mach-o'],
+      ['shim', 'mach-o'],
+    ],
+    [
+      'with a shim that is not executable',
+      () => {
+        renameSync(hyperkit, `${hyperkit}.original`);
+        put(hyperkit, shim);
+        chmodSync(hyperkit, 0o644);
+      },
+      ['outdated-shim', 'mach-o'],
+      ['shim', 'mach-o'],
+    ],
+    [
+      'with a shim and no original',
+      () => {
+        put(hyperkit, shim);
+      },
+      ['shim', 'missing'],
+      ['BLOCKED'],
+    ],
+    [
+      'with a symlink in the original’s place',
+      () => {
+        symlinkSync('/etc/passwd', `${hyperkit}.original`);
+      },
+      ['mach-o', 'refused'],
+      ['BLOCKED'],
     ],
     [
       'with a half-copied hyperkit',
@@ -190,7 +240,7 @@ asRoot('in a bundle that belongs to a user', () => {
         put(hyperkit, binary.subarray(0, 4100));
       },
       ['incomplete', 'missing'],
-      ['INCOMPLETE'],
+      ['WAIT'],
     ],
     [
       'with an empty hyperkit',
@@ -198,7 +248,7 @@ asRoot('in a bundle that belongs to a user', () => {
         put(hyperkit, '');
       },
       ['incomplete', 'missing'],
-      ['INCOMPLETE'],
+      ['WAIT'],
     ],
     [
       'with somebody else’s script',
@@ -206,7 +256,7 @@ asRoot('in a bundle that belongs to a user', () => {
         put(hyperkit, '#!/bin/sh\necho mine\n');
       },
       ['foreign-script', 'missing'],
-      ['FOREIGN-SCRIPT'],
+      ['BLOCKED'],
     ],
     [
       'with a symlink',
@@ -215,7 +265,7 @@ asRoot('in a bundle that belongs to a user', () => {
         symlinkSync('/bin/sh', hyperkit);
       },
       ['refused', 'missing'],
-      ['REFUSED'],
+      ['BLOCKED'],
     ],
     [
       'with a FIFO',
@@ -224,7 +274,7 @@ asRoot('in a bundle that belongs to a user', () => {
         spawnSync('mkfifo', [hyperkit]);
       },
       ['refused', 'missing'],
-      ['REFUSED'],
+      ['BLOCKED'],
     ],
     [
       'with a hard link from elsewhere',
@@ -232,7 +282,7 @@ asRoot('in a bundle that belongs to a user', () => {
         linkSync(hyperkit, join(base, 'elsewhere'));
       },
       ['refused', 'missing'],
-      ['REFUSED'],
+      ['BLOCKED'],
     ],
     [
       'with a file of root',
@@ -240,7 +290,7 @@ asRoot('in a bundle that belongs to a user', () => {
         chownSync(hyperkit, 0, 0);
       },
       ['refused', 'missing'],
-      ['REFUSED'],
+      ['BLOCKED'],
     ],
   ])('%s', (_what, arrange, inspected, installed) => {
     arrange();
@@ -250,19 +300,92 @@ asRoot('in a bundle that belongs to a user', () => {
     expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  test('a folder swapped for a symlink to root’s own gets nothing', () => {
-    const { dev, ino } = lstatSync(folder);
+  test('only the file that was journalled becomes the original, or is given back', () => {
+    const other = 'ab'.repeat(32);
+    const before = identity(hyperkit);
+    expect(kinds(ask('install', { expected: other }))).toEqual(['CHANGED']);
+    expect(identity(hyperkit)).toEqual(before);
+    expect(readdirSync(folder)).toEqual(['com.docker.hyperkit']);
+    const { target } = ask('inspect') as Extract<WorkerAnswer, { ok: true }>;
+    expect(kinds(ask('install', { expected: target.sha256 }))).toEqual(['shim', 'mach-o']);
+    expect(kinds(ask('restore', { expected: other }))).toEqual(['CHANGED']);
+    expect(kinds(ask('restore', { expected: target.sha256 }))).toEqual(['mach-o', 'missing']);
+    expect(identity(hyperkit)).toEqual(before);
+  });
+
+  test('a folder swapped for a symlink to root’s own, or for that folder itself, gets nothing', () => {
     const precious = join(base, 'precious');
     mkdirSync(precious);
     put(join(precious, 'com.docker.hyperkit'), binary);
+    const before = identity(join(precious, 'com.docker.hyperkit'));
     renameSync(folder, join(base, 'moved'));
     symlinkSync(precious, folder);
-    const before = identity(join(precious, 'com.docker.hyperkit'));
-    expect(kinds(ask('install', { device: dev, inode: ino }))).toEqual(['MOVED']);
+    expect(kinds(ask('install'))).toEqual(['LINK']);
+    rmSync(folder);
+    renameSync(precious, folder);
     // Even told that root's folder is the right one, the user that the child has become may not write there.
-    const swapped = lstatSync(precious);
-    expect(kinds(ask('install', { device: swapped.dev, inode: swapped.ino }))).toEqual(['OWNER']);
-    expect(identity(join(precious, 'com.docker.hyperkit'))).toEqual(before);
-    expect(readdirSync(precious)).toEqual(['com.docker.hyperkit']);
+    expect(kinds(ask('install'))).toEqual(['OWNER']);
+    expect(kinds(ask('install', { folder: idOf(join(base, 'moved')) }))).toEqual(['OWNER']);
+    expect(identity(hyperkit)).toEqual(before);
+    expect(readdirSync(folder)).toEqual(['com.docker.hyperkit']);
+  });
+});
+
+asRoot('in a bundle that belongs to root', () => {
+  const root = { uid: 0, gid: 0 };
+  beforeEach(() => {
+    for (const path of [base, folder, hyperkit]) chownSync(path, 0, 0);
+  });
+
+  test('it is worked on when nobody else can write it', () => {
+    const before = identity(hyperkit);
+    expect(kinds(ask('install', root))).toEqual(['shim', 'mach-o']);
+    expect(lstatSync(hyperkit)).toMatchObject({ uid: 0, mode: 0o100755 });
+    expect(kinds(ask('restore', root))).toEqual(['mach-o', 'missing']);
+    expect(identity(hyperkit)).toEqual(before);
+  });
+
+  test.each<[string, () => void, string[]]>([
+    [
+      'the app may be written by its group',
+      () => {
+        chmodSync(base, 0o775);
+      },
+      ['WRITABLE'],
+    ],
+    [
+      'its folder may be written by everybody',
+      () => {
+        chmodSync(folder, 0o777);
+      },
+      ['WRITABLE'],
+    ],
+    [
+      'its folder is a user’s',
+      () => {
+        chownSync(folder, owner.uid, owner.gid);
+      },
+      ['OWNER'],
+    ],
+    [
+      'hyperkit may be written by its group',
+      () => {
+        chmodSync(hyperkit, 0o775);
+      },
+      ['BLOCKED'],
+    ],
+    [
+      'hyperkit is a user’s',
+      () => {
+        chownSync(hyperkit, owner.uid, owner.gid);
+      },
+      ['BLOCKED'],
+    ],
+  ])('refused: %s', (_what, arrange, refusal) => {
+    arrange();
+    const before = identity(hyperkit);
+    expect(kinds(ask('install', root))).toEqual(refusal);
+    expect(identity(hyperkit)).toEqual(before);
+    expect(readdirSync(folder)).toEqual(['com.docker.hyperkit']);
   });
 });

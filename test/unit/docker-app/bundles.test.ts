@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -15,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { build } from 'esbuild';
+import { childIn } from '../../../daemon/docker-app/bundle-child.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import type { Bundles } from '../../../daemon/observation.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
@@ -25,11 +27,15 @@ const owner =
   process.getuid?.() === 0
     ? { uid: 501, gid: 20 }
     : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+// Each step starts a process or two, on a machine that may be busy.
+jest.setTimeout(30_000);
+
 let tools: string;
 let base: string;
 let app: string;
 let hyperkit: string;
 let room: BundleRoom;
+let said: string[];
 
 beforeAll(async () => {
   tools = mkdtempSync(join(tmpdir(), 'worker-'));
@@ -55,8 +61,11 @@ beforeEach(() => {
   hyperkit = join(app, 'Contents/Resources/bin/com.docker.hyperkit');
   writeDockerApp({ path: app, owner, version: '4.1.1' });
   quiet();
+  said = [];
   room = createBundleRoom({
-    worker: join(tools, 'worker.mjs'),
+    ask: childIn(join(tools, 'worker.mjs')),
+    originals: join(base, 'state/originals.json'),
+    log: (level, message) => said.push(`${level}: ${message}`),
     shim: '#!/bin/sh\n# tuntapd hyperkit shim, version 1.\nexec "$0.original" "$@"\n',
   });
 });
@@ -138,4 +147,58 @@ test('files of an install have the owner’s own group, whatever group the folde
   if (process.getuid?.() === 0) chownSync(join(app, 'Contents/Resources/bin'), owner.uid, 80);
   await room.install(hyperkit);
   expect(lstatSync(hyperkit)).toMatchObject({ uid: owner.uid, gid: owner.gid });
+});
+
+test('what is put aside is journalled, and giving it back proves its bytes', async () => {
+  const sha256 = createHash('sha256').update(readFileSync(hyperkit)).digest('hex');
+  await room.install(hyperkit);
+  const saved = { sha256, size: machO('4.1.1 hyperkit').length, version: '4.1.1' };
+  expect((await look()).withHyperkit).toMatchObject([{ saved }]);
+  expect(JSON.parse(readFileSync(join(base, 'state/originals.json'), 'utf8'))).toEqual({ [hyperkit]: saved });
+  await room.restore(hyperkit);
+  expect(said).toEqual([`info: ${hyperkit} is what was put aside, byte for byte: SHA-256 ${sha256}`]);
+});
+
+test('an original that was replaced is given back all the same, and said', async () => {
+  await room.install(hyperkit);
+  const newer = machO('newer');
+  writeFileSync(`${hyperkit}.original`, newer);
+  await room.restore(hyperkit);
+  expect(readFileSync(hyperkit)).toEqual(newer);
+  expect(said).toEqual([
+    expect.stringMatching(/^warn: .* is not what was put aside .* the newer one is kept$/),
+  ]);
+});
+
+test('a journal that is lost or unreadable is made anew from what lies there', async () => {
+  await room.install(hyperkit);
+  const journal = join(base, 'state/originals.json');
+  const before = readFileSync(journal, 'utf8');
+  for (const spoil of [
+    () => {
+      rmSync(journal);
+    },
+    () => {
+      writeFileSync(journal, before.slice(0, 20));
+    },
+  ]) {
+    spoil();
+    expect((await look()).withHyperkit).toMatchObject([{ target: { kind: 'shim' }, saved: null }]);
+    await room.install(hyperkit);
+    expect(readFileSync(journal, 'utf8')).toBe(before);
+  }
+});
+
+test('what cannot be done is said with what to do, and waits for a person', async () => {
+  await room.install(hyperkit);
+  rmSync(`${hyperkit}.original`);
+  for (const attempt of [room.install, room.restore])
+    await expect(attempt(hyperkit)).rejects.toMatchObject({
+      blocked: true,
+      reason: 'OriginalMissing',
+      message: expect.stringContaining('Reinstall Docker Desktop 4.1.1') as unknown,
+    });
+  writeFileSync(`${hyperkit}.original`, machO('half').subarray(0, 4100), { mode: 0o755 });
+  chownSync(`${hyperkit}.original`, owner.uid, owner.gid);
+  await expect(room.restore(hyperkit)).rejects.toMatchObject({ blocked: false, reason: 'BeingWritten' });
 });
