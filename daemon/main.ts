@@ -16,10 +16,12 @@ import { foldersOf, watchBundles } from './docker-app/watch.js';
 import { linkEngine } from './engine-link.js';
 import { createExecutors } from './executors.js';
 import { type Log, openLog } from './log.js';
+import { glanceAt, telltales } from './mac/glance.js';
 import { watchRoutes } from './mac/route-monitor.js';
 import { keepMemory } from './memory.js';
 import type { Configuration, Observation } from './observation.js';
 import { createObserver } from './observe.js';
+import { paceOf } from './pace.js';
 import { adminGroup, paths } from './paths.js';
 import { plan } from './plan.js';
 import { createReconciler } from './reconciler.js';
@@ -30,10 +32,7 @@ import { datedConditions, statusOf } from './status.js';
 import type { Step } from './steps.js';
 import { messageOf } from './text.js';
 import { watchVm } from './vm/watch.js';
-
-/** A tick that comes this much late was slept through: no clock of libuv stops while a Mac sleeps. */
-const tick = 10_000;
-const wakeAfter = 30_000;
+import { type Moment, slept, tick } from './wake.js';
 
 const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => {
@@ -99,6 +98,9 @@ async function start(
   });
   const executors = createExecutors({ config, bundles, engine, memory, log });
 
+  const readySince = (): number =>
+    Date.parse(conditions.find(({ type }) => type === 'Ready')?.since ?? since);
+
   function report(observation: Observation, left: readonly Failure[], pass: string): void {
     const { phase, findings } = judgeConditions(config, observation, memory.now(), left);
     const now = new Date().toISOString();
@@ -134,6 +136,7 @@ async function start(
     log: (level, message, details) => log.log(level, message, details),
     now: () => performance.now(),
     random: Math.random,
+    pace: () => paceOf(status?.phase ?? null, Date.now() - readySince()),
     setTimer: (callback, milliseconds) => {
       const timer = setTimeout(callback, milliseconds);
       return () => {
@@ -159,6 +162,7 @@ async function start(
   const bundleWatch = watchBundles(trigger('bundle'));
   let settled: NodeJS.Timeout | undefined;
   const routeWatch = watchRoutes(trigger('routing table'));
+  const glance = glanceAt(telltales(config.tap.device), trigger('user or kext'));
 
   let tellReconfigured: (config: Config) => void = () => undefined;
   const reconfigured = new Promise<Config>((resolve) => {
@@ -174,16 +178,15 @@ async function start(
     else if (configuration.problem !== before.problem) reconciler.trigger('configuration');
   };
 
-  let lastTick = Date.now();
+  const moment = (): Moment => ({ wall: Date.now(), monotonic: performance.now() });
+  let lastTick = moment();
   const ticker = setInterval(() => {
     followFile().catch((error: unknown) => {
       log.error(`${paths.config}: ${messageOf(error)}`);
     });
-    const late = Date.now() - lastTick - tick;
-    lastTick = Date.now();
-    // Nobody logged in, or nothing there yet: a look that costs two commands tells when that changes.
-    if (late > wakeAfter) reconciler.trigger('the Mac woke', { retry: true });
-    else if (status?.phase !== 'ready') reconciler.trigger('tick');
+    const before = lastTick;
+    lastTick = moment();
+    if (slept(before, lastTick)) reconciler.trigger('the Mac woke', { retry: true });
   }, tick);
 
   const control = await serveControl({
@@ -210,6 +213,7 @@ async function start(
       await reconciler.settled('configuration');
     }
     vmWatch.stop();
+    glance.stop();
     engine.stop();
     routeWatch.stop();
     routeKeeper.stop();

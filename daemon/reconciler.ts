@@ -21,6 +21,8 @@ export interface Parts<World> {
   readonly now: () => number;
   /** 0 ≤ random < 1, for jitter. */
   readonly random: () => number;
+  /** After how many ms to look again when nothing is heard; asked after each pass. */
+  readonly pace: () => number;
   readonly setTimer: (callback: () => void, milliseconds: number) => () => void;
 }
 
@@ -33,7 +35,6 @@ export interface Reconciler {
   readonly stop: () => Promise<void>;
 }
 
-const resync = 60_000;
 const coalesce = 20;
 const firstPause = 500;
 const longestPause = 60_000;
@@ -164,6 +165,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
         trigger('more');
         return;
       }
+      const resync = parts.pace();
       const soonest = Math.min(
         ...[...setbacks.values()].map(({ notBefore }) => notBefore - parts.now()),
         resync,

@@ -6,7 +6,7 @@ import { plain } from '../text.js';
 import type { Run } from './console-user.js';
 
 /** Where tuntaposx and Tunnelblick (11+) put their kexts. */
-const places = ['/Library/Extensions/tap.kext', '/Library/Extensions/tunnelblick-tap.kext'];
+export const kextPlaces = ['/Library/Extensions/tap.kext', '/Library/Extensions/tunnelblick-tap.kext'];
 
 const exists = (path: string): Promise<boolean> =>
   lstat(path).then(
@@ -17,7 +17,7 @@ const exists = (path: string): Promise<boolean> =>
 /** Whether a tap kext is loaded: /dev/tap0 is there exactly while one is (tuntap_mgr.cc). */
 export async function observeKext(): Promise<Seen<Kext>> {
   let bundle: string | null = null;
-  for (const place of places) if (bundle === null && (await exists(place))) bundle = place;
+  for (const place of kextPlaces) if (bundle === null && (await exists(place))) bundle = place;
   if (await exists('/dev/tap0')) return seen({ state: 'loaded', bundle });
   return seen({ state: bundle === null ? 'absent' : 'installed', bundle });
 }

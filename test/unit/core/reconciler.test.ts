@@ -38,6 +38,7 @@ function stage(wanted: string[]) {
     log: () => undefined,
     now: () => now,
     random: () => 0.5,
+    pace: () => 60_000,
     setTimer: (callback, milliseconds) => {
       const timer = { at: now + milliseconds, callback };
       timers.push(timer);

@@ -1,0 +1,40 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { glanceAt } from '../../../daemon/mac/glance.js';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'glance-'));
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+test('what comes, goes or changes hands is told within about a second; writing into it is not', async () => {
+  const [here, absent] = [join(folder, 'console'), join(folder, 'tap0')];
+  await writeFile(here, '');
+  let told = 0;
+  const glance = glanceAt([here, absent, join(here, 'below-a-file')], () => (told += 1));
+  await pause(200);
+  await writeFile(here, 'somebody types');
+  await pause(1200);
+  expect(told).toBe(0);
+  await chmod(here, 0o600);
+  await pause(1200);
+  expect(told).toBe(1);
+  await writeFile(absent, '');
+  await pause(1200);
+  expect(told).toBe(2);
+  await rm(absent);
+  await pause(1200);
+  expect(told).toBe(3);
+  glance.stop();
+  await chmod(here, 0o644);
+  await pause(1200);
+  expect(told).toBe(3);
+}, 20_000);
