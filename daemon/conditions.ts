@@ -7,6 +7,8 @@ import { judgeInstall } from './hyperkit.js';
 import type { Bundle, Observation } from './observation.js';
 import { linkCollision } from './link-collision.js';
 import { attachedTap, isAddressed, type Memory } from './plan.js';
+import { awaitsLaunch } from './launching.js';
+import { judgeRestart } from './restarting.js';
 import { judgeRoutes } from './routing.js';
 import type { Step } from './steps.js';
 
@@ -114,7 +116,8 @@ function bundleTrouble(bundle: Bundle): Verdict | null {
   }
 }
 
-const shim: Judge = (config, { bundles }, memory, failures) => {
+const shim: Judge = (config, observation, memory, failures) => {
+  const { bundles } = observation;
   if (!config.shim.manage) return yes('NotManaged', 'shim.manage is false: hyperkit is left as it is');
   if (memory.wanted === 'removed') return no('Removed', 'tuntapd is being removed');
   if (memory.wanted === 'restored')
@@ -129,6 +132,12 @@ const shim: Judge = (config, { bundles }, memory, failures) => {
   if (replacing[0]) return no('BeingReplaced', replacing[0].why);
   const [first] = refused;
   if (first) return no('Refused', `${first.app} is left alone: ${first.why}`);
+  const waiting = withHyperkit.find((bundle) => awaitsLaunch(observation, memory.launched, bundle));
+  if (waiting)
+    return no(
+      'NotLaunched',
+      `${waiting.app} has not been opened yet since it was installed, and macOS 13 and newer start no changed app for the first time: open Docker once, the rest is done then`,
+    );
   const trouble = withHyperkit.map(bundleTrouble).find((verdict) => verdict !== null);
   if (trouble) return trouble;
   if (withHyperkit.length > 0)
@@ -148,7 +157,7 @@ const virtualMachine: Judge = (_config, { vm }) => {
     : no('NotRunning', 'Docker’s VM does not run; everything is set up when it starts');
 };
 
-const tapAttached: Judge = (config, observation) => {
+const tapAttached: Judge = (config, observation, memory) => {
   const { vm, tapInterface } = observation;
   if (!vm.known) return unclear(vm.why);
   if (!vm.value) return no('NoVm', 'no VM');
@@ -160,6 +169,14 @@ const tapAttached: Judge = (config, observation) => {
       'HeldByAnother',
       `${config.tap.device} is held by pid ${tapInterface.value.holder ?? 'unknown'}, which is not Docker’s VM: choose another tap.device`,
     );
+  const restart = judgeRestart(config, observation, memory);
+  if (restart.act === 'ask')
+    return no(
+      'RestartNeeded',
+      `the VM runs without ${config.tap.device}: quit Docker Desktop and open it again (${restart.why})`,
+    );
+  if (restart.act !== 'none')
+    return no('RestartPending', `the VM runs without ${config.tap.device}: ${restart.why}`);
   return vm.value.startedWithTap
     ? no(
         'TapNotOpened',
@@ -257,7 +274,7 @@ const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', '
 /** What keeps a Mac from ever getting there, VM or not. */
 const ground: readonly ConditionType[] = ['TapDevice', 'Shim'];
 /** Reasons that last until a person acts. */
-const lasting = new Set(['LinkCollision']);
+const lasting = new Set(['LinkCollision', 'RestartNeeded']);
 /** Reasons that pass by themselves while a VM starts. */
 const passing = new Set([
   'NotSet',
@@ -270,6 +287,8 @@ const passing = new Set([
   'BeingReplaced',
   'BeingWritten',
   'KextNotLoaded',
+  'NotLaunched',
+  'RestartPending',
 ]);
 
 function phaseOf(

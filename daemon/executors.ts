@@ -9,6 +9,7 @@ import { addRoutes, deleteRoutes } from './mac/routes.js';
 import { ownTapDevice } from './mac/tap-device.js';
 import { addressTap, unaddressTap } from './mac/tap-interface.js';
 import type { MemoryKeeper } from './memory.js';
+import { openAgain, quitForRestart, tellUser } from './restart-docker.js';
 import type { AddRoute, DeleteRoute, Executors } from './steps.js';
 
 /** Hands each kind of step to the room that carries it out, and remembers what has to outlive it. */
@@ -59,5 +60,8 @@ export function createExecutors(parts: {
       });
       return errors;
     }),
+    'quit-docker': (step) => quitForRestart(step, memory),
+    'open-docker': (step) => openAgain(step, memory),
+    'tell-user': (step) => tellUser(step, memory),
   };
 }

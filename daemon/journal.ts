@@ -6,9 +6,22 @@ import { messageOf } from './text.js';
 const journalSchema = z.object({
   wanted: z.enum(['up', 'down', 'restored']).default('up'),
   ownedRoutes: z.array(z.object({ subnet: z.string(), gateway: z.string() })).default([]),
+  launched: z.array(z.string()).default([]),
+  apps: z.array(z.string()).default([]),
+  restart: z
+    .object({
+      attempts: z.array(z.object({ vm: z.string(), bundle: z.string(), failed: z.string().nullable() })),
+      told: z.string().nullable(),
+      asked: z.number(),
+      reopen: z.object({ app: z.string(), uid: z.number(), gui: z.number(), at: z.number() }).nullable(),
+    })
+    .default({ attempts: [], told: null, asked: 0, reopen: null }),
 });
 
-/** What must outlive the daemon: whether a person took the link down, and which routes are ours. */
+/**
+ * What must outlive the daemon: whether a person took the link down, which routes are ours, which bundles have been
+ * started, and whether Docker was restarted or is still to be opened again.
+ */
 export type Journal = z.infer<typeof journalSchema>;
 
 /**

@@ -15,6 +15,7 @@ import { renderShim } from './docker-app/shim.js';
 import { foldersOf, watchBundles } from './docker-app/watch.js';
 import { linkEngine } from './engine-link.js';
 import { createExecutors } from './executors.js';
+import { learn } from './learning.js';
 import { type Log, openLog } from './log.js';
 import { glanceAt, telltales } from './mac/glance.js';
 import { watchRoutes } from './mac/route-monitor.js';
@@ -76,6 +77,7 @@ async function start(
   const observe = createObserver({
     config,
     configuration: () => configuration,
+    memory: memory.now,
     bundles,
     engine,
     onUser: (user) => {
@@ -127,6 +129,8 @@ async function start(
     observe: async () => {
       const observation = await observe();
       await routeKeeper.notice(observation);
+      const learnt = learn(config, observation, memory.now());
+      if (Object.keys(learnt).length > 0) await memory.change(learnt);
       return observation;
     },
     plan: (observation) =>

@@ -9,6 +9,9 @@ export interface MemoryKeeper {
   readonly change: (part: Partial<Memory>) => Promise<void>;
 }
 
+/** What is worth nothing to another daemon. */
+const fleeting = new Set(['guest', 'released', 'heldRoutes']);
+
 /** What the daemon remembers, begun with what its journal at `path` holds. */
 export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> {
   const { journal, trouble } = await readJournal(path);
@@ -18,12 +21,15 @@ export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> 
     now: () => memory,
     change: async (part) => {
       memory = { ...memory, ...part };
-      if (!('wanted' in part) && !('ownedRoutes' in part)) return;
-      const { wanted, ownedRoutes } = memory;
+      if (Object.keys(part).every((key) => fleeting.has(key))) return;
+      const { wanted, ownedRoutes, launched, apps, restart } = memory;
       try {
         await writeJournal(path, {
           wanted: wanted === 'removed' ? 'up' : wanted,
           ownedRoutes: [...ownedRoutes],
+          launched: [...launched],
+          apps: [...apps],
+          restart: { ...restart, attempts: [...restart.attempts] },
         });
       } catch (error) {
         log.error(`${path} cannot be written: ${messageOf(error)}`);

@@ -21,6 +21,22 @@ export interface ConsoleUser {
   readonly home: string;
 }
 
+/** One of Docker’s own processes, of the console user. */
+export interface DockerProcess {
+  readonly pid: number;
+  /** The bundle it was started from. */
+  readonly app: string;
+  /** ISO 8601, to the second. */
+  readonly startedAt: string;
+  /** Whether it is the app itself, which a person quits. */
+  readonly gui: boolean;
+}
+
+export interface MacosVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
 /** `/dev/tapN`: there exactly while a tap kext is loaded (tuntap_mgr.cc). */
 export interface TapDevice {
   readonly path: string;
@@ -186,6 +202,9 @@ export interface Configuration {
 }
 
 export interface Observation {
+  /** When, in ms since the epoch. */
+  readonly at: number;
+  readonly macos: Seen<MacosVersion>;
   readonly configuration: Configuration;
   readonly consoleUser: Seen<ConsoleUser | null>;
   readonly tapDevice: Seen<TapDevice | null>;
@@ -196,6 +215,9 @@ export interface Observation {
   readonly resolvers: Seen<readonly string[]>;
   readonly bundles: Seen<Bundles>;
   readonly vm: Seen<Vm | null>;
+  readonly docker: Seen<readonly DockerProcess[]>;
+  /** The user’s container that has been running longest; `null` outside: nobody asked, since nothing depends on it. */
+  readonly userContainer: Seen<{ readonly name: string; readonly seconds: number } | null> | null;
   /** `null`: no VM, so nobody was asked. */
   readonly engine: Seen<Engine | null>;
 }

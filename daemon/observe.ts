@@ -1,11 +1,13 @@
-import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import type { BundleRoom } from './docker-app/bundles.js';
 import type { EngineLink } from './engine-link.js';
+import { longestRunning } from './guest/user-containers.js';
+import { usualApps } from './learning.js';
 import { observeConsoleUser } from './mac/console-user.js';
 import { observeKext } from './mac/kext.js';
 import { createResolverObserver } from './mac/resolvers.js';
 import { observeRoutes } from './mac/routes.js';
+import { macosVersion } from './mac/macos.js';
 import { observeTapDevice } from './mac/tap-device.js';
 import { observeTapInterface } from './mac/tap-interface.js';
 import {
@@ -14,17 +16,15 @@ import {
   type ConsoleUser,
   type Observation,
   type Seen,
+  seen,
   unknown,
   type Vm,
 } from './observation.js';
-import { observeVm } from './vm/find.js';
-
-/** Every place where a Docker.app may be, the configured one first. */
-const apps = (config: Config, user: ConsoleUser | null): string[] => [
-  ...(config.docker.app === undefined ? [] : [config.docker.app]),
-  '/Applications/Docker.app',
-  ...(user ? [join(user.home, 'Applications/Docker.app')] : []),
-];
+import type { Memory } from './plan.js';
+import { judgeRestart } from './restarting.js';
+import { messageOf } from './text.js';
+import { pickVm } from './vm/find.js';
+import { listProcesses, pickDocker, type Process } from './vm/processes.js';
 
 /** Milliseconds until a bundle that is being replaced may be settled; null when time alone settles none. */
 function settlesIn(bundles: Seen<Bundles>): number | null {
@@ -36,6 +36,7 @@ function settlesIn(bundles: Seen<Bundles>): number | null {
 export function createObserver(parts: {
   config: Config;
   configuration: () => Configuration;
+  memory: () => Memory;
   bundles: BundleRoom;
   engine: EngineLink;
   onUser: (user: ConsoleUser | null) => void;
@@ -43,11 +44,32 @@ export function createObserver(parts: {
   /** `settlesIn`: milliseconds after which another look is due, or null. */
   onBundles: (apps: readonly string[], settlesIn: number | null) => Promise<void>;
 }): () => Promise<Observation> {
-  const { config, configuration, bundles, engine, onUser, onVm, onBundles } = parts;
+  const { config, configuration, memory, bundles, engine, onUser, onVm, onBundles } = parts;
   const observeResolvers = createResolverObserver();
+  let macos: Observation['macos'] = unknown('not asked');
+  let asked: { occasion: string; answer: NonNullable<Observation['userContainer']> } | null = null;
+
+  /**
+   * Asked once in a session, and once more when a person asks for the link, and only when a restart depends on it:
+   * nothing of the engine’s is polled.
+   */
+  async function askContainers(session: string): Promise<NonNullable<Observation['userContainer']>> {
+    const occasion = `${session} ${memory().restart.asked}`;
+    if (asked?.occasion !== occasion)
+      asked = {
+        occasion,
+        answer: await longestRunning(engine.client()).then(seen, (error: unknown) =>
+          unknown(`Docker Engine does not tell whether a container is at work: ${messageOf(error)}`),
+        ),
+      };
+    return asked.answer;
+  }
   return async () => {
-    const [consoleUser, tapDevice, kext, tapInterface, routes] = await Promise.all([
+    // It does not change while a daemon lives.
+    if (!macos.known) macos = await macosVersion();
+    const [consoleUser, processes, tapDevice, kext, tapInterface, routes] = await Promise.all([
       observeConsoleUser(),
+      listProcesses(),
       observeTapDevice(config.tap.device),
       observeKext(),
       observeTapInterface(config.tap.device),
@@ -56,17 +78,27 @@ export function createObserver(parts: {
     const user = consoleUser.known ? consoleUser.value : null;
     const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
     onUser(user);
-    const places = apps(config, user);
-    const [resolvers, found, vm] = await Promise.all([
+    const ofUser = <T>(pick: (list: readonly Process[], user: ConsoleUser) => T, none: T): Seen<T> => {
+      if (!consoleUser.known) return unknown(consoleUser.why);
+      if (!user) return seen(none);
+      return processes.known ? seen(pick(processes.value, user)) : unknown(processes.why);
+    };
+    const vm = ofUser<Vm | null>(
+      (list, { uid }) => pickVm(list, { uid, holder, device: config.tap.device }),
+      null,
+    );
+    const docker = ofUser(pickDocker, []);
+    const running = docker.known ? docker.value.map(({ app }) => app) : [];
+    const places = [...new Set([...usualApps(config, user), ...memory().apps, ...running])];
+    const [resolvers, found] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       bundles.observe(places),
-      consoleUser.known
-        ? observeVm({ user, holder, device: config.tap.device })
-        : Promise.resolve(unknown(consoleUser.why)),
     ]);
     if (vm.known) onVm(vm.value);
     await onBundles(places, settlesIn(found));
-    return {
+    const observation: Observation = {
+      at: Date.now(),
+      macos,
       configuration: configuration(),
       consoleUser,
       tapDevice,
@@ -76,7 +108,14 @@ export function createObserver(parts: {
       resolvers,
       bundles: found,
       vm,
+      docker,
+      userContainer: null,
       engine: vm.known ? engine.follow(user, vm.value) : engine.last(),
     };
+    const verdict = judgeRestart(config, observation, memory());
+    const session = observation.engine.known ? observation.engine.value?.session : undefined;
+    return verdict.act === 'wait' && verdict.forContainers && session !== undefined
+      ? { ...observation, userContainer: await askContainers(session) }
+      : observation;
   };
 }

@@ -5,7 +5,9 @@
 import type { Config } from '../config/schema.js';
 import { judgeInstall, judgeRestore } from './hyperkit.js';
 import type { ConsoleUser, GuestReport, Observation, TapInterface, Vm } from './observation.js';
+import { awaitsLaunch } from './launching.js';
 import { linkCollision } from './link-collision.js';
+import { reopenSteps, type RestartMemory, restartSteps } from './restarting.js';
 import { judgeRoutes, type RouteMemory } from './routing.js';
 import { isRowOf, stillOwned } from './routing-table.js';
 import type { Step } from './steps.js';
@@ -17,6 +19,11 @@ export interface Memory extends RouteMemory {
   readonly guest: GuestReport | null;
   /** The session in which the VM was last given back as it was. */
   readonly released: string | null;
+  /** Bundles, by their identity, of which a process has been seen. */
+  readonly launched: readonly string[];
+  /** Docker.apps in unusual places, found by their processes. */
+  readonly apps: readonly string[];
+  readonly restart: RestartMemory;
 }
 
 const valueOf = <T>(seen: { known: true; value: T } | { known: false }): T | null =>
@@ -52,11 +59,12 @@ function device(config: Config, observation: Observation, user: ConsoleUser | nu
   return [{ kind: 'own-tap-device', key: `own ${tap.path}`, why, path: tap.path, uid: user.uid }];
 }
 
-const shim = (observation: Observation): Step[] => {
+const shim = (observation: Observation, launched: readonly string[]): Step[] => {
   const { withHyperkit = [], replacing = [] } = valueOf(observation.bundles) ?? {};
   return withHyperkit.flatMap((bundle): Step[] => {
     const { app, hyperkit } = bundle;
-    if (replacing.some((other) => other.app === app)) return [];
+    if (replacing.some((other) => other.app === app) || awaitsLaunch(observation, launched, bundle))
+      return [];
     const verdict = judgeInstall(bundle);
     return verdict.kind === 'change'
       ? [{ kind: 'install-shim', key: `shim ${hyperkit}`, why: verdict.why, hyperkit }]
@@ -220,6 +228,7 @@ function leave(config: Config, observation: Observation, memory: Memory): Step[]
       : [];
   return [
     ...restores(observation, 'tuntapd is being removed'),
+    ...reopenSteps(observation, memory),
     ...lower(config, observation, memory),
     ...disown,
   ];
@@ -235,22 +244,22 @@ export function plan(config: Config, observation: Observation, memory: Memory): 
   // Nobody knows what an operator wants whose configuration cannot be read.
   if (!observation.configuration.inForce) return [];
   if (memory.wanted === 'restored')
-    return [...restores(observation, 'a person asked for it'), ...lower(config, observation, memory)];
-  const bundles = config.shim.manage ? shim(observation) : [];
-  if (memory.wanted === 'down')
-    return [...device(config, observation, user), ...bundles, ...lower(config, observation, memory)];
+    return [
+      ...restores(observation, 'a person asked for it'),
+      ...reopenSteps(observation, memory),
+      ...lower(config, observation, memory),
+    ];
+  const bundles = config.shim.manage ? shim(observation, memory.launched) : [];
+  const ground = [...device(config, observation, user), ...bundles, ...reopenSteps(observation, memory)];
+  if (memory.wanted === 'down') return [...ground, ...lower(config, observation, memory)];
   const collision = linkCollision(config, observation);
   if (collision !== null)
-    return [
-      ...device(config, observation, user),
-      ...bundles,
-      ...(attachedTap(observation) ? unlink(config, observation, memory, collision) : []),
-    ];
+    return [...ground, ...(attachedTap(observation) ? unlink(config, observation, memory, collision) : [])];
   return [
-    ...device(config, observation, user),
-    ...bundles,
+    ...ground,
     ...link(config, observation),
     ...(config.guest.manage ? guest(config, observation, memory) : []),
     ...(config.routes.manage ? routes(config, observation, memory) : []),
+    ...restartSteps(config, observation, memory),
   ];
 }

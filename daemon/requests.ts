@@ -23,7 +23,10 @@ export function createHandlers(parts: {
   const { memory, routes, reconciler, status, failures } = parts;
   const settle = async (wanted: Memory['wanted']): Promise<Outcome> => {
     // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
-    await memory.change(wanted === 'up' ? { wanted, guest: null } : { wanted });
+    // So is a restart of Docker that did not help before.
+    const { restart } = memory.now();
+    const anew = { guest: null, restart: { ...restart, attempts: [], told: null, asked: restart.asked + 1 } };
+    await memory.change({ wanted, ...(wanted === 'up' ? anew : {}) });
     if (wanted === 'up') await routes.forget();
     const end = performance.now() + actionTimeout - 10_000;
     for (;;) {

@@ -3,6 +3,8 @@
  * out. Carrying a step out twice changes nothing the second time.
  */
 
+import type { ConsoleUser, DockerProcess, Vm } from './observation.js';
+
 interface Because {
   /** Same key, same step: what backs off and what is reported. */
   readonly key: string;
@@ -80,6 +82,31 @@ export interface DeleteRoute extends Because {
   readonly interface: string;
 }
 
+/** Has Docker quit as its menu does, so that the next VM gets the tap. */
+export interface QuitDocker extends Because {
+  readonly kind: 'quit-docker';
+  readonly vm: Vm;
+  readonly user: ConsoleUser;
+  readonly gui: DockerProcess;
+  readonly app: string;
+  /** Identity of the bundle. */
+  readonly bundle: string;
+}
+
+export interface OpenDocker extends Because {
+  readonly kind: 'open-docker';
+  readonly app: string;
+  readonly user: ConsoleUser;
+}
+
+/** A notification about a VM. */
+export interface TellUser extends Because {
+  readonly kind: 'tell-user';
+  readonly vm: string;
+  readonly user: ConsoleUser;
+  readonly text: string;
+}
+
 export type Step =
   | LoadKext
   | OwnTapDevice
@@ -90,7 +117,10 @@ export type Step =
   | PrepareGuest
   | ReleaseGuest
   | AddRoute
-  | DeleteRoute;
+  | DeleteRoute
+  | QuitDocker
+  | OpenDocker
+  | TellUser;
 
 /** Kinds of which neighbours are carried out at once: each is about a prefix of its own. */
 export const independent: ReadonlySet<Step['kind']> = new Set(['add-route', 'delete-route']);

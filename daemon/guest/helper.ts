@@ -5,7 +5,8 @@ import { messageOf, plain } from '../text.js';
 import { type EngineClient, EngineError } from './engine-client.js';
 import { helperScript } from './helper-script.js';
 
-const label = 'io.github.tuntapd';
+/** Of every container that is ours. */
+export const label = 'io.github.tuntapd';
 /** Our own name for the image that worked, so that it is there next time, also offline. */
 const ownImage = 'tuntapd/helper:local';
 const mostTries = 5;

@@ -10,6 +10,6 @@ import type { Run } from './console-user.js';
 export const quitDocker = (user: ConsoleUser, command: Run = run): Promise<Outcome> =>
   asUser(user, ['/usr/bin/osascript', '-e', 'quit app "Docker"'], { timeout: 60_000 }, command);
 
-/** Opens Docker without bringing it to the front; returns when it is launched, long before its VM runs. */
-export const openDocker = (user: ConsoleUser, command: Run = run): Promise<Outcome> =>
-  asUser(user, ['/usr/bin/open', '--background', '-a', 'Docker'], { timeout: 30_000 }, command);
+/** Opens a Docker.app, by its path, without bringing it to the front; returns when it is launched, long before its VM runs. */
+export const openDocker = (user: ConsoleUser, app: string, command: Run = run): Promise<Outcome> =>
+  asUser(user, ['/usr/bin/open', '--background', '-a', app], { timeout: 30_000 }, command);

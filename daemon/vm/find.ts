@@ -1,13 +1,5 @@
-import psList from 'ps-list';
-import { type ConsoleUser, type Seen, seen, unknown, type Vm } from '../observation.js';
-import { messageOf } from '../text.js';
-
-export interface Process {
-  readonly pid: number;
-  readonly uid?: number | undefined;
-  readonly cmd?: string | undefined;
-  readonly startTime?: Date | undefined;
-}
+import type { Vm } from '../observation.js';
+import type { Process } from './processes.js';
 
 /** `ps` joins the words of a command line by blanks: what is known of their borders is argv[0]'s end and `-`. */
 const hyperkit = /^(.*?(?:com\.docker\.hyperkit|hyperkit)(?:\.original)?) (-.*)$/s;
@@ -62,20 +54,4 @@ export function pickVm(
   });
   const newest = found.sort((a, b) => b.startedAt.localeCompare(a.startedAt))[0];
   return found.find(({ pid }) => pid === holder) ?? newest ?? null;
-}
-
-/** Docker's VM of the console user, by ps-list; null when there is none. */
-export async function observeVm(options: {
-  user: ConsoleUser | null;
-  holder: number | null;
-  device: string;
-}): Promise<Seen<Vm | null>> {
-  if (!options.user) return seen(null);
-  try {
-    return seen(
-      pickVm(await psList(), { uid: options.user.uid, holder: options.holder, device: options.device }),
-    );
-  } catch (error) {
-    return unknown(`the processes cannot be listed: ${messageOf(error)}`);
-  }
 }

@@ -10,11 +10,21 @@ import {
 import { contains, formatCidr, parseCidr } from '../../../daemon/cidr.js';
 import type { Memory } from '../../../daemon/plan.js';
 import { isRowOf } from '../../../daemon/routing-table.js';
+import { noRestart } from '../../../daemon/restarting.js';
 import type { Step } from '../../../daemon/steps.js';
 
 export const config: Config = configSchema.parse({});
 
-export const up: Memory = { wanted: 'up', guest: null, released: null, ownedRoutes: [], heldRoutes: [] };
+export const up: Memory = {
+  wanted: 'up',
+  guest: null,
+  released: null,
+  ownedRoutes: [],
+  heldRoutes: [],
+  launched: [],
+  apps: [],
+  restart: noRestart,
+};
 
 /** The only hyperkit that this Docker ever had. */
 const sha256 = 'd0'.repeat(32);
@@ -61,6 +71,10 @@ export const lan: readonly Route[] = [
 
 /** A Mac on which somebody is logged in, the shim is in place and Docker is not open. */
 export const quietMac: Observation = {
+  at: 0,
+  macos: seen({ major: 12, minor: 7 }),
+  docker: seen([]),
+  userContainer: null,
   configuration: { problem: null, inForce: true },
   consoleUser: seen({ name: 'person', uid: 501, gid: 20, home: '/Users/person' }),
   tapDevice: seen({ path: '/dev/tap1', uid: 501, gid: 0, mode: 0o660 }),
@@ -183,6 +197,19 @@ export function applied({ observation, memory }: World, step: Step): World {
           guest: { session: step.session, interface: 'eth1', rules: [], image: 'busybox' },
         },
       };
+    case 'quit-docker': {
+      const { vm, bundle: identity, app, user, gui } = step;
+      const attempts = [...memory.restart.attempts, { vm: vm.id, bundle: identity, failed: null }];
+      const reopen = { app, uid: user.uid, gui: gui.pid, at: observation.at };
+      return {
+        memory: { ...memory, restart: { ...memory.restart, attempts, reopen } },
+        observation: { ...observation, vm: seen(null), docker: seen([]), engine: seen(null) },
+      };
+    }
+    case 'open-docker':
+      return { observation, memory: { ...memory, restart: { ...memory.restart, reopen: null } } };
+    case 'tell-user':
+      return { observation, memory: { ...memory, restart: { ...memory.restart, told: step.vm } } };
     case 'release-guest':
       return { observation, memory: { ...memory, guest: null, released: step.session } };
     case 'add-route': {

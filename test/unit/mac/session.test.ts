@@ -40,7 +40,7 @@ function session(): Session {
         else return answer('', 'syntax error', 1);
         return answer();
       }
-      if (program === '/usr/bin/open' && words.join(' ') === '--background -a Docker') {
+      if (program === '/usr/bin/open' && words.join(' ') === '--background -a /Applications/Docker.app') {
         here.docker = 'open';
         return answer();
       }
@@ -60,7 +60,7 @@ test('Docker quits and opens in the user’s session', async () => {
   const here = session();
   expect(await quitDocker(user, here.run)).toEqual({ done: true });
   expect(here.docker).toBe('quit');
-  expect(await openDocker(user, here.run)).toEqual({ done: true });
+  expect(await openDocker(user, '/Applications/Docker.app', here.run)).toEqual({ done: true });
   expect(here.docker).toBe('open');
 });
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { pickVm, type Process } from '../../../daemon/vm/find.js';
+import { pickVm } from '../../../daemon/vm/find.js';
+import type { Process } from '../../../daemon/vm/processes.js';
 
 const bin = '/Applications/Docker.app/Contents/Resources/bin';
 const state = '/Users/lena/Library/Containers/com.docker.docker/Data';

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { plain } from '../text.js';
+import type { EngineClient } from './engine-client.js';
+import { label } from './helper.js';
+
+const listSchema = z.array(
+  z.object({
+    Id: z.string(),
+    Names: z.array(z.string()).nullish(),
+    /** Seconds since the epoch, by the VM's clock. */
+    Created: z.number(),
+    Labels: z.record(z.string(), z.string()).nullish(),
+  }),
+);
+const infoSchema = z.object({ SystemTime: z.iso.datetime({ offset: true }) });
+const stateSchema = z.object({ State: z.object({ StartedAt: z.iso.datetime({ offset: true }) }) });
+
+/**
+ * The container that has been running longest and is not ours, with its age in seconds by the VM's own clock; null
+ * when none runs. Throws when the engine does not tell.
+ */
+export async function longestRunning(
+  engine: EngineClient,
+): Promise<{ name: string; seconds: number } | null> {
+  const { SystemTime } = await engine.json('GET', '/info', infoSchema);
+  const running = await engine.json('GET', '/containers/json', listSchema);
+  let longest: { name: string; seconds: number } | null = null;
+  for (const { Id, Names, Labels, Created } of running) {
+    if (Labels?.[label] !== undefined) continue;
+    const now = Date.parse(SystemTime);
+    // No container runs for longer than it has existed, so only these need be asked for one by one.
+    if (longest && now / 1000 - Created <= longest.seconds) continue;
+    const { State } = await engine.json('GET', `/containers/${Id}/json`, stateSchema);
+    const seconds = (now - Date.parse(State.StartedAt)) / 1000;
+    const name = plain(Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12), 100);
+    if (!longest || seconds > longest.seconds) longest = { name, seconds };
+  }
+  return longest;
+}

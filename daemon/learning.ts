@@ -1,0 +1,38 @@
+import type { Config } from '../config/schema.js';
+import { launchedNow } from './launching.js';
+import type { ConsoleUser, Observation } from './observation.js';
+import { attachedTap, type Memory } from './plan.js';
+import { learnRestart } from './restarting.js';
+
+/** Bounds of what is kept: Macs have one Docker.app, and an update makes one more. */
+const mostLaunched = 16;
+const mostApps = 4;
+
+/** Where a Docker.app is looked for whether or not one was ever seen there, the configured place first. */
+export const usualApps = (config: Config, user: ConsoleUser | null): string[] => [
+  ...(config.docker.app === undefined ? [] : [config.docker.app]),
+  '/Applications/Docker.app',
+  ...(user ? [`${user.home}/Applications/Docker.app`] : []),
+];
+
+const joined = (known: readonly string[], more: readonly string[], most: number): readonly string[] => {
+  const fresh = more.filter((one) => !known.includes(one));
+  return fresh.length === 0 ? known : [...known, ...new Set(fresh)].slice(-most);
+};
+
+/** What a look teaches that the next ones need; empty when nothing. Pure. */
+export function learn(config: Config, observation: Observation, memory: Memory): Partial<Memory> {
+  const { docker, consoleUser } = observation;
+  const usual = usualApps(config, consoleUser.known ? consoleUser.value : null);
+  const elsewhere = (docker.known ? docker.value : [])
+    .map(({ app }) => app)
+    .filter((app) => !usual.includes(app));
+  const launched = joined(memory.launched, launchedNow(observation), mostLaunched);
+  const apps = joined(memory.apps, elsewhere, mostApps);
+  const restart = learnRestart(memory.restart, observation, attachedTap(observation) !== null);
+  return {
+    ...(launched === memory.launched ? {} : { launched }),
+    ...(apps === memory.apps ? {} : { apps }),
+    ...(restart === memory.restart ? {} : { restart }),
+  };
+}

@@ -1,0 +1,88 @@
+/** How Docker is quit and opened again for its user: gracefully, with time-outs, and never by ending its VM. */
+import { openDocker, quitDocker } from './mac/docker-gui.js';
+import { notify } from './mac/notify.js';
+import type { MemoryKeeper } from './memory.js';
+import type { ConsoleUser, DockerProcess } from './observation.js';
+import type { RestartMemory } from './restarting.js';
+import { type OpenDocker, type QuitDocker, StepError, type TellUser } from './steps.js';
+import { listProcesses, pickDocker } from './vm/processes.js';
+
+/** Milliseconds for Docker to end its VM and itself. */
+const quitting = 60_000;
+const poll = 250;
+const mostAttempts = 8;
+
+/**
+ * AppleScript’s own words for what another way may still help against: automation is not permitted (-1743), Docker did
+ * not reply in time (-1712), osascript itself hung. A person who cancels (-128) is no such thing.
+ */
+const unheard = /-1743|-1712|took longer than/;
+
+const isThere = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+};
+
+async function areGone(pids: readonly number[], milliseconds: number): Promise<boolean> {
+  for (const end = performance.now() + milliseconds; pids.some(isThere);) {
+    if (performance.now() > end) return false;
+    await new Promise((resolve) => setTimeout(resolve, poll));
+  }
+  return true;
+}
+
+/** One SIGTERM to Docker’s own process, if that is still what has its pid. */
+async function terminate(user: ConsoleUser, gui: DockerProcess): Promise<void> {
+  const processes = await listProcesses();
+  const found = processes.known
+    ? pickDocker(processes.value, user).find(({ pid }) => pid === gui.pid)
+    : undefined;
+  if (found?.gui === true && found.app === gui.app && found.startedAt === gui.startedAt)
+    process.kill(gui.pid, 'SIGTERM');
+}
+
+/**
+ * Quits Docker, having first written down that it is tried and that Docker has to be opened again. Rejects when Docker
+ * stays: then it is not tried another time.
+ */
+export async function quitForRestart(step: QuitDocker, memory: MemoryKeeper): Promise<void> {
+  const { vm, bundle, user, gui, app } = step;
+  const remember = (change: Partial<RestartMemory>): Promise<void> =>
+    memory.change({ restart: { ...memory.now().restart, ...change } });
+  const earlier = memory.now().restart.attempts.slice(1 - mostAttempts);
+  await remember({
+    attempts: [...earlier, { vm: vm.id, bundle, failed: null }],
+    reopen: { app, uid: user.uid, gui: gui.pid, at: Date.now() },
+  });
+  const asked = await quitDocker(user);
+  const pids = [vm.pid, gui.pid];
+  if (asked.done && (await areGone(pids, quitting))) return;
+  if (asked.done || unheard.test(asked.why)) {
+    await terminate(user, gui);
+    if (await areGone(pids, quitting)) return;
+  }
+  const failed = asked.done ? 'Docker did not quit' : `Docker did not quit: ${asked.why}`;
+  await remember({
+    attempts: [...earlier, { vm: vm.id, bundle, failed }],
+    reopen: null,
+  });
+  throw new StepError(failed, { reason: 'DockerStays' });
+}
+
+/** Opens the Docker that was quit. Rejects with macOS’s own words. */
+export async function openAgain({ user, app }: OpenDocker, memory: MemoryKeeper): Promise<void> {
+  const opened = await openDocker(user, app);
+  if (!opened.done)
+    throw new StepError(`${app} could not be opened: ${opened.why}`, { reason: 'DockerClosed' });
+  await memory.change({ restart: { ...memory.now().restart, reopen: null } });
+}
+
+/** Says it once, whether or not the user has notifications on. */
+export async function tellUser({ user, vm, text }: TellUser, memory: MemoryKeeper): Promise<void> {
+  await memory.change({ restart: { ...memory.now().restart, told: vm } });
+  await notify(user, 'tuntapd', text);
+}

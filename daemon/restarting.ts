@@ -1,0 +1,153 @@
+/**
+ * What to do about a VM that runs without our tap although all is there for the next one. A restart of Docker is tried
+ * once: never twice for a VM or for an installation of Docker before its link has come up, and never while somebody's
+ * container would notice. Pure.
+ */
+import type { Config } from '../config/schema.js';
+import type { Bundle, ConsoleUser, DockerProcess, Observation, Seen, Vm } from './observation.js';
+import type { Step } from './steps.js';
+import type { Memory } from './plan.js';
+
+export interface RestartMemory {
+  /** Restarts begun since a link last came up; `failed` says why Docker did not quit. */
+  readonly attempts: readonly {
+    readonly vm: string;
+    readonly bundle: string;
+    readonly failed: string | null;
+  }[];
+  /** The VM about which the user was last told. */
+  readonly told: string | null;
+  /** How often a person has asked for the link: what runs in the VM is looked at again for each time. */
+  readonly asked: number;
+  /** We quit this Docker (its process was `gui`) at `at`, in ms since the epoch, and owe its user to open it again. */
+  readonly reopen: {
+    readonly app: string;
+    readonly uid: number;
+    readonly gui: number;
+    readonly at: number;
+  } | null;
+}
+
+export const noRestart: RestartMemory = { attempts: [], told: null, asked: 0, reopen: null };
+
+/** A container that runs for longer than this, in seconds, is somebody’s work. */
+const untouchable = 60;
+/** Milliseconds in which a VM that was given the tap opens it. */
+const opening = 15_000;
+/** Milliseconds after which an engine that has not answered will hardly do so. */
+const engineStart = 180_000;
+/** Milliseconds in which an update that our own quit set off is waited for, and in which Docker is opened at all. */
+const updating = 60_000;
+const owed = 600_000;
+
+export type RestartVerdict =
+  | { readonly act: 'none' }
+  | { readonly act: 'wait'; readonly why: string; readonly forContainers: boolean }
+  | { readonly act: 'ask'; readonly why: string; readonly vm: Vm; readonly user: ConsoleUser }
+  | {
+      readonly act: 'restart';
+      readonly why: string;
+      readonly vm: Vm;
+      readonly user: ConsoleUser;
+      readonly bundle: Bundle & { readonly identity: string };
+      readonly gui: DockerProcess;
+    };
+
+const valueOf = <T>(seen: Seen<T>): T | null => (seen.known ? seen.value : null);
+
+/** A VM without our tap and its user, while nothing stands in the way of the next VM’s having it. */
+function missed(observation: Observation): { vm: Vm; user: ConsoleUser } | null {
+  const { tapInterface } = observation;
+  const vm = valueOf(observation.vm);
+  const user = valueOf(observation.consoleUser);
+  const device = valueOf(observation.tapDevice);
+  // An interface that is there is held: by this VM, or by somebody in whose way a restart would be.
+  if (!vm || !user || !tapInterface.known || tapInterface.value || device?.uid !== user.uid) return null;
+  return { vm, user };
+}
+
+/** The bundle from which the VM was started, when its next start will go by way of the shim. */
+function readyBundle(observation: Observation, vm: Vm, gui: DockerProcess | null): Bundle | null {
+  const { withHyperkit = [], replacing = [] } = valueOf(observation.bundles) ?? {};
+  const bundle =
+    withHyperkit.find(({ app }) => vm.executable?.startsWith(`${app}/`)) ??
+    withHyperkit.find(({ app }) => app === gui?.app) ??
+    (gui === null && withHyperkit.length === 1 ? withHyperkit[0] : undefined);
+  return bundle?.target.kind === 'shim' &&
+    bundle.original.kind === 'mach-o' &&
+    !replacing.some(({ app }) => app === bundle.app)
+    ? bundle
+    : null;
+}
+
+/** What is to be done about a VM that runs without our tap. */
+export function judgeRestart(config: Config, observation: Observation, memory: Memory): RestartVerdict {
+  const found = memory.wanted === 'up' ? missed(observation) : null;
+  const gui = valueOf(observation.docker)?.find((process) => process.gui) ?? null;
+  const bundle = found && readyBundle(observation, found.vm, gui);
+  if (!found || !bundle || config.restartDocker === 'never' || memory.restart.reopen) return { act: 'none' };
+  const { vm, user } = found;
+  const age = observation.at - Date.parse(vm.startedAt);
+  const wait = (why: string, forContainers = false): RestartVerdict => ({ act: 'wait', why, forContainers });
+  const ask = (why: string): RestartVerdict => ({ act: 'ask', why, vm, user });
+  if (vm.startedWithTap && age < opening) return wait('it is about to open the tap');
+  if (config.restartDocker === 'ask') return ask('restartDocker is "ask"');
+  const { identity } = bundle;
+  const before = memory.restart.attempts.find((one) => one.vm === vm.id || one.bundle === identity);
+  if (before) return ask(before.failed ?? 'tuntapd has restarted Docker once, and that did not help');
+  if (gui?.app !== bundle.app || identity === null) return ask('Docker’s own process is not seen');
+  const containers = observation.userContainer;
+  if (containers === null)
+    return age < engineStart
+      ? wait('Docker Engine has not told yet whether a container is at work', true)
+      : ask('Docker Engine does not answer');
+  if (!containers.known) return ask(containers.why);
+  if (containers.value && containers.value.seconds > untouchable)
+    return ask(`container ${containers.value.name} would be interrupted`);
+  const why = 'its VM runs without the tap, and no container has been running for longer than a minute';
+  return { act: 'restart', why, vm, user, bundle: { ...bundle, identity }, gui };
+}
+
+/** Quits Docker, or tells its user; in this VM once. */
+export function restartSteps(config: Config, observation: Observation, memory: Memory): Step[] {
+  const verdict = judgeRestart(config, observation, memory);
+  if (verdict.act === 'restart') {
+    const { vm, user, bundle, gui, why } = verdict;
+    const key = `quit ${vm.id}`;
+    return [{ kind: 'quit-docker', key, why, vm, user, gui, app: bundle.app, bundle: bundle.identity }];
+  }
+  if (verdict.act !== 'ask' || memory.restart.told === verdict.vm.id) return [];
+  const { vm, user, why } = verdict;
+  const text = `Containers cannot be reached yet: quit Docker Desktop and open it again (${why})`;
+  return [{ kind: 'tell-user', key: `tell ${vm.id}`, why, vm: vm.id, user, text }];
+}
+
+/** Opens the Docker that we quit: after the shim, and not into an update that our quit set off. */
+export function reopenSteps(observation: Observation, memory: Memory): Step[] {
+  const { reopen } = memory.restart;
+  const user = valueOf(observation.consoleUser);
+  if (!reopen || user?.uid !== reopen.uid) return [];
+  const { docker, vm, bundles } = observation;
+  if (!docker.known || docker.value.some(({ gui }) => gui) || !vm.known || vm.value || !bundles.known)
+    return [];
+  const { withHyperkit, without, replacing } = bundles.value;
+  const { app } = reopen;
+  if (![...withHyperkit, ...without].some((bundle) => bundle.app === app)) return [];
+  const busy = replacing.some((bundle) => bundle.app === app);
+  if (busy && observation.at - reopen.at < updating) return [];
+  return [{ kind: 'open-docker', key: `open ${app}`, why: 'it was quit for its VM’s sake', app, user }];
+}
+
+/** What a look teaches about restarts; the same object when nothing. */
+export function learnRestart(
+  restart: RestartMemory,
+  observation: Observation,
+  attached: boolean,
+): RestartMemory {
+  const { reopen, attempts } = restart;
+  const gui = valueOf(observation.docker)?.find((process) => process.gui);
+  const settled =
+    reopen && ((gui !== undefined && gui.pid !== reopen.gui) || observation.at - reopen.at > owed);
+  if (!settled && !(attached && attempts.length > 0)) return restart;
+  return { ...restart, reopen: settled ? null : reopen, attempts: attached ? [] : attempts };
+}

@@ -1,0 +1,41 @@
+import psList from 'ps-list';
+import { type ConsoleUser, type DockerProcess, type Seen, seen, unknown } from '../observation.js';
+import { messageOf } from '../text.js';
+
+export interface Process {
+  readonly pid: number;
+  readonly uid?: number | undefined;
+  readonly cmd?: string | undefined;
+  readonly startTime?: Date | undefined;
+}
+
+/** Every process, by ps-list. */
+export async function listProcesses(): Promise<Seen<readonly Process[]>> {
+  try {
+    return seen(await psList());
+  } catch (error) {
+    return unknown(`the processes cannot be listed: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Docker’s own programs, where `ps` tells their path (argv[0] as it was given, adv_cmds ps/print.c). `Docker` alone is
+ * what a person sees and quits; `Docker Desktop.app` inside is a window of it.
+ */
+const program =
+  /^(\/(?:(?! [-/]).)*?\.app)\/Contents\/MacOS\/(Docker|com\.docker\.[a-z.]+)(?= -|$| [a-z]+(?: |$))/;
+
+/** Docker’s own processes of a user, with the bundle each was started from; hyperkit is none of them. */
+export function pickDocker(processes: readonly Process[], user: ConsoleUser): DockerProcess[] {
+  return processes.flatMap(({ pid, uid, cmd, startTime }) => {
+    const [, app, name] = program.exec(cmd ?? '') ?? [];
+    if (
+      uid !== user.uid ||
+      startTime === undefined ||
+      app === undefined ||
+      name?.includes('hyperkit') !== false
+    )
+      return [];
+    return [{ pid, app, startedAt: startTime.toISOString(), gui: name === 'Docker' }];
+  });
+}

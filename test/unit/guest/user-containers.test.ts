@@ -1,0 +1,68 @@
+import { expect, test } from '@jest/globals';
+import type { EngineClient } from '../../../daemon/guest/engine-client.js';
+import { longestRunning } from '../../../daemon/guest/user-containers.js';
+
+/** The VM's clock is an hour behind the Mac's, as after a night's sleep. */
+const now = Date.now() - 3_600_000;
+const ago = (seconds: number): string => new Date(now - seconds * 1000).toISOString().replace('Z', '123456Z');
+
+interface Container {
+  name: string;
+  created: number;
+  started: number;
+  ours?: boolean;
+}
+
+/** An engine whose containers were made and started so many seconds ago. */
+function engineOf(containers: readonly Container[]): EngineClient {
+  const answers: Record<string, unknown> = {
+    '/info': { SystemTime: ago(0) },
+    '/containers/json': containers.map(({ name, created, ours }) => ({
+      Id: name,
+      Names: [`/${name}`],
+      Created: Math.floor(now / 1000) - created,
+      Labels: ours === true ? { 'io.github.tuntapd': 'helper' } : null,
+    })),
+    ...Object.fromEntries(
+      containers.map(({ name, started }) => [
+        `/containers/${name}/json`,
+        { State: { StartedAt: ago(started) } },
+      ]),
+    ),
+  };
+  const unused = (): never => {
+    throw new Error('nothing but JSON is asked for');
+  };
+  return {
+    version: '28.5.2',
+    json: (_method, path, schema) => Promise.resolve().then(() => schema.parse(answers[path])),
+    bytes: unused,
+    stream: unused,
+  };
+}
+
+test.each<[string, Container[], { name: string; seconds: number } | null]>([
+  ['none', [], null],
+  ['only ours', [{ name: 'helper', created: 900, started: 900, ours: true }], null],
+  [
+    'several',
+    [
+      { name: 'young', created: 30, started: 30 },
+      { name: 'old', created: 9000, started: 300 },
+      { name: 'restarted', created: 99_000, started: 5 },
+    ],
+    { name: 'old', seconds: 300 },
+  ],
+])('of %s the longest running by the VM’s clock', async (_what, containers, expected) => {
+  const found = await longestRunning(engineOf(containers));
+  expect(found && { ...found, seconds: Math.round(found.seconds) }).toEqual(expected);
+});
+
+test('an engine that talks nonsense is no engine without containers', async () => {
+  await expect(
+    longestRunning({
+      ...engineOf([]),
+      json: (_m, _p, schema) => Promise.resolve().then(() => schema.parse({})),
+    }),
+  ).rejects.toThrow();
+});

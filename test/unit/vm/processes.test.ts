@@ -1,0 +1,35 @@
+import { expect, test } from '@jest/globals';
+import { pickDocker } from '../../../daemon/vm/processes.js';
+
+const user = { name: 'lena', uid: 504, gid: 20, home: '/Users/lena' };
+const app = '/Applications/Docker.app';
+const startTime = new Date('2021-06-01T07:30:05.000Z');
+const pick = (cmd: string, uid = 504) => pickDocker([{ pid: 31, uid, cmd, startTime }], user);
+
+test.each([
+  ['the app', `${app}/Contents/MacOS/Docker`, { app, gui: true }],
+  ['the app with options', `${app}/Contents/MacOS/Docker --unattended`, { app, gui: true }],
+  ['its supervisor', `${app}/Contents/MacOS/com.docker.supervisor -watchdog fd:0`, { app, gui: false }],
+  ['its backend', `${app}/Contents/MacOS/com.docker.backend run`, { app, gui: false }],
+  [
+    'the app in a place with blanks',
+    '/Volumes/My Apps/Docker.app/Contents/MacOS/Docker',
+    { app: '/Volumes/My Apps/Docker.app', gui: true },
+  ],
+])('%s is Docker’s', (_what, cmd, expected) => {
+  expect(pick(cmd)).toEqual([{ pid: 31, startedAt: startTime.toISOString(), ...expected }]);
+});
+
+test.each([
+  ['its window', `${app}/Contents/MacOS/Docker Desktop.app/Contents/MacOS/Docker Desktop --name=dashboard`],
+  ['its VM', `${app}/Contents/MacOS/com.docker.hyperkit -A -F vms/0/hyperkit.pid`],
+  ['another app', '/Applications/Dock.app/Contents/MacOS/Dock'],
+  ['somebody who reads it', `/usr/bin/less ${app}/Contents/MacOS/Docker`],
+  ['a relative path', 'Docker.app/Contents/MacOS/Docker'],
+])('%s is not the app', (_what, cmd) => {
+  expect(pick(cmd)).toEqual([]);
+});
+
+test('another user’s Docker is not ours to quit', () => {
+  expect(pick(`${app}/Contents/MacOS/Docker`, 505)).toEqual([]);
+});
