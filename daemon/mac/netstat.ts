@@ -4,12 +4,26 @@ import type { Route } from '../observation.js';
 const classPrefix = (first: number): number => (first < 128 ? 8 : first < 192 ? 16 : 24);
 
 /**
+ * A mask with holes is printed in hex, cut after a few digits (`10.4&0xff00`): the narrowest prefix that holds all of
+ * it, so that whoever asks what is taken is never told too little.
+ */
+function coverOf(short: string, hex: string): string | null {
+  const bits = [...hex].map((digit) => Number.parseInt(digit, 16).toString(2).padStart(4, '0')).join('');
+  const ones = bits.indexOf('0');
+  const address = [...short.split('.'), 0, 0, 0].slice(0, 4).join('.');
+  const cidr = parseCidr(`${address}/${ones < 0 ? bits.length : ones}`);
+  return cidr && formatCidr(cidr);
+}
+
+/**
  * Darwin's short destinations (netname() of netstat.tproj/route.c) as canonical CIDR: missing octets are zero; without
  * a length four octets of a host route are /32, anything else has the length of its class, and as many octets as the
  * class has. Null for what is no IPv4 destination or can't have been printed by these rules.
  */
 export function parseDestination(text: string, flags: string): string | null {
   if (text === 'default') return '0.0.0.0/0';
+  const holed = /^(\d{1,3}(?:\.\d{1,3}){0,3})&0x([0-9a-f]{1,8})$/.exec(text);
+  if (holed) return coverOf(holed[1] ?? '', holed[2] ?? '');
   const match = /^(\d{1,3}(?:\.\d{1,3}){0,3})(?:\/(\d{1,2}))?$/.exec(text);
   const octets = (match?.[1] ?? '').split('.').map(Number);
   if (!match) return null;

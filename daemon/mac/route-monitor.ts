@@ -2,17 +2,22 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { cleanEnvironment } from '../command.js';
 
 /**
- * `route -n monitor` for as long as the daemon lives, started again when it ends. Only a trigger: its output is
- * buffered and cannot announce everything.
+ * `route -n monitor` for as long as the daemon lives, started again when it ends: after `pause` ms, and each time
+ * twice that when it never lives long. Only a trigger: its output is buffered and cannot announce everything. A
+ * daemon that is killed leaves it to launchd, which ends what is left of a job's process group.
  */
-export function watchRoutes(onChange: () => void): { stop: () => void } {
+export function watchRoutes(
+  onChange: () => void,
+  [file, ...args]: readonly [string, ...string[]] = ['/sbin/route', '-n', 'monitor'],
+  pause = 1000,
+): { stop: () => void } {
   let child: ChildProcess | null = null;
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
-  let wait = 1000;
+  let wait = pause;
   const start = (): void => {
     const began = Date.now();
-    child = spawn('/sbin/route', ['-n', 'monitor'], {
+    child = spawn(file, args, {
       env: cleanEnvironment,
       cwd: '/',
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -22,8 +27,9 @@ export function watchRoutes(onChange: () => void): { stop: () => void } {
     child.once('close', () => {
       child = null;
       if (stopped) return;
-      wait = Date.now() - began > 60_000 ? 1000 : Math.min(60_000, wait * 2);
+      if (Date.now() - began > 60_000) wait = pause;
       timer = setTimeout(start, wait);
+      wait = Math.min(60_000, wait * 2);
     });
   };
   start();
