@@ -8,7 +8,9 @@ const classPrefix = (first: number): number => (first < 128 ? 8 : first < 192 ? 
  * it, so that whoever asks what is taken is never told too little.
  */
 function coverOf(short: string, hex: string): string | null {
-  const bits = [...hex].map((digit) => Number.parseInt(digit, 16).toString(2).padStart(4, '0')).join('');
+  const bits = Number.parseInt(hex, 16)
+    .toString(2)
+    .padStart(hex.length * 4, '0');
   const ones = bits.indexOf('0');
   const address = [...short.split('.'), 0, 0, 0].slice(0, 4).join('.');
   const cidr = parseCidr(`${address}/${ones < 0 ? bits.length : ones}`);

@@ -48,22 +48,28 @@ async function inChunks<T>(
   return results;
 }
 
+interface Said {
+  readonly text: string;
+  /** The kernel's answers to what it refused stand on stderr too, whatever the exit code. */
+  readonly refused: boolean;
+}
+
 /** Runs `route -n VERB` for each, a few at once; returns what each said, by subnet. */
 async function routeEach(
   verb: 'add' | 'delete',
   targets: readonly Target[],
   command: Run,
-): Promise<ReadonlyMap<string, string>> {
-  const said = new Map<string, string>();
+): Promise<ReadonlyMap<string, Said>> {
+  const said = new Map<string, Said>();
   const rest = [...targets];
   const work = async (): Promise<void> => {
     for (let target = rest.shift(); target; target = rest.shift()) {
       const { subnet, gateway } = target;
       try {
         const { stdout, stderr } = await command('/sbin/route', ['-n', verb, '-net', subnet, gateway]);
-        said.set(subnet, plain(`${stdout} ${stderr}`));
+        said.set(subnet, { text: plain(`${stdout} ${stderr}`), refused: stderr.trim() !== '' });
       } catch (error) {
-        said.set(subnet, messageOf(error));
+        said.set(subnet, { text: messageOf(error), refused: true });
       }
     }
   };
@@ -104,8 +110,12 @@ async function addChunk(targets: readonly Target[], command: Run): Promise<reado
     const { subnet, gateway, interface: name } = target;
     const row = seenOf(isForeign(target) ? before : after, target);
     if (leadsTo(row, target)) return null;
-    if (!row)
-      return new StepError(`route add ${subnet}: ${said.get(subnet) ?? ''}`, { reason: 'RouteRefused' });
+    if (!row) {
+      const told = said.get(subnet);
+      // Added, and gone by now: that somebody took it away is seen, and counted, at the next look.
+      if (told?.refused === false) return null;
+      return new StepError(`route add ${subnet}: ${told?.text ?? ''}`, { reason: 'RouteRefused' });
+    }
     if (row.gateway !== gateway) return foreign(target, row);
     return new StepError(
       `the kernel bound ${subnet} to ${row.interface} instead of ${name}, so it was taken back: ${gateway} is not on ${name}`,
@@ -132,7 +142,7 @@ async function deleteChunk(targets: readonly Target[], command: Run): Promise<re
   const after = await readRows(command);
   return targets.map((target) =>
     leadsTo(after.get(target.subnet), target)
-      ? new StepError(`route delete ${target.subnet}: ${said.get(target.subnet) ?? ''}`, {
+      ? new StepError(`route delete ${target.subnet}: ${said.get(target.subnet)?.text ?? ''}`, {
           reason: 'RouteRefused',
         })
       : null,

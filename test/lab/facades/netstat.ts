@@ -12,6 +12,8 @@ function layout(macos: string): { width: number; old: boolean } {
 /** configd makes the connected routes of what it manages static; the tap's is the kernel's own. */
 const flagsOf = (row: Row): string => {
   if (row.gateway.startsWith('link#')) return row.interface.startsWith('tap') ? 'UC' : 'UCS';
+  if (row.gateway === row.interface) return 'USc';
+  if (!row.isStatic) return 'UH';
   return row.isHost ? 'UGHS' : 'UGSc';
 };
 

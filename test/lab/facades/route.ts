@@ -127,6 +127,8 @@ async function alter(verb: 'add' | 'delete' | 'change', args: readonly string[])
   return 0;
 }
 
+const isDotted = (gateway: string): boolean => /^\d+(\.\d+){3}$/.test(gateway);
+
 async function get(args: readonly string[]): Promise<number> {
   const to = destination(read(args));
   let row: Row;
@@ -142,9 +144,9 @@ async function get(args: readonly string[]): Promise<number> {
     ...(row.isHost
       ? []
       : [`       mask: ${row.base === 0 && row.prefix === 0 ? 'default' : dotted(mask(row.prefix))}`]),
-    ...(row.gateway.startsWith('link#') ? [] : [`    gateway: ${row.gateway}`]),
+    ...(isDotted(row.gateway) ? [`    gateway: ${row.gateway}`] : []),
     `  interface: ${row.interface}`,
-    `      flags: <UP,${row.gateway.startsWith('link#') ? '' : 'GATEWAY,'}DONE,STATIC,PRCLONING>`,
+    `      flags: <UP,${isDotted(row.gateway) ? 'GATEWAY,' : ''}DONE,STATIC,PRCLONING>`,
     ' recvpipe  sendpipe  ssthresh  rtt,msec    rttvar  hopcount      mtu     expire',
     '       0         0         0         0         0         0      1500         0 ',
   ];

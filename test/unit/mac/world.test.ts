@@ -156,6 +156,18 @@ test('many routes at once: each has its own outcome, and a foreign one among the
   expect(rowsOf(mac)).toEqual(['10.80.0.1 utun4']);
 });
 
+test('a route that somebody takes away at once was added: that is no refusal', async () => {
+  const mac = await linked();
+  const fought: Run = async (file, args, options) => {
+    const said = await mac.run(file, args, options);
+    const at = mac.routes.findIndex(({ destination }) => destination === step.subnet);
+    if (args.includes('add')) mac.routes.splice(at, 1);
+    return said;
+  };
+  await addRoute(step, fought);
+  expect(rowsOf(mac)).toEqual([]);
+});
+
 test('without a default route the kernel’s own words are told', async () => {
   const mac = fakeMac();
   mac.routes.length = 0;

@@ -22,7 +22,7 @@ export interface Interface {
 export interface Row {
   readonly base: number;
   readonly prefix: number;
-  /** Dotted quad, or `link#N`. */
+  /** Dotted quad, `link#N`, or the interface's own name (`-interface`). */
   gateway: string;
   interface: string;
   readonly isStatic: boolean;
@@ -115,6 +115,20 @@ function connect(table: Table, each: Interface, own: Address): void {
     interface: each.name,
     isStatic: false,
     isHost: false,
+  });
+}
+
+/** A point-to-point interface's address: the kernel's own host route leads to the other end. */
+export function setPeer(table: Table, name: string, address: string, peer: string): void {
+  const each = interfaceNamed(table, name);
+  each.addresses = [...each.addresses, { address, prefix: 32 }];
+  table.rows.push({
+    base: number(peer),
+    prefix: 32,
+    gateway: address,
+    interface: name,
+    isStatic: false,
+    isHost: true,
   });
 }
 

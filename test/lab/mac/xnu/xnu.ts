@@ -20,6 +20,7 @@ import {
   removeAddress,
   removeInterface,
   setAddress,
+  setPeer,
   setUp,
   type Table,
 } from './table.js';
@@ -72,28 +73,35 @@ export function createXnu(options: { kext: KextState; macos: string }): {
   let nextIndex = 1;
   let loaded = false;
   const listeners = new Set<(event: string) => void>();
-  const installedInLinux = new Set<string>();
+  /** What Linux was told, by destination. */
+  const installedInLinux = new Map<string, string>();
 
   const tell = (event: string): void => {
     for (const listener of listeners) listener(event);
   };
 
-  /** Gateway routes of the model into Linux. Those of a vanished or downed interface are gone there by themselves. */
-  function syncRoutes(): void {
-    const wanted = new Map(
+  /**
+   * Static routes of the model into Linux: what has changed, or `anew` everything, since with an address or a link
+   * Linux drops routes of its own accord.
+   */
+  function syncRoutes(anew = false): void {
+    const wanted = new Map<string, readonly string[]>(
       table.rows
-        .filter((row) => !row.gateway.startsWith('link#'))
+        .filter((row) => row.isStatic && !row.gateway.startsWith('link#'))
         .map((row) => {
-          const destination = `${dotted(row.base)}/${row.prefix}`;
-          return [destination, ['via', row.gateway, 'dev', row.interface, 'onlink']] as const;
+          const via = row.gateway === row.interface ? [] : ['via', row.gateway, 'onlink'];
+          return [`${dotted(row.base)}/${row.prefix}`, [...via, 'dev', row.interface]] as const;
         }),
     );
-    for (const destination of installedInLinux)
-      if (!wanted.has(destination)) ipQuietly('route', 'del', destination);
-    installedInLinux.clear();
+    for (const destination of installedInLinux.keys())
+      if (!wanted.has(destination)) {
+        ipQuietly('route', 'del', destination);
+        installedInLinux.delete(destination);
+      }
     for (const [destination, how] of wanted) {
+      if (!anew && installedInLinux.get(destination) === how.join(' ')) continue;
       ipQuietly('route', 'replace', destination, ...how);
-      installedInLinux.add(destination);
+      installedInLinux.set(destination, how.join(' '));
     }
   }
 
@@ -117,6 +125,7 @@ export function createXnu(options: { kext: KextState; macos: string }): {
   }
 
   function boot(): void {
+    for (const { kind, name } of table.interfaces) if (kind === 'tunnel') ipQuietly('link', 'del', name);
     table.interfaces = [];
     table.rows = [];
     nextIndex = 1;
@@ -147,7 +156,7 @@ export function createXnu(options: { kext: KextState; macos: string }): {
     });
     setAddress(table, 'en0', { address: '192.168.1.20', prefix: 24 }, false);
     addRow(table, 0, 0, '192.168.1.1');
-    syncRoutes();
+    syncRoutes(true);
     nodes(options.kext === 'loaded');
   }
 
@@ -168,12 +177,30 @@ export function createXnu(options: { kext: KextState; macos: string }): {
     caller.gone.addEventListener('abort', () => {
       removeInterface(table, name);
       ipQuietly('link', 'del', name);
-      syncRoutes();
+      syncRoutes(true);
       tell(
         `RTM_IFINFO: iface status change: len 112, if# ${made.index}, flags:<BROADCAST,SIMPLEX,MULTICAST>`,
       );
     });
     return { name };
+  }
+
+  /** A VPN client's utun: up, with an address and its other end, until it is removed. */
+  function openTunnel({ name, address, peer }: { name: string; address: string; peer: string }): void {
+    ip('tuntap', 'add', 'dev', name, 'mode', 'tun');
+    ip('link', 'set', name, 'up');
+    ip('addr', 'add', address, 'peer', peer, 'dev', name);
+    attach({ name, kind: 'tunnel', mac: '', mtu: 1380, up: true, addresses: [], holder: null });
+    setPeer(table, name, address, peer);
+    syncRoutes(true);
+    tell('RTM_NEWADDR: address being added to iface: len 128, metric 0, flags:<UP>');
+  }
+
+  function closeTunnel({ name }: { name: string }): void {
+    removeInterface(table, name);
+    ip('tuntap', 'del', 'dev', name, 'mode', 'tun');
+    syncRoutes(true);
+    tell('RTM_DELADDR: address being removed from iface: len 128, metric 0, flags:<>');
   }
 
   function apply(name: string, action: IfconfigAction): void {
@@ -208,7 +235,7 @@ export function createXnu(options: { kext: KextState; macos: string }): {
         break;
       }
     }
-    syncRoutes();
+    syncRoutes(true);
     tell(
       `RTM_NEWADDR: address being ${action.do === 'delete' ? 'removed from' : 'added to'} iface: len 128, metric 0, flags:<UP>`,
     );
@@ -229,7 +256,7 @@ export function createXnu(options: { kext: KextState; macos: string }): {
         const network = (base & mask(prefix)) >>> 0;
         if (verb === 'add') {
           const each = name === undefined ? undefined : interfaceNamed(table, name);
-          addRow(table, network, prefix, gateway ?? `link#${each?.index ?? 0}`, {
+          addRow(table, network, prefix, gateway ?? each?.name ?? '', {
             ...(name === undefined ? {} : { interface: name }),
             ...(host === undefined ? {} : { host }),
           });
@@ -273,6 +300,8 @@ export function createXnu(options: { kext: KextState; macos: string }): {
       return {};
     },
     'xnu.tap.open': openTap,
+    'xnu.tunnel.open': openTunnel,
+    'xnu.tunnel.close': closeTunnel,
     'xnu.kext.state': () => ({ state: loaded ? 'loaded' : options.kext, bundle }),
     'xnu.kext.load': () => {
       if (options.kext === 'absent') throw new MachineError('ENOENT');

@@ -1,0 +1,229 @@
+/** VPNs come, claim, flush and go: their routes stay byte for byte what they were, and ours are explained. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { bootMac, type Mac } from '../lab/lab.js';
+import {
+  answers,
+  containerAnswers,
+  dockerOf,
+  explained,
+  fetchFromMac,
+  install,
+  must,
+  openDocker,
+} from '../lab/story.js';
+import { until } from '../lab/until.js';
+
+let mac: Mac;
+/** Addresses of web servers: on the default bridge, and on two networks. */
+let web: string;
+let app: string;
+let far: string;
+
+const route = (...words: readonly string[]): Promise<string> => must(mac, ['/sbin/route', '-n', ...words]);
+const table = (): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
+
+/** Every row of the table that does not lead through our link, as printed. */
+const others = async (): Promise<string> =>
+  (await table())
+    .split('\n')
+    .filter((row) => !/\stap1\s/.test(row))
+    .join('\n');
+
+const ours = async (): Promise<string[]> =>
+  (await table())
+    .split('\n')
+    .flatMap((row) => (row.includes(' 10.0.75.2 ') ? [row.split(' ')[0] ?? ''] : []));
+
+interface Status {
+  readonly pid: number;
+  readonly phase: string;
+  readonly conditions: readonly { type: string; status: string; reason: string; message: string }[];
+}
+
+const status = async (): Promise<Status> =>
+  JSON.parse((await mac.run(['/usr/local/bin/tuntapctl', 'status', '--json'])).stdout) as Status;
+
+/** The message of a condition, once it is False for this reason. */
+const becomes = (type: string, reason: string, seconds = 30): Promise<string> =>
+  until(`${type} is False: ${reason}`, seconds, async () => {
+    const found = (await status()).conditions.find((condition) => condition.type === type);
+    return found?.status === 'False' && found.reason === reason && found.message;
+  });
+
+/** What `tuntapctl routes` says of a network. */
+async function said(network: string): Promise<{ subnet: string; state: string; why: string } | undefined> {
+  const routes = JSON.parse(await must(mac, ['/usr/local/bin/tuntapctl', 'routes', '--json'])) as {
+    network: string;
+    subnet: string;
+    state: string;
+    why: string;
+  }[];
+  return routes.find((each) => each.network === network);
+}
+
+const isSaid = (network: string, state: string): Promise<string> =>
+  until(`${network} is ${state}`, 30, async () => {
+    const found = await said(network);
+    return found?.state === state && found.why;
+  });
+
+const serves = async (...addresses: readonly string[]): Promise<void> => {
+  for (const address of addresses) await until(`${address} answers`, 30, () => fetchFromMac(mac, address));
+};
+
+/** By Linux's own word: packets to the office network still leave by en0. */
+async function lanWorks(): Promise<void> {
+  expect(await must(mac, ['/.lab/bin/ip', 'route', 'get', '192.168.1.77'])).toContain('dev en0');
+  expect(await route('get', '192.168.1.1')).toContain('interface: en0');
+}
+
+/** A VPN for as long as `live` runs: a utun with these routes. What others had entered is the same before and after. */
+async function onVpn(routes: readonly (readonly string[])[], live: () => Promise<void>): Promise<void> {
+  const before = await others();
+  await mac.call('xnu.tunnel.open', { name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1' });
+  try {
+    for (const words of routes) await route('add', '-net', ...words);
+    const entered = await others();
+    await live();
+    expect(await others()).toBe(entered);
+    await lanWorks();
+    for (const [destination = ''] of routes) await route('delete', '-net', destination);
+  } finally {
+    await mac.call('xnu.tunnel.close', { name: 'utun4' });
+  }
+  expect(await others()).toBe(before);
+}
+
+const scenario = (title: string, play: () => Promise<void>): void => {
+  test(title, () => explained(mac, play), 300_000);
+};
+
+beforeAll(async () => {
+  mac = await bootMac({ engine: 'sid' });
+  await install(mac);
+  await openDocker(mac);
+  await containerAnswers(mac, 'web');
+  const docker = dockerOf(mac);
+  await docker.createNetwork('app', '172.18.0.0/16');
+  await docker.createNetwork('far', '10.33.33.0/24');
+  web = '172.17.0.2';
+  app = await docker.serve('app', 'app');
+  far = await docker.serve('far', 'far');
+  await answers(mac, 'app', app, 30);
+  await answers(mac, 'far', far, 30);
+}, 1_200_000);
+
+afterAll(async () => {
+  await mac.end();
+}, 60_000);
+
+scenario(
+  'split tunnel: a Docker network within the VPN’s range is refused by name, the rest is reached',
+  async () => {
+    await onVpn(
+      [
+        ['10.20.0.0/16', '10.80.0.1'],
+        ['10.9.0.0/24', '-interface', 'utun4'],
+      ],
+      async () => {
+        await dockerOf(mac).createNetwork('clash', '10.20.5.0/24');
+        expect(await isSaid('clash', 'foreign')).toContain('10.20.0.0/16 via 10.80.0.1 on utun4');
+        expect(await becomes('Routes', 'Conflict')).toContain('utun4');
+        expect(await ours()).not.toContain('10.20.5/24');
+        await serves(web, app, far);
+      },
+    );
+    // The VPN has gone, and nothing speaks against it any more.
+    await isSaid('clash', 'routed');
+    await dockerOf(mac).removeNetwork('clash');
+  },
+);
+
+scenario('full tunnel by 0/1 and 128/1: containers are more specific and still reached', async () => {
+  await onVpn(
+    [
+      ['0.0.0.0/1', '10.80.0.1'],
+      ['128.0.0.0/1', '10.80.0.1'],
+      ['203.0.113.9/32', '192.168.1.1'],
+    ],
+    async () => {
+      await serves(web, app, far);
+      expect(await must(mac, ['/.lab/bin/ip', 'route', 'get', '198.51.100.1'])).toContain('dev utun4');
+      expect(await isSaid('app', 'routed')).toContain('10.0.75.2');
+    },
+  );
+});
+
+scenario('a VPN that owns 172.16/12 gets it whole; what lies elsewhere is still reached', async () => {
+  await onVpn([['172.16.0.0/12', '10.80.0.1']], async () => {
+    expect(await isSaid('app', 'foreign')).toContain('172.16.0.0/12 via 10.80.0.1 on utun4');
+    await isSaid('bridge', 'foreign');
+    expect(await ours()).toEqual(['10.33.33/24']);
+    expect(await must(mac, ['/.lab/bin/ip', 'route', 'get', '172.18.0.9'])).toContain('dev utun4');
+    await serves(far);
+  });
+  await serves(web, app, far);
+});
+
+scenario('Tailscale’s 100.64/10 stays Tailscale’s', async () => {
+  await onVpn([['100.64.0.0/10', '-interface', 'utun4']], async () => {
+    await dockerOf(mac).createNetwork('cgnat', '100.100.0.0/16');
+    expect(await isSaid('cgnat', 'refused')).toContain('routes.allow');
+    await dockerOf(mac).removeNetwork('cgnat');
+    await serves(web, app, far);
+  });
+});
+
+scenario('a VPN that has the link’s own network blocks it, and says which keys move it', async () => {
+  await onVpn([['10.0.0.0/16', '10.80.0.1']], async () => {
+    expect(await becomes('TapAddress', 'LinkCollision')).toMatch(
+      /10\.0\.0\.0\/16 via 10\.80\.0\.1 on utun4.*tap\.address and tap\.peer/,
+    );
+    expect(await ours()).toEqual([]);
+    expect((await status()).phase).toBe('blocked');
+    expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).not.toContain('inet ');
+  });
+  await serves(web, app, far);
+});
+
+scenario(
+  'routes that are flushed every 2 s for a minute are yielded, and are back when it ends',
+  async () => {
+    const before = await others();
+    const flush = ['172.17.0.0/16', '172.18.0.0/16', '10.33.33.0/24']
+      .map((subnet) => `/sbin/route -n delete -net ${subnet}`)
+      .join('; ');
+    const end = Date.now() + 60_000;
+    const flushing = (async () => {
+      while (Date.now() < end) {
+        await must(mac, ['/bin/sh', '-c', flush]);
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+      }
+    })();
+    expect(await becomes('Routes', 'Yielded', 55)).toContain('tuntapctl up');
+    await flushing;
+    await until('the routes are back', 120, async () => (await ours()).length === 3);
+    await serves(web, app, far);
+    expect(await others()).toBe(before);
+  },
+);
+
+scenario(
+  'a killed daemon’s routes are adopted or removed by the next, and its monitor ends with it',
+  async () => {
+    const { pid } = await status();
+    await must(mac, ['/bin/kill', '-KILL', String(pid)]);
+    await dockerOf(mac).remove('app');
+    await dockerOf(mac).removeNetwork('app');
+    await until('the orphan is gone, the others are kept', 60, async () => {
+      const now = await ours();
+      return !now.includes('172.18') && now.includes('172.17') && now.includes('10.33.33/24');
+    });
+    expect((await status()).pid).not.toBe(pid);
+    const monitors = (await must(mac, ['/bin/ps', '-axww', '-o', 'pid=,args=']))
+      .split('\n')
+      .filter((line) => line.includes('route -n monitor'));
+    expect(monitors).toHaveLength(1);
+    await serves(web, far);
+  },
+);
