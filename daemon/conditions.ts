@@ -4,9 +4,9 @@
  */
 import type { Config } from '../config/schema.js';
 import { judgeInstall } from './hyperkit.js';
-import type { Bundle, Observation } from './observation.js';
+import type { Bundle, Observation, Vm } from './observation.js';
 import { linkCollision } from './link-collision.js';
-import { attachedTap, isAddressed, type Memory } from './plan.js';
+import { attachedTap, isAddressed, type Memory, tapOwner } from './plan.js';
 import { awaitsLaunch } from './launching.js';
 import { judgeRestart } from './restarting.js';
 import { judgeRoutes } from './routing.js';
@@ -80,7 +80,8 @@ const consoleUser: Judge = (_config, { consoleUser: user }) => {
     : no('NobodyLoggedIn', 'nobody is logged in; nothing to do until then');
 };
 
-const tapDevice: Judge = (config, { kext, tapDevice: device, consoleUser: user }, memory, failures) => {
+const tapDevice: Judge = (config, observation, memory, failures) => {
+  const { kext, tapDevice: device } = observation;
   const failure = failed(failures, ['load-kext', 'own-tap-device']);
   if (failure) return failure;
   if (!device.known) return unclear(device.why);
@@ -95,8 +96,9 @@ const tapDevice: Judge = (config, { kext, tapDevice: device, consoleUser: user }
   }
   if (memory.wanted === 'removed')
     return yes('Present', `${device.value.path} belongs to uid ${device.value.uid}`);
-  if (user.known && user.value && device.value.uid !== user.value.uid)
-    return no('NotOwned', `${device.value.path} does not belong to ${user.value.name} yet`);
+  const owner = tapOwner(observation);
+  if (owner !== null && device.value.uid !== owner)
+    return no('NotOwned', `${device.value.path} does not belong to uid ${owner} yet`);
   return yes('Owned', `${device.value.path} belongs to uid ${device.value.uid}`);
 };
 
@@ -150,18 +152,36 @@ const shim: Judge = (config, observation, memory, failures) => {
     : no('NoDocker', 'no Docker.app in /Applications or ~/Applications; set docker.app if it is elsewhere');
 };
 
-const virtualMachine: Judge = (_config, { vm }) => {
+const named = (vms: readonly Vm[]): string =>
+  vms.map(({ pid, uid }) => `pid ${pid} of uid ${uid}`).join(', ');
+
+const virtualMachine: Judge = (_config, { vm, otherVms, consoleUser: user }) => {
   if (!vm.known) return unclear(vm.why);
-  return vm.value
-    ? yes('Running', `hyperkit runs as pid ${vm.value.pid} since ${vm.value.startedAt}`)
-    : no('NotRunning', 'Docker’s VM does not run; everything is set up when it starts');
+  const others = otherVms.length === 0 ? '' : `; another one without our link: ${named(otherVms)}`;
+  if (!vm.value)
+    return no('NotRunning', `Docker’s VM does not run; everything is set up when it starts${others}`);
+  const { pid, uid, startedAt } = vm.value;
+  const behind =
+    user.known && user.value?.uid !== uid ? ` for uid ${uid}, who is logged in but not in front` : '';
+  return yes('Running', `hyperkit runs as pid ${pid} since ${startedAt}${behind}${others}`);
 };
 
 const tapAttached: Judge = (config, observation, memory) => {
-  const { vm, tapInterface } = observation;
+  const { vm, tapInterface, otherVms, consoleUser: user } = observation;
   if (!vm.known) return unclear(vm.why);
   if (!vm.value) return no('NoVm', 'no VM');
   if (!tapInterface.known) return unclear(tapInterface.why);
+  const { pid, uid } = vm.value;
+  const inFront = user.known ? user.value : null;
+  if (attachedTap(observation) && inFront && inFront.uid !== uid) {
+    const waiting = otherVms.find((other) => other.uid === inFront.uid);
+    if (waiting)
+      return no(
+        'HeldByOtherUser',
+        `${config.tap.device} is held by Docker’s VM of uid ${uid} (pid ${pid}), who is still logged in, so that of ` +
+          `${inFront.name} (pid ${waiting.pid}) has no link: quit Docker there, then restart it here`,
+      );
+  }
   if (attachedTap(observation))
     return yes('Attached', `the VM holds /dev/${config.tap.device} (pid ${vm.value.pid})`);
   if (tapInterface.value)
@@ -306,7 +326,12 @@ function phaseOf(
     return { phase: 'down', verdict: no('Down', 'taken down; `tuntapctl up` brings it back') };
   const blocked = failures.find((failure) => failure.blocked);
   if (blocked) return { phase: 'blocked', verdict: no(blocked.reason, blocked.message) };
-  if (!holds('ConsoleUser')) return { phase: 'idle', verdict: no('Idle', 'nobody is logged in') };
+  const user = findings.find(({ type }) => type === 'ConsoleUser');
+  // A VM of somebody who is logged in behind the login window goes on.
+  if (user && user.status !== 'True' && !holds('VirtualMachine'))
+    return user.status === 'False'
+      ? { phase: 'idle', verdict: no('Idle', 'nobody is logged in') }
+      : { phase: 'working', verdict: no(user.reason, user.message) };
   const groundTrouble = bad(ground);
   const trouble = groundTrouble ?? (holds('VirtualMachine') ? bad(link) : undefined);
   if (trouble) {

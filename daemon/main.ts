@@ -190,7 +190,7 @@ async function start(
     });
     const before = lastTick;
     lastTick = moment();
-    if (slept(before, lastTick)) reconciler.trigger('the Mac woke', { retry: true });
+    if (slept(before, lastTick)) reconciler.trigger('the Mac woke', { retry: 'woke' });
   }, tick);
 
   const control = await serveControl({

@@ -20,16 +20,30 @@ import {
   unknown,
   type Vm,
 } from './observation.js';
+import { userByUid } from './mac/user-by-uid.js';
 import type { Memory } from './plan.js';
 import { judgeRestart } from './restarting.js';
 import { messageOf } from './text.js';
-import { pickVm } from './vm/find.js';
+import { pickVms } from './vm/find.js';
 import { listProcesses, pickDocker, type Process } from './vm/processes.js';
 
 /** Milliseconds until a bundle that is being replaced may be settled; null when time alone settles none. */
 function settlesIn(bundles: Seen<Bundles>): number | null {
   const times = (bundles.known ? bundles.value.replacing : []).flatMap(({ settlesIn: time }) => time ?? []);
   return times.length === 0 ? null : Math.min(...times);
+}
+
+/** Whose a VM is: its engine's socket lies in that user's home. Directory services are asked once for each. */
+function createOwners(): (vm: Vm | null, inFront: ConsoleUser | null) => Promise<Seen<ConsoleUser | null>> {
+  const known = new Map<number, ConsoleUser>();
+  return async (vm, inFront) => {
+    if (!vm || vm.uid === inFront?.uid) return seen(inFront);
+    const before = known.get(vm.uid);
+    if (before) return seen(before);
+    const owner = await userByUid(vm.uid);
+    if (owner.known && owner.value) known.set(vm.uid, owner.value);
+    return owner;
+  };
 }
 
 /** Reads the world by way of every room; changes nothing. The `on…` are told who and what is there. */
@@ -64,12 +78,12 @@ export function createObserver(parts: {
       };
     return asked.answer;
   }
+  const ownerOf = createOwners();
   return async () => {
     // It does not change while a daemon lives.
     if (!macos.known) macos = await macosVersion();
-    const [consoleUser, processes, tapDevice, kext, tapInterface, routes] = await Promise.all([
+    const [consoleUser, tapDevice, kext, tapInterface, routes] = await Promise.all([
       observeConsoleUser(),
-      listProcesses(),
       observeTapDevice(config.tap.device),
       observeKext(),
       observeTapInterface(config.tap.device),
@@ -78,23 +92,25 @@ export function createObserver(parts: {
     const user = consoleUser.known ? consoleUser.value : null;
     const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
     onUser(user);
-    const ofUser = <T>(pick: (list: readonly Process[], user: ConsoleUser) => T, none: T): Seen<T> => {
+    // With nobody in front and the tap free no process matters.
+    const processes = user || holder !== null ? await listProcesses() : seen([]);
+    const ofUser = <T>(pick: (list: readonly Process[]) => T): Seen<T> => {
       if (!consoleUser.known) return unknown(consoleUser.why);
-      if (!user) return seen(none);
-      return processes.known ? seen(pick(processes.value, user)) : unknown(processes.why);
+      return processes.known ? seen(pick(processes.value)) : unknown(processes.why);
     };
-    const vm = ofUser<Vm | null>(
-      (list, { uid }) => pickVm(list, { uid, holder, device: config.tap.device }),
-      null,
+    const vms = ofUser((list) =>
+      pickVms(list, { uid: user?.uid ?? null, holder, device: config.tap.device }),
     );
-    const docker = ofUser(pickDocker, []);
+    const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
     const places = [...new Set([...usualApps(config, user), ...memory().apps, ...running])];
     const [resolvers, found] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       bundles.observe(places),
     ]);
+    const vm = vms.known ? seen(vms.value.vm) : vms;
     if (vm.known) onVm(vm.value);
+    const owner = vm.known ? await ownerOf(vm.value, user) : vm;
     await onBundles(places, settlesIn(found));
     const observation: Observation = {
       at: Date.now(),
@@ -110,7 +126,8 @@ export function createObserver(parts: {
       vm,
       docker,
       userContainer: null,
-      engine: vm.known ? engine.follow(user, vm.value) : engine.last(),
+      otherVms: vms.known ? vms.value.others : [],
+      engine: vm.known && owner.known ? engine.follow(owner.value, vm.value) : engine.last(),
     };
     const verdict = judgeRestart(config, observation, memory());
     const session = observation.engine.known ? observation.engine.value?.session : undefined;

@@ -4,7 +4,7 @@
  */
 import type { Config } from '../config/schema.js';
 import { judgeInstall, judgeRestore } from './hyperkit.js';
-import type { ConsoleUser, GuestReport, Observation, TapInterface, Vm } from './observation.js';
+import type { GuestReport, Observation, TapInterface, Vm } from './observation.js';
 import { awaitsLaunch } from './launching.js';
 import { linkCollision } from './link-collision.js';
 import { reopenSteps, type RestartMemory, restartSteps } from './restarting.js';
@@ -42,7 +42,21 @@ export const isAddressed = (config: Config, tap: TapInterface): boolean =>
   tap.mtu === config.tap.mtu &&
   tap.addresses.some(({ address, prefix }) => address === config.tap.address && prefix === config.tap.prefix);
 
-function device(config: Config, observation: Observation, user: ConsoleUser | null): Step[] {
+/**
+ * Whose `/dev/tapN` should be: the owner's of the VM that holds it (another user in front cannot have it meanwhile, and
+ * that VM may have to open it again), else the console user's, else root's. Null: it stays whose it is.
+ */
+export function tapOwner(observation: Observation): number | null {
+  const { consoleUser, tapInterface, vm } = observation;
+  if (!consoleUser.known || !tapInterface.known) return null;
+  const attached = attachedTap(observation);
+  if (attached) return attached.vm.uid;
+  if (tapInterface.value && !vm.known) return null;
+  if (consoleUser.value) return consoleUser.value.uid;
+  return tapInterface.value ? null : 0;
+}
+
+function device(observation: Observation): Step[] {
   const kext = valueOf(observation.kext);
   if (kext?.state === 'installed' && kext.bundle !== null)
     return [
@@ -54,9 +68,13 @@ function device(config: Config, observation: Observation, user: ConsoleUser | nu
       },
     ];
   const tap = valueOf(observation.tapDevice);
-  if (!tap || !user || tap.uid === user.uid) return [];
-  const why = `${tap.path} belongs to uid ${tap.uid}; hyperkit opens it as ${user.name}`;
-  return [{ kind: 'own-tap-device', key: `own ${tap.path}`, why, path: tap.path, uid: user.uid }];
+  const uid = tapOwner(observation);
+  if (!tap || uid === null || tap.uid === uid) return [];
+  const why =
+    uid === 0
+      ? `nobody is logged in, and ${tap.path} belongs to uid ${tap.uid}`
+      : `${tap.path} belongs to uid ${tap.uid}; hyperkit opens it as uid ${uid}`;
+  return [{ kind: 'own-tap-device', key: `own ${tap.path}`, why, path: tap.path, uid }];
 }
 
 const shim = (observation: Observation, launched: readonly string[]): Step[] => {
@@ -239,7 +257,6 @@ function leave(config: Config, observation: Observation, memory: Memory): Step[]
  * depends on another one's effect waits until that effect is seen.
  */
 export function plan(config: Config, observation: Observation, memory: Memory): readonly Step[] {
-  const user = valueOf(observation.consoleUser);
   if (memory.wanted === 'removed') return leave(config, observation, memory);
   // Nobody knows what an operator wants whose configuration cannot be read.
   if (!observation.configuration.inForce) return [];
@@ -250,7 +267,7 @@ export function plan(config: Config, observation: Observation, memory: Memory): 
       ...lower(config, observation, memory),
     ];
   const bundles = config.shim.manage ? shim(observation, memory.launched) : [];
-  const ground = [...device(config, observation, user), ...bundles, ...reopenSteps(observation, memory)];
+  const ground = [...device(observation), ...bundles, ...reopenSteps(observation, memory)];
   if (memory.wanted === 'down') return [...ground, ...lower(config, observation, memory)];
   const collision = linkCollision(config, observation);
   if (collision !== null)

@@ -27,8 +27,11 @@ export interface Parts<World> {
 }
 
 export interface Reconciler {
-  /** Something may have changed: look again soon. `retry` also forgets all pauses (a person asked, the Mac woke). */
-  readonly trigger: (why: string, options?: { retry?: boolean }) => void;
+  /**
+   * Something may have changed: look again soon. `retry` also forgets pauses: all of them (a person `asked`), or all but
+   * those of steps that one attempt is enough for (the Mac `woke`).
+   */
+  readonly trigger: (why: string, options?: { retry?: 'asked' | 'woke' }) => void;
   /** Resolves when a pass that began after this call has ended. */
   readonly settled: (why: string) => Promise<void>;
   /** No more passes; resolves when the running one has ended. */
@@ -86,6 +89,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     } catch (error) {
       const attempts = (setbacks.get(step.key)?.attempts ?? 0) + 1;
       const blocked = error instanceof StepError && error.blocked;
+      const once = error instanceof StepError && error.once;
       const reason = error instanceof StepError ? error.reason : 'Failed';
       const message = messageOf(error);
       const pause = Math.min(longestPause, firstPause * 2 ** (attempts - 1)) * (0.75 + parts.random() / 2);
@@ -102,7 +106,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
         message,
         blocked,
         attempts,
-        notBefore: parts.now() + (blocked ? blockedPause : pause),
+        notBefore: parts.now() + (once ? Infinity : blocked ? blockedPause : pause),
       });
       return false;
     }
@@ -150,10 +154,11 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     }
   }
 
-  function trigger(why: string, options: { retry?: boolean } = {}): void {
+  function trigger(why: string, options: { retry?: 'asked' | 'woke' } = {}): void {
     if (stopped) return;
-    if (options.retry === true)
-      for (const [key, setback] of setbacks) setbacks.set(key, { ...setback, notBefore: 0, attempts: 0 });
+    for (const [key, setback] of setbacks)
+      if (options.retry === 'asked' || (options.retry === 'woke' && setback.notBefore !== Infinity))
+        setbacks.set(key, { ...setback, notBefore: 0, attempts: 0 });
     reasons.push(why);
     if (running) return;
     cancelTimer();

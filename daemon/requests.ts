@@ -30,7 +30,7 @@ export function createHandlers(parts: {
     if (wanted === 'up') await routes.forget();
     const end = performance.now() + actionTimeout - 10_000;
     for (;;) {
-      reconciler.trigger('a person asked', { retry: true });
+      reconciler.trigger('a person asked', { retry: 'asked' });
       await reconciler.settled('a person asked');
       const problems = failures().map(({ message }) => message);
       if (problems.length === 0) return { done: true, problems };

@@ -136,13 +136,19 @@ export type Executors = {
  */
 export class StepError extends Error {
   readonly blocked: boolean;
+  /** Every attempt bothers a person (a dialog of macOS): one is enough until somebody asks for another. */
+  readonly once: boolean;
   /** CamelCase, for the condition. */
   readonly reason: string;
 
-  constructor(message: string, options: { reason: string; blocked?: boolean; cause?: unknown }) {
+  constructor(
+    message: string,
+    options: { reason: string; blocked?: boolean; once?: boolean; cause?: unknown },
+  ) {
     super(message, { cause: options.cause });
     this.name = 'StepError';
     this.reason = options.reason;
     this.blocked = options.blocked ?? false;
+    this.once = options.once ?? false;
   }
 }

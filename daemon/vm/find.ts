@@ -1,4 +1,4 @@
-import type { Vm } from '../observation.js';
+import type { Vm, Vms } from '../observation.js';
 import type { Process } from './processes.js';
 
 /** `ps` joins the words of a command line by blanks: what is known of their borders is argv[0]'s end and `-`. */
@@ -27,24 +27,18 @@ const isDockers = (path: string, args: string): boolean =>
 const tapOption = (device: string): RegExp =>
   new RegExp(`(?:^| )-s ?[0-9:]+,virtio-tap,${device}(?:,|\\s|$)`);
 
-/**
- * Docker's VM among the processes of a user: the one that holds the tap, or else the newest. Processes merely named
- * after it (a shell that runs the shim, another VM tool's hyperkit) do not count.
- */
-export function pickVm(
-  processes: readonly Process[],
-  options: { uid: number; holder: number | null; device: string },
-): Vm | null {
-  const { uid, holder, device } = options;
+/** Every VM of Docker's among the processes, whoever's it is, the newest first. */
+function dockersVms(processes: readonly Process[], device: string): Vm[] {
   const found = processes.flatMap((process): Vm[] => {
     const match = hyperkit.exec(process.cmd ?? '');
     const [, path = '', args = ''] = match ?? [];
-    if (process.uid !== uid || process.startTime === undefined || !isDockers(path, args)) return [];
-    const startedAt = process.startTime.toISOString();
+    const { pid, uid, startTime } = process;
+    if (uid === undefined || startTime === undefined || !isDockers(path, args)) return [];
+    const startedAt = startTime.toISOString();
     return [
       {
-        id: `${process.pid}@${startedAt}`,
-        pid: process.pid,
+        id: `${pid}@${startedAt}`,
+        pid,
         uid,
         startedAt,
         startedWithTap: tapOption(device).test(args),
@@ -52,6 +46,21 @@ export function pickVm(
       },
     ];
   });
-  const newest = found.sort((a, b) => b.startedAt.localeCompare(a.startedAt))[0];
-  return found.find(({ pid }) => pid === holder) ?? newest ?? null;
+  return found.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+}
+
+/**
+ * The VM that counts: the one that holds the tap, or else the newest of the user in front. The tap was a user's who was
+ * in front when his VM opened it, so it goes on to count when somebody else comes to the front; a VM without the tap
+ * that is anybody else's does not. Processes merely named after it (a shell that runs the shim, another VM tool's
+ * hyperkit) are none. `uid`: of the user in front.
+ */
+export function pickVms(
+  processes: readonly Process[],
+  options: { uid: number | null; holder: number | null; device: string },
+): Vms {
+  const found = dockersVms(processes, options.device);
+  const vm =
+    found.find(({ pid }) => pid === options.holder) ?? found.find(({ uid }) => uid === options.uid) ?? null;
+  return { vm, others: found.filter((other) => other !== vm) };
 }

@@ -9,12 +9,24 @@ export interface Process {
   readonly startTime?: Date | undefined;
 }
 
-/** Every process, by ps-list. */
-export async function listProcesses(): Promise<Seen<readonly Process[]>> {
+const patience = 10_000;
+
+/** Every process, by ps-list. One that hangs is given up after 10 s, so that it keeps the daemon from nothing else. */
+export async function listProcesses(
+  list: () => Promise<readonly Process[]> = psList,
+): Promise<Seen<readonly Process[]>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`ps took longer than ${patience / 1000} s`));
+    }, patience);
+  });
   try {
-    return seen(await psList());
+    return seen(await Promise.race([list(), late]));
   } catch (error) {
     return unknown(`the processes cannot be listed: ${messageOf(error)}`);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -116,9 +116,26 @@ test('a blocked step is said once and waits for a person', async () => {
   await world.pass(1_800_000);
   expect(world.attempts()).toBe(1);
   world.refuse.clear();
-  world.reconciler.trigger('a person asked', { retry: true });
+  world.reconciler.trigger('a person asked', { retry: 'asked' });
   await world.pass(1000);
   expect([...world.routes]).toEqual(['a']);
+});
+
+test('a step whose attempts bother a person is tried once, also after a wake, until somebody asks', async () => {
+  const world = stage(['a', 'b']);
+  world.refuse.set('a', new StepError('a dialog', { reason: 'NotApproved', blocked: true, once: true }));
+  world.refuse.set('b', new Error('busy'));
+  world.reconciler.trigger('start');
+  await world.pass(1000);
+  world.refuse.delete('b');
+  world.reconciler.trigger('the Mac woke', { retry: 'woke' });
+  await world.pass(86_400_000);
+  expect([...world.routes]).toEqual(['b']);
+  expect(world.reports.at(-1)?.failures).toMatchObject([{ message: 'a dialog', blocked: true }]);
+  const before = world.attempts();
+  world.reconciler.trigger('a person asked', { retry: 'asked' });
+  await world.pass(1000);
+  expect(world.attempts()).toBe(before + 1);
 });
 
 test('settled waits for a pass that began after it was asked', async () => {

@@ -84,6 +84,7 @@ export const quietMac: Observation = {
   resolvers: seen(['192.168.1.1', '9.9.9.9']),
   bundles: seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [], replacing: [] }),
   vm: seen(null),
+  otherVms: [],
   engine: seen(null),
 };
 

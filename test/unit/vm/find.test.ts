@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
-import { pickVm } from '../../../daemon/vm/find.js';
-import type { Process } from '../../../daemon/vm/processes.js';
+import { expect, jest, test } from '@jest/globals';
+import { pickVms } from '../../../daemon/vm/find.js';
+import { listProcesses, type Process } from '../../../daemon/vm/processes.js';
 
 const bin = '/Applications/Docker.app/Contents/Resources/bin';
 const state = '/Users/lena/Library/Containers/com.docker.docker/Data';
@@ -19,7 +19,7 @@ const process = (pid: number, cmd: string, more: Partial<Process> = {}): Process
   ...more,
 });
 
-const pick = (...processes: Process[]) => pickVm(processes, { uid: 504, holder: null, device: 'tap1' });
+const pick = (...processes: Process[]) => pickVms(processes, { uid: 504, holder: null, device: 'tap1' }).vm;
 
 test.each([
   ['a bare argv[0]', `com.docker.hyperkit ${args}`, null],
@@ -80,8 +80,36 @@ test('the holder of the tap is preferred, then the newest', () => {
     process(31, `com.docker.hyperkit ${args}`, { startTime: new Date('2021-06-02T00:00:00Z') }),
   ];
   const options = { uid: 504, device: 'tap1' };
-  expect(pickVm(both, { ...options, holder: 40 })?.pid).toBe(40);
-  expect(pickVm(both, { ...options, holder: 999 })?.pid).toBe(31);
+  expect(pickVms(both, { ...options, holder: 40 })).toMatchObject({ vm: { pid: 40 }, others: [{ pid: 31 }] });
+  expect(pickVms(both, { ...options, holder: 999 })).toMatchObject({
+    vm: { pid: 31 },
+    others: [{ pid: 40 }],
+  });
+});
+
+test('another user’s VM counts while it holds the tap, whoever is in front', () => {
+  const theirs = process(40, `com.docker.hyperkit ${args}`, { uid: 505 });
+  const mine = process(41, `com.docker.hyperkit ${args}`);
+  const look = (uid: number | null, holder: number | null) => {
+    const { vm, others } = pickVms([theirs, mine], { uid, holder, device: 'tap1' });
+    return [vm?.pid ?? null, ...others.map(({ pid }) => pid)];
+  };
+  expect(look(504, 40)).toEqual([40, 41]);
+  expect(look(504, null)).toEqual([41, 40]);
+  expect(look(null, 40)).toEqual([40, 41]);
+  expect(look(null, null)).toEqual([null, 40, 41]);
+});
+
+test('a ps that fails or hangs is unknown, and not for ever', async () => {
+  expect(await listProcesses(() => Promise.reject(new Error('EAGAIN')))).toEqual({
+    known: false,
+    why: 'the processes cannot be listed: EAGAIN',
+  });
+  jest.useFakeTimers();
+  const asked = listProcesses(() => new Promise(() => undefined));
+  await jest.advanceTimersByTimeAsync(10_000);
+  jest.useRealTimers();
+  expect(await asked).toMatchObject({ known: false });
 });
 
 test.each([
