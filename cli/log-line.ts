@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { plain } from '../daemon/text.js';
-import { localTime } from './terminal.js';
+import { localTime, safeJson } from './terminal.js';
 
 const lineSchema = z.object({
   time: z.string(),
@@ -22,4 +22,15 @@ export function renderLogLine(text: string): string {
   const { time, level, message, pass } = line.data;
   const suffix = pass === undefined ? '' : ` (pass ${plain(String(pass), 40)})`;
   return `${localTime(time)} ${plain(level, 10).padEnd(5)} ${plain(message, 4000)}${suffix}`;
+}
+
+/** A line of the log for programs: one JSON object, also for what is none in the file (a crash’s last words). */
+export function jsonLogLine(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return safeJson(value);
+  } catch {
+    // told below
+  }
+  return safeJson({ message: text });
 }

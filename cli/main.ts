@@ -17,7 +17,7 @@ import { status } from './commands/status.js';
 import { version } from './commands/version.js';
 import { CliError, exit } from './exit.js';
 import type { Io } from './io.js';
-import { painter, plainLines, printLine } from './terminal.js';
+import { painter, plainLines, printJson, printLine } from './terminal.js';
 
 function toCount(text: string): number {
   if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('a whole number, like 50');
@@ -40,7 +40,8 @@ function build(io: Io, finish: (code: number) => void): Command {
     .showHelpAfterError('(tuntapctl --help tells what there is)')
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(text),
+      // What is wrong quotes what was typed, or pasted.
+      writeErr: (text) => io.stderr.write(plainLines(text)),
     });
   const add = (parent: Command, name: string, description: string): Command =>
     parent.command(name).description(description);
@@ -125,8 +126,11 @@ function build(io: Io, finish: (code: number) => void): Command {
     });
   add(program, 'completion', 'completion script for a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh']))
-    .action((shell: 'bash' | 'zsh') => {
-      io.stdout.write(completionScript(program, shell));
+    .addOption(json())
+    .action((shell: 'bash' | 'zsh', options: Json) => {
+      const script = completionScript(program, shell);
+      if (options.json === true) printJson(io, { shell, script });
+      else io.stdout.write(script);
       finish(exit.healthy);
     });
   return program;

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { plain } from '../daemon/text.js';
+import { plain, unprintable } from '../daemon/text.js';
 import type { Io, Output } from './io.js';
 
 type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
@@ -16,8 +16,21 @@ export const printLine = (output: Output, text: string): void => {
   output.write(`${text}\n`);
 };
 
+const escaped = (characters: string): string =>
+  Array.from(
+    { length: characters.length },
+    (_, index) => `\\u${characters.charCodeAt(index).toString(16).padStart(4, '0')}`,
+  ).join('');
+
+/** JSON that says the same and hides nothing from a terminal: control and format characters as `\u…`. */
+export const safeJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent)
+    .split('\n')
+    .map((line) => line.replaceAll(unprintable, escaped))
+    .join('\n');
+
 export const printJson = (io: Io, value: unknown): void => {
-  printLine(io.stdout, JSON.stringify(value, null, 2));
+  printLine(io.stdout, safeJson(value, 2));
 };
 
 /** Text of several lines, each made safe for a terminal. */

@@ -1,4 +1,5 @@
-const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+/gu;
+/** Control, format (bidi), private and line-separating characters, and halves of surrogate pairs. */
+export const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+/gu;
 
 /**
  * Other people's words made safe for a terminal, a log line or an AppleScript argument: control, format (bidi) and
@@ -6,7 +7,8 @@ const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+/gu;
  */
 export function plain(text: string, limit = 300): string {
   const clean = text.replace(unprintable, ' ').trim();
-  return clean.length > limit ? `${clean.slice(0, limit - 1)}…` : clean;
+  // Not in the middle of a surrogate pair.
+  return clean.length > limit ? `${clean.slice(0, limit - 1).replace(/[\ud800-\udbff]$/, '')}…` : clean;
 }
 
 /** The message of whatever was thrown. */

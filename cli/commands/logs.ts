@@ -1,6 +1,6 @@
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
-import { renderLogLine } from '../log-line.js';
+import { jsonLogLine, renderLogLine } from '../log-line.js';
 import { followLog, readLog } from '../log-reader.js';
 import { printLine } from '../terminal.js';
 
@@ -13,7 +13,7 @@ export async function logs(
     path: io.logPath,
     count: options.lines,
     onLine: (line: string): void => {
-      printLine(io.stdout, options.json === true ? line : renderLogLine(line));
+      printLine(io.stdout, options.json === true ? jsonLogLine(line) : renderLogLine(line));
     },
   };
   const absent = `there is no log yet: ${io.logPath} does not exist (tuntapd has not run)`;

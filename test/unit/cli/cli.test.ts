@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import type { Io } from '../../../cli/io.js';
 import { main } from '../../../cli/main.js';
 import type { Outcome, Status } from '../../../daemon/control/messages.js';
@@ -178,6 +179,12 @@ test('routes', async () => {
   expect(JSON.parse(out)).toEqual(madeUpStatus().routes);
 });
 
+test.each([['stauts'], ['--colour'], ['fisch']])('what is not known is named: %s', async (word) => {
+  const argv = word === 'fisch' ? ['completion', word] : word === '--colour' ? ['status', word] : [word];
+  expect(await cli(...argv)).toBe(2);
+  expect(errors).toContain(word);
+});
+
 test.each([
   [[], 2],
   [['stauts'], 2],
@@ -221,7 +228,8 @@ describe('logs', () => {
     out = '';
     await cli('logs', '-n', '1', '--json');
     await cli('logs', '-n', '0');
-    expect(out).toBe('Segmentation fault\u001b[2J\n');
+    expect(out).toBe(String.raw`{"message":"Segmentation fault\u001b[2J"}` + '\n');
+    expect(JSON.parse(out)).toEqual({ message: 'Segmentation fault\u001b[2J' });
   });
 
   test('more lines than a chunk holds', async () => {
@@ -353,6 +361,62 @@ describe('doctor', () => {
     out = '';
     await cli('doctor');
     expect(out).toContain('→ sudo chown root:wheel');
+  });
+});
+
+/** Nothing that moves a cursor, hides or turns text round. */
+const visible = (text: string): boolean =>
+  !/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u.test(text.replaceAll('\n', ''));
+
+test('whatever others named things: no command prints a control or format character, as text or JSON', async () => {
+  const text = fc.string({ unit: 'binary', maxLength: 30 });
+  const nasty = fc.oneof(
+    text,
+    text.map((some) => `\u001b]0;${some}\u202e\u009b2J\r\u2028`),
+  );
+  let current = madeUpStatus();
+  server = await serveControl({
+    socketPath: io.socketPath,
+    gid,
+    log: () => undefined,
+    handlers: {
+      version: () => ({ version: current.version, pid: 1 }),
+      status: () => current,
+      up: () => Promise.resolve({ done: false, problems: [current.version] }),
+      down: () => Promise.reject(new Error(current.version)),
+      restart: () => Promise.resolve({ done: true, problems: [] }),
+      restore: () => Promise.resolve({ done: true, problems: [] }),
+      leave: () => Promise.resolve({ done: true, problems: [] }),
+    },
+  });
+  const commands = [['status'], ['doctor'], ['routes'], ['version'], ['up'], ['logs'], ['down'], ['stauts']];
+  await fc.assert(
+    fc.asyncProperty(nasty, fc.constantFrom(...commands), fc.boolean(), async (words, argv, asJson) => {
+      current = madeUpStatus({
+        version: words,
+        since: words,
+        phase: 'degraded',
+        conditions: [{ type: words, status: 'False', reason: words, message: words, since: words }],
+        routes: [{ subnet: words, network: words, state: 'foreign', why: words }],
+      });
+      await writeFile(
+        io.logPath,
+        `${words}\n${JSON.stringify({ time: words, level: words, message: words })}\n`,
+      );
+      [out, errors] = ['', ''];
+      await cli(...argv, ...(asJson ? ['--json'] : []), ...(argv[0] === 'stauts' ? [words] : []));
+      expect(visible(out + errors)).toBe(true);
+      if (asJson && argv[0] === 'status') expect(JSON.parse(out)).toEqual(current);
+    }),
+    { numRuns: 150 },
+  );
+}, 30_000);
+
+test('completion as JSON', async () => {
+  expect(await cli('completion', 'zsh', '--json')).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({
+    shell: 'zsh',
+    script: expect.stringMatching(/^#compdef/) as unknown,
   });
 });
 
