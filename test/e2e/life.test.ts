@@ -1,0 +1,88 @@
+import { lstatSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Status } from '../../daemon/control/messages.js';
+import { bootMac, type Mac } from '../lab/lab.js';
+import { explained, install, onMac } from '../lab/story.js';
+import { until } from '../lab/until.js';
+
+let mac: Mac;
+
+const tuntapctl = (on: Mac, ...args: string[]) => on.run(['/usr/local/bin/tuntapctl', ...args]);
+
+const statusOf = async (on: Mac): Promise<Status> =>
+  JSON.parse((await tuntapctl(on, 'status', '--json')).stdout) as Status;
+
+const log = (on: Mac): { level: string; message: string }[] =>
+  readFileSync(on.path('/var/log/tuntapd/tuntapd.log'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { level: string; message: string });
+
+const ownerIs = (uid: number, seconds = 10): Promise<unknown> =>
+  until(`/dev/tap1 belongs to uid ${uid}`, seconds, () =>
+    Promise.resolve(lstatSync(mac.path('/dev/tap1')).uid === uid),
+  );
+
+const scene = (title: string, play: () => Promise<void>): void => {
+  test(title, () => explained(mac, play), 180_000);
+};
+
+beforeAll(async () => {
+  mac = await bootMac({ login: 'person' });
+  await install(mac);
+}, 240_000);
+
+afterAll(async () => {
+  await mac.end();
+}, 60_000);
+
+scene('the tap follows whoever is in front, and is root’s at the login window', async () => {
+  await ownerIs(501);
+  await mac.login('other');
+  await ownerIs(502);
+  await mac.logout();
+  await ownerIs(0);
+  await mac.login('person');
+  await ownerIs(501);
+});
+
+scene('booted with nobody logged in: idle, healthy, and silent', async () => {
+  await mac.reboot();
+  const before = log(mac).length;
+  await until('the daemon is back', 30, async () => (await statusOf(mac)).phase === 'idle');
+  await pause(10_000);
+  const { exitCode, stdout } = await tuntapctl(mac, 'status');
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^idle/);
+  expect(
+    log(mac)
+      .slice(before)
+      .filter(({ level }) => level === 'warn' || level === 'error'),
+  ).toEqual([]);
+  await mac.login('person');
+  // The shim waits five seconds for the device.
+  await ownerIs(501, 4);
+});
+
+test.each([
+  ['refused', 'KextNotApproved', 'system policy prevents loading'],
+  ['absent', 'KextMissing', 'Install tuntaposx'],
+] as const)(
+  'a kext that is %s is said with what to do, and asked for once',
+  (kext, reason, words) =>
+    onMac({ kext }, async (other) => {
+      await install(other);
+      const condition = await until('the condition', 20, async () => {
+        const { conditions } = await statusOf(other);
+        return conditions.find((each) => each.reason === reason) ?? false;
+      });
+      expect(condition.message).toContain(words);
+      expect((await tuntapctl(other, 'status')).exitCode).toBe(4);
+      expect((await tuntapctl(other, 'doctor')).exitCode).toBe(4);
+      await pause(15_000);
+      const asked = log(other).filter(({ message }) => message.startsWith('load-kext:'));
+      expect(asked).toHaveLength(kext === 'refused' ? 1 : 0);
+    }),
+  120_000,
+);
