@@ -36,33 +36,37 @@ tables() { nsenter -t "$dockerd" -m -- iptables -w 5 "$@"; }
 ipcommand=ip
 command -v ip >/dev/null 2>&1 || ipcommand="nsenter -t $dockerd -m -- ip"
 
-rules() {
-  tables -t "$1" -S "$2" 2>/dev/null | while IFS= read -r line; do
-    case $line in "-A "*) echo "$line" ;; esac
+# Reads chain $2 of table $1. "found": the numbers of our rules, the last one first, so that deleting one moves none of
+# the others. "first": the chain's first rule when it is ours. Fails when there is no such chain.
+look() {
+  found='' first='' number=0
+  listing=$(tables -t "$1" -S "$2" 2>/dev/null) || return 1
+  # A here-document would need a file in some shells, and the container has nowhere to write.
+  set -f
+  IFS='
+'
+  for line in $listing; do
+    case $line in "-A "*) number=$((number + 1)) ;; *) continue ;; esac
+    case $line in *"--comment tuntapd "* | *'--comment "tuntapd" '*) found="$number $found" ;; *) continue ;; esac
+    [ "$number" = 1 ] && first=$line
   done
+  unset IFS
+  set +f
 }
-# Numbers of our rules in chain $2 of table $1, the last one first, so that deleting one moves none of the others.
-ours() {
-  rules "$1" "$2" | {
-    number=0 found=
-    while IFS= read -r line; do
-      number=$((number + 1))
-      case $line in *"--comment tuntapd "* | *'--comment "tuntapd" '*) found="$number $found" ;; esac
-    done
-    echo "$found"
-  }
-}
-# Deletes our rules in chain $2 of table $1 but for number $3.
-prune() {
-  for number in $(ours "$1" "$2"); do
-    [ "$number" = "$3" ] || out=$(tables -t "$1" -D "$2" "$number" 2>&1) || fail "iptables -t $1 -D $2 $number: $out"
+# Deletes the rules of these numbers from chain $2 of table $1.
+delete() {
+  table=$1 chain=$2
+  shift 2
+  for number; do
+    out=$(tables -t "$table" -D "$chain" "$number" 2>&1) || fail "iptables -t $table -D $chain $number: $out"
   done
 }
 
 if [ "$action" = release ]; then
-  prune raw PREROUTING 0
-  prune filter DOCKER-USER 0
-  prune filter FORWARD 0
+  for place in "raw PREROUTING" "filter DOCKER-USER" "filter FORWARD"; do
+    # shellcheck disable=SC2086 # a table and a chain; numbers
+    look $place && delete $place $found
+  done
   [ -n "$nic" ] || exit 0
   case $($ipcommand addr show dev "$nic") in
     *"inet $address/$prefix "*)
@@ -79,19 +83,30 @@ case $($ipcommand addr show dev "$nic") in
   *) out=$($ipcommand addr add "$address/$prefix" dev "$nic" 2>&1) || fail "address $address/$prefix on $nic: $out" ;;
 esac
 
+# Puts our rule first into chain $2 of table $1, which "look" has just looked at, and deletes every other one of ours.
 accept() {
-  first=$(rules "$1" "$2" | { IFS= read -r line; echo "$line"; })
   case $first in
-    "-A $2 -i $nic -m comment --comment tuntapd -j ACCEPT") ;;
-    "-A $2 -i $nic -m comment --comment \\"tuntapd\\" -j ACCEPT") ;;
+    "-A $2 -i $nic -m comment --comment tuntapd -j ACCEPT" | "-A $2 -i $nic -m comment --comment \\"tuntapd\\" -j ACCEPT")
+      found=\${found%1 }
+      ;;
     *)
       out=$(tables -t "$1" -I "$2" 1 -i "$nic" -m comment --comment tuntapd -j ACCEPT 2>&1) || fail "iptables -t $1 -I $2: $out"
+      moved=
+      for number in $found; do moved="$moved $((number + 1))"; done
+      found=$moved
       ;;
   esac
-  prune "$1" "$2" 1
+  # shellcheck disable=SC2086 # numbers
+  delete "$1" "$2" $found
   echo "rule=$1 $2"
 }
-[ "$raw" = raw ] && accept raw PREROUTING
-if tables -t filter -L DOCKER-USER -n >/dev/null 2>&1; then accept filter DOCKER-USER; else accept filter FORWARD; fi
+if [ "$raw" = raw ]; then
+  look raw PREROUTING || fail "the raw table cannot be listed: $(tables -t raw -S PREROUTING 2>&1)"
+  accept raw PREROUTING
+fi
+if look filter DOCKER-USER; then accept filter DOCKER-USER
+elif look filter FORWARD; then accept filter FORWARD
+else fail "the filter table cannot be listed: $(tables -S FORWARD 2>&1)"
+fi
 exit 0
 `;
