@@ -3,6 +3,7 @@
  * Pure. Messages are for people: what it means and what to do.
  */
 import type { Config } from '../config/schema.js';
+import { wayOf } from './data-path.js';
 import { judgeInstall } from './hyperkit.js';
 import type { Bundle, Observation, Vm } from './observation.js';
 import { linkCollision } from './link-collision.js';
@@ -23,6 +24,7 @@ export const conditionTypes = [
   'Engine',
   'Guest',
   'Routes',
+  'DataPath',
   'Ready',
 ] as const;
 
@@ -48,7 +50,7 @@ export type Phase = 'ready' | 'idle' | 'down' | 'working' | 'degraded' | 'blocke
 type Verdict = Omit<Finding, 'type'>;
 const yes = (reason: string, message: string): Verdict => ({ status: 'True', reason, message });
 const no = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });
-const unclear = (message: string): Verdict => ({ status: 'Unknown', reason: 'NotSeen', message });
+const unclear = (message: string, reason = 'NotSeen'): Verdict => ({ status: 'Unknown', reason, message });
 
 type Judge = (
   config: Config,
@@ -220,7 +222,7 @@ const tapAddress: Judge = (config, observation, _memory, failures) => {
 
 const engine: Judge = (_config, { vm, engine: seen }) => {
   if (vm.known && !vm.value) return no('NoVm', 'no VM');
-  if (!seen.known) return unclear(seen.why);
+  if (!seen.known) return unclear(seen.why, seen.reason);
   return seen.value
     ? yes('Answering', `Docker Engine ${seen.value.version}, ${seen.value.networks.length} networks`)
     : no('NotAsked', 'Docker Engine is not asked while there is no VM');
@@ -277,6 +279,23 @@ const routes: Judge = (config, observation, memory, failures) => {
   return yes('Set', subnets(inState('routed')) || 'no network needs a route');
 };
 
+const dataPath: Judge = (config, observation, memory) => {
+  if (!wayOf(config, observation, memory)) return no('NoLink', 'nothing to check before the rest is there');
+  const { state, detail } = observation.dataPath;
+  switch (state) {
+    case 'alive':
+      return yes('Answering', detail);
+    case 'unchecked':
+      return unclear(detail);
+    case 'silent':
+      return no(
+        'NothingAnswers',
+        `link, firewall and routes look right, but nothing answers (${detail}). It is checked again each minute; ` +
+          `\`tuntapctl restart\` sets everything up anew. A container that lets nobody in by a firewall of its own looks the same`,
+      );
+  }
+};
+
 const judges: Readonly<Record<Exclude<ConditionType, 'Ready'>, Judge>> = {
   Configuration: configuration,
   ConsoleUser: consoleUser,
@@ -288,9 +307,10 @@ const judges: Readonly<Record<Exclude<ConditionType, 'Ready'>, Judge>> = {
   Engine: engine,
   Guest: guest,
   Routes: routes,
+  DataPath: dataPath,
 };
 
-const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', 'Guest', 'Routes'];
+const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', 'Guest', 'Routes', 'DataPath'];
 /** What keeps a Mac from ever getting there, VM or not. */
 const ground: readonly ConditionType[] = ['TapDevice', 'Shim'];
 /** Reasons that last until a person acts. */

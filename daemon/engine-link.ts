@@ -1,5 +1,6 @@
 import type { EngineClient } from './guest/engine-client.js';
-import { findEngineSocket } from './guest/engine-socket.js';
+import { findEngine } from './guest/engine-socket.js';
+import { listContainers } from './guest/networks.js';
 import { type EngineWatch, watchEngine } from './guest/engine-watch.js';
 import { type ConsoleUser, type Engine, type Seen, seen, type Vm } from './observation.js';
 import { StepError } from './steps.js';
@@ -14,6 +15,8 @@ export interface EngineLink {
   readonly last: () => Seen<Engine | null>;
   /** Throws StepError when no engine answers. */
   readonly client: () => EngineClient;
+  /** Addresses of the running containers, one request. */
+  readonly containers: () => Promise<readonly string[]>;
   readonly stop: () => void;
 }
 
@@ -25,22 +28,24 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
     followed = null;
   };
   const last = (): Seen<Engine | null> => followed?.watch.snapshot() ?? seen(null);
+  const client = (): EngineClient => {
+    const found = followed?.watch.client();
+    if (!found) throw new StepError('Docker Engine is gone', { reason: 'NoEngine' });
+    return found;
+  };
   return {
     follow: (user, vm) => {
       if (!user || !vm) stop();
       else if (followed?.vm !== vm.id || followed.user !== user.name) {
         stop();
-        const watch = watchEngine({ findSocket: () => findEngineSocket({ user }), vm, ...options });
+        const watch = watchEngine({ find: () => findEngine(user), vm, ...options });
         followed = { vm: vm.id, user: user.name, watch };
       }
       return last();
     },
     last,
-    client: () => {
-      const client = followed?.watch.client();
-      if (!client) throw new StepError('Docker Engine is gone', { reason: 'NoEngine' });
-      return client;
-    },
+    client,
+    containers: () => listContainers(client()),
     stop,
   };
 }

@@ -7,6 +7,7 @@ import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './command.js';
 import { judgeConditions, type Failure } from './conditions.js';
+import { watchDataPath, wayOf } from './data-path.js';
 import type { Condition, Status } from './control/messages.js';
 import { serveControl } from './control/server.js';
 import { childIn } from './docker-app/bundle-child.js';
@@ -18,6 +19,7 @@ import { createExecutors } from './executors.js';
 import { learn } from './learning.js';
 import { type Log, openLog } from './log.js';
 import { glanceAt, telltales } from './mac/glance.js';
+import { answersTcp } from './mac/tcp-probe.js';
 import { watchRoutes } from './mac/route-monitor.js';
 import { keepMemory } from './memory.js';
 import type { Configuration, Observation } from './observation.js';
@@ -39,6 +41,13 @@ const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, milliseconds);
   });
+
+const setTimer = (callback: () => void, milliseconds: number): (() => void) => {
+  const timer = setTimeout(callback, milliseconds);
+  return () => {
+    clearTimeout(timer);
+  };
+};
 
 interface Run {
   /** Resolves when the configuration file says something else than what is in force. */
@@ -74,12 +83,21 @@ async function start(
   };
   const engine = linkEngine({ onChange: trigger('Docker'), log: (message) => log.debug(message) });
 
+  const dataPath = watchDataPath({
+    probe: answersTcp,
+    containers: engine.containers,
+    onChange: trigger('data path'),
+    now: () => performance.now(),
+    setTimer,
+  });
+
   const observe = createObserver({
     config,
     configuration: () => configuration,
     memory: memory.now,
     bundles,
     engine,
+    dataPath: dataPath.snapshot,
     onUser: (user) => {
       home = user?.home ?? null;
     },
@@ -115,6 +133,7 @@ async function start(
           reason: condition.reason,
         });
     failures = left;
+    dataPath.follow(wayOf(config, observation, memory.now()));
     status = statusOf({
       pid: process.pid,
       since,
@@ -141,12 +160,7 @@ async function start(
     now: () => performance.now(),
     random: Math.random,
     pace: () => paceOf(status?.phase ?? null, Date.now() - readySince()),
-    setTimer: (callback, milliseconds) => {
-      const timer = setTimeout(callback, milliseconds);
-      return () => {
-        clearTimeout(timer);
-      };
-    },
+    setTimer,
   });
 
   const vmWatch = watchVm({
@@ -219,6 +233,7 @@ async function start(
     vmWatch.stop();
     glance.stop();
     engine.stop();
+    dataPath.stop();
     routeWatch.stop();
     routeKeeper.stop();
     await Promise.race([Promise.all([control.close(), reconciler.stop(), bundleWatch.stop()]), pause(1500)]);

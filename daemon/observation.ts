@@ -6,11 +6,17 @@
  */
 
 export type Seen<T> =
-  { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
+  | { readonly known: true; readonly value: T }
+  | { readonly known: false; readonly why: string; readonly reason?: string };
 
 export const seen = <T>(value: T): Seen<T> => ({ known: true, value });
 
-export const unknown = (why: string): Seen<never> => ({ known: false, why });
+/** `reason`: CamelCase, for the condition, where there is more to say than that it was not seen. */
+export const unknown = (why: string, reason?: string): Seen<never> => ({
+  known: false,
+  why,
+  ...(reason === undefined ? {} : { reason }),
+});
 
 /** The user in front of the Mac (`State:/Users/ConsoleUser`); `null` at the login window. */
 export interface ConsoleUser {
@@ -187,6 +193,17 @@ export interface Engine {
   readonly networks: readonly DockerNetwork[];
   /** How often an image came since the session began. */
   readonly images: number;
+  /** How often its networks were listed: grows with whatever happens to them, or to the containers on them. */
+  readonly listed: number;
+}
+
+/** What came of the last TCP connections through the link. */
+export interface DataPath {
+  readonly state: 'unchecked' | 'alive' | 'silent';
+  /** Who answered, or how each one tried did not, for people. */
+  readonly detail: string;
+  /** How often the VM’s side was to be set up anew because what had answered was silent. */
+  readonly repairs: number;
 }
 
 /** What the helper container found and did in the VM. */
@@ -197,6 +214,8 @@ export interface GuestReport {
   /** Chains that hold our accept rule, e.g. `['raw PREROUTING', 'filter DOCKER-USER']`. */
   readonly rules: readonly string[];
   readonly image: string;
+  /** The repair that this was, by the data path’s count. */
+  readonly repairs: number;
 }
 
 /** What became of the configuration file. */
@@ -229,4 +248,5 @@ export interface Observation {
   readonly otherVms: readonly Vm[];
   /** `null`: no VM, so nobody was asked. */
   readonly engine: Seen<Engine | null>;
+  readonly dataPath: DataPath;
 }

@@ -14,6 +14,7 @@ import {
   type Bundles,
   type Configuration,
   type ConsoleUser,
+  type DataPath,
   type Observation,
   type Seen,
   seen,
@@ -53,12 +54,13 @@ export function createObserver(parts: {
   memory: () => Memory;
   bundles: BundleRoom;
   engine: EngineLink;
+  dataPath: () => DataPath;
   onUser: (user: ConsoleUser | null) => void;
   onVm: (vm: Vm | null) => void;
   /** `settlesIn`: milliseconds after which another look is due, or null. */
   onBundles: (apps: readonly string[], settlesIn: number | null) => Promise<void>;
 }): () => Promise<Observation> {
-  const { config, configuration, memory, bundles, engine, onUser, onVm, onBundles } = parts;
+  const { config, configuration, memory, bundles, engine, dataPath, onUser, onVm, onBundles } = parts;
   const observeResolvers = createResolverObserver();
   let macos: Observation['macos'] = unknown('not asked');
   let asked: { occasion: string; answer: NonNullable<Observation['userContainer']> } | null = null;
@@ -128,6 +130,7 @@ export function createObserver(parts: {
       userContainer: null,
       otherVms: vms.known ? vms.value.others : [],
       engine: vm.known && owner.known ? engine.follow(owner.value, vm.value) : engine.last(),
+      dataPath: dataPath(),
     };
     const verdict = judgeRestart(config, observation, memory());
     const session = observation.engine.known ? observation.engine.value?.session : undefined;

@@ -100,20 +100,26 @@ function link(config: Config, observation: Observation): Step[] {
 
 function guest(config: Config, observation: Observation, memory: Memory): Step[] {
   const engine = valueOf(observation.engine);
-  if (!engine || !attachedTap(observation) || memory.guest?.session === engine.session) return [];
+  const { repairs } = observation.dataPath;
+  if (!engine || !attachedTap(observation)) return [];
+  const prepared = memory.guest?.session === engine.session;
+  if (prepared && memory.guest.repairs === repairs) return [];
   const { mac, peer, prefix, mtu } = config.tap;
   return [
     {
       kind: 'prepare-guest',
       // Another image may be the one that was missing: it is tried at once.
       key: `guest ${engine.session} ${engine.images}`,
-      why: `the VM has not been set up in session ${engine.session}`,
+      why: prepared
+        ? 'what answered through the link no longer does'
+        : `the VM has not been set up in session ${engine.session}`,
       session: engine.session,
       engineVersion: engine.version,
       mac,
       address: peer,
       prefix,
       mtu,
+      repairs,
     },
   ];
 }

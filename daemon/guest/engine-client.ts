@@ -1,5 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { z } from 'zod';
+import { parseUntrusted } from './json.js';
 import { jsonLines } from './json-lines.js';
 import { plain } from '../text.js';
 
@@ -13,6 +15,8 @@ export class EngineError extends Error {
   }
 }
 
+/** Milliseconds; an engine that starts twenty containers at once takes its time. */
+const patience = 30_000;
 const mostBytes = 8 * 1024 * 1024;
 /** The newest API these requests were written for. */
 const newestApi = '1.51';
@@ -43,7 +47,7 @@ export function negotiate({
 function parseJson(text: string, asked: string): unknown {
   if (text.trim() === '') return undefined;
   try {
-    return JSON.parse(text);
+    return parseUntrusted(text);
   } catch (cause) {
     throw new Error(`the answer to ${asked} is not JSON, so no Docker Engine gave it: ${plain(text, 120)}`, {
       cause,
@@ -53,7 +57,7 @@ function parseJson(text: string, asked: string): unknown {
 
 export interface CallOptions {
   readonly body?: unknown;
-  /** Milliseconds without any answer. */
+  /** Milliseconds without any answer; 30 000 unless told. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
@@ -73,16 +77,18 @@ export interface EngineClient {
   ) => Promise<void>;
 }
 
-function open(
-  socketPath: string,
-  method: string,
-  path: string,
-  options: CallOptions,
-): Promise<IncomingMessage> {
+function open(dial: Dial, method: string, path: string, options: CallOptions): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const { body, timeout = 10_000, signal } = options;
+    const { body, timeout = patience, signal } = options;
     const outgoing = request({
-      socketPath,
+      createConnection: (_options, onSocket) => {
+        // The type wants a socket even with an error.
+        const failed = onSocket as (error: Error) => void;
+        dial().then((socket) => {
+          onSocket(null, socket);
+        }, failed);
+        return undefined;
+      },
       method,
       path,
       headers: { host: 'docker', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
@@ -97,7 +103,7 @@ function open(
       clearTimeout(timer);
       resolve(response);
     });
-    outgoing.once('error', (error) => {
+    outgoing.on('error', (error) => {
       clearTimeout(timer);
       reject(error);
     });
@@ -128,27 +134,26 @@ async function refuse(response: IncomingMessage): Promise<never> {
   const text = (await collect(response, 5000)).toString();
   let message = text;
   try {
-    message = z.object({ message: z.string() }).parse(JSON.parse(text)).message;
+    message = z.object({ message: z.string() }).parse(parseUntrusted(text)).message;
   } catch {
     // A proxy's own words are as good.
   }
   throw new EngineError(response.statusCode ?? 0, plain(message, 500) || `HTTP ${response.statusCode ?? 0}`);
 }
 
-/** Dials the engine on `socketPath` and negotiates the API version from its own `/version`. */
-export async function connectEngine(socketPath: string, options: CallOptions = {}): Promise<EngineClient> {
+export type Dial = () => Promise<Socket>;
+
+/** Asks the engine that `dial` connects to and negotiates the API version from its own `/version`. */
+export async function connectEngine(dial: Dial, options: CallOptions = {}): Promise<EngineClient> {
   const call = async (method: string, path: string, how: CallOptions): Promise<Buffer> => {
-    const response = await open(socketPath, method, path, how);
+    const response = await open(dial, method, path, how);
     if ((response.statusCode ?? 500) >= 400) return refuse(response);
-    return collect(response, how.timeout ?? 10_000);
+    return collect(response, how.timeout ?? patience);
   };
-  const said = parseJson(
-    (await call('GET', '/version', options)).toString(),
-    `GET /version on ${socketPath}`,
-  );
+  const said = parseJson((await call('GET', '/version', options)).toString(), 'GET /version');
   const parsed = versionSchema.safeParse(said);
   if (!parsed.success)
-    throw new Error(`what answers on ${socketPath} is not a Docker Engine: ${z.prettifyError(parsed.error)}`);
+    throw new Error(`what answers is not a Docker Engine: ${plain(z.prettifyError(parsed.error))}`);
   const prefix = `/v${negotiate(parsed.data)}`;
   return {
     version: plain(parsed.data.Version.replace(/\+.*$/, ''), 40),
@@ -157,13 +162,13 @@ export async function connectEngine(socketPath: string, options: CallOptions = {
       const answer = schema.safeParse(parseJson(text, `${method} ${path}`));
       if (!answer.success)
         throw new Error(
-          `Docker Engine’s answer to ${method} ${path} makes no sense: ${z.prettifyError(answer.error)}`,
+          `Docker Engine’s answer to ${method} ${path} makes no sense: ${plain(z.prettifyError(answer.error))}`,
         );
       return answer.data;
     },
     bytes: (method, path, how = {}) => call(method, prefix + path, how),
     stream: async (path, onLine, how) => {
-      const response = await open(socketPath, how.method ?? 'GET', prefix + path, how);
+      const response = await open(dial, how.method ?? 'GET', prefix + path, how);
       if ((response.statusCode ?? 500) >= 400) return refuse(response);
       how.onOpen?.();
       for await (const line of jsonLines(response as AsyncIterable<Buffer>)) onLine(line);

@@ -1,32 +1,132 @@
-import { realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type ConsoleUser, type Seen, seen, unknown } from '../observation.js';
+import type { Stats } from 'node:fs';
+import { lstat, realpath } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { ConsoleUser } from '../observation.js';
+
+/** Why no engine could be dialled. `reason`: CamelCase, for the condition. */
+export class DialError extends Error {
+  readonly reason: string;
+  constructor(message: string, reason: string) {
+    super(message);
+    this.name = 'DialError';
+    this.reason = reason;
+  }
+}
+
+/** Where a user's Docker Desktop offers its engine, the user's own places first: 4.13+ no longer makes the last one. */
+export const enginePlaces = ({ home }: Pick<ConsoleUser, 'home'>): readonly string[] => [
+  join(home, '.docker/run/docker.sock'),
+  join(home, 'Library/Containers/com.docker.docker/Data/docker.raw.sock'),
+  '/var/run/docker.sock',
+];
+
+/** Device, inode and change time of a socket and of every folder above it: what a swap of any of them changes. */
+async function fingerprint(path: string): Promise<string> {
+  const above: string[] = [path];
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) above.push(folder);
+  const stats = await Promise.all(above.map((entry) => lstat(entry, { bigint: true })));
+  return stats.map(({ dev, ino, ctimeNs }) => `${dev} ${ino} ${ctimeNs}`).join('|');
+}
+
+const connected = (path: string): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = createConnection(path);
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve(socket);
+    });
+  });
 
 /**
- * The engine socket of the console user: the first of Docker Desktop's places (4.13+ no longer makes
- * /var/run/docker.sock) that resolves to a socket owned by that user. A dangling link or another user's socket does
- * not count; when nothing counts the reason names what was found.
+ * A connection to the socket that `place` leads to, which must be the user's own.
+ *
+ * The folders are the user's, and macOS cannot connect relative to a folder that is held: between the check and the
+ * connection a link could be put in the way of root. So the whole way is looked at before and after, and before
+ * anything is said or heard: nobody can exchange any part of it, and put it back, without changing a change time.
+ *
+ * Throws DialError: `SocketMissing`, `SocketForeign`, `SocketStale`, `SocketSwapped`, or whatever the system said.
  */
-export async function findEngineSocket({ user }: { user: ConsoleUser }): Promise<Seen<string>> {
-  const places = [
-    join(user.home, '.docker/run/docker.sock'),
-    join(user.home, 'Library/Containers/com.docker.docker/Data/docker.raw.sock'),
-    '/var/run/docker.sock',
-  ];
-  const found: string[] = [];
-  for (const place of places) {
+export async function dial(place: string, uid: number): Promise<Socket> {
+  for (let attempt = 1; ; attempt += 1) {
     try {
-      const path = await realpath(place);
-      const { uid } = await stat(path).then((stats) => {
-        if (!stats.isSocket()) throw new Error('it is not a socket');
-        return stats;
-      });
-      if (uid === user.uid) return seen(path);
-      found.push(`${place} belongs to uid ${uid}`);
+      return await dialOnce(place, uid);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOENT') found.push(`${place}: ${message}`);
+      // Docker makes files beside its socket, which changes the folder too, but not three times in a row.
+      if (!(error instanceof DialError && error.reason === 'SocketSwapped') || attempt === 3) throw error;
     }
   }
-  return unknown(found.length === 0 ? `${user.name} has no Docker socket (yet)` : found.join('; '));
+}
+
+async function dialOnce(place: string, uid: number): Promise<Socket> {
+  let path: string;
+  try {
+    path = await realpath(place);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') throw new DialError(`${place}: ${message}`, 'SocketRefused');
+    const dangling = await lstat(place).then(
+      () => true,
+      () => false,
+    );
+    throw new DialError(
+      dangling ? `${place} leads to a socket that is not there` : `${place} does not exist`,
+      'SocketMissing',
+    );
+  }
+  const swapped = new DialError(`${place} was changed while it was dialled`, 'SocketSwapped');
+  const look = (): Promise<[string, Stats]> =>
+    Promise.all([fingerprint(path), lstat(path)]).catch(() => {
+      throw swapped;
+    });
+  const [before, stats] = await look();
+  if (!stats.isSocket()) throw new DialError(`${place} is not a socket`, 'SocketForeign');
+  if (stats.uid !== uid)
+    throw new DialError(
+      `${place} belongs to uid ${stats.uid}, not to the user in front of the Mac (uid ${uid})`,
+      'SocketForeign',
+    );
+  let socket: Socket;
+  try {
+    socket = await connected(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw code === 'ECONNREFUSED'
+      ? new DialError(`${place} is left over: nobody listens there any more`, 'SocketStale')
+      : new DialError(`${place}: ${message}`, 'SocketRefused');
+  }
+  const [after] = await look().catch(() => ['']);
+  if (after !== before) {
+    socket.destroy();
+    throw swapped;
+  }
+  return socket;
+}
+
+/** What is said when no place works: of several the one that tells most. */
+const telling = ['SocketForeign', 'SocketSwapped', 'SocketRefused', 'SocketStale', 'SocketMissing'];
+
+/**
+ * The first of the user's places that answers, as a function that dials it again; a leftover of a Docker that crashed
+ * does not hide a living one. Throws DialError when there is none.
+ */
+export async function findEngine(
+  user: ConsoleUser,
+  places: readonly string[] = enginePlaces(user),
+): Promise<() => Promise<Socket>> {
+  const troubles: DialError[] = [];
+  for (const place of places) {
+    try {
+      (await dial(place, user.uid)).destroy();
+      return () => dial(place, user.uid);
+    } catch (error) {
+      if (!(error instanceof DialError)) throw error;
+      troubles.push(error);
+    }
+  }
+  const reason =
+    telling.find((name) => troubles.some((trouble) => trouble.reason === name)) ?? 'SocketMissing';
+  const told = troubles.filter((trouble) => trouble.reason !== 'SocketMissing' || reason === 'SocketMissing');
+  throw new DialError(told.map(({ message }) => message).join('; '), reason);
 }

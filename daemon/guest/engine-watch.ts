@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } from '../observation.js';
-import { messageOf } from '../text.js';
-import { connectEngine, type EngineClient } from './engine-client.js';
+import { type Engine, type Seen, seen, unknown, type Vm } from '../observation.js';
+import { messageOf, plain } from '../text.js';
+import { connectEngine, type Dial, type EngineClient } from './engine-client.js';
+import { DialError } from './engine-socket.js';
 import { networksSchema, toNetworks } from './networks.js';
 
 export interface EngineWatch {
@@ -12,10 +13,30 @@ export interface EngineWatch {
 }
 
 const filters = encodeURIComponent(JSON.stringify({ type: ['network', 'daemon', 'image'] }));
-const relistAfter = 50;
-const eventSchema = z.object({ Type: z.string(), Action: z.string() });
+const eventSchema = z.object({
+  Type: z.string(),
+  Action: z.string(),
+  Actor: z.object({ Attributes: z.record(z.string(), z.unknown()).nullish() }).nullish(),
+});
+type Event = z.infer<typeof eventSchema>;
 /** What brings an image that was not there. Our own tag and what a build does are none of it. */
 const arrivals = ['pull', 'load', 'import'];
+/** Containers come and go on these two without any change of a subnet or an address; our helper is one of them. */
+const withoutAddresses = ['host', 'null'];
+const comings = ['connect', 'disconnect'];
+
+/** Milliseconds in which the events of one command become one list. */
+const gather = 10;
+/** An engine that is starting answers soon; one that has not for a minute is asked ever more rarely. */
+const firstWait = 250;
+const longestWait = 30_000;
+const starting = 60_000;
+
+const isQuiet = ({ Type, Action, Actor }: Event): boolean =>
+  (Type === 'image' && !arrivals.includes(Action)) ||
+  (Type === 'network' &&
+    comings.includes(Action) &&
+    withoutAddresses.includes(String(Actor?.Attributes?.['type'])));
 
 /**
  * Follows the engine of one VM for as long as it lives: dials until it answers, then listens to its events and lists
@@ -23,12 +44,13 @@ const arrivals = ['pull', 'load', 'import'];
  * VM) went: the session is over and dialling starts again.
  */
 export function watchEngine(options: {
-  findSocket: () => Promise<Seen<string>>;
+  /** How the engine is dialled now; throws DialError while it cannot be. */
+  find: () => Promise<Dial>;
   vm: Vm;
   onChange: () => void;
   log: (message: string) => void;
 }): EngineWatch {
-  const { findSocket, vm, onChange, log } = options;
+  const { find, vm, onChange, log } = options;
   const stopped = new AbortController();
   let snapshot: Seen<Engine | null> = unknown('Docker Engine has not answered yet');
   let client: EngineClient | null = null;
@@ -36,83 +58,105 @@ export function watchEngine(options: {
 
   const pause = (milliseconds: number): Promise<void> =>
     new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      stopped.signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        { once: true },
-      );
+      const end = (): void => {
+        clearTimeout(timer);
+        stopped.signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, milliseconds);
+      stopped.signal.addEventListener('abort', end);
     });
   const isStopped = (): boolean => stopped.signal.aborted;
 
   async function session(): Promise<void> {
-    const socket = await findSocket();
-    if (!socket.known) throw new Error(socket.why);
-    const engine = await connectEngine(socket.value, { timeout: 5000, signal: stopped.signal });
+    const engine = await connectEngine(await find(), { timeout: 10_000, signal: stopped.signal });
     const ended = new AbortController();
     const signal = AbortSignal.any([stopped.signal, ended.signal]);
-    let id = `${vm.id}#${(sessions += 1)}`;
+    const beginSession = (): string => `${vm.id}#${(sessions += 1)}`;
+    let id = beginSession();
     let images = 0;
-    const relist: { timer?: NodeJS.Timeout | undefined } = {};
+    let listed = 0;
+    let listing = false;
+    let stale = false;
 
+    /** One list at a time, so that an older answer never overtakes a newer one; another one when more has happened. */
     const list = async (): Promise<void> => {
-      const networks: DockerNetwork[] = toNetworks(
-        await engine.json('GET', '/networks', networksSchema, { signal }),
-      );
-      client = engine;
-      snapshot = seen({ session: id, vm: vm.id, version: engine.version, networks, images });
-      onChange();
-    };
-    const listLater = (): void => {
-      relist.timer ??= setTimeout(() => {
-        relist.timer = undefined;
-        // A list that fails ends the session; what was known stays unknown until the next one.
-        list().catch((error: unknown) => {
-          log(`networks: ${messageOf(error)}`);
-          ended.abort();
-        });
-      }, relistAfter);
+      stale = true;
+      if (listing) return;
+      listing = true;
+      try {
+        while (stale && !signal.aborted) {
+          stale = false;
+          const networks = toNetworks(await engine.json('GET', '/networks', networksSchema, { signal }));
+          listed += 1;
+          client = engine;
+          snapshot = seen({ session: id, vm: vm.id, version: engine.version, networks, images, listed });
+          onChange();
+          await pause(gather);
+        }
+      } catch (error) {
+        // What was known stays unknown until the next session.
+        if (!signal.aborted) log(`networks: ${messageOf(error)}`);
+        ended.abort();
+      } finally {
+        listing = false;
+      }
     };
     try {
       await engine.stream(
         `/events?filters=${filters}`,
         (line) => {
           const { data: event } = eventSchema.safeParse(line);
-          if (!event) return;
-          if (event.Type === 'image') {
-            if (!arrivals.includes(event.Action)) return;
-            images += 1;
-          }
+          if (!event || isQuiet(event)) return;
+          if (event.Type === 'image') images += 1;
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
-          if (event.Type === 'daemon') id = `${vm.id}#${(sessions += 1)}`;
-          listLater();
+          if (event.Type === 'daemon') id = beginSession();
+          void list();
         },
-        { signal, timeout: 5000, onOpen: listLater },
+        { signal, timeout: 10_000, onOpen: () => void list() },
       );
     } finally {
-      clearTimeout(relist.timer);
       ended.abort();
     }
   }
 
+  /** What is told of an engine that does not answer, once it has had its time to start. */
+  function tell(error: unknown, silent: number): void {
+    const { reason, why } =
+      error instanceof DialError
+        ? { reason: error.reason, why: error.message }
+        : { reason: 'EngineSilent', why: plain(messageOf(error)) };
+    const said = `Docker Engine has not answered yet: ${why}`;
+    // A foreign socket does not become ours by waiting.
+    const lasting = silent > starting || reason === 'SocketForeign';
+    if (snapshot.known || (snapshot.why === said && (snapshot.reason !== undefined) === lasting)) return;
+    snapshot = unknown(said, lasting ? reason : undefined);
+    if (lasting) onChange();
+  }
+
   async function follow(): Promise<void> {
-    for (let wait = 250; !isStopped(); wait = Math.min(2000, wait * 1.5)) {
+    let since = Date.now();
+    let wait = firstWait;
+    while (!isStopped()) {
+      let failure: unknown = new Error('the event stream ended');
       try {
         await session();
-        wait = 250;
       } catch (error) {
-        if (!isStopped()) log(`engine: ${messageOf(error)}`);
+        failure = error;
       }
-      if (snapshot.known && !isStopped()) {
+      if (isStopped()) return;
+      log(`engine: ${messageOf(failure)}`);
+      if (snapshot.known) {
         snapshot = unknown('Docker Engine’s event stream ended');
         client = null;
-        wait = 250;
+        since = Date.now();
+        wait = firstWait;
         onChange();
       }
+      const silent = Date.now() - since;
+      tell(failure, silent);
       await pause(wait);
+      if (silent > starting) wait = Math.min(longestWait, wait * 1.5);
     }
   }
 

@@ -10,6 +10,8 @@ export const label = 'io.github.tuntapd';
 /** Our own name for the image that worked, so that it is there next time, also offline. */
 const ownImage = 'tuntapd/helper:local';
 const mostTries = 5;
+/** Milliseconds for the start, the run and the removal of a container: a VM that starts everything at once is slow. */
+const patience = 60_000;
 
 export interface GuestParameters {
   readonly session: string;
@@ -21,6 +23,7 @@ export interface GuestParameters {
 export interface PrepareParameters extends GuestParameters {
   readonly mtu: number;
   readonly engineVersion: string;
+  readonly repairs: number;
   readonly image: string | undefined;
   readonly pull: boolean;
   readonly log: (message: string) => void;
@@ -77,16 +80,27 @@ async function sweep(engine: EngineClient): Promise<void> {
   for (const { Id } of left) await remove(engine, Id);
 }
 
-/** With the volumes that its image may have asked for. One that somebody else removed meanwhile is removed. */
+/** Gone (404): somebody else removed it. */
+const unlessGone = (error: unknown): void => {
+  if (!(error instanceof EngineError && error.status === 404)) throw error;
+};
+
+/** With the volumes that its image may have asked for; returns when it is gone, whoever removed it. */
 async function remove(engine: EngineClient, id: string): Promise<void> {
-  await engine.bytes('DELETE', `/containers/${id}?force=true&v=true`).catch((error: unknown) => {
-    if (!(error instanceof EngineError && error.status === 404)) throw error;
-  });
+  await engine
+    .bytes('DELETE', `/containers/${id}?force=true&v=true`, { timeout: patience })
+    .catch(async (error: unknown) => {
+      // 409: its removal is under way, since an earlier request.
+      if (error instanceof EngineError && error.status === 409)
+        await engine
+          .bytes('POST', `/containers/${id}/wait?condition=removed`, { timeout: patience })
+          .catch(unlessGone);
+      else unlessGone(error);
+    });
 }
 
-/** Runs the script once in a container of `image`; the container is gone afterwards, whatever happened. */
+/** Runs the script once in a container of `image`; the container is gone afterwards, unless the engine is. */
 async function runHelper(engine: EngineClient, image: string, args: readonly string[]): Promise<Outcome> {
-  await sweep(engine);
   const { Id } = await engine.json('POST', '/containers/create', z.object({ Id: z.string() }), {
     body: {
       Image: image,
@@ -111,15 +125,16 @@ async function runHelper(engine: EngineClient, image: string, args: readonly str
     },
   });
   try {
-    await engine.bytes('POST', `/containers/${Id}/start`);
-    const { StatusCode } = await engine.json(
-      'POST',
-      `/containers/${Id}/wait`,
-      z.object({ StatusCode: z.number() }),
-      { timeout: 60_000 },
-    );
-    const words = demultiplex(await engine.bytes('GET', `/containers/${Id}/logs?stdout=true&stderr=true`));
-    return { status: StatusCode, words };
+    await engine.bytes('POST', `/containers/${Id}/start`, { timeout: patience });
+    const [{ StatusCode }, said] = await Promise.all([
+      engine.json('POST', `/containers/${Id}/wait`, z.object({ StatusCode: z.number() }), {
+        timeout: patience,
+      }),
+      engine.bytes('GET', `/containers/${Id}/logs?stdout=true&stderr=true&follow=true`, {
+        timeout: patience,
+      }),
+    ]);
+    return { status: StatusCode, words: demultiplex(said) };
   } finally {
     // What is left here is swept before the next one.
     await remove(engine, Id).catch(() => undefined);
@@ -147,8 +162,9 @@ async function findAndRun(
   args: readonly string[],
   images: readonly string[],
 ): Promise<{ outcome: Outcome; image: string } | null> {
-  for (const image of images) {
+  for (const [index, image] of images.entries()) {
     try {
+      if (index > 0) await sweep(engine);
       const outcome = await runHelper(engine, image, args);
       if (!isUnfit(outcome)) return { outcome, image };
     } catch (error) {
@@ -190,8 +206,8 @@ async function run(
   engine: EngineClient,
   args: readonly string[],
   how: { image: string | undefined; pull: boolean; log: (message: string) => void },
-): Promise<{ words: string; image: string }> {
-  const images = await engine.json('GET', '/images/json', imagesSchema);
+): Promise<{ words: string; image: string; kept: boolean }> {
+  const [images] = await Promise.all([engine.json('GET', '/images/json', imagesSchema), sweep(engine)]);
   let done = await findAndRun(engine, args, candidates(images, how.image));
   if (!done && how.pull) {
     try {
@@ -215,13 +231,28 @@ async function run(
     const said = valuesOf(outcome.words, 'error').join('; ') || plain(outcome.words);
     throw new StepError(`the helper container ended with ${outcome.status}: ${said}`, { reason });
   }
-  return { words: outcome.words, image };
+  const kept = images.some(({ Id, RepoTags }) => Id === image && RepoTags?.includes(ownImage) === true);
+  return { words: outcome.words, image, kept };
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * After the one before, however that ended: a configuration that is taken while a helper runs begins a new run of the
+ * daemon in the same process. What a killed daemon left running is removed before the next one starts.
+ */
+function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+  const next = last.then(work, work);
+  last = next.catch(() => undefined);
+  return next;
 }
 
 const infoSchema = z.object({ FirewallBackend: z.object({ Driver: z.string() }).nullish() });
 
 /** Engine 29 can keep its rules in nftables of its own, where no accept rule of ours outweighs its drops. */
-async function refuseNftables(engine: EngineClient): Promise<void> {
+async function refuseNftables(engine: EngineClient, engineVersion: string): Promise<void> {
+  // Older ones know iptables alone, and are slow to tell about themselves.
+  if (Number.parseInt(engineVersion, 10) < 29) return;
   const { FirewallBackend } = await engine.json('GET', '/info', infoSchema);
   if (FirewallBackend?.Driver.startsWith('nftables') === true)
     throw new StepError(
@@ -233,8 +264,8 @@ async function refuseNftables(engine: EngineClient): Promise<void> {
 
 /** Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them. Idempotent. */
 export async function prepareGuest(engine: EngineClient, how: PrepareParameters): Promise<GuestReport> {
-  const { session, mac, address, prefix, mtu, engineVersion } = how;
-  await refuseNftables(engine);
+  const { session, mac, address, prefix, mtu, engineVersion, repairs } = how;
+  await refuseNftables(engine, engineVersion);
   const args = [
     'prepare',
     mac,
@@ -243,12 +274,13 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
     String(mtu),
     needsRawRule(engineVersion) ? 'raw' : 'plain',
   ];
-  const { words, image } = await run(engine, args, how);
+  const { words, image, kept } = await oneAtATime(() => run(engine, args, how));
   const [name = '', more] = valuesOf(words, 'interface');
   if (!/^[\w.-]{1,15}$/.test(name) || more !== undefined)
     throw new StepError(`the helper container said ${plain(words)}`, { reason: 'GuestRefused' });
-  await engine.bytes('POST', `/images/${encodeURIComponent(image)}/tag?repo=tuntapd/helper&tag=local`);
-  return { session, interface: name, rules: valuesOf(words, 'rule'), image };
+  if (!kept)
+    await engine.bytes('POST', `/images/${encodeURIComponent(image)}/tag?repo=tuntapd/helper&tag=local`);
+  return { session, interface: name, rules: valuesOf(words, 'rule'), image, repairs };
 }
 
 /**
@@ -260,17 +292,15 @@ export async function releaseGuest(
   { attached, mac, address, prefix }: GuestParameters & { attached: boolean },
 ): Promise<void> {
   if (attached)
-    await run(engine, ['release', mac, address, String(prefix), '0', 'plain'], {
-      image: undefined,
-      pull: false,
-      log: () => undefined,
-    }).catch((error: unknown) => {
+    await oneAtATime(() =>
+      run(engine, ['release', mac, address, String(prefix), '0', 'plain'], {
+        image: undefined,
+        pull: false,
+        log: () => undefined,
+      }),
+    ).catch((error: unknown) => {
       // The image that set the VM up has our tag. When none is left that could, none did.
       if (!(error instanceof StepError && error.reason === 'NoHelperImage')) throw error;
     });
-  await engine
-    .bytes('DELETE', `/images/${encodeURIComponent(ownImage)}?noprune=true`)
-    .catch((error: unknown) => {
-      if (!(error instanceof EngineError && error.status === 404)) throw error;
-    });
+  await engine.bytes('DELETE', `/images/${encodeURIComponent(ownImage)}?noprune=true`).catch(unlessGone);
 }

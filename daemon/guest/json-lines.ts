@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import { parseUntrusted } from './json.js';
 
 const longestLine = 256 * 1024;
 
@@ -16,7 +17,7 @@ export async function* jsonLines(chunks: AsyncIterable<Buffer>, longest = longes
     for (const [index, line] of lines.entries()) {
       if ((index === 0 && tooLong) || line.length > longest) continue;
       try {
-        yield JSON.parse(line) as unknown;
+        yield parseUntrusted(line);
       } catch {
         // Blank, cut or garbage.
       }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { DockerNetwork } from '../observation.js';
+import type { EngineClient } from './engine-client.js';
 
 /** `GET /networks`, as far as it is needed. Lists may be null, and a config may lack its subnet. */
 export const networksSchema = z.array(
@@ -27,3 +28,22 @@ export const toNetworks = (answer: z.infer<typeof networksSchema>): DockerNetwor
     options: network.Options ?? {},
     subnets: (network.IPAM?.Config ?? []).flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet])),
   }));
+
+const containersSchema = z.array(
+  z.object({
+    NetworkSettings: z
+      .object({
+        Networks: z.record(z.string(), z.object({ IPAddress: z.string().nullish() }).nullable()).nullish(),
+      })
+      .nullish(),
+  }),
+);
+
+/** The running containers' addresses, as the engine gives them. */
+export async function listContainers(engine: EngineClient): Promise<readonly string[]> {
+  const filters = encodeURIComponent(JSON.stringify({ status: ['running'] }));
+  const containers = await engine.json('GET', `/containers/json?filters=${filters}`, containersSchema);
+  return containers.flatMap(({ NetworkSettings }) =>
+    Object.values(NetworkSettings?.Networks ?? {}).flatMap((network) => network?.IPAddress ?? []),
+  );
+}

@@ -153,7 +153,14 @@ const startVm: Event = (life) => {
       tableOf(life).filter((row) => row.interface !== 'tap1'),
     ),
     resolvers,
-    engine: seen({ session: `${id}#1`, vm: id, version: '28.5.2', networks: life.networks, images: 0 }),
+    engine: seen({
+      session: `${id}#1`,
+      vm: id,
+      version: '28.5.2',
+      networks: life.networks,
+      images: 0,
+      listed: life.vms,
+    }),
   };
 };
 

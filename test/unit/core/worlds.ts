@@ -86,6 +86,7 @@ export const quietMac: Observation = {
   vm: seen(null),
   otherVms: [],
   engine: seen(null),
+  dataPath: { state: 'unchecked', detail: 'not checked yet', repairs: 0 },
 };
 
 /** The same Mac just after the VM started, with these Docker networks. */
@@ -97,7 +98,7 @@ export const startedMac = (
   routes: seen(routes),
   vm: seen({ id: '900@then', pid: 900, uid: 501, startedAt: 'then', startedWithTap: true, executable: null }),
   tapInterface: seen({ name: 'tap1', up: false, mtu: 1500, addresses: [], holder: 900 }),
-  engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks, images: 0 }),
+  engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks, images: 0, listed: 1 }),
 });
 
 export interface World {
@@ -195,7 +196,13 @@ export function applied({ observation, memory }: World, step: Step): World {
         memory: {
           ...memory,
           released: null,
-          guest: { session: step.session, interface: 'eth1', rules: [], image: 'busybox' },
+          guest: {
+            session: step.session,
+            interface: 'eth1',
+            rules: [],
+            image: 'busybox',
+            repairs: step.repairs,
+          },
         },
       };
     case 'quit-docker': {

@@ -1,7 +1,10 @@
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { type EngineWatch, watchEngine } from '../../../daemon/guest/engine-watch.js';
-import { type Engine, seen } from '../../../daemon/observation.js';
-import { fakeEngine, type FakeEngine } from './fake-engine.js';
+import type { Engine } from '../../../daemon/observation.js';
+import { DialError } from '../../../daemon/guest/engine-socket.js';
+import { listContainers } from '../../../daemon/guest/networks.js';
+import { connectEngine } from '../../../daemon/guest/engine-client.js';
+import { fakeEngine, type FakeEngine, type FakeOptions } from './fake-engine.js';
 
 const vm = { id: '9@then', pid: 9, uid: 501, startedAt: 'then', startedWithTap: true, executable: null };
 let engine: FakeEngine;
@@ -22,18 +25,37 @@ async function until(holds: (engine: Engine) => boolean): Promise<Engine> {
   throw new Error(`not seen: ${JSON.stringify(watch.snapshot())}`);
 }
 
-async function start(): Promise<Engine> {
-  engine = await fakeEngine();
+let changes = 0;
+
+function follow(find: Parameters<typeof watchEngine>[0]['find']): void {
+  changes = 0;
   watch = watchEngine({
-    findSocket: () => Promise.resolve(seen(engine.socket)),
+    find,
     vm,
-    onChange: () => undefined,
+    onChange: () => {
+      changes += 1;
+    },
     log: () => undefined,
   });
+}
+
+async function start(options: FakeOptions = {}): Promise<Engine> {
+  engine = await fakeEngine(options);
+  follow(() => Promise.resolve(engine.dial));
   return until(() => true);
 }
 
-const event = (Type: string, Action: string): string => `${JSON.stringify({ Type, Action })}\n`;
+const network = (Name: string, Subnet: string) => ({
+  Id: Name,
+  Name,
+  Driver: 'bridge',
+  IPAM: { Config: [{ Subnet }] },
+});
+const after = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+const event = (Type: string, Action: string, Attributes: object = {}): string =>
+  `${JSON.stringify({ Type, Action, Actor: { Attributes } })}\n`;
 
 test('an image that arrives is counted within the same session; our own tag is not', async () => {
   const { session, images } = await start();
@@ -55,9 +77,130 @@ test('a daemon that reloads its settings begins a new session, since its rules a
   await until((now) => now.session !== session);
 });
 
-test('idle, it asks nothing', async () => {
+describe('networks', () => {
+  test.each(['create', 'connect', 'disconnect', 'destroy', 'update', 'remove', 'prune'])(
+    'are listed anew when one says %s',
+    async (action) => {
+      await start();
+      engine.networks = [network('later', '172.28.0.0/16')];
+      engine.emit(event('network', action, { name: 'later', type: 'bridge' }));
+      expect((await until(({ networks }) => networks.length === 1)).networks[0]?.name).toBe('later');
+    },
+  );
+
+  test('are not when our helper, or anybody, joins the VM’s own network', async () => {
+    const { listed } = await start();
+    engine.emit(
+      event('network', 'connect', { type: 'host' }) + event('network', 'disconnect', { type: 'null' }),
+    );
+    await after(200);
+    expect((await until(() => true)).listed).toBe(listed);
+  });
+
+  test('of a thousand events are listed a few times, the last of them after the last event', async () => {
+    await start({ slowness: () => 20 });
+    const before = engine.asked.length;
+    for (let index = 0; index < 1000; index += 1) {
+      engine.networks = [...engine.networks, network(`n${index}`, `10.${index >> 8}.${index & 255}.0/24`)];
+      engine.emit(event('network', 'create', { type: 'bridge' }));
+      if (index % 100 === 0) await after(5);
+    }
+    await until(({ networks }) => networks.length === 1000);
+    expect(engine.asked.length - before).toBeLessThan(20);
+  });
+
+  test('that were asked for earlier never replace those asked for later', async () => {
+    const waits = [0, 300, 0];
+    await start({ slowness: () => waits.shift() ?? 0 });
+    engine.networks = [network('old', '172.20.0.0/16')];
+    engine.emit(event('network', 'create'));
+    await after(100);
+    engine.networks = [network('new', '172.21.0.0/16')];
+    engine.emit(event('network', 'create'));
+    await after(800);
+    expect((await until(() => true)).networks.map(({ name }) => name)).toEqual(['new']);
+  });
+});
+
+test('idle for ten minutes it asks nothing', async () => {
   await start();
+  await after(100);
   const before = engine.asked.length;
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+  try {
+    await jest.advanceTimersByTimeAsync(600_000);
+  } finally {
+    jest.useRealTimers();
+  }
+  await after(100);
   expect(engine.asked.slice(before)).toEqual([]);
+});
+
+test('the event stream’s end is no error: the next session begins as soon as the engine answers', async () => {
+  const { session } = await start();
+  engine.hangUp();
+  expect((await until((now) => now.session !== session)).networks).toEqual([]);
+});
+
+describe('an engine that cannot be dialled', () => {
+  const failing = async (error: Error, minutes: number): Promise<{ dials: number[]; said: object }> => {
+    engine = await fakeEngine();
+    const dials: number[] = [];
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+    try {
+      follow(() => {
+        dials.push(Date.now());
+        return Promise.reject(error);
+      });
+      await jest.advanceTimersByTimeAsync(minutes * 60_000);
+      return { dials, said: watch.snapshot() };
+    } finally {
+      jest.useRealTimers();
+    }
+  };
+
+  test('is dialled four times a second while it may be starting, and then ever more rarely', async () => {
+    const { dials } = await failing(new DialError('/x is left over', 'SocketStale'), 11);
+    const [first = 0] = dials;
+    expect(dials.filter((at) => at - first < 10_000)).toHaveLength(40);
+    expect(dials.filter((at) => at - first > 300_000).length).toBeLessThan(15);
+  });
+
+  test.each([
+    ['SocketMissing', 0.5, undefined],
+    ['SocketMissing', 2, 'SocketMissing'],
+    ['SocketStale', 2, 'SocketStale'],
+    ['SocketForeign', 0.1, 'SocketForeign'],
+  ])('%s, after %f minutes: %s', async (reason, minutes, told) => {
+    const { said } = await failing(new DialError('what was found', reason), minutes);
+    expect(said).toMatchObject({ known: false, why: expect.stringContaining('what was found') });
+    expect((said as { reason?: string }).reason).toBe(told);
+    expect(changes).toBeLessThan(3);
+  });
+});
+
+describe('a hostile answer', () => {
+  test.each([
+    ['nested without end', '['.repeat(4_000_000)],
+    ['of another shape', JSON.stringify(Array.from({ length: 100_000 }, () => ({ NetworkSettings: 7 })))],
+    ['larger than 8 MiB', `["${'x'.repeat(9 * 1024 * 1024)}"]`],
+    ['no JSON', '<html>\u202e'],
+  ])('that is %s is refused in few words', async (_what, text) => {
+    engine = await fakeEngine({ says: { 'GET /containers/json': text } });
+    watch = { snapshot: () => ({ known: false, why: '' }), client: () => null, stop: () => undefined };
+    const failure = await listContainers(await connectEngine(engine.dial)).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(Error);
+    expect((failure as Error).message.length).toBeLessThan(500);
+  });
+});
+
+test('containers’ addresses are taken from every network of theirs', async () => {
+  const of = (...addresses: (string | undefined)[]) => ({
+    NetworkSettings: {
+      Networks: Object.fromEntries(addresses.map((IPAddress, index) => [index, { IPAddress }])),
+    },
+  });
+  const text = JSON.stringify([of('172.17.0.2', '172.18.0.2'), of(undefined), { NetworkSettings: null }]);
+  engine = await fakeEngine({ says: { 'GET /containers/json': text } });
+  expect(await listContainers(await connectEngine(engine.dial))).toEqual(['172.17.0.2', '172.18.0.2']);
 });

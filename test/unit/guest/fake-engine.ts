@@ -1,6 +1,7 @@
 /** A Docker Engine on a unix socket, as strict as the real one about what it is asked, whose state can be looked at. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
+import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,12 +15,17 @@ interface Image {
 
 export interface FakeEngine {
   readonly socket: string;
+  readonly dial: () => Promise<Socket>;
   readonly images: Image[];
   /** By id: containers that exist, with their labels. */
   readonly containers: Map<string, { labels: Record<string, string>; image: Image; args: string[] }>;
   /** As many as ran at the same time at the most. */
   readonly mostAtOnce: () => number;
   readonly emit: (event: string) => void;
+  /** What there is in the way of networks. */
+  networks: object[];
+  /** Ends every event stream, as a dockerd that goes does. */
+  readonly hangUp: () => void;
   readonly asked: string[];
   readonly close: () => Promise<void>;
 }
@@ -28,6 +34,12 @@ export interface FakeOptions {
   readonly version?: Record<string, unknown>;
   readonly info?: Record<string, unknown>;
   readonly images?: Image[];
+  /** Milliseconds that the next list of networks takes. */
+  readonly slowness?: () => number;
+  /** How often the removal of a container is refused because it is already under way. */
+  readonly removalsUnderWay?: number;
+  /** What a request is answered with instead, raw. */
+  readonly says?: Readonly<Record<string, string | undefined>>;
   /** Refuses the creation of containers with these words. */
   readonly forbids?: { readonly status: number; readonly message: string };
   /** What a pull of alpine answers, line by line; the image it brings. */
@@ -64,6 +76,7 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
   const asked: string[] = [];
   let made = 0;
   let most = 0;
+  let underWay = options.removalsUnderWay ?? 0;
   const version = { Version: '28.5.2', ApiVersion: '1.51', MinAPIVersion: '1.24', ...options.version };
 
   const imageOf = (name: string): Image | undefined =>
@@ -91,8 +104,18 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
         answer(200, options.info ?? {});
         return;
       }
+      const raw = options.says?.[what];
+      if (raw !== undefined) {
+        response.writeHead(200);
+        response.end(raw);
+        return;
+      }
       if (what === 'GET /networks') {
-        answer(200, []);
+        // What is listed is what is there when the question comes in, however late the answer is.
+        const networks = [...engine.networks];
+        setTimeout(() => {
+          answer(200, networks);
+        }, options.slowness?.() ?? 0);
         return;
       }
       if (what === 'GET /events') {
@@ -164,6 +187,11 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
         answer(404, { message: `No such container: ${what}` });
         return;
       }
+      if (incoming.method === 'DELETE' && underWay > 0) {
+        underWay -= 1;
+        answer(409, { message: `removal of container ${container} is already in progress` });
+        return;
+      }
       if (incoming.method === 'DELETE') {
         containers.delete(container);
         answer(204);
@@ -179,6 +207,13 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
         answer(204);
         return;
       }
+      if (path.endsWith('/wait') && url.searchParams.get('condition') === 'removed') {
+        setTimeout(() => {
+          containers.delete(container);
+          answer(200, { StatusCode: 137 });
+        }, 50);
+        return;
+      }
       if (path.endsWith('/wait')) {
         answer(200, { StatusCode: outcomes.get(container)?.status });
         return;
@@ -191,8 +226,20 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
     });
   });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
-  return {
+  const engine: FakeEngine = {
     socket,
+    dial: () =>
+      new Promise((resolve, reject) => {
+        const connection = createConnection(socket);
+        connection.once('error', reject);
+        connection.once('connect', () => {
+          resolve(connection);
+        });
+      }),
+    networks: [],
+    hangUp: () => {
+      for (const listener of listeners) listener.end();
+    },
     images,
     containers,
     asked,
@@ -206,4 +253,5 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  return engine;
 }

@@ -6,6 +6,16 @@ import { fakeEngine, type FakeEngine, type FakeOptions, fit, image } from './fak
 
 const ownTag = 'tuntapd/helper:local';
 const pair = { session: 's', mac: '02:74:75:6e:74:61', address: '10.0.75.2', prefix: 30 };
+/** From local images alone, without a word. */
+const local = {
+  ...pair,
+  mtu: 1500,
+  engineVersion: '28.5.2',
+  repairs: 0,
+  image: undefined,
+  pull: false,
+  log: () => undefined,
+};
 let engine: FakeEngine;
 const logged: string[] = [];
 
@@ -16,13 +26,14 @@ afterEach(async () => {
 
 async function prepare(
   options: FakeOptions,
-  more: { pull?: boolean; image?: string } = {},
+  more: { pull?: boolean; image?: string; engineVersion?: string } = {},
 ): Promise<GuestReport> {
   engine = await fakeEngine(options);
-  return prepareGuest(await connectEngine(engine.socket), {
+  return prepareGuest(await connectEngine(engine.dial), {
     ...pair,
     mtu: 1500,
-    engineVersion: '28.5.2',
+    engineVersion: more.engineVersion ?? '28.5.2',
+    repairs: 0,
     image: more.image,
     pull: more.pull ?? true,
     log: (message) => logged.push(message),
@@ -65,10 +76,43 @@ describe('the helper container', () => {
     if (!box) throw new Error('no image');
     engine.containers.set('left', { labels: { 'io.github.tuntapd': 'helper' }, image: box, args: [] });
     engine.containers.set('theirs', { labels: {}, image: box, args: [] });
-    const client = await connectEngine(engine.socket);
-    const how = { ...pair, mtu: 1500, engineVersion: '28.5.2', image: undefined, pull: false };
-    await prepareGuest(client, { ...how, log: () => undefined });
+    const client = await connectEngine(engine.dial);
+    await prepareGuest(client, local);
     expect([...engine.containers.keys()]).toEqual(['theirs']);
+  });
+
+  test('is never there twice, whoever asks for it meanwhile', async () => {
+    engine = await fakeEngine({ images: [image('i1', ['busybox:latest'], fit)] });
+    const client = await connectEngine(engine.dial);
+    await Promise.all([1, 2, 3].map(() => prepareGuest(client, local)));
+    await releaseGuest(client, { ...pair, attached: true });
+    expect(engine.mostAtOnce()).toBe(1);
+  });
+
+  test('whose removal is already under way is waited for before the next one starts', async () => {
+    engine = await fakeEngine({ images: [image('i1', ['busybox:latest'], fit)], removalsUnderWay: 1 });
+    const [box] = engine.images;
+    if (!box) throw new Error('no image');
+    engine.containers.set('left', { labels: { 'io.github.tuntapd': 'helper' }, image: box, args: [] });
+    const client = await connectEngine(engine.dial);
+    await prepareGuest(client, local);
+    expect(engine.mostAtOnce()).toBe(1);
+    expect(engine.containers.size).toBe(0);
+  });
+
+  test('keeps its image under our name again when somebody took that away', async () => {
+    engine = await fakeEngine({ images: [image('i1', ['busybox:latest'], fit)] });
+    const client = await connectEngine(engine.dial);
+    const again = () => prepareGuest(client, local);
+    await again();
+    const [box] = engine.images;
+    if (!box) throw new Error('no image');
+    expect(box.tags).toEqual(['busybox:latest', ownTag]);
+    await again();
+    expect(box.tags).toEqual(['busybox:latest', ownTag]);
+    box.tags = ['busybox:latest'];
+    await again();
+    expect(box.tags).toEqual(['busybox:latest', ownTag]);
   });
 
   test.each([
@@ -127,18 +171,20 @@ describe('without a fit image', () => {
 
 test('an engine that keeps its firewall in nftables is told apart before anything is done', async () => {
   const images = [image('i1', ['busybox:latest'], fit)];
-  await expect(prepare({ images, info: { FirewallBackend: { Driver: 'nftables' } } })).rejects.toMatchObject({
+  const of = (Driver: string) => ({ images, info: { FirewallBackend: { Driver } } });
+  await expect(prepare(of('nftables'), { engineVersion: '29.0.1' })).rejects.toMatchObject({
     reason: 'FirewallBackendUnsupported',
     blocked: true,
   });
+  expect(engine.containers.size).toBe(0);
   await engine.close();
-  await prepare({ images, info: { FirewallBackend: { Driver: 'iptables' } } });
+  await prepare(of('iptables'), { engineVersion: '29.0.1' });
 });
 
 describe('releasing the VM', () => {
   const release = async (options: FakeOptions, attached: boolean): Promise<void> => {
     engine = await fakeEngine(options);
-    await releaseGuest(await connectEngine(engine.socket), { ...pair, attached });
+    await releaseGuest(await connectEngine(engine.dial), { ...pair, attached });
   };
 
   test('takes our image name away, and only that', async () => {
@@ -185,6 +231,6 @@ test.each([
 ])('an engine that speaks %s and still %s is asked in %s', async (ApiVersion, MinAPIVersion, asked) => {
   expect(negotiate({ ApiVersion, MinAPIVersion })).toBe(asked);
   engine = await fakeEngine({ version: { ApiVersion, MinAPIVersion } });
-  await (await connectEngine(engine.socket)).bytes('GET', '/info');
+  await (await connectEngine(engine.dial)).bytes('GET', '/info');
   expect(engine.asked.at(-1)).toBe(`GET /v${asked}/info`);
 });

@@ -31,14 +31,15 @@ test('wherever the stream is cut, every line arrives whole and in order', async 
 describe('what is no JSON is left out, and what follows is not', () => {
   test.each([
     ['garbage', ['{"a":1}\n<html>\n{"b":2}\n']],
+    ['nested without end', [`{"a":1}\n${'['.repeat(70)}${']'.repeat(70)}\n{"b":2}\n`]],
     ['blank lines', ['{"a":1}\n\n \r\n{"b":2}\n']],
-    ['a line too long, in one piece', [`{"a":1}\n"${'x'.repeat(50)}"\n{"b":2}\n`]],
-    ['a line too long, in pieces', ['{"a":1}\n"', 'x'.repeat(50), 'x'.repeat(50), '"\n{"b":2}\n']],
+    ['a line too long, in one piece', [`{"a":1}\n"${'x'.repeat(250)}"\n{"b":2}\n`]],
+    ['a line too long, in pieces', ['{"a":1}\n"', 'x'.repeat(150), 'x'.repeat(150), '"\n{"b":2}\n']],
   ])('%s', async (_what, texts) => {
     expect(
       await valuesOf(
         texts.map((text) => Buffer.from(text)),
-        40,
+        200,
       ),
     ).toEqual([{ a: 1 }, { b: 2 }]);
   });

@@ -1,0 +1,170 @@
+/**
+ * Whether what the tables promise is so: a TCP connection through the link to a container, or, without one, to the VM.
+ * It costs neither a request to the engine nor a container. Idle, it is made once a minute while containers run, and
+ * not at all without: then nobody waits for the way, and the VM may sleep.
+ */
+import type { Config } from '../config/schema.js';
+import { contains, parseCidr } from './cidr.js';
+import type { DataPath, Observation } from './observation.js';
+import { attachedTap, isAddressed, type Memory } from './plan.js';
+import { judgeRoutes } from './routing.js';
+
+/** Addresses tried at a time: one silent container says nothing, it may have a firewall of its own. */
+const mostContainers = 3;
+const idle = 60_000;
+/** Before a silence is believed it is heard twice. */
+const again = 2000;
+const firstPause = 30_000;
+const longestPause = 3_600_000;
+
+export interface Way {
+  /** The engine's session: what was heard in another one proves nothing. */
+  readonly session: string;
+  /** Grows when the engine has listed its networks: its containers may be others. */
+  readonly listed: number;
+  /** How often the VM's side was repaired. */
+  readonly repairs: number;
+  /** The Mac's end of the link, the VM's end, and the subnets routed over it. */
+  readonly from: string;
+  readonly peer: string;
+  readonly subnets: readonly string[];
+}
+
+/** What there is to check, once every table looks right; null before. */
+export function wayOf(config: Config, observation: Observation, memory: Memory): Way | null {
+  const attached = attachedTap(observation);
+  const engine = observation.engine.known ? observation.engine.value : null;
+  if (memory.wanted !== 'up' || !attached || !engine || !isAddressed(config, attached.tap)) return null;
+  if (config.guest.manage && memory.guest?.session !== engine.session) return null;
+  const verdicts = judgeRoutes(config, observation, memory);
+  if (config.routes.manage && verdicts.some(({ state }) => state === 'pending')) return null;
+  const subnets = verdicts.filter(({ state }) => state === 'routed').map(({ subnet }) => subnet);
+  const { session, listed } = engine;
+  const { address: from, peer } = config.tap;
+  return { session, listed, repairs: memory.guest?.repairs ?? 0, from, peer, subnets };
+}
+
+/** Of the containers' addresses those that are tried: one of each routed subnet first. */
+export function pickContainers(addresses: readonly string[], subnets: readonly string[]): readonly string[] {
+  const routed = subnets.map((subnet) =>
+    addresses.filter((address) => {
+      const [net, host] = [parseCidr(subnet), parseCidr(`${address}/32`)];
+      return net !== null && host !== null && contains(net, host);
+    }),
+  );
+  const ofEach = routed.flatMap(([first]) => (first === undefined ? [] : [first]));
+  return [...new Set([...ofEach, ...routed.flat()])].slice(0, mostContainers);
+}
+
+export interface DataPathWatch {
+  /** What is to be checked from now on; null: nothing. */
+  readonly follow: (way: Way | null) => void;
+  readonly snapshot: () => DataPath;
+  readonly stop: () => void;
+}
+
+const unchecked: DataPath = { state: 'unchecked', detail: 'not checked yet', repairs: 0 };
+
+/**
+ * Checks the way at once after each change of it, and then once a minute while there are containers. A way that was
+ * alive and has fallen silent asks for a repair (`repairs` grows) at once, and again after ever longer pauses.
+ */
+export function watchDataPath(parts: {
+  probe: (address: string, from: string) => Promise<{ alive: boolean; said: string }>;
+  /** Addresses of the running containers. Asked only when the engine was just asked for its networks anyway. */
+  containers: () => Promise<readonly string[]>;
+  onChange: () => void;
+  now: () => number;
+  setTimer: (callback: () => void, milliseconds: number) => () => void;
+}): DataPathWatch {
+  let way: Way | null = null;
+  let containers: readonly string[] = [];
+  let listing = '';
+  let session = '';
+  let snapshot = unchecked;
+  const answered = new Set<string>();
+  let misses = 0;
+  let lastCheck = -Infinity;
+  let lastRepair = -Infinity;
+  let pause = 0;
+  let cancel = (): void => undefined;
+
+  const arm = (milliseconds: number): void => {
+    cancel();
+    cancel = parts.setTimer(() => void check(), milliseconds);
+  };
+  const become = (next: Partial<DataPath>): void => {
+    const before = snapshot;
+    snapshot = { ...snapshot, ...next };
+    if (snapshot.state !== before.state || snapshot.repairs !== before.repairs) parts.onChange();
+  };
+  /** Whether a repair is due now; the next one is due later, until the way has been alive for long. */
+  const repair = (): boolean => {
+    if (parts.now() - lastRepair < pause) return false;
+    pause = Math.min(longestPause, Math.max(firstPause, pause * 2));
+    lastRepair = parts.now();
+    return true;
+  };
+
+  function hear(tried: readonly { address: string; alive: boolean; said: string }[], peer: string): void {
+    const some = tried.length > 1;
+    const heard = tried.filter(({ alive }) => alive).map(({ address }) => address);
+    const wasAlive = tried.some(({ address, alive }) => !alive && answered.has(address));
+    for (const address of heard) answered.add(address);
+    if (heard.some((address) => !some || address !== peer)) {
+      misses = 0;
+      if (parts.now() - lastRepair > longestPause) pause = 0;
+      become({ state: 'alive', detail: `${heard.join(', ')} answered` });
+      if (some) arm(idle);
+      return;
+    }
+    misses += 1;
+    if (misses === 1) {
+      arm(again);
+      return;
+    }
+    const detail = tried.map(({ address, said }) => `${address}: ${said}`).join(', ');
+    become({ state: 'silent', detail, repairs: snapshot.repairs + (wasAlive && repair() ? 1 : 0) });
+    arm(idle);
+  }
+
+  async function check(): Promise<void> {
+    const checked = way;
+    if (!checked) return;
+    lastCheck = parts.now();
+    const wanted = `${checked.session} ${checked.listed}`;
+    if (listing !== wanted) {
+      containers = await parts.containers().catch(() => []);
+      listing = wanted;
+    }
+    const tried = await Promise.all(
+      [checked.peer, ...pickContainers(containers, checked.subnets)].map(async (address) => ({
+        address,
+        ...(await parts.probe(address, checked.from)),
+      })),
+    );
+    // What was heard on a way that is no more is not told of the one that is.
+    if (way === checked) hear(tried, checked.peer);
+  }
+
+  return {
+    follow: (next) => {
+      if (JSON.stringify(next) === JSON.stringify(way)) return;
+      way = next;
+      if (next && next.session !== session) {
+        session = next.session;
+        answered.clear();
+        misses = 0;
+        snapshot = { ...snapshot, state: unchecked.state, detail: unchecked.detail };
+      }
+      // A burst of changes is one check, or two.
+      if (next) arm(Math.max(0, lastCheck + 1000 - parts.now()));
+      else cancel();
+    },
+    snapshot: () => snapshot,
+    stop: () => {
+      way = null;
+      cancel();
+    },
+  };
+}

@@ -1,0 +1,243 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  type DataPathWatch,
+  pickContainers,
+  watchDataPath,
+  type Way,
+  wayOf,
+} from '../../../daemon/data-path.js';
+import { judgeConditions } from '../../../daemon/conditions.js';
+import { type DataPath, type Observation, seen } from '../../../daemon/observation.js';
+import { plan } from '../../../daemon/plan.js';
+import { applied, config, network, startedMac, up, type World } from './worlds.js';
+
+const way: Way = {
+  session: 's',
+  listed: 1,
+  repairs: 0,
+  from: '10.0.75.1',
+  peer: '10.0.75.2',
+  subnets: ['172.17.0.0/16'],
+};
+
+interface Room {
+  readonly watch: DataPathWatch;
+  /** What answers. */
+  readonly alive: Set<string>;
+  /** What runs in the VM. */
+  running: string[];
+  readonly probed: string[];
+  readonly asked: () => number;
+  /** Lets time pass, timers fire and promises settle. */
+  readonly pass: (seconds: number) => Promise<void>;
+}
+
+function room(): Room {
+  let now = 0;
+  let asked = 0;
+  const timers = new Set<{ at: number; fire: () => void }>();
+  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const here: Omit<Room, 'watch'> = {
+    alive: new Set(['10.0.75.2', '172.17.0.2']),
+    running: ['172.17.0.2'],
+    probed: [],
+    asked: () => asked,
+    pass: async (seconds) => {
+      const end = now + seconds * 1000;
+      for (;;) {
+        await settle();
+        const [next] = [...timers].toSorted((a, b) => a.at - b.at);
+        if (!next || next.at > end) break;
+        timers.delete(next);
+        now = Math.max(now, next.at);
+        next.fire();
+      }
+      now = end;
+    },
+  };
+  const watch = watchDataPath({
+    probe: (address) => {
+      here.probed.push(address);
+      return Promise.resolve({
+        alive: here.alive.has(address),
+        said: here.alive.has(address) ? 'ECONNREFUSED' : 'no answer',
+      });
+    },
+    containers: () => {
+      asked += 1;
+      return Promise.resolve(result.running);
+    },
+    onChange: () => undefined,
+    now: () => now,
+    setTimer: (callback, milliseconds) => {
+      const timer = { at: now + milliseconds, fire: callback };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+  });
+  const result = Object.assign(here, { watch });
+  return result;
+}
+
+test('a way is checked at once, and is alive when a container answers or refuses', async () => {
+  const { watch, pass } = room();
+  expect(watch.snapshot().state).toBe('unchecked');
+  watch.follow(way);
+  await pass(0);
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
+});
+
+test('idle with a container: one check a minute, and never a request to the engine', async () => {
+  const { watch, pass, probed, asked } = room();
+  watch.follow(way);
+  await pass(1);
+  const before = asked();
+  probed.length = 0;
+  await pass(600);
+  expect(probed.filter((address) => address === '172.17.0.2')).toHaveLength(10);
+  expect(asked()).toBe(before);
+});
+
+test('idle without a container: no traffic at all', async () => {
+  const here = room();
+  here.running = [];
+  here.watch.follow(way);
+  await here.pass(1);
+  expect(here.watch.snapshot().state).toBe('alive');
+  here.probed.length = 0;
+  await here.pass(3600);
+  expect(here.probed).toEqual([]);
+});
+
+test('one silence is not believed, two are; what was alive asks for a repair, ever more rarely', async () => {
+  const { watch, alive, pass } = room();
+  watch.follow(way);
+  await pass(1);
+  alive.delete('172.17.0.2');
+  await pass(60);
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
+  await pass(2);
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+  expect(watch.snapshot().detail).toContain('172.17.0.2: no answer');
+  watch.follow({ ...way, repairs: 1 });
+  await pass(5);
+  expect(watch.snapshot().repairs).toBe(1);
+  await pass(24 * 3600);
+  expect(watch.snapshot().repairs).toBeGreaterThan(10);
+  expect(watch.snapshot().repairs).toBeLessThan(40);
+});
+
+test('a repair that helps ends it', async () => {
+  const { watch, alive, pass } = room();
+  watch.follow(way);
+  await pass(1);
+  alive.delete('172.17.0.2');
+  await pass(70);
+  alive.add('172.17.0.2');
+  watch.follow({ ...way, repairs: watch.snapshot().repairs });
+  await pass(1);
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 1 });
+});
+
+test('what never answered is said, and not repaired: a container may have a firewall of its own', async () => {
+  const { watch, alive, pass } = room();
+  alive.delete('172.17.0.2');
+  watch.follow(way);
+  await pass(3600);
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 0 });
+});
+
+test('what was heard in another session proves nothing', async () => {
+  const { watch, alive, pass } = room();
+  watch.follow(way);
+  await pass(1);
+  alive.clear();
+  watch.follow({ ...way, session: 't' });
+  expect(watch.snapshot().state).toBe('unchecked');
+  await pass(3600);
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 0 });
+});
+
+test('a burst of changes is checked twice at the most, and the engine asked as often', async () => {
+  const { watch, pass, asked } = room();
+  for (let listed = 1; listed <= 100; listed += 1) {
+    watch.follow({ ...way, listed });
+    await pass(0.005);
+  }
+  await pass(2);
+  expect(asked()).toBeLessThanOrEqual(2);
+});
+
+test('nothing is checked while the tables are not as they should be', async () => {
+  const { watch, pass, probed } = room();
+  watch.follow(way);
+  watch.follow(null);
+  await pass(600);
+  expect(probed).toEqual([]);
+});
+
+test('tried are at most three containers in routed subnets, of each subnet one before others', () => {
+  const subnets = ['172.17.0.0/16', '172.18.0.0/16'];
+  expect(
+    pickContainers(['192.168.1.5', '172.17.0.2', '172.17.0.3', '172.17.0.4', '172.18.0.9', 'x'], subnets),
+  ).toEqual(['172.17.0.2', '172.18.0.9', '172.17.0.3']);
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.string(), fc.ipV4())), fc.array(fc.string()), (addresses, odd) => {
+      const picked = pickContainers(addresses, [...odd, '10.0.0.0/8']);
+      expect(picked.length).toBeLessThanOrEqual(3);
+      for (const address of picked) expect(address).toMatch(/^10\./);
+    }),
+  );
+});
+
+function settled(): World {
+  let world: World = { observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up };
+  for (let round = 0; round < 5; round += 1)
+    for (const step of plan(config, world.observation, world.memory)) world = applied(world, step);
+  return world;
+}
+
+const withPath = ({ observation }: World, dataPath: Partial<DataPath>): Observation => ({
+  ...observation,
+  dataPath: { ...observation.dataPath, ...dataPath },
+});
+
+test('there is a way once link, guest and routes are there', () => {
+  expect(wayOf(config, startedMac([network('bridge', '172.17.0.0/16')]), up)).toBeNull();
+  const { observation, memory } = settled();
+  expect(wayOf(config, observation, memory)).toMatchObject({ peer: '10.0.75.2', subnets: ['172.17.0.0/16'] });
+  expect(wayOf(config, observation, { ...memory, wanted: 'down' })).toBeNull();
+  expect(wayOf(config, { ...observation, engine: seen(null) }, memory)).toBeNull();
+});
+
+test('a repair that is due prepares the VM anew, once', () => {
+  const world = settled();
+  expect(plan(config, world.observation, world.memory)).toEqual([]);
+  const observation = withPath(world, { state: 'silent', repairs: 1 });
+  const steps = plan(config, observation, world.memory);
+  expect(steps).toMatchObject([{ kind: 'prepare-guest', repairs: 1 }]);
+  const [step] = steps;
+  if (!step) throw new Error('no step');
+  expect(plan(config, observation, applied({ ...world, observation }, step).memory)).toEqual([]);
+});
+
+test.each([
+  ['unchecked', 'working'],
+  ['alive', 'ready'],
+  ['silent', 'degraded'],
+] as const)('a way that is %s: %s', (state, phase) => {
+  const world = settled();
+  const judged = judgeConditions(
+    config,
+    withPath(world, { state, detail: '172.17.0.2: no answer' }),
+    world.memory,
+    [],
+  );
+  expect(judged.phase).toBe(phase);
+  if (state === 'silent')
+    expect(judged.findings.at(-1)).toMatchObject({
+      reason: 'NothingAnswers',
+      message: expect.stringContaining('172.17.0.2'),
+    });
+});

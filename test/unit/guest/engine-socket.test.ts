@@ -1,0 +1,186 @@
+import { chownSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { dial, DialError, enginePlaces, findEngine } from '../../../daemon/guest/engine-socket.js';
+
+const uid = process.getuid?.() ?? 0;
+let home: string;
+let servers: Server[];
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'home-'));
+  servers = [];
+});
+
+afterEach(async () => {
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** A socket that says its own name to whoever connects. */
+async function living(path: string): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.end(path);
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return path;
+}
+
+/** What a server that was killed leaves. */
+async function stale(path: string): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(`${path}.living`, resolve));
+  renameSync(`${path}.living`, path);
+  await new Promise((resolve) => server.close(resolve));
+  return path;
+}
+
+const at = (name: string): string => join(home, name);
+
+async function answerOf(connect: () => Promise<NodeJS.ReadableStream>): Promise<string> {
+  let said = '';
+  for await (const chunk of await connect()) said += String(chunk);
+  return said;
+}
+
+test('the user’s own places come before the one that all users share', () => {
+  expect(enginePlaces({ home: '/Users/person' })).toEqual([
+    '/Users/person/.docker/run/docker.sock',
+    '/Users/person/Library/Containers/com.docker.docker/Data/docker.raw.sock',
+    '/var/run/docker.sock',
+  ]);
+});
+
+describe('a place that', () => {
+  test.each<[string, string, (path: string) => unknown]>([
+    ['does not exist', 'SocketMissing', () => undefined],
+    [
+      'is a dangling link',
+      'SocketMissing',
+      (path) => {
+        symlinkSync(at('nowhere'), path);
+      },
+    ],
+    [
+      'is a file',
+      'SocketForeign',
+      (path) => {
+        writeFileSync(path, '');
+      },
+    ],
+    [
+      'is a folder',
+      'SocketForeign',
+      (path) => {
+        mkdirSync(path);
+      },
+    ],
+    [
+      'is a link to itself',
+      'SocketRefused',
+      (path) => {
+        symlinkSync(path, path);
+      },
+    ],
+    ['nobody listens at', 'SocketStale', stale],
+  ])('%s: %s', async (_what, reason, make) => {
+    await make(at('docker.sock'));
+    await expect(dial(at('docker.sock'), uid)).rejects.toMatchObject({
+      reason,
+      message: expect.stringContaining(at('docker.sock')),
+    });
+  });
+
+  test('belongs to somebody else: SocketForeign, and it is not connected to', async () => {
+    let connections = 0;
+    await living(at('docker.sock'));
+    servers[0]?.on('connection', () => {
+      connections += 1;
+    });
+    await expect(dial(at('docker.sock'), uid + 1)).rejects.toMatchObject({ reason: 'SocketForeign' });
+    expect(connections).toBe(0);
+  });
+
+  test('is a link to the user’s socket is followed', async () => {
+    symlinkSync(await living(at('raw.sock')), at('docker.sock'));
+    expect(await answerOf(() => dial(at('docker.sock'), uid))).toBe(at('raw.sock'));
+  });
+});
+
+test('a folder that is exchanged, and put back, during the connection is noticed', async () => {
+  mkdirSync(at('run'));
+  await living(at('run/docker.sock'));
+  servers[0]?.on('connection', () => {
+    renameSync(at('run'), at('away'));
+    renameSync(at('away'), at('run'));
+  });
+  await expect(dial(at('run/docker.sock'), uid)).rejects.toMatchObject({ reason: 'SocketSwapped' });
+});
+
+const asRoot = uid === 0 ? test : test.skip;
+
+asRoot('a folder that is swapped all the time never leads to somebody else’s socket', async () => {
+  mkdirSync(at('run'));
+  await living(at('run/docker.sock'));
+  mkdirSync(at('theirs'));
+  await living(at('theirs/docker.sock'));
+  chownSync(at('theirs/docker.sock'), uid + 1, 0);
+  let swaps = 0;
+  const attacker = setInterval(() => {
+    if (swaps % 2 === 0) {
+      renameSync(at('run'), at('away'));
+      symlinkSync(at('theirs'), at('run'));
+    } else {
+      rmSync(at('run'));
+      renameSync(at('away'), at('run'));
+    }
+    swaps += 1;
+  }, 1);
+  const said: string[] = [];
+  for (const end = Date.now() + 1500; Date.now() < end;)
+    said.push(
+      await answerOf(() => dial(at('run/docker.sock'), uid)).catch((error: unknown) =>
+        error instanceof DialError ? error.reason : String(error),
+      ),
+    );
+  clearInterval(attacker);
+  expect(swaps).toBeGreaterThan(50);
+  for (const one of said)
+    expect([
+      at('run/docker.sock'),
+      'SocketForeign',
+      'SocketMissing',
+      'SocketSwapped',
+      'SocketRefused',
+    ]).toContain(one);
+});
+
+describe('of several places', () => {
+  const user = { name: 'person', uid, gid: 20, home: '/nowhere' };
+
+  test('a leftover does not hide one that lives', async () => {
+    const places = [await stale(at('a')), at('b'), await living(at('c'))];
+    expect(await answerOf(await findEngine(user, places))).toBe(at('c'));
+  });
+
+  test('the first that lives is taken', async () => {
+    const places = [await living(at('a')), await living(at('b'))];
+    expect(await answerOf(await findEngine(user, places))).toBe(at('a'));
+  });
+
+  test('none of which works, what tells most is said', async () => {
+    const places = [at('missing'), await stale(at('stale'))];
+    await expect(findEngine(user, places)).rejects.toMatchObject({
+      reason: 'SocketStale',
+      message: `${at('stale')} is left over: nobody listens there any more`,
+    });
+    await expect(findEngine({ ...user, uid: uid + 1 }, places)).rejects.toMatchObject({
+      reason: 'SocketForeign',
+    });
+    await expect(findEngine(user, [at('x'), at('y')])).rejects.toMatchObject({ reason: 'SocketMissing' });
+  });
+});
