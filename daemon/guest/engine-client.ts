@@ -85,7 +85,9 @@ function open(dial: Dial, method: string, path: string, options: CallOptions): P
         // The type wants a socket even with an error.
         const failed = onSocket as (error: Error) => void;
         dial().then((socket) => {
-          onSocket(null, socket);
+          // A request that is given a closed socket never ends.
+          if (socket.destroyed || socket.readableEnded) failed(new Error('Docker Engine hung up'));
+          else onSocket(null, socket);
         }, failed);
         return undefined;
       },
@@ -95,9 +97,9 @@ function open(dial: Dial, method: string, path: string, options: CallOptions): P
       ...(signal ? { signal } : {}),
     });
     const timer = setTimeout(() => {
-      outgoing.destroy(
-        new Error(`Docker Engine did not answer ${method} ${path} within ${timeout / 1000} s`),
-      );
+      const error = new Error(`Docker Engine did not answer ${method} ${path} within ${timeout / 1000} s`);
+      outgoing.destroy(error);
+      reject(error);
     }, timeout);
     outgoing.once('response', (response) => {
       clearTimeout(timer);
@@ -106,6 +108,10 @@ function open(dial: Dial, method: string, path: string, options: CallOptions): P
     outgoing.on('error', (error) => {
       clearTimeout(timer);
       reject(error);
+    });
+    outgoing.once('close', () => {
+      clearTimeout(timer);
+      reject(new Error('Docker Engine hung up'));
     });
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });

@@ -35,6 +35,8 @@ const connected = (path: string): Promise<Socket> =>
     socket.once('error', reject);
     socket.once('connect', () => {
       socket.off('error', reject);
+      // Whoever gets it sees that it is closed; until then nobody listens.
+      socket.on('error', () => undefined);
       resolve(socket);
     });
   });

@@ -179,6 +179,22 @@ describe('an engine that cannot be dialled', () => {
   });
 });
 
+test('a proxy that hangs up at once, as Docker’s does while the VM starts, is dialled again', async () => {
+  engine = await fakeEngine();
+  const closed = async (): ReturnType<FakeEngine['dial']> => {
+    const socket = await engine.dial();
+    socket.on('error', () => undefined);
+    socket.destroy();
+    return socket;
+  };
+  let dials = 0;
+  follow(() => {
+    dials += 1;
+    return Promise.resolve(dials < 3 ? closed : engine.dial);
+  });
+  await until(() => true);
+});
+
 describe('a hostile answer', () => {
   test.each([
     ['nested without end', '['.repeat(4_000_000)],
