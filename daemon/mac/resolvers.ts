@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { run } from '../command.js';
 import { type Route, type Seen, seen, unknown } from '../observation.js';
@@ -14,13 +15,36 @@ export function parseResolvers(text: string): readonly string[] | null {
   return [...new Set(servers.filter((server) => isIPv4(server)))];
 }
 
-async function ask(command: Run): Promise<Seen<readonly string[]>> {
+/** The IPv4 servers of a resolv.conf (resolver.5), each once. */
+export const parseResolvConf = (text: string): readonly string[] => [
+  ...new Set(
+    [...text.matchAll(/^nameserver\s+(\S+)/gm)]
+      .map(([, server = '']) => server)
+      .filter((server) => isIPv4(server)),
+  ),
+];
+
+/** What configd mirrors of the main resolver for programs that cannot ask it; without any resolver it has no such file. */
+const mirror = '/etc/resolv.conf';
+
+async function readMirror(path: string, instead: string): Promise<Seen<readonly string[]>> {
+  try {
+    return seen(parseResolvConf(await readFile(path, 'utf8')));
+  } catch (error) {
+    const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    return isAbsent ? seen([]) : unknown(`${instead}; ${messageOf(error)}`);
+  }
+}
+
+async function ask(command: Run, path: string): Promise<Seen<readonly string[]>> {
   try {
     const { stdout, stderr } = await command('/usr/sbin/scutil', ['--dns']);
     const servers = parseResolvers(stdout);
-    return servers ? seen(servers) : unknown(`scutil --dns: ${plain(stderr || stdout) || 'no answer'}`);
+    return servers
+      ? seen(servers)
+      : await readMirror(path, `scutil --dns: ${plain(stderr || stdout) || 'no answer'}`);
   } catch (error) {
-    return unknown(messageOf(error));
+    return readMirror(path, messageOf(error));
   }
 }
 
@@ -29,11 +53,13 @@ const validity = 30_000;
 
 /**
  * Observes the Mac's DNS resolvers. They change when networks do, so they are asked for again when the rows that
- * others entered in the routing table have changed, and otherwise only twice a minute.
+ * others entered in the routing table have changed, and otherwise only twice a minute. When scutil does not tell, those
+ * of `resolvConf` count.
  */
 export function createResolverObserver(
   command: Run = run,
   now: () => number = () => performance.now(),
+  resolvConf = mirror,
 ): (table: Seen<readonly Route[]>, ourGateway: string) => Promise<Seen<readonly string[]>> {
   let last: { of: string; at: number; answer: Seen<readonly string[]> } | null = null;
   return async (table, ourGateway) => {
@@ -44,7 +70,7 @@ export function createResolverObserver(
           .join('\n')
       : '';
     if (last?.answer.known === true && last.of === of && now() - last.at < validity) return last.answer;
-    const answer = await ask(command);
+    const answer = await ask(command, resolvConf);
     last = { of, at: now(), answer };
     return answer;
   };

@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { Run } from '../../../daemon/mac/console-user.js';
 import { createResolverObserver, parseResolvers } from '../../../daemon/mac/resolvers.js';
@@ -55,7 +58,7 @@ test('they are asked for when networks change, twice a minute otherwise, and at 
           stderr: '',
           exitCode: 0,
         });
-  const observe = createResolverObserver(command, () => time);
+  const observe = createResolverObserver(command, () => time, '/dev/null/resolv.conf');
   const row: Route = { destination: '0.0.0.0/0', gateway: '192.168.1.1', flags: 'UGSc', interface: 'en0' };
   const own: Route = { destination: '172.17.0.0/16', gateway: '10.0.75.2', flags: 'UGSc', interface: 'tap1' };
   expect(await observe(seen([row]), '10.0.75.2')).toEqual(seen(['10.1.1.1']));
@@ -66,7 +69,30 @@ test('they are asked for when networks change, twice a minute otherwise, and at 
   server = '10.3.3.3';
   expect(await observe(seen([{ ...row, interface: 'utun4' }]), '10.0.75.2')).toEqual(seen(['10.3.3.3']));
   fails = true;
-  expect(await observe(seen([row]), '10.0.75.2')).toEqual(unknown('scutil --dns: no store'));
+  expect(await observe(seen([row]), '10.0.75.2')).toEqual(
+    unknown(expect.stringMatching(/^scutil --dns: no store; .*resolv\.conf/) as unknown as string),
+  );
   fails = false;
   expect(await observe(seen([row]), '10.0.75.2')).toEqual(seen(['10.3.3.3']));
+});
+
+test('when scutil does not tell, the mirror of the main resolver counts', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'resolvers-'));
+  try {
+    const mirror = join(folder, 'resolv.conf');
+    const observeFails: Run = () => Promise.reject(new Error('scutil: took longer than 10 s'));
+    expect(await createResolverObserver(observeFails, () => 0, mirror)(seen([]), '')).toEqual(seen([]));
+    writeFileSync(mirror, '# mirrored\nsearch corp.example\nnameserver 10.20.0.53\nnameserver fd00::53\n');
+    expect(await createResolverObserver(observeFails, () => 0, mirror)(seen([]), '')).toEqual(
+      seen(['10.20.0.53']),
+    );
+    mkdirSync(join(folder, 'odd'));
+    expect(
+      await createResolverObserver(observeFails, () => 0, join(folder, 'odd'))(seen([]), ''),
+    ).toMatchObject({
+      known: false,
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
