@@ -1,9 +1,9 @@
-import { lstatSync, readFileSync } from 'node:fs';
+import { chownSync, lstatSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Status } from '../../daemon/control/messages.js';
 import { bootMac, type Mac } from '../lab/lab.js';
-import { explained, install, onMac } from '../lab/story.js';
+import { explained, install, must, onMac } from '../lab/story.js';
 import { until } from '../lab/until.js';
 
 let mac: Mac;
@@ -63,6 +63,33 @@ scene('booted with nobody logged in: idle, healthy, and silent', async () => {
   await mac.login('person');
   // The shim waits five seconds for the device.
   await ownerIs(501, 4);
+});
+
+scene('a sleep is noticed when the daemon wakes, and what changed meanwhile is seen at once', async () => {
+  const { pid } = await statusOf(mac);
+  await must(mac, ['/bin/kill', '-STOP', String(pid)]);
+  chownSync(mac.path('/dev/tap1'), 0, 0);
+  await pause(43_000);
+  await must(mac, ['/bin/kill', '-CONT', String(pid)]);
+  await ownerIs(501, 5);
+  expect((await statusOf(mac)).pid).toBe(pid);
+});
+
+scene('down stays down over an upgrade in place', async () => {
+  await must(mac, ['/usr/local/bin/tuntapctl', 'down']);
+  await install(mac);
+  expect((await statusOf(mac)).phase).toBe('down');
+  expect((await tuntapctl(mac, 'up')).exitCode).toBe(0);
+});
+
+scene('with the daemon gone: logs and doctor still tell, and status says how to start it', async () => {
+  await mac.run(['/bin/launchctl', 'bootout', 'system/io.github.tuntapd']);
+  await until('the daemon has ended', 20, async () => (await tuntapctl(mac, 'status')).exitCode === 3);
+  expect((await tuntapctl(mac, 'logs', '-n', '5')).stdout).toContain('SIGTERM');
+  const { exitCode, stdout } = await tuntapctl(mac, 'doctor');
+  expect(exitCode).toBe(3);
+  expect(stdout).toMatch(/✗ TT006[^]*launchctl bootstrap system/);
+  expect(stdout).toMatch(/✓ TT003/);
 });
 
 test.each([
