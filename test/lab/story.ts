@@ -10,7 +10,7 @@ import { bootMac, type Mac } from './lab.js';
 import { until } from './until.js';
 
 export const hyperkit = '/Applications/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
-const vmPid = '/Users/person/Library/Containers/com.docker.docker/Data/vms/0/hyperkit.pid';
+export const vmPid = '/Users/person/Library/Containers/com.docker.docker/Data/vms/0/hyperkit.pid';
 
 export interface Chapter {
   readonly title: string;
