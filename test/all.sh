@@ -74,10 +74,11 @@ fi
 
 if [ "${1:-}" != --gates ]; then
   gate build node launchd/build.mjs
-  suite unit
+  suite unit --maxWorkers=2
   if [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; then
     suite lab
-    suite e2e --runInBand
+    # Two Macs at a time: most of a scenario is waiting.
+    suite e2e --maxWorkers=2
   else
     not_run 'the tests of the lab and the end-to-end tests (they need Linux and root)'
   fi
