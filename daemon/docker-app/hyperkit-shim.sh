@@ -3,100 +3,113 @@
 #
 # Stands at hyperkit's path and starts hyperkit.original with one more NIC, `virtio-tap`, in front of the arguments
 # as they came (their order means nothing to hyperkit). Whatever it does not understand, it starts unchanged. Only
-# Docker's own VMs get the tap (a vpnkit or Docker-ipc NIC, or Docker's pid file), not those of minikube or multipass.
-# No fork on the normal path; nothing here can end the shell before hyperkit is started.
-set -f
+# Docker's own VMs get the tap, not those of minikube, multipass or linuxkit: they are told by their pid file, or
+# where there is none by a NIC on vpnkit. No fork on the normal path; nothing here can end the shell before hyperkit
+# is started. Digits are spelled out where a range could mean others, too, in somebody's locale.
+set +eu -f
 IFS=' '
 
 tap=@DEVICE@
 mac=@MAC@
 tries=@TRIES@
 
-log() {
+# One line, whatever the arguments hold.
+note() {
+  case $1 in *[[:cntrl:]]*) set -- "${1%%[[:cntrl:]]*} ..." ;; esac
   /usr/bin/logger -t tuntapd "hyperkit shim: $1" 2>/dev/null || :
 }
 
-original=$0.original
-if [ ! -e "$original" ] && [ -L "$0" ]; then
-  # Reached through a symlink such as /usr/local/bin/hyperkit: the original lies beside the real file.
-  target=$(/usr/bin/readlink "$0") || target=
+# With a slash in front `exec` looks nowhere else, and no name is taken for an option.
+case $0 in
+  /*) self=$0 ;;
+  *) self=./$0 ;;
+esac
+# Reached through a symlink such as /usr/local/bin/hyperkit: the original lies beside the real file.
+for _ in 1 2 3 4 5 6 7 8; do
+  if [ -e "$self.original" ] || [ ! -L "$self" ]; then break; fi
+  target=$(/usr/bin/readlink "$self") || break
   case $target in
-    /*) original=$target.original ;;
-    ?*) original=${0%/*}/$target.original ;;
+    /*) self=$target ;;
+    *) self=${self%/*}/$target ;;
   esac
-fi
-if [ ! -x "$original" ]; then
+done
+original=$self.original
+if [ ! -f "$original" ] || [ ! -x "$original" ]; then
   message="$original is missing or not executable. Run \`sudo tuntapctl shim restore\`, or reinstall Docker Desktop"
-  log "$message"
+  note "$message"
   echo "tuntapd: $message" >&2
   exit 127
 fi
 
-# A number as sscanf reads it, without leading zeros, of two digits at the most.
+# number TEXT MAX: sets n to what sscanf reads, without leading zeros, which a shell would take for octal. sscanf stops
+# reading a number of more than 512 digits.
 number() {
   n=$1
-  case $n in '' | *[!0-9]*) return 1 ;; esac
+  case $n in '' | *[!0123456789]* | ????????????????????*) return 1 ;; esac
   while :; do
     case $n in 0?*) n=${n#0} ;; *) break ;; esac
   done
-  case $n in ???*) return 1 ;; esac
+  case $n in ????*) return 1 ;; esac
+  [ "$n" -le "$2" ]
 }
 
-# [[bus:]slot[:func]],driver[,options] of -s (pci_emul.c): remembers the place, and the last NIC's.
+# [[bus:]slot[:func]],driver[,options] of -s (pci_emul.c): remembers the place, and the last NIC's. Slots are counted
+# through all buses, 32 each, which is the order in which a guest meets them.
 device() {
   place=${1%%,*}
   [ "$place" != "$1" ] || return 1
-  options=${1#*,}
-  driver=${options%%,*}
+  emulation=${1#*,}
+  driver=${emulation%%,*}
   case $place in
     *:*:*:*) return 1 ;;
     *:*:*)
-      number "${place%%:*}" || return 1
-      [ "$n" = 0 ] || return 1
+      number "${place%%:*}" 255 || return 1
+      bus=$n
       place=${place#*:}
       ;;
+    *) bus=0 ;;
   esac
   case $place in
-    *:*) number "${place#*:}" || return 1 ;;
+    *:*) number "${place#*:}" 7 || return 1 ;;
     *) n=0 ;;
   esac
   func=$n
-  number "${place%%:*}" || return 1
-  slot=$n
-  [ "$slot" -le 31 ] && [ "$func" -le 7 ] || return 1
+  number "${place%%:*}" 31 || return 1
+  slot=$((bus * 32 + n))
   places="$places$slot:$func "
   case $driver in
-    virtio-vpnkit | virtio-ipc) docker=yes ;;
+    virtio-vpnkit | virtio-ipc) vpnkit=yes ;;
     virtio-net) ;;
     virtio-tap)
-      case ${options#virtio-tap}, in
+      case ${emulation#virtio-tap}, in
         ",$tap,"*) why="the NIC on $tap is already there" ;;
       esac
       ;;
     *) return 0 ;;
   esac
-  if [ -z "$lastslot" ] || [ "$slot" -gt "$lastslot" ] || { [ "$slot" = "$lastslot" ] && [ "$func" -gt "$lastfunc" ]; }; then
+  if [ "$slot" -gt "$lastslot" ] || { [ "$slot" = "$lastslot" ] && [ "$func" -gt "$lastfunc" ]; }; then
     lastslot=$slot
     lastfunc=$func
   fi
-  return 0
 }
 
+# argument LETTER VALUE
 argument() {
   case $1 in
-    F) case $2 in vms/* | */com.docker.*) docker=yes ;; esac ;;
-    s) device "$2" || why="\`-s $2\` is not understood" ;;
+    F) pidfile=$2 ;;
+    s) device "$2" || why="-s $2 is not understood" ;;
   esac
 }
 
 pending=
 places=' '
-lastslot=
+lastslot=-1
 lastfunc=
-docker=
+pidfile=
+vpnkit=
 why=
 novm=
-for word; do
+for word in "$@"; do
   if [ -n "$pending" ]; then
     argument "$pending" "$word"
     pending=
@@ -131,28 +144,35 @@ done
 
 [ -z "$novm" ] || exec "$original" "$@"
 [ -z "$pending" ] || why="option -$pending has no argument"
-[ -n "$why" ] || [ -n "$lastslot" ] || why='there is no NIC that the tap could come after'
-[ -n "$why" ] || [ -n "$docker" ] || why='it is not a VM of Docker Desktop'
+[ -n "$why" ] || [ "$lastslot" -ge 0 ] || why='there is no NIC that the tap could come after'
+if [ -z "$why" ]; then
+  case $pidfile in
+    '') [ -n "$vpnkit" ] || why='it is not a VM of Docker Desktop (no pid file, no NIC on vpnkit)' ;;
+    vms/* | */com.docker.*) ;;
+    *) why="it is not a VM of Docker Desktop (-F $pidfile)" ;;
+  esac
+fi
 
 # After the last NIC in PCI order, so that the names of Docker's own NICs never move. A guest looks at functions 1-7
 # of a slot only when its function 0 is there.
 at=
 if [ -z "$why" ]; then
+  slot=$lastslot
   case $places in
-    *" $lastslot:0 "*)
+    *" $slot:0 "*)
       func=$lastfunc
       while [ "$func" -lt 7 ] && [ -z "$at" ]; do
         func=$((func + 1))
-        case $places in *" $lastslot:$func "*) ;; *) at=$lastslot:$func ;; esac
+        case $places in *" $slot:$func "*) ;; *) at=$((slot % 32)):$func ;; esac
       done
       ;;
   esac
-  slot=$lastslot
-  while [ "$slot" -lt 31 ] && [ -z "$at" ]; do
+  while [ $((slot % 32)) -lt 31 ] && [ -z "$at" ]; do
     slot=$((slot + 1))
-    case $places in *" $slot:"*) ;; *) at=$slot:0 ;; esac
+    case $places in *" $slot:"*) ;; *) at=$((slot % 32)):0 ;; esac
   done
   [ -n "$at" ] || why='no PCI place is free after the last NIC'
+  [ "$slot" -lt 32 ] || at=$((slot / 32)):$at
 fi
 
 # At boot Docker may be faster than the daemon that gives it the device. Without any tap device nothing would come.
@@ -165,7 +185,7 @@ if [ -z "$why" ] && [ -e /dev/tap0 ]; then
 fi
 
 if [ -n "$why" ]; then
-  log "hyperkit is started as it is: $why"
+  note "hyperkit is started as it is: $why"
   exec "$original" "$@"
 fi
 exec "$original" -s "$at,virtio-tap,$tap,mac=$mac" "$@"

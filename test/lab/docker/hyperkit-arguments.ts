@@ -21,42 +21,70 @@ export type Parsed =
 const withValue = 'YfFgcsmlU';
 const flags = 'behvuwxMACHPW';
 
-/** `sscanf("%d")`: optional sign and blanks, digits, the rest left over. */
-const scan = /^\s*([+-]?\d+)(.*)$/s;
+/** Of pci_emul.c's PCI_EMUL_SET, and `virtio-ipc`, as virtio-vpnkit was called in 2016. */
+const drivers = new Set(
+  'ahci-cd ahci-hd amd_hostbridge dummy hostbridge lpc uart virtio-9p virtio-blk virtio-ipc virtio-net virtio-rnd virtio-sock virtio-tap virtio-vpnkit'.split(
+    ' ',
+  ),
+);
 
-function place(text: string): { bus: number; slot: number; func: number } | null {
+/** An `int` as Darwin's scanf stores it: strtoimax's 64 bits, the upper half cut off. */
+function int(digits: string): number {
+  const value = BigInt(digits.replace('+', ''));
+  const most = 2n ** 63n;
+  return Number(BigInt.asIntN(32, value >= most ? most - 1n : value < -most ? -most : value));
+}
+
+/** What `sscanf("%d:%d:%d")` stores before it meets something else: blanks may lead, no more than 512 characters count. */
+function scan(text: string): number[] {
   const numbers: number[] = [];
-  let rest: string | undefined = text;
+  let rest = text;
   for (;;) {
-    const match: RegExpExecArray | null = scan.exec(rest);
-    if (!match) return null;
-    numbers.push(Number(match[1]));
-    if (match[2] === '') break;
-    if (!match[2]?.startsWith(':') || numbers.length === 3) return null;
-    rest = match[2].slice(1);
+    const [all, word] = /^[ \t\n\v\f\r]*([+-]?\d+)/.exec(rest) ?? [];
+    if (all === undefined || word === undefined) return numbers;
+    const read = word.slice(0, 512);
+    numbers.push(int(read));
+    rest = rest.slice(all.length - word.length + read.length);
+    if (numbers.length === 3 || !rest.startsWith(':')) return numbers;
+    rest = rest.slice(1);
   }
-  const [bus, slot, func] =
-    numbers.length === 3 ? numbers : numbers.length === 2 ? [0, ...numbers] : [0, ...numbers, 0];
-  if (bus === undefined || slot === undefined || func === undefined) return null;
+}
+
+/** pci_parse_slot reads as many of bus, slot and function as are there, and cares for nothing behind them. */
+function place(text: string): { bus: number; slot: number; func: number } | null {
+  const [first, second, third] = scan(text);
+  if (first === undefined) return null;
+  const bus = third === undefined ? 0 : first;
+  const slot = third === undefined ? first : (second ?? 0);
+  const func = third ?? second ?? 0;
   const inside = bus >= 0 && bus < 256 && slot >= 0 && slot < 32 && func >= 0 && func < 8;
   return inside ? { bus, slot, func } : null;
 }
 
-function device(text: string): Device | string {
+function device(text: string, present: readonly Device[]): Device | string {
   const comma = text.indexOf(',');
-  if (comma < 0) return `Invalid PCI slot info field "${text}"`;
-  const where = place(text.slice(0, comma));
+  const where = comma < 0 ? null : place(text.slice(0, comma));
   if (!where) return `Invalid PCI slot info field "${text}"`;
+  const { bus, slot, func } = where;
   const emulation = text.slice(comma + 1);
   const end = emulation.indexOf(',');
   const driver = end < 0 ? emulation : emulation.slice(0, end);
+  if (present.some((other) => other.bus === bus && other.slot === slot && other.func === func))
+    return `pci slot ${slot}:${func} already occupied!`;
+  if (!drivers.has(driver)) return `pci slot ${slot}:${func}: unknown device "${driver}"`;
   return { ...where, driver, options: end < 0 ? '' : emulation.slice(end + 1) };
 }
 
-/** Reads the arguments after argv[0] as getopt(3) does; `vm: null` when they ask for no VM (-v, -h, -M). */
+/**
+ * Reads the arguments after argv[0] as Darwin's getopt(3) does, one by one and without looking behind the first that
+ * is no option; `vm: null` when they ask for no VM (-v and -h at once, -M when all is read). What the values of other
+ * options than -s, -F and the kind of firmware say is not judged.
+ */
 export function parseHyperkitArguments(args: readonly string[]): Parsed {
   const devices: Device[] = [];
   let pidFile: string | null = null;
+  let firmware = false;
+  let printMac = false;
   let index = 0;
   while (index < args.length) {
     const word = args[index] ?? '';
@@ -64,7 +92,8 @@ export function parseHyperkitArguments(args: readonly string[]): Parsed {
     index += 1;
     for (let at = 1; at < word.length; at += 1) {
       const letter = word.charAt(at);
-      if ('vhM'.includes(letter)) return { ok: true, vm: null };
+      if (letter === 'v' || letter === 'h') return { ok: true, vm: null };
+      if (letter === 'M') printMac = true;
       if (flags.includes(letter)) continue;
       if (!withValue.includes(letter)) return { ok: false, error: `hyperkit: illegal option -- ${letter}` };
       let value = word.slice(at + 1);
@@ -76,18 +105,22 @@ export function parseHyperkitArguments(args: readonly string[]): Parsed {
         index += 1;
       }
       if (letter === 'F') pidFile = value;
+      if (letter === 'f') {
+        if (!/^(?:kexec|fbsd|bootrom|multiboot)/.test(value))
+          return { ok: false, error: 'Invalid firmware argument' };
+        firmware = true;
+      }
       if (letter === 's') {
-        const found = device(value);
+        const found = device(value, devices);
         if (typeof found === 'string') return { ok: false, error: found };
-        const taken = devices.some(
-          ({ bus, slot, func }) => bus === found.bus && slot === found.slot && func === found.func,
-        );
-        if (taken) return { ok: false, error: `pci slot ${found.slot}:${found.func} already occupied!` };
         devices.push(found);
       }
       break;
     }
   }
+  if (!firmware)
+    return { ok: false, error: 'Usage: hyperkit [-behuwxMACHPWY] … -f fw (no firmware was given)' };
+  if (printMac) return { ok: true, vm: null };
   const order = ({ bus, slot, func }: Device): number => (bus * 32 + slot) * 8 + func;
   return { ok: true, vm: { devices: devices.sort((a, b) => order(a) - order(b)), pidFile } };
 }

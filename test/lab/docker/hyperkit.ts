@@ -60,6 +60,8 @@ async function openTap(name: string): Promise<string | null> {
   }
 }
 
+const sameSlot = (one: Device, other: Device): boolean => one.bus === other.bus && one.slot === other.slot;
+
 async function qemuArguments(
   devices: readonly Device[],
   files: VmFiles,
@@ -96,6 +98,10 @@ async function qemuArguments(
   ];
   let first = true;
   const nics = guestNics(devices);
+  // Only the order counts for the guest. The pc machine keeps slots 0 to 2 for itself, the disk is in 30.
+  const slots = nics.filter((nic, index) => nics.findIndex((other) => sameSlot(other, nic)) === index);
+  const addressOf = (nic: Device): number => 3 + slots.findIndex((other) => sameSlot(other, nic));
+  if (slots.length > 27) giveUp(`${slots.length} slots with NICs are more than the lab's VM has`);
   for (const [index, nic] of nics.entries()) {
     const tap = nic.driver === 'virtio-tap' ? await openTap(nic.options.split(',')[0] ?? '') : null;
     const netdev =
@@ -105,9 +111,8 @@ async function qemuArguments(
           ? `hubport,id=net${index},hubid=${index + 1}`
           : `user,id=net${index}${first ? `,hostfwd=tcp:127.0.0.1:${port}-:2375` : ''}`;
     if (nic.driver !== 'virtio-tap') first = false;
-    // The pc machine keeps slots 0 to 2 for itself; only the order counts for the guest.
-    const address = `0x${(nic.slot + 3).toString(16)}.${nic.func}`;
-    const several = devices.some(({ slot, func }) => slot === nic.slot && func > 0) && nic.func === 0;
+    const address = `0x${addressOf(nic).toString(16)}.${nic.func}`;
+    const several = nic.func === 0 && devices.some((other) => sameSlot(other, nic) && other.func > 0);
     argv.push('-netdev', netdev);
     argv.push(
       '-device',
@@ -115,10 +120,11 @@ async function qemuArguments(
     );
   }
   // A NIC on function 1 beside a disk on function 0 is seen only because function 0 is there.
-  for (const { slot } of nics.filter(({ func }) => func > 0)) {
-    if (nics.some((nic) => nic.slot === slot && nic.func === 0)) continue;
-    argv.push('-device', `virtio-rng-pci,addr=0x${(slot + 3).toString(16)}.0,multifunction=on`);
-  }
+  const alone = nics.filter(
+    (nic) => nic.func > 0 && !nics.some((other) => sameSlot(other, nic) && other.func === 0),
+  );
+  for (const address of new Set(alone.map(addressOf)))
+    argv.push('-device', `virtio-rng-pci,addr=0x${address.toString(16)}.0,multifunction=on`);
   return { argv, port };
 }
 

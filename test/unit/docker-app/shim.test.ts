@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
-  existsSync,
+  copyFileSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -9,232 +10,383 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { renderShim } from '../../../daemon/docker-app/shim.js';
-import { guestNics, parseHyperkitArguments } from '../../lab/docker/hyperkit-arguments.js';
+import { parseHyperkitArguments } from '../../lab/docker/hyperkit-arguments.js';
 
-let folder: string;
 const mac = '02:74:75:6e:74:61';
+const shim = renderShim({ device: 'tap1', mac, wait: 5 });
+const folder = mkdtempSync(join(tmpdir(), 'shim-'));
+const hyperkit = join(folder, 'com.docker.hyperkit');
+const log = join(folder, 'log');
+const dev = join(folder, 'dev');
+const naps = join(folder, 'naps');
+
+function script(path: string, text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+}
+
+/** The shim with the machine's logger, sleep and devices replaced by some of the test. */
+const harmless = (text: string): string =>
+  text
+    .replaceAll('/usr/bin/logger', join(folder, 'logger'))
+    .replaceAll('/bin/sleep', join(folder, 'sleep'))
+    .replaceAll('/dev/t', `${dev}/t`)
+    .replaceAll('/dev/$', `${dev}/$`);
+
+/** macOS's /bin/sh is one of these, by that name (/private/var/select/sh). */
+const shells = ['dash', 'bash', 'zsh'];
+const shellOf = (name: string): string => join(folder, name, 'sh');
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'shim-'));
-  const hyperkit = join(folder, 'com.docker.hyperkit');
-  writeFileSync(hyperkit, renderShim({ device: 'tap1', mac, wait: 0 }));
-  writeFileSync(`${hyperkit}.original`, '#!/bin/sh\nfor word; do printf "%s\\0" "$word"; done\n');
-  for (const path of [hyperkit, `${hyperkit}.original`]) chmodSync(path, 0o755);
+  chmodSync(folder, 0o755);
+  for (const name of shells) {
+    mkdirSync(join(folder, name));
+    symlinkSync(`/bin/${name}`, shellOf(name));
+  }
+  script(join(folder, 'logger'), `#!/bin/sh\nprintf '%s\\n' "$*" >>'${log}'\n`);
+  script(
+    join(folder, 'sleep'),
+    `#!/bin/sh\necho "$1" >>'${naps}'\nread -r after <'${naps}.until' || exit\n[ "$(wc -l <'${naps}')" -lt "$after" ] || echo >'${dev}/tap1'\n`,
+  );
+  script(hyperkit, harmless(shim));
+  script(`${hyperkit}.original`, '#!/bin/sh\nfor word; do printf "%s\\0" "$word"; done\n');
+});
+
+beforeEach(() => {
+  rmSync(dev, { recursive: true, force: true });
+  mkdirSync(dev);
+  writeFileSync(log, '');
+  writeFileSync(naps, '');
+  writeFileSync(`${naps}.until`, '');
 });
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const shells: Record<string, string[]> = {
-  dash: ['dash'],
-  'bash --posix': ['bash', '--posix'],
-  zsh: ['zsh', '--emulate', 'sh'],
-};
+const lines = (path: string): string[] => readFileSync(path, 'utf8').split('\n').slice(0, -1);
+
+interface Where {
+  readonly shell?: string;
+  readonly path?: string;
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
 
 /** The arguments with which the original is started. */
 function through(
   args: readonly string[],
-  shell: string[] = ['/bin/sh'],
-  path = join(folder, 'com.docker.hyperkit'),
+  { shell = '/bin/sh', path = hyperkit, cwd = '/', env = {} }: Where = {},
 ): string[] {
-  const [program = '', ...options] = shell;
-  const { stdout, stderr, status } = spawnSync(program, [...options, path, ...args], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${shell.join(' ')} ended with ${status ?? 'a signal'}: ${stderr}`);
+  const { stdout, stderr, status } = spawnSync(shell, [path, ...args], { encoding: 'utf8', cwd, env });
+  if (status !== 0) throw new Error(`${shell} ended with ${status ?? 'a signal'}: ${stderr}`);
+  expect(stderr).toBe('');
   return stdout.split('\0').slice(0, -1);
 }
 
-const docker = ['-A', '-u', '-F', 'vms/0/hyperkit.pid', '-s', '0:0,hostbridge', '-s', '31,lpc'];
+const firmware = ['-f', 'kexec,kernel,initrd,console=ttyS0  "a b";&'];
+const docker = [
+  ...['-A', '-u', '-F', 'vms/0/hyperkit.pid', '-s', '0:0,hostbridge', '-s', '31,lpc'],
+  ...firmware,
+];
 const vpnkit = (place: string): string[] => ['-s', `${place},virtio-vpnkit,path=vpnkit.eth.sock`];
 const tapAt = (place: string): string[] => ['-s', `${place},virtio-tap,tap1,mac=${mac}`];
+const functions = (slot: number, ...numbers: number[]): string[] =>
+  numbers.flatMap((func) => ['-s', `${slot}:${func},virtio-rnd`]);
+const minikube = '/Users/person/.minikube/machines/m/hyperkit.pid';
 
-describe.each(Object.entries(shells))('under %s', (_name, shell) => {
+describe.each(shells)('under %s', (name) => {
+  const shell = shellOf(name);
+
   test.each<[string, string[], string]>([
     ['the next function of the NIC’s slot', vpnkit('1:0'), '1:1'],
+    ['after one NIC on a function', [...vpnkit('2:7'), ...functions(2, 0)], '3:0'],
+    ['after a NIC that no guest sees', vpnkit('2:7'), '3:0'],
     ['after the last of two NICs', [...vpnkit('2:0'), '-s', '3:0,virtio-net'], '3:1'],
-    ['past a disk on the next function', [...vpnkit('1:0'), '-s', '1:1,ahci-hd,x'], '1:2'],
     [
-      'the next free slot after function 7',
-      [...vpnkit('2:0'), ...[1, 2, 3, 4, 5, 6, 7].flatMap((func) => ['-s', `2:${func},virtio-rnd`])],
-      '3:0',
+      'after the last NIC in PCI order, not in the order of arguments',
+      [...vpnkit('3'), ...vpnkit('2')],
+      '3:1',
     ],
+    ['past a disk on the next function', [...vpnkit('1:0'), '-s', '1:1,ahci-hd,x'], '1:2'],
+    ['the next free slot after function 7', [...vpnkit('2:0'), ...functions(2, 1, 2, 3, 4, 5, 6, 7)], '3:0'],
+    [
+      'past slots in use, even by function 1 alone',
+      [...vpnkit('2:0'), ...functions(2, 1, 2, 3, 4, 5, 6, 7), ...functions(3, 1), ...functions(4, 0)],
+      '5:0',
+    ],
+    ['at 31:1 beside lpc, when lpc is no obstacle', [...vpnkit('30:0'), ...functions(30, 1, 2)], '30:3'],
     ['joined options, a bus and leading zeros', ['-s0:01:00,virtio-vpnkit,path=x'], '1:1'],
+    ['leading zeros that would be octal', vpnkit('010:01'), '11:0'],
+    ['on the bus of the last NIC', [...vpnkit('1:0'), '-s', '2:3:0,virtio-net'], '2:3:1'],
+    ['next to a disk on another bus', [...vpnkit('1:0'), '-s', '255:1:1,virtio-blk,x'], '1:1'],
+    ['next to the tap of somebody else', [...vpnkit('1:0'), '-s', '1:1,virtio-tap,tap2'], '1:2'],
+    ['next to the tap of a longer name', [...vpnkit('1:0'), '-s', '1:1,virtio-tap,tap11'], '1:2'],
+    ['by virtio-ipc', ['-s', '2:0,virtio-ipc,path=x'], '2:1'],
+    ['by virtio-net', ['-s', '2:0,virtio-net'], '2:1'],
+    ['whatever stands behind the options', [...vpnkit('1:0'), '--', '-s', '9,virtio-net', '-Z'], '1:1'],
+    ['whatever stands behind a word', [...vpnkit('1:0'), 'word', '-s', '9,virtio-net', '-Z'], '1:1'],
+    [
+      'with odd words',
+      [
+        ...vpnkit('1:0'),
+        '-l',
+        'com1,,',
+        '--',
+        '',
+        ' two  blanks ',
+        ';&"$(x)`y`',
+        '*',
+        'new\nline',
+        "'",
+        '\\',
+      ],
+      '1:1',
+    ],
   ])('the tap comes %s', (_what, nics, place) => {
     const args = [...docker, ...nics];
-    expect(through(args, shell)).toEqual([...tapAt(place), ...args]);
+    const result = through(args, { shell });
+    expect(result).toEqual([...tapAt(place), ...args]);
+    expect(parseHyperkitArguments(result).ok).toBe(true);
+    expect(lines(log)).toEqual([]);
+  });
+
+  test.each<[string, string[], string]>([
+    [
+      'a NIC that is only the argument of another option',
+      [...docker, '-Y', '-s1:0,virtio-vpnkit,path=x'],
+      'there is no NIC that the tap could come after',
+    ],
+    ['no NIC', docker, 'there is no NIC that the tap could come after'],
+    [
+      'our tap is there already',
+      [...docker, ...vpnkit('1:0'), ...tapAt('1:1')],
+      'the NIC on tap1 is already there',
+    ],
+    [
+      'our tap is there without a MAC',
+      [...docker, ...vpnkit('1:0'), '-s', '2:1,virtio-tap,tap1'],
+      'the NIC on tap1 is already there',
+    ],
+    ['an option it does not know', [...docker, ...vpnkit('1:0'), '-Z'], 'option -Z is not understood'],
+    ['a long option', [...docker, ...vpnkit('1:0'), '--help'], 'option -- is not understood'],
+    [
+      'a place it does not understand',
+      [...docker, '-s', 'x:y,virtio-vpnkit'],
+      '-s x:y,virtio-vpnkit is not understood',
+    ],
+    ['a slot too high', [...docker, '-s', '99,virtio-vpnkit'], '-s 99,virtio-vpnkit is not understood'],
+    ['a function too high', [...docker, '-s', '1:8,virtio-vpnkit'], '-s 1:8,virtio-vpnkit is not understood'],
+    [
+      'a number that overflows',
+      [...docker, ...vpnkit('1'), '-s', '4294967297,lpc'],
+      '-s 4294967297,lpc is not understood',
+    ],
+    [
+      'octal to a careless shell',
+      [...docker, '-s', '08:09,virtio-net'],
+      '-s 08:09,virtio-net is not understood',
+    ],
+    ['no driver', [...docker, ...vpnkit('1:0'), '-s', '2'], '-s 2 is not understood'],
+    ['an empty device', [...docker, ...vpnkit('1:0'), '-s', ''], '-s  is not understood'],
+    [
+      'no free place',
+      [...docker, ...vpnkit('31:1'), ...functions(31, 2, 3, 4, 5, 6, 7)],
+      'no PCI place is free after the last NIC',
+    ],
+    ['an option without its argument', [...docker, ...vpnkit('1:0'), '-s'], 'option -s has no argument'],
+    ['more than a line', [...docker, ...vpnkit('1:0'), '-s', 'two\nlines'], '-s two ...'],
+    [
+      'minikube’s VM',
+      ['-A', '-u', '-F', minikube, '-s', '1:0,virtio-net', ...firmware],
+      `it is not a VM of Docker Desktop (-F ${minikube})`,
+    ],
+    [
+      'minikube’s VM on Docker’s vpnkit',
+      [
+        ...['-A', '-u', '-F', minikube, ...firmware],
+        ...[
+          '-s',
+          '1:0,virtio-vpnkit,path=/Users/person/Library/Containers/com.docker.docker/Data/vpnkit.eth.sock',
+        ],
+      ],
+      `it is not a VM of Docker Desktop (-F ${minikube})`,
+    ],
+    [
+      'linuxkit’s VM',
+      ['-A', '-F', 'image-state/hyperkit.pid', ...vpnkit('1:0'), ...firmware],
+      'it is not a VM of Docker Desktop (-F image-state/hyperkit.pid)',
+    ],
+    [
+      'multipass’ VM',
+      ['-A', '-u', '-s', '2:0,virtio-net', ...firmware],
+      'it is not a VM of Docker Desktop (no pid file, no NIC on vpnkit)',
+    ],
+    ['nothing at all', [], 'there is no NIC that the tap could come after'],
+  ])('started as it is, and one line tells why: %s', (_what, args, why) => {
+    expect(through(args, { shell })).toEqual(args);
+    expect(lines(log)).toEqual([`-t tuntapd hyperkit shim: hyperkit is started as it is: ${why}`]);
   });
 
   test.each<[string, string[]]>([
-    ['a NIC that is only the argument of another option', [...docker, '-Y', '-s1:0,virtio-vpnkit,path=x']],
-    ['no NIC', docker],
-    ['our tap is there already', [...docker, ...vpnkit('1:0'), ...tapAt('1:1')]],
     ['version', ['-v']],
     ['help among flags', ['-Ah', ...docker, ...vpnkit('1:0')]],
-    ['an option it does not know', [...docker, ...vpnkit('1:0'), '-Z']],
-    ['a place it does not understand', [...docker, '-s', 'x:y,virtio-vpnkit']],
-    ['a slot too high', [...docker, '-s', '99,virtio-vpnkit']],
-    ['octal to a careless shell', [...docker, '-s', '08:09,virtio-vpnkit']],
-    ['an option without its argument', [...docker, ...vpnkit('1:0'), '-s']],
-    [
-      'minikube’s VM',
-      ['-A', '-u', '-F', '/Users/person/.minikube/machines/m/hyperkit.pid', '-s', '1:0,virtio-net'],
-    ],
-    ['nothing at all', []],
-    ['odd words', [...docker, '', ' two  blanks ', ';&"$(x)`y`', '*', 'new\nline', ',,']],
-  ])('started as it is: %s', (_what, args) => {
-    expect(through(args, shell)).toEqual(args);
+    ['the MAC address', [...docker, ...vpnkit('1:0'), '-M']],
+  ])('started as it is without a word, there is no VM: %s', (_what, args) => {
+    expect(through(args, { shell })).toEqual(args);
+    expect(lines(log)).toEqual([]);
+  });
+
+  test('forks nothing on its way, be there the device or no tap at all', () => {
+    const args = [...docker, ...vpnkit('1:0')];
+    // The limit of a user who runs nothing else; root has none.
+    const user = process.getuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : {};
+    const alone = (path: string): ReturnType<typeof spawnSync> =>
+      spawnSync('/bin/bash', ['-c', 'ulimit -u 1; exec "$@"', '-', shell, path, ...args], {
+        cwd: '/',
+        ...user,
+      });
+    const forking = join(folder, 'forking');
+    script(forking, '#!/bin/sh\nx=$(/bin/echo x)\n[ "$x" = x ]\n');
+    expect(alone(forking).status).not.toBe(0);
+    expect(alone(hyperkit).stdout.toString().split('\0').slice(0, -1)).toEqual([...tapAt('1:1'), ...args]);
+    for (const device of ['tap0', 'tap1']) {
+      writeFileSync(join(dev, device), '');
+      chmodSync(join(dev, device), 0o666);
+    }
+    expect(alone(hyperkit).stdout.toString().split('\0').slice(0, -1)).toEqual([...tapAt('1:1'), ...args]);
+  });
+
+  test('hands on every descriptor as it got it, and no other', () => {
+    const path = join(folder, `descriptors-${name}`);
+    script(path, shim);
+    script(`${path}.original`, '#!/bin/sh\nexec /bin/ls -l /proc/self/fd\n');
+    const of = (program: string[]): string[] =>
+      spawnSync(
+        '/bin/bash',
+        [
+          '-c',
+          'exec 3<"$0" 9>/dev/null 10<"$0" 11<&0 255<"$0"; exec "$@"',
+          hyperkit,
+          ...program,
+          ...docker,
+          ...vpnkit('1:0'),
+        ],
+        { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+      )
+        .stdout.split('\n')
+        .map((line) => /\d+ -> .*/.exec(line)?.[0].replace(/(pipe|socket):.*|\/proc.*/, '$1') ?? '');
+    const inherited = of([`${path}.original`]);
+    expect(inherited.filter((line) => line.endsWith(hyperkit))).toHaveLength(3);
+    expect(of([shell, path])).toEqual(inherited);
+  });
+
+  test('an environment that has a shell end at the first surprise changes nothing', () => {
+    const args = [...docker, ...vpnkit('1:0')];
+    const env = {
+      SHELLOPTS: 'errexit:nounset',
+      ENV: '/nowhere',
+      BASH_ENV: '/nowhere',
+      IFS: '0123',
+      LC_ALL: 'C.UTF-8',
+    };
+    expect(through(args, { shell, env })).toEqual([...tapAt('1:1'), ...args]);
+    expect(through(docker, { shell, env })).toEqual(docker);
+  });
+
+  test.each<[string, string[], string]>([
+    ['missing', [], 'missing'],
+    ['not executable', ['644'], 'plain'],
+    ['a folder', ['folder'], 'folder'],
+  ])('an original that is %s: a message for people there and in the log, and 127', (_what, made, called) => {
+    const path = join(folder, `${called}-${name}`);
+    script(path, harmless(shim));
+    if (made[0] === '644') writeFileSync(`${path}.original`, '', { mode: 0o644 });
+    if (made[0] === 'folder') mkdirSync(`${path}.original`);
+    const { status, stdout, stderr } = spawnSync(shell, [path, ...docker], { encoding: 'utf8' });
+    const message = `${path}.original is missing or not executable. Run \`sudo tuntapctl shim restore\`, or reinstall Docker Desktop`;
+    expect({ status, stdout, stderr }).toEqual({ status: 127, stdout: '', stderr: `tuntapd: ${message}\n` });
+    expect(lines(log)).toEqual([`-t tuntapd hyperkit shim: ${message}`]);
+  });
+
+  describe('while the tap is not ready', () => {
+    const args = [...docker, ...vpnkit('1:0')];
+
+    test('it waits four looks a second, and starts Docker with the tap once it is', () => {
+      writeFileSync(join(dev, 'tap0'), '');
+      writeFileSync(`${naps}.until`, '3\n');
+      expect(through(args, { shell })).toEqual([...tapAt('1:1'), ...args]);
+      expect(lines(naps)).toEqual(['0.25', '0.25', '0.25']);
+      expect(lines(log)).toEqual([]);
+    });
+
+    test('it starts Docker without the tap when the time is up', () => {
+      writeFileSync(join(dev, 'tap0'), '');
+      writeFileSync(`${naps}.until`, '99\n');
+      expect(through(args, { shell })).toEqual(args);
+      expect(lines(naps)).toEqual(new Array(20).fill('0.25'));
+      expect(lines(log)).toEqual([
+        `-t tuntapd hyperkit shim: hyperkit is started as it is: ${dev}/tap1 did not become writable in time`,
+      ]);
+    });
+
+    test('it looks once where sleep cannot run', () => {
+      writeFileSync(join(dev, 'tap0'), '');
+      expect(through(args, { shell })).toEqual(args);
+      expect(lines(naps)).toHaveLength(1);
+    });
+
+    test('it does not wait for what would not get the tap anyway', () => {
+      writeFileSync(join(dev, 'tap0'), '');
+      expect(through(docker, { shell })).toEqual(docker);
+      expect(lines(naps)).toEqual([]);
+    });
   });
 });
 
-test('reached through a symlink it finds the original beside the real file', () => {
-  const elsewhere = mkdtempSync(join(tmpdir(), 'link-'));
-  try {
-    symlinkSync(join(folder, 'com.docker.hyperkit'), join(elsewhere, 'hyperkit'));
-    expect(through(docker, ['/bin/sh'], join(elsewhere, 'hyperkit'))).toEqual(docker);
-  } finally {
-    rmSync(elsewhere, { recursive: true, force: true });
-  }
-});
+describe('the original is found', () => {
+  const tapped = [...tapAt('1:1'), ...docker, ...vpnkit('1:0')];
+  const args = tapped.slice(2);
 
-test('without an original it says which file is missing and ends with 127', () => {
-  const alone = join(folder, 'alone');
-  writeFileSync(alone, renderShim({ device: 'tap1', mac, wait: 0 }), { mode: 0o755 });
-  const { status, stderr } = spawnSync(alone, docker, { encoding: 'utf8' });
-  expect(status).toBe(127);
-  expect(stderr).toContain(`${alone}.original`);
-});
-
-const place = fc.oneof(
-  fc
-    .tuple(fc.integer({ min: 0, max: 33 }), fc.integer({ min: 0, max: 8 }))
-    .map(([slot, func]) => `${slot}:${func}`),
-  fc.integer({ min: 0, max: 31 }).map(String),
-  fc.string({ maxLength: 4 }),
-);
-const driver = fc.constantFrom(
-  'virtio-vpnkit',
-  'virtio-net',
-  'virtio-ipc',
-  'virtio-tap',
-  'ahci-hd',
-  'virtio-rnd',
-  'lpc',
-);
-const device = fc
-  .tuple(place, driver, fc.constantFrom('', ',', ',a=b;c d', ',tap1', ',tap2,mac=x'))
-  .map(([where, name, options]) => `${where},${name}${options}`);
-const word = fc.oneof(
-  device.map((text) => ['-s', text]),
-  device.map((text) => [`-s${text}`]),
-  fc.constantFrom(
-    ['-A'],
-    ['-Au'],
-    ['-c', '2'],
-    ['-F', 'vms/0/hyperkit.pid'],
-    ['--'],
-    ['-f', 'kexec,a,,b'],
-    ['-Z'],
-  ),
-  fc
-    .string({ maxLength: 6 })
-    .filter((text) => !text.includes('\0'))
-    .map((text) => [text]),
-);
-
-/** What the original is started with, for each of many command lines: one shell starts them all, one by one. */
-function throughAll(lines: readonly (readonly string[])[], shell: readonly string[]): string[][] {
-  const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
-  const end = 'end of one command line';
-  const shim = join(folder, 'com.docker.hyperkit');
-  const script = lines
-    .map((args) => `${[...shell, shim, ...args].map(quoted).join(' ')} || exit\nprintf '%s\\0' '${end}'\n`)
-    .join('');
-  const { stdout, stderr, status } = spawnSync('/bin/sh', [], {
-    input: script,
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
+  test.each<[string, string, string]>([
+    ['from another folder by a relative path', '..', `${folder.split('/').at(-1) ?? ''}/com.docker.hyperkit`],
+    ['by a bare name', '.', 'com.docker.hyperkit'],
+    ['through a symlink', 'links', 'absolute'],
+    ['through a relative symlink', '/', join(folder, 'links/relative')],
+    ['through a chain of symlinks', 'links', './chain'],
+  ])('%s', (_what, cwd, path) => {
+    const links = join(folder, 'links');
+    rmSync(links, { recursive: true, force: true });
+    mkdirSync(links);
+    symlinkSync(hyperkit, join(links, 'absolute'));
+    symlinkSync('../com.docker.hyperkit', join(links, 'relative'));
+    symlinkSync('relative', join(links, 'chain'));
+    for (const name of shells)
+      expect(
+        through(args, { shell: shellOf(name), path, cwd: join(cwd === '/' ? '' : folder, cwd) }),
+      ).toEqual(tapped);
   });
-  if (status !== 0) throw new Error(`ended with ${status ?? 'a signal'}: ${stderr}`);
-  const results: string[][] = [[]];
-  for (const word of stdout.split('\0').slice(0, -1)) {
-    if (word === end) results.push([]);
-    else results.at(-1)?.push(word);
-  }
-  return results.slice(0, -1);
-}
 
-/** Throws when `result` is not what may become of `args`. */
-function holdTo(args: readonly string[], result: readonly string[]): void {
-  if (result.length === args.length) {
-    expect(result).toEqual(args);
-    return;
-  }
-  expect(result.slice(2)).toEqual(args);
-  expect(result[0]).toBe('-s');
-  const before = parseHyperkitArguments(args);
-  const after = parseHyperkitArguments(result);
-  if (!before.ok || !before.vm) return;
-  if (!after.ok || !after.vm) throw new Error(`hyperkit would refuse ${JSON.stringify(result)}`);
-  const names = guestNics(before.vm.devices).map(({ options }) => options);
-  const nics = guestNics(after.vm.devices);
-  expect(nics.slice(0, names.length).map(({ options }) => options)).toEqual(names);
-  expect(nics.at(-1)?.options).toBe(`tap1,mac=${mac}`);
-}
+  test('by a bare argv[0], as Docker starts hyperkit', () => {
+    const { stdout } = spawnSync(hyperkit, args, {
+      argv0: 'com.docker.hyperkit',
+      encoding: 'utf8',
+      cwd: dirname(folder),
+    });
+    expect(stdout.split('\0').slice(0, -1)).toEqual(tapped);
+  });
 
-const lineOf = (words: readonly (readonly string[])[]): string[] => words.flat();
-const any = fc.array(word, { maxLength: 8 }).map(lineOf);
-/** Docker's own shape, disturbed: most of these get the tap. */
-const dockerish = fc
-  .tuple(place, fc.array(word, { maxLength: 5 }))
-  .map(([where, words]) => [...docker, ...vpnkit(where), ...lineOf(words)]);
-
-test.each([
-  ['dash', 10_000],
-  ['bash --posix', 1000],
-  ['zsh', 1000],
-])(
-  'for any command line, under %s: one -s pair in front or nothing, accepted by hyperkit whenever the line was, NICs keep their names, once is enough',
-  (name, count) => {
-    const shell = shells[name] ?? [];
-    const each = 500;
-    let taps = 0;
-    fc.assert(
-      fc.property(fc.array(fc.oneof(any, dockerish), { minLength: each, maxLength: each }), (lines) => {
-        const results = throughAll(lines, shell);
-        expect(results).toHaveLength(lines.length);
-        for (const [index, result] of results.entries()) holdTo(lines[index] ?? [], result);
-        const tapped = results.filter((result, index) => result.length > (lines[index]?.length ?? 0));
-        taps += tapped.length;
-        expect(throughAll(tapped, shell)).toEqual(tapped);
-      }),
-      { numRuns: count / each, endOnFailure: true },
-    );
-    // A generator that hardly ever makes a line worth a tap would prove nothing.
-    expect(taps).toBeGreaterThan(count / 10);
-  },
-  300_000,
-);
-
-const real = '../shared/hyperkit-argv.jsonl';
-if (existsSync(real)) {
-  const lines = readFileSync(real, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { product: string; truncated: boolean; argv: string[] });
-  const complete = lines.filter(
-    ({ product, truncated }) => !truncated && /^docker-(for-mac|desktop)$/.test(product),
-  );
-  test.each(complete.map(({ argv }) => [argv.slice(argv[0]?.startsWith('-') === true ? 0 : 1)]))(
-    'a real command line of Docker gets eth1 on the tap: %j',
-    (argv) => {
-      const result = through(argv);
-      expect(result.slice(2)).toEqual(argv);
-      const parsed = parseHyperkitArguments(result);
-      expect(parsed.ok && parsed.vm && guestNics(parsed.vm.devices).at(-1)?.driver).toBe('virtio-tap');
-    },
-  );
-}
+  test('nowhere, when symlinks go round in a circle', () => {
+    const circle = join(folder, 'circle');
+    symlinkSync('circle', circle);
+    const copy = join(folder, 'copy');
+    copyFileSync(hyperkit, copy);
+    for (const name of shells) {
+      const { status } = spawnSync(shellOf(name), ['-c', `. '${copy}'`, circle], { encoding: 'utf8' });
+      expect(status).toBe(127);
+    }
+  });
+});
