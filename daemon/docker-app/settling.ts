@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 /** A bundle in which nothing changed for this long, in ms, is no longer being written. */
 export const quietAfter = 2000;
-/** Docker’s updater removes `Docker.app.back` within seconds; one that stays is a leftover that means nothing. */
+/** Docker’s updater is done within seconds: a `Docker.app.back` that stays, or a gap, means nothing after this long. */
 export const leftoverAfter = 30_000;
 
 /** What every Docker.app has, whichever way its VM runs. */
@@ -97,10 +97,11 @@ export function judgeSettling(
           why: `${app} was moved to ${app}.back: Docker is being updated. If it is not, move it back or install Docker Desktop anew`,
           settlesIn: null,
         };
-  if (missing.length > 0)
+  // Without a `.back` a copy that stopped is no update, and a Docker.app of another make may never have these.
+  if (missing.length > 0 && (back !== null || quiet(changed) < leftoverAfter))
     return {
       why: `${app} lacks ${missing.join(' and ')}: Docker is being updated, or a copy broke off; then install Docker Desktop anew`,
-      settlesIn: null,
+      settlesIn: back === null ? leftoverAfter - quiet(changed) : null,
     };
   if (quiet(changed) < quietAfter)
     return { why: `${app} is being written`, settlesIn: quietAfter - quiet(changed) };

@@ -29,7 +29,17 @@ test.each<[string, Partial<Signs>, RegExp | null]>([
   ['whole and old', {}, null],
   ['not there', { present: false }, null],
   ['moved away', { present: false, back: day }, /being updated/],
-  ['without its program', { missing: ['Contents/MacOS/Docker'] }, /lacks Contents\/MacOS\/Docker/],
+  [
+    'so far without its program',
+    { missing: ['Contents/MacOS/Docker'], changed: day - leftoverAfter + 1 },
+    /lacks Contents\/MacOS\/Docker/,
+  ],
+  [
+    'without its program, beside the one it replaces',
+    { missing: ['Contents/MacOS/Docker'], back: day - 10 * leftoverAfter },
+    /lacks Contents\/MacOS\/Docker/,
+  ],
+  ['of another make, and has no such program', { missing: ['Contents/MacOS/Docker'] }, null],
   ['just changed', { changed: day - 10 }, /being written/],
   ['changed tomorrow, says a clock that jumped', { changed: day + 86_400_000 }, /being written/],
   ['put in place of another that is still there', { back: day - 1000 }, /\.back is there/],
