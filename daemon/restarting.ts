@@ -80,6 +80,10 @@ function readyBundle(observation: Observation, vm: Vm, gui: DockerProcess | null
     : null;
 }
 
+/** An old VM proves nothing when the daemon has only just come: its engine must have been given time to answer us too. */
+const isSilent = ({ engine }: Observation, age: number): boolean =>
+  age >= engineStart && !engine.known && engine.reason !== undefined;
+
 /** What is to be done about a VM that runs without our tap. */
 export function judgeRestart(config: Config, observation: Observation, memory: Memory): RestartVerdict {
   const found = memory.wanted === 'up' ? missed(observation) : null;
@@ -98,9 +102,9 @@ export function judgeRestart(config: Config, observation: Observation, memory: M
   if (gui?.app !== bundle.app || identity === null) return ask('Docker’s own process is not seen');
   const containers = observation.userContainer;
   if (containers === null)
-    return age < engineStart
-      ? wait('Docker Engine has not told yet whether a container is at work', true)
-      : ask('Docker Engine does not answer');
+    return isSilent(observation, age)
+      ? ask('Docker Engine does not answer')
+      : wait('Docker Engine has not told yet whether a container is at work', true);
   if (!containers.known) return ask(containers.why);
   if (containers.value && containers.value.seconds > untouchable)
     return ask(`container ${containers.value.name} would be interrupted`);

@@ -49,7 +49,17 @@ describe('a VM without the tap', () => {
     ['a container is at work', 'ask', { userContainer: seen({ name: 'web', seconds: 61 }) }],
     ['nobody knows what runs', 'ask', { userContainer: unknown('no answer') }],
     ['the engine has not answered yet', 'wait', { userContainer: null }],
-    ['the engine never answers', 'ask', { userContainer: null, at: began + 180_000 }],
+    [
+      'the engine never answers',
+      'ask',
+      { userContainer: null, engine: unknown('no answer', 'EngineSilent'), at: began + 180_000 },
+    ],
+    ['it is old and has not been asked yet', 'wait', { userContainer: null, at: began + 86_400_000 }],
+    [
+      'it is old and the engine has not answered us yet',
+      'wait',
+      { userContainer: null, engine: unknown('has not answered yet'), at: began + 86_400_000 },
+    ],
     [
       'its Docker was restarted without success',
       'ask',
