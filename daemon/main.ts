@@ -2,6 +2,7 @@
  * Composition root: sets the environment, builds the parts, wires them, handles signals. No judgement lives here.
  */
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { followConfig, type Followed } from '../config/follow.js';
 import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
@@ -36,11 +37,6 @@ import type { Step } from './steps.js';
 import { messageOf } from './text.js';
 import { watchVm } from './vm/watch.js';
 import { type Moment, slept, tick } from './wake.js';
-
-const pause = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 
 const setTimer = (callback: () => void, milliseconds: number): (() => void) => {
   const timer = setTimeout(callback, milliseconds);

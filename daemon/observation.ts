@@ -18,6 +18,9 @@ export const unknown = (why: string, reason?: string): Seen<never> => ({
   ...(reason === undefined ? {} : { reason }),
 });
 
+/** The value, or null where it is not known or nothing is there. */
+export const valueOf = <T>(found: Seen<T>): T | null => (found.known ? found.value : null);
+
 /** The user in front of the Mac (`State:/Users/ConsoleUser`); `null` at the login window. */
 export interface ConsoleUser {
   readonly name: string;

@@ -4,7 +4,7 @@
  */
 import type { Config } from '../config/schema.js';
 import { judgeInstall, judgeRestore } from './hyperkit.js';
-import type { GuestReport, Observation, TapInterface, Vm } from './observation.js';
+import { type GuestReport, type Observation, type TapInterface, valueOf, type Vm } from './observation.js';
 import { awaitsLaunch } from './launching.js';
 import { linkCollision } from './link-collision.js';
 import { reopenSteps, type RestartMemory, restartSteps } from './restarting.js';
@@ -25,9 +25,6 @@ export interface Memory extends RouteMemory {
   readonly apps: readonly string[];
   readonly restart: RestartMemory;
 }
-
-const valueOf = <T>(seen: { known: true; value: T } | { known: false }): T | null =>
-  seen.known ? seen.value : null;
 
 /** The tap interface, when it is this VM that holds it. */
 export function attachedTap(observation: Observation): { vm: Vm; tap: TapInterface } | null {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { version } from '../config/version.js';
 import type { Failure } from './conditions.js';
 import { actionTimeout, type Outcome, type Status } from './control/messages.js';
@@ -6,11 +7,6 @@ import type { MemoryKeeper } from './memory.js';
 import type { Memory } from './plan.js';
 import type { Reconciler } from './reconciler.js';
 import type { RouteKeeper } from './route-keeper.js';
-
-const pause = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 
 /** What a person can ask over the control socket: each says what is wanted from now on and waits for the loop. */
 export function createHandlers(parts: {

@@ -4,7 +4,14 @@
  * container would notice. Pure.
  */
 import type { Config } from '../config/schema.js';
-import type { Bundle, ConsoleUser, DockerProcess, Observation, Seen, Vm } from './observation.js';
+import {
+  type Bundle,
+  type ConsoleUser,
+  type DockerProcess,
+  type Observation,
+  valueOf,
+  type Vm,
+} from './observation.js';
 import type { Step } from './steps.js';
 import type { Memory } from './plan.js';
 
@@ -52,8 +59,6 @@ export type RestartVerdict =
       readonly bundle: Bundle & { readonly identity: string };
       readonly gui: DockerProcess;
     };
-
-const valueOf = <T>(seen: Seen<T>): T | null => (seen.known ? seen.value : null);
 
 /** A VM without our tap and its user, while nothing stands in the way of the next VM’s having it. */
 function missed(observation: Observation): { vm: Vm; user: ConsoleUser } | null {
