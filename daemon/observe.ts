@@ -105,7 +105,8 @@ export function createObserver(parts: {
     );
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
-    const places = [...new Set([...usualApps(config, user), ...memory().apps, ...running])];
+    const touched = await bundles.touched();
+    const places = [...new Set([...usualApps(config, user), ...memory().apps, ...touched, ...running])];
     const [resolvers, found] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       bundles.observe(places),

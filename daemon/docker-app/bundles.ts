@@ -22,6 +22,8 @@ const grant =
 const appOf = (hyperkit: string): string => hyperkit.slice(0, hyperkit.lastIndexOf('/Contents/'));
 
 export interface BundleRoom {
+  /** Docker.apps where hyperkit was ever put aside: they are to be given back, whoever is in front by then. */
+  readonly touched: () => Promise<readonly string[]>;
   readonly observe: (apps: readonly string[]) => Promise<Seen<Bundles>>;
   readonly install: (hyperkit: string) => Promise<void>;
   readonly restore: (hyperkit: string) => Promise<void>;
@@ -248,5 +250,8 @@ export function createBundleRoom(options: {
       );
   }
 
-  return { observe, install, restore };
+  const touched = async (): Promise<readonly string[]> =>
+    Object.keys(await readOriginals(options.originals)).map(appOf);
+
+  return { touched, observe, install, restore };
 }

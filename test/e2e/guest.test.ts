@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Status } from '../../daemon/control/messages.js';
 import { bootMac, type Mac } from '../lab/lab.js';
@@ -21,6 +21,8 @@ const mark = '--comment tuntapd ';
 
 beforeAll(async () => {
   mac = await bootMac({ engine: 'sid' });
+  mkdirSync(mac.path('/etc/tuntapd'), { recursive: true });
+  writeFileSync(mac.path('/etc/tuntapd/config.toml'), '[tap]\nmtu = 1380\n');
   await install(mac);
   await openDocker(mac);
 }, 1_200_000);
@@ -47,18 +49,21 @@ const requestsSeen = (): number =>
   readFileSync(mac.path(`${data}/vms/0/console.log`), 'utf8').match(/(?:handling|Calling) [A-Z]+ /g)
     ?.length ?? 0;
 
-chapter('both ends have the MTU, and one rule of ours stands first in its chain', async () => {
-  await containerAnswers(mac, 'first');
-  await ready();
-  expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).toContain('mtu 1500');
-  const link = await dockerOf(mac).inVm('ip -color=never addr show dev eth1');
-  expect(link).toContain('mtu 1500');
-  expect(link).toContain('inet 10.0.75.2/30');
-  const rules = (await rulesInVm()).split('\n');
-  expect(rules.filter((rule) => rule.includes(mark))).toHaveLength(2);
-  for (const chain of ['PREROUTING', 'DOCKER-USER'])
-    expect(rules.find((rule) => rule.startsWith(`-A ${chain} `))).toContain(mark);
-});
+chapter(
+  'both ends have the MTU that is configured, and one rule of ours stands first in its chain',
+  async () => {
+    await containerAnswers(mac, 'first');
+    await ready();
+    expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).toContain('mtu 1380');
+    const link = await dockerOf(mac).inVm('ip -color=never addr show dev eth1');
+    expect(link).toContain('mtu 1380');
+    expect(link).toContain('inet 10.0.75.2/30');
+    const rules = (await rulesInVm()).split('\n');
+    expect(rules.filter((rule) => rule.includes(mark))).toHaveLength(2);
+    for (const chain of ['PREROUTING', 'DOCKER-USER'])
+      expect(rules.find((rule) => rule.startsWith(`-A ${chain} `))).toContain(mark);
+  },
+);
 
 chapter(
   'dockerd is told to reload, and says from now on what it is asked: the VM is set up anew',

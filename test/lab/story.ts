@@ -37,8 +37,9 @@ export function identityOf(path: string): Identity {
   };
 }
 
-export const dockerOf = (mac: Mac): DockerClient =>
-  dockerClient(mac.path('/Users/person/.docker/run/docker.sock'));
+/** The engine of somebody's Docker: person's unless told. */
+export const dockerOf = (mac: Mac, user = 'person'): DockerClient =>
+  dockerClient(mac.path(`/Users/${user}/.docker/run/docker.sock`));
 
 /** Runs a command as root on the Mac and returns its output; rejects with all it said when it fails. */
 export async function must(mac: Mac, argv: string[], timeout = 120_000): Promise<string> {
@@ -61,8 +62,8 @@ export const answers = (mac: Mac, name: string, address: string, seconds: number
     return body.includes(`served by ${name}`) && body;
   });
 
-export async function openDocker(mac: Mac): Promise<void> {
-  const { exitCode, stderr } = await mac.asUser(['/usr/bin/open', '--background', '-a', 'Docker']);
+export async function openDocker(mac: Mac, user = 'person', app = 'Docker'): Promise<void> {
+  const { exitCode, stderr } = await mac.asUser(['/usr/bin/open', '--background', '-a', app], { user });
   if (exitCode !== 0) throw new Error(`open -a Docker: ${stderr}`);
 }
 
@@ -73,16 +74,24 @@ export async function quitDocker(mac: Mac): Promise<void> {
   if (exitCode !== 0) throw new Error(`quit app "Docker": ${stderr}`);
 }
 
-export const engineAnswers = (mac: Mac, seconds = 180): Promise<string> =>
-  until('Docker Engine answers', seconds, () => dockerOf(mac).version());
+export const engineAnswers = (mac: Mac, docker = dockerOf(mac)): Promise<string> =>
+  until('Docker Engine answers', 180, () => docker.version());
 
 /** A web server in a new container, once the image is there (the VM loads it just after its start). */
-const serve = (mac: Mac, name: string, network?: string): Promise<string> =>
-  until(`container ${name} starts`, 60, () => dockerOf(mac).serve(name, network));
+const serve = (docker: DockerClient, name: string, network?: string): Promise<string> =>
+  until(`container ${name} starts`, 60, () => docker.serve(name, network));
 
-export async function containerAnswers(mac: Mac, name: string, network?: string): Promise<void> {
-  await engineAnswers(mac);
-  await answers(mac, name, await serve(mac, name, network), 60);
+/** Starts a web server in a new container, and waits until it answers the Mac; returns its address. */
+export async function containerAnswers(
+  mac: Mac,
+  name: string,
+  network?: string,
+  docker = dockerOf(mac),
+): Promise<string> {
+  await engineAnswers(mac, docker);
+  const address = await serve(docker, name, network);
+  await answers(mac, name, address, 60);
+  return address;
 }
 
 const pidIn = (mac: Mac, path: string): number => Number(readFileSync(mac.path(path), 'utf8').trim());

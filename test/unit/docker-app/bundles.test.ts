@@ -159,6 +159,12 @@ test('what is put aside is journalled, and giving it back proves its bytes', asy
   expect(said).toEqual([`info: ${hyperkit} is what was put aside, byte for byte: SHA-256 ${sha256}`]);
 });
 
+test('where hyperkit was ever put aside is known, also when nobody runs that Docker any more', async () => {
+  expect(await room.touched()).toEqual([]);
+  await room.install(hyperkit);
+  expect(await room.touched()).toEqual([app]);
+});
+
 test('an original that was replaced is given back all the same, and said', async () => {
   await room.install(hyperkit);
   const newer = machO('newer');

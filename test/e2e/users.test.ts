@@ -1,0 +1,87 @@
+/** Two people on one Mac, and two Docker.apps: whoever holds the tap is served, and everything goes back in the end. */
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Status } from '../../daemon/control/messages.js';
+import { bootMac, type Mac } from '../lab/lab.js';
+import {
+  answers,
+  containerAnswers,
+  dockerOf,
+  explained,
+  hyperkit,
+  type Identity,
+  identityOf,
+  install,
+  must,
+  openDocker,
+  quitDocker,
+} from '../lab/story.js';
+import { until } from '../lab/until.js';
+
+let mac: Mac;
+const theirApp = '/Users/person/Applications/Docker.app';
+const theirHyperkit = hyperkit.replace('/Applications/Docker.app', theirApp);
+const both = [hyperkit, theirHyperkit];
+let untouched: readonly Identity[];
+let web: string;
+
+const scene = (title: string, play: () => Promise<void>): void => {
+  test(title, () => explained(mac, play), 300_000);
+};
+
+const hasShim = (path: string): boolean => readFileSync(mac.path(path)).subarray(0, 2).toString() === '#!';
+const tapOwner = (): number => lstatSync(mac.path('/dev/tap1')).uid;
+const findingOf = async (type: string): Promise<string> => {
+  const { stdout } = await mac.run(['/usr/local/bin/tuntapctl', 'status', '--json']);
+  const { conditions } = JSON.parse(stdout) as Status;
+  return conditions.find((each) => each.type === type)?.message ?? '';
+};
+
+beforeAll(async () => {
+  mac = await bootMac({ engine: 'sid' });
+  const person = { uid: 501, gid: 20 };
+  const folder = mac.path('/Users/person/Applications');
+  mkdirSync(folder, { recursive: true });
+  chownSync(folder, person.uid, person.gid);
+  chmodSync(folder, 0o700);
+  await must(mac, ['/bin/cp', '-pR', '/Applications/Docker.app', theirApp]);
+  untouched = both.map((path) => identityOf(mac.path(path)));
+  await install(mac);
+}, 600_000);
+
+afterAll(async () => {
+  await mac.end();
+}, 60_000);
+
+scene('both Docker.apps get the shim, and the one that is opened is reached', async () => {
+  await until('the shim stands in both', 60, () => Promise.resolve(both.every(hasShim)));
+  await openDocker(mac, 'person', theirApp);
+  web = await containerAnswers(mac, 'first');
+});
+
+scene('somebody else comes to the front: the first user’s containers go on answering', async () => {
+  await mac.login('other');
+  await until('it is said whose VM it is', 30, async () =>
+    (await findingOf('VirtualMachine')).includes('uid 501, who is logged in but not in front'),
+  );
+  await answers(mac, 'first', web, 30);
+  expect(tapOwner()).toBe(501);
+});
+
+scene('when the first user’s Docker has ended, the tap is that of whoever is in front', async () => {
+  await mac.login('person');
+  await quitDocker(mac);
+  await mac.login('other');
+  await until('the tap is theirs', 30, () => Promise.resolve(tapOwner() === 502));
+  await openDocker(mac, 'other');
+  await containerAnswers(mac, 'theirs', undefined, dockerOf(mac, 'other'));
+});
+
+scene('uninstalled while the other one is in front, both Docker.apps are what they were', async () => {
+  await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon'], 120_000);
+  expect(both.map((path) => identityOf(mac.path(path)))).toEqual(untouched);
+  for (const path of both) expect(existsSync(mac.path(`${path}.original`))).toBe(false);
+  expect(await dockerOf(mac, 'other').inVm('ip addr show; iptables -t raw -S')).not.toMatch(
+    /10\.0\.75\.|tuntapd/,
+  );
+});
