@@ -18,25 +18,27 @@ import { build } from 'esbuild';
 
 const here = import.meta.dirname;
 
-/** The closed list of macOS commands, and where macOS has them. */
-const facades = {
+/** The macOS commands that act in their caller's own context, and where macOS has them. */
+const processes = {
   codesign: '/usr/bin/codesign',
-  dscl: '/usr/bin/dscl',
-  ifconfig: '/sbin/ifconfig',
-  kextload: '/sbin/kextload',
-  kextstat: '/usr/sbin/kextstat',
-  kmutil: '/usr/bin/kmutil',
   launchctl: '/bin/launchctl',
   logger: '/usr/bin/logger',
-  netstat: '/usr/sbin/netstat',
   open: '/usr/bin/open',
   osascript: '/usr/bin/osascript',
   plutil: '/usr/bin/plutil',
-  ps: '/bin/ps',
   readlink: '/usr/bin/readlink',
+  sudo: '/usr/bin/sudo',
+};
+
+/** Those that the machine answers (facades/served.ts): on a Mac they take a few ms, which node does not start in. */
+const served = {
+  dscl: '/usr/bin/dscl',
+  ifconfig: '/sbin/ifconfig',
+  kextload: '/sbin/kextload',
+  netstat: '/usr/sbin/netstat',
+  ps: '/bin/ps',
   route: '/sbin/route',
   scutil: '/usr/sbin/scutil',
-  sudo: '/usr/bin/sudo',
   sw_vers: '/usr/bin/sw_vers',
   uname: '/usr/bin/uname',
 };
@@ -73,21 +75,30 @@ export async function buildLab(target = join(here, '../../build/lab')) {
   const made = mkdtempSync(`${target}.`);
   chmodSync(made, 0o755);
   try {
-    const present = Object.entries(facades).filter(([name]) => existsSync(join(here, `facades/${name}.ts`)));
     await build({
       ...common,
-      entryPoints: Object.fromEntries(present.map(([name]) => [name, join(here, `facades/${name}.ts`)])),
+      entryPoints: Object.fromEntries(
+        Object.keys(processes).map((name) => [name, join(here, `facades/${name}.ts`)]),
+      ),
       outdir: join(made, 'facades'),
       outExtension: { '.js': '.mjs' },
     });
     // Node takes a file without an extension for CommonJS: so the command itself is two lines that load the module.
-    for (const [name] of present)
+    for (const name of Object.keys(processes))
       writeFileSync(
         join(made, 'facades', name),
         `#!/.lab/bin/node\nimport('/.lab/lib/facades/${name}.mjs');\n`,
         { mode: 0o755 },
       );
-    writeFileSync(join(made, 'facades/paths'), present.map(([name, path]) => `${name} ${path}\n`).join(''));
+    const launcher = readFileSync(join(here, 'facades/launcher.pl'));
+    for (const name of Object.keys(served))
+      writeFileSync(join(made, 'facades', name), launcher, { mode: 0o755 });
+    writeFileSync(
+      join(made, 'facades/paths'),
+      Object.entries({ ...processes, ...served })
+        .map(([name, path]) => `${name} ${path}\n`)
+        .join(''),
+    );
     await build({
       ...common,
       entryPoints: Object.fromEntries(

@@ -12,7 +12,7 @@ for disk in /mnt /media /srv; do
 done
 node=$(command -v node)
 npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
-tools=(ip tini setpriv qemu-system-x86_64 nsenter unshare mount umount ps)
+tools=(ip perl tini setpriv qemu-system-x86_64 nsenter unshare mount umount ps)
 declare -A tool
 for name in "${tools[@]}"; do tool[$name]=$(command -v "$name" || true); done
 
@@ -81,6 +81,9 @@ while read -r name path; do
   chown 0:0 ".$path"
   chmod 0755 ".$path"
 done <.lab/lib/facades/paths
+
+# A Mac has the locale that its Terminal sets; Perl complains about one that is not there.
+[ -e usr/lib/locale/en_US.utf8 ] || ln -s C.utf8 usr/lib/locale/en_US.utf8
 
 # Node as a user has it: from an installer, in /usr/local.
 ln -s /.lab/bin/node usr/local/bin/node

@@ -1,6 +1,6 @@
 /** `dscl . -read /Users/NAME [KEY…]`, `-search /Users KEY VALUE`, `-list /Users [KEY]`: the local directory. */
 import { people, type Person } from '../mac/people.js';
-import { finish } from './lib/say.js';
+import { type Caller, finish } from './lib/served.js';
 
 const record = (person: Person): Readonly<Record<string, string>> => ({
   NFSHomeDirectory: person.home,
@@ -14,36 +14,41 @@ const usage = 'Usage: dscl [options] [<datasource> [<command>]]\n';
 const notFound = '<dscl_cmd> DS Error: -14136 (eDSRecordNotFound)\n';
 const noKey = (key: string): string => `No such key: ${key}\n`;
 
-const [source, rawVerb = '', path = '', ...rest] = process.argv.slice(2);
-if (source !== '.' && source !== '/Local/Default') finish(64, { err: usage });
-const verb = rawVerb.replace(/^-/, '');
-const everybody = people();
-if (verb === 'read' && path.startsWith('/Users/')) {
-  const person = everybody.find(({ name }) => name === path.slice('/Users/'.length));
-  if (!person) finish(56, { err: notFound });
-  const values = record(person);
-  const keys = rest.length > 0 ? rest : Object.keys(values);
-  // A value with a blank in it stands on a line of its own.
-  const line = (key: string): string => {
-    const value = values[key];
-    if (value === undefined) return noKey(key);
-    return value.includes(' ') ? `${key}:\n ${value}\n` : `${key}: ${value}\n`;
-  };
-  finish(0, { out: keys.map(line).join('') });
-} else if (verb === 'search' && path === '/Users' && rest.length === 2) {
-  const [key = '', value = ''] = rest;
-  const found = everybody.filter((person) => record(person)[key] === value);
-  finish(0, { out: found.map(({ name }) => `${name}\t\t${key} = (\n    ${value}\n)\n`).join('') });
-} else if (verb === 'list' && path === '/Users' && rest.length <= 1) {
-  const [key] = rest;
-  const width = Math.max(...everybody.map(({ name }) => name.length)) + 1;
-  finish(0, {
-    out: everybody
-      .map((person) =>
-        key === undefined ? person.name : `${person.name.padEnd(width)}${record(person)[key] ?? ''}`,
-      )
-      .sort()
-      .map((line) => `${line}\n`)
-      .join(''),
-  });
-} else finish(64, { err: usage });
+export function dscl({ args }: Caller): never {
+  const [source, rawVerb = '', path = '', ...rest] = args;
+  if (source !== '.' && source !== '/Local/Default') finish(64, { err: usage });
+  const verb = rawVerb.replace(/^-/, '');
+  const everybody = people();
+  if (verb === 'read' && path.startsWith('/Users/')) {
+    const person = everybody.find(({ name }) => name === path.slice('/Users/'.length));
+    if (!person) finish(56, { err: notFound });
+    const values = record(person);
+    const keys = rest.length > 0 ? rest : Object.keys(values);
+    // A value with a blank in it stands on a line of its own.
+    const line = (key: string): string => {
+      const value = values[key];
+      if (value === undefined) return noKey(key);
+      return value.includes(' ') ? `${key}:\n ${value}\n` : `${key}: ${value}\n`;
+    };
+    finish(0, { out: keys.map(line).join('') });
+  }
+  if (verb === 'search' && path === '/Users' && rest.length === 2) {
+    const [key = '', value = ''] = rest;
+    const found = everybody.filter((person) => record(person)[key] === value);
+    finish(0, { out: found.map(({ name }) => `${name}\t\t${key} = (\n    ${value}\n)\n`).join('') });
+  }
+  if (verb === 'list' && path === '/Users' && rest.length <= 1) {
+    const [key] = rest;
+    const width = Math.max(...everybody.map(({ name }) => name.length)) + 1;
+    finish(0, {
+      out: everybody
+        .map((person) =>
+          key === undefined ? person.name : `${person.name.padEnd(width)}${record(person)[key] ?? ''}`,
+        )
+        .sort()
+        .map((line) => `${line}\n`)
+        .join(''),
+    });
+  }
+  finish(64, { err: usage });
+}

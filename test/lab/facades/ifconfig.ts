@@ -1,7 +1,8 @@
 /** /sbin/ifconfig: status of one or all interfaces, and the forms of ifconfig.c and af_inet.c that set addresses. */
-import { call, MachineError } from '../mac/rpc.js';
+import { MachineError } from '../mac/rpc.js';
 import { dotted, type Interface, mask, number } from '../mac/xnu/table.js';
 import type { IfconfigAction } from '../mac/xnu/xnu.js';
+import type { Caller, Outcome } from './lib/served.js';
 
 class Failure extends Error {}
 
@@ -77,48 +78,46 @@ const said: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "ioctl (SIOCDIFADDR): Can't assign requested address",
 };
 
-async function main(args: readonly string[]): Promise<number> {
+async function main({ args, uid, call }: Caller): Promise<Outcome> {
   const [name, ...words] = args;
   const interfaces = await call<Interface[]>('xnu.interfaces');
   if (name === '-l') {
-    process.stdout.write(`${interfaces.map((each) => each.name).join(' ')}\n`);
-    return 0;
+    return { status: 0, out: `${interfaces.map((each) => each.name).join(' ')}\n` };
   }
   if (name === undefined || name === '-a') {
-    process.stdout.write(interfaces.map(format).join(''));
-    return 0;
+    return { status: 0, out: interfaces.map(format).join('') };
   }
   if (name.startsWith('-')) {
-    process.stderr.write(
-      `ifconfig: illegal option -- ${name.charAt(1)}\nusage: ifconfig interface address_family [address [dest_address]] [parameters]\n`,
-    );
-    return 1;
+    return {
+      status: 1,
+      err: `ifconfig: illegal option -- ${name.charAt(1)}\nusage: ifconfig interface address_family [address [dest_address]] [parameters]\n`,
+    };
   }
   const each = interfaces.find((found) => found.name === name);
   if (!each) throw new Failure(`interface ${name} does not exist`);
   if (words.length === 0) {
-    process.stdout.write(format(each));
-    return 0;
+    return { status: 0, out: format(each) };
   }
   const actions = parse(words);
-  if (process.getuid?.() !== 0)
+  if (uid !== 0)
     throw new Failure(
       actions[0]?.do === 'up' || actions[0]?.do === 'down'
         ? `${actions[0].do}: permission denied`
         : 'ioctl (SIOCAIFADDR): permission denied',
     );
   await call('xnu.ifconfig', { name, actions });
-  return 0;
+  return { status: 0 };
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const code = error instanceof MachineError ? error.code : null;
-  const text =
-    code === null
-      ? (error as Error).message
-      : (said[code] ?? (code === 'ENXIO' ? `${process.argv[2] ?? ''}: no such interface` : code));
-  process.stderr.write(`ifconfig: ${text}\n`);
-  process.exitCode = 1;
+export async function ifconfig(caller: Caller): Promise<Outcome> {
+  try {
+    return await main(caller);
+  } catch (error) {
+    const code = error instanceof MachineError ? error.code : null;
+    const text =
+      code === null
+        ? (error as Error).message
+        : (said[code] ?? (code === 'ENXIO' ? `${caller.args[0] ?? ''}: no such interface` : code));
+    return { status: 1, err: `ifconfig: ${text}\n` };
+  }
 }

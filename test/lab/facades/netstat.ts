@@ -1,7 +1,7 @@
 /** /usr/sbin/netstat -rn -f inet, in the layout of the Mac's version (netstat.tproj/route.c). */
-import { call } from '../mac/rpc.js';
 import { type Row } from '../mac/xnu/table.js';
 import { shortDestination } from './lib/darwin.js';
+import type { Caller, Outcome } from './lib/served.js';
 
 function layout(macos: string): { width: number; old: boolean } {
   const [major = 0, minor = 0] = macos.split('.').map(Number);
@@ -43,11 +43,9 @@ export function formatTable(rows: readonly Row[], macos: string): string {
   return `Routing tables\n\nInternet:\n${[header, ...lines].join('\n')}\n`;
 }
 
-const args = process.argv.slice(2).join(' ');
-if (!/^(-rn|-nr|-r -n|-n -r) -f inet$/.test(args)) {
-  process.stderr.write('Usage:\tnetstat [-AaLlnW] [-f address_family | -p protocol]\n');
-  process.exitCode = 1;
-} else {
+export async function netstat({ args, call }: Caller): Promise<Outcome> {
+  if (!/^(-rn|-nr|-r -n|-n -r) -f inet$/.test(args.join(' ')))
+    return { status: 1, err: 'Usage:\tnetstat [-AaLlnW] [-f address_family | -p protocol]\n' };
   const { macos } = await call<{ macos: string }>('xnu.about');
-  process.stdout.write(formatTable(await call<Row[]>('xnu.route.table'), macos));
+  return { status: 0, out: formatTable(await call<Row[]>('xnu.route.table'), macos) };
 }

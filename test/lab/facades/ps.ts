@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { ownerOf, pids, statOf } from '../mac/processes.js';
 import { people } from '../mac/people.js';
-import { finish, myUid } from './lib/say.js';
+import { type Caller, finish } from './lib/served.js';
 
 const usage = `usage: ps [-AaCcEefhjlMmrSTvwXx] [-O fmt | -o fmt] [-G gid[,gid...]]
           [-u]
@@ -36,14 +36,16 @@ interface Column {
 const clock = 100;
 const bootTime = Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? 0);
 const pageSize = 4096;
-const machine = pids().find((pid) => commandOf(pid).includes('/.lab/lib/machine.js') && pid !== 1);
+const machine = process.pid;
 
 function commandOf(pid: number): string[] {
   try {
     const text = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
     const argv = text.replace(/\0+$/, '').split('\0');
     // A facade is a program on a Mac, not a script.
-    return argv[0] === '/.lab/bin/node' && !argv[1]?.startsWith('/.lab/') ? argv.slice(1) : argv;
+    return /^\/\.lab\/bin\/(?:node|perl)$/.test(argv[0] ?? '') && !argv[1]?.startsWith('/.lab/')
+      ? argv.slice(1)
+      : argv;
   } catch {
     return [];
   }
@@ -82,7 +84,7 @@ const lstart = (date: Date): string => {
 };
 
 const nameOf = (uid: number): string => people().find((person) => person.uid === uid)?.name ?? String(uid);
-const args = ({ state, argv }: Process): string =>
+const argsOf = ({ state, argv }: Process): string =>
   state === 'Z' || argv.length === 0 ? '<defunct>' : argv.join(' ');
 /** A title that a process gave itself is one string, name and options together. */
 const comm = ({ state, argv }: Process): string =>
@@ -100,8 +102,8 @@ const columns: Readonly<Record<string, Column>> = {
   tt: { header: 'TT', width: 4, left: true, show: () => '??' },
   time: { header: 'TIME', width: 9, show: () => '0:00.00' },
   comm: { header: 'COMM', width: 16, left: true, show: comm },
-  args: { header: 'ARGS', width: 16, left: true, show: args },
-  command: { header: 'COMMAND', width: 16, left: true, show: args },
+  args: { header: 'ARGS', width: 16, left: true, show: argsOf },
+  command: { header: 'COMMAND', width: 16, left: true, show: argsOf },
 };
 const aliases: Readonly<Record<string, string>> = {
   pcpu: '%cpu',
@@ -111,78 +113,80 @@ const aliases: Readonly<Record<string, string>> = {
   tty: 'tt',
 };
 
-const words = process.argv.slice(2);
-// BSD: the first word may lack its dash.
-if (words[0] !== undefined && !words[0].startsWith('-')) words[0] = `-${words[0]}`;
-let all = false;
-let chosen: number[] | null = null;
-let users: number[] | null = null;
-const format: { column: Column; header: string }[] = [];
+export function ps({ args, uid: me }: Caller): never {
+  const words = [...args];
+  // BSD: the first word may lack its dash.
+  if (words[0] !== undefined && !words[0].startsWith('-')) words[0] = `-${words[0]}`;
+  let all = false;
+  let chosen: number[] | null = null;
+  let users: number[] | null = null;
+  const format: { column: Column; header: string }[] = [];
 
-function addFormat(text: string): void {
-  // `keyword=header` takes the rest of the argument as the header; an empty one between commas is none.
-  for (const part of text.split(',')) {
-    const [keyword = '', ...header] = part.split('=');
-    const column = columns[aliases[keyword] ?? keyword];
-    if (!column)
-      finish(1, { err: `ps: ${keyword}: keyword not found\nps: no valid keywords; valid keywords:\n` });
-    format.push({ column, header: part.includes('=') ? header.join('=') : column.header });
-  }
-}
-const numbers = (list: string): number[] =>
-  list.split(/[,\s]+/).map((one) => {
-    if (!/^\d+$/.test(one)) finish(1, { err: `ps: illegal process id: ${one}\n${usage}` });
-    return Number(one);
-  });
-
-while (words.length > 0) {
-  const word = words.shift() ?? '';
-  if (!word.startsWith('-')) {
-    chosen = numbers(word);
-    continue;
-  }
-  for (let letters = word.slice(1); letters !== ''; letters = letters.slice(1)) {
-    const letter = letters[0] ?? '';
-    if ('oOpUu'.includes(letter) && !(letter === 'u' && letters === 'u')) {
-      const value = letters.length > 1 ? letters.slice(1) : words.shift();
-      if (value === undefined) finish(1, { err: `ps: option requires an argument -- ${letter}\n${usage}` });
-      if (letter === 'p') chosen = numbers(value);
-      else if (letter === 'o' || letter === 'O') addFormat(value);
-      else
-        users = value
-          .split(',')
-          .map((name) => people().find((person) => person.name === name)?.uid ?? Number(name));
-      break;
+  function addFormat(text: string): void {
+    // `keyword=header` takes the rest of the argument as the header; an empty one between commas is none.
+    for (const part of text.split(',')) {
+      const [keyword = '', ...header] = part.split('=');
+      const column = columns[aliases[keyword] ?? keyword];
+      if (!column)
+        finish(1, { err: `ps: ${keyword}: keyword not found\nps: no valid keywords; valid keywords:\n` });
+      format.push({ column, header: part.includes('=') ? header.join('=') : column.header });
     }
-    // a alone adds others' processes that have a terminal, and here nobody has one.
-    if ('Aex'.includes(letter)) all = true;
-    else if (!'awcfjlmrSTvhEu'.includes(letter))
-      finish(1, { err: `ps: illegal option -- ${letter}\n${usage}` });
   }
+  const numbers = (list: string): number[] =>
+    list.split(/[,\s]+/).map((one) => {
+      if (!/^\d+$/.test(one)) finish(1, { err: `ps: illegal process id: ${one}\n${usage}` });
+      return Number(one);
+    });
+
+  while (words.length > 0) {
+    const word = words.shift() ?? '';
+    if (!word.startsWith('-')) {
+      chosen = numbers(word);
+      continue;
+    }
+    for (let letters = word.slice(1); letters !== ''; letters = letters.slice(1)) {
+      const letter = letters[0] ?? '';
+      if ('oOpUu'.includes(letter) && !(letter === 'u' && letters === 'u')) {
+        const value = letters.length > 1 ? letters.slice(1) : words.shift();
+        if (value === undefined) finish(1, { err: `ps: option requires an argument -- ${letter}\n${usage}` });
+        if (letter === 'p') chosen = numbers(value);
+        else if (letter === 'o' || letter === 'O') addFormat(value);
+        else
+          users = value
+            .split(',')
+            .map((name) => people().find((person) => person.name === name)?.uid ?? Number(name));
+        break;
+      }
+      // a alone adds others' processes that have a terminal, and here nobody has one.
+      if ('Aex'.includes(letter)) all = true;
+      else if (!'awcfjlmrSTvhEu'.includes(letter))
+        finish(1, { err: `ps: illegal option -- ${letter}\n${usage}` });
+    }
+  }
+  if (format.length === 0) addFormat('pid,tt,time,command');
+
+  const everybody = (chosen ?? pids())
+    .map(look)
+    .filter((one) => one !== null)
+    .filter(({ uid }) => users === null || users.includes(uid))
+    // Without x or A only the caller's own.
+    .filter(({ uid }) => chosen !== null || users !== null || all || uid === me)
+    .sort((one, other) => one.pid - other.pid);
+
+  const cells = (texts: readonly string[]): string =>
+    texts
+      .map((text, index) => {
+        const column = format[index]?.column;
+        if (!column) return text;
+        if (index === format.length - 1 && column.left) return text;
+        return column.left ? text.padEnd(column.width) : text.padStart(column.width);
+      })
+      .join(' ');
+
+  const header = format.some(({ header }) => header !== '')
+    ? `${cells(format.map(({ header }) => header))}\n`
+    : '';
+  finish(everybody.length === 0 ? 1 : 0, {
+    out: header + everybody.map((one) => `${cells(format.map(({ column }) => column.show(one)))}\n`).join(''),
+  });
 }
-if (format.length === 0) addFormat('pid,tt,time,command');
-
-const everybody = (chosen ?? pids())
-  .map(look)
-  .filter((one) => one !== null)
-  .filter(({ uid }) => users === null || users.includes(uid))
-  // Without x or A only the caller's own.
-  .filter(({ uid }) => chosen !== null || users !== null || all || uid === myUid())
-  .sort((one, other) => one.pid - other.pid);
-
-const cells = (texts: readonly string[]): string =>
-  texts
-    .map((text, index) => {
-      const column = format[index]?.column;
-      if (!column) return text;
-      if (index === format.length - 1 && column.left) return text;
-      return column.left ? text.padEnd(column.width) : text.padStart(column.width);
-    })
-    .join(' ');
-
-const header = format.some(({ header }) => header !== '')
-  ? `${cells(format.map(({ header }) => header))}\n`
-  : '';
-finish(everybody.length === 0 ? 1 : 0, {
-  out: header + everybody.map((one) => `${cells(format.map(({ column }) => column.show(one)))}\n`).join(''),
-});

@@ -1,7 +1,9 @@
 /** /sbin/route: add, delete, change, get, monitor as route.c has them. What the kernel refuses is printed, and exits 0. */
-import { call, hold, MachineError } from '../mac/rpc.js';
+import { once } from 'node:events';
+import { MachineError } from '../mac/rpc.js';
 import { dotted, type Interface, mask, number, type Row } from '../mac/xnu/table.js';
 import { type Network, readNetwork } from './lib/darwin.js';
+import type { Caller, Outcome } from './lib/served.js';
 
 class Exit extends Error {
   readonly status: number;
@@ -96,8 +98,12 @@ function destination({ net, host, netmask, positionals }: Words): Network {
   };
 }
 
-async function alter(verb: 'add' | 'delete' | 'change', args: readonly string[]): Promise<number> {
-  if (process.getuid?.() !== 0) throw new Exit(77, 'route: must be root to alter routing table');
+async function alter(
+  verb: 'add' | 'delete' | 'change',
+  { uid, call }: Caller,
+  args: readonly string[],
+): Promise<Outcome> {
+  if (uid !== 0) throw new Exit(77, 'route: must be root to alter routing table');
   const words = read(args);
   const to = destination(words);
   const gateway = words.positionals[1];
@@ -117,26 +123,27 @@ async function alter(verb: 'add' | 'delete' | 'change', args: readonly string[])
       host: to.isHost,
       ...(gateway === undefined ? {} : words.byInterface ? { interface: gateway } : { gateway }),
     });
-    process.stdout.write(`${line}\n`);
+    return { status: 0, out: `${line}\n` };
   } catch (error) {
     if (!(error instanceof MachineError)) throw error;
     const why = strerror[error.code] ?? error.code;
-    process.stderr.write(`route: writing to routing socket: ${why}\n`);
-    process.stdout.write(`${line}: ${why}\n`);
+    return {
+      status: 0,
+      out: `${line}: ${why}\n`,
+      err: `route: writing to routing socket: ${why}\n`,
+    };
   }
-  return 0;
 }
 
 const isDotted = (gateway: string): boolean => /^\d+(\.\d+){3}$/.test(gateway);
 
-async function get(args: readonly string[]): Promise<number> {
+async function get({ call }: Caller, args: readonly string[]): Promise<Outcome> {
   const to = destination(read(args));
   let row: Row;
   try {
     row = await call<Row>('xnu.route.get', { address: dotted(to.base) });
   } catch {
-    process.stderr.write('route: writing to routing socket: not in table\n');
-    return 0;
+    return { status: 0, err: 'route: writing to routing socket: not in table\n' };
   }
   const lines = [
     `   route to: ${dotted(to.base)}`,
@@ -150,23 +157,19 @@ async function get(args: readonly string[]): Promise<number> {
     ' recvpipe  sendpipe  ssthresh  rtt,msec    rttvar  hopcount      mtu     expire',
     '       0         0         0         0         0         0      1500         0 ',
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
-  return 0;
+  return { status: 0, out: `${lines.join('\n')}\n` };
 }
 
-async function monitor(): Promise<number> {
-  const held = await hold('xnu.route.monitor');
-  held.onLine((event) => {
-    process.stdout.write(`\ngot message of size 132 on ${new Date().toUTCString()}\n${String(event)}\n`);
+async function monitor({ call, print, gone }: Caller): Promise<Outcome> {
+  await call('xnu.route.monitor', {}, (event) => {
+    print(`\ngot message of size 132 on ${new Date().toUTCString()}\n${String(event)}\n`);
   });
-  await new Promise<void>((resolve) => {
-    held.onEnd(resolve);
-  });
-  return 0;
+  await once(gone, 'abort');
+  return { status: 0 };
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const rest = [...args];
+function main(caller: Caller): Promise<Outcome> {
+  const rest = [...caller.args];
   while (rest[0]?.startsWith('-') === true) {
     const option = rest.shift() ?? '';
     if (!/^-[dnqtv]+$/.test(option)) throw new Exit(64, usage);
@@ -176,11 +179,11 @@ async function main(args: readonly string[]): Promise<number> {
     case 'add':
     case 'delete':
     case 'change':
-      return alter(verb, more);
+      return alter(verb, caller, more);
     case 'get':
-      return get(more);
+      return get(caller, more);
     case 'monitor':
-      return monitor();
+      return monitor(caller);
     case undefined:
       throw new Exit(64, usage);
     default:
@@ -188,9 +191,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
-  process.exitCode = error instanceof Exit ? error.status : 71;
+export async function route(caller: Caller): Promise<Outcome> {
+  try {
+    return await main(caller);
+  } catch (error) {
+    return { status: error instanceof Exit ? error.status : 71, err: `${(error as Error).message}\n` };
+  }
 }

@@ -1,28 +1,28 @@
 /** `scutil` with `show State:/Users/ConsoleUser` on stdin, and `scutil --dns` (configd, scutil.tproj). */
 import { readFileSync } from 'node:fs';
-import { call } from '../mac/rpc.js';
 import type { GuiUser } from './lib/gui.js';
-import { finish } from './lib/say.js';
+import { type Caller, finish } from './lib/served.js';
 
-const args = process.argv.slice(2);
-if (args[0] === '--dns' && args.length === 1) finish(0, { out: dns() });
-if (args.length > 0)
-  finish(64, {
-    err: `scutil: unrecognized option \`${args[0] ?? ''}'\nusage: scutil\n\tinteractive access to the dynamic store.\n\n   or: scutil --dns\n\tshow DNS configuration.\n`,
-  });
+export async function scutil({ args, call, stdin }: Caller): Promise<never> {
+  if (args[0] === '--dns' && args.length === 1) finish(0, { out: dns() });
+  if (args.length > 0)
+    finish(64, {
+      err: `scutil: unrecognized option \`${args[0] ?? ''}'\nusage: scutil\n\tinteractive access to the dynamic store.\n\n   or: scutil --dns\n\tshow DNS configuration.\n`,
+    });
 
-let out = '';
-for (const line of readFileSync(0, 'utf8').split('\n')) {
-  const [command, key] = line.trim().split(/\s+/);
-  if (command === undefined || command === '' || command === 'open' || command === 'close') continue;
-  if (command === 'quit' || command === 'exit') break;
-  if (command === 'show' && key !== undefined) out += await show(key);
-  else if (command === 'list') out += '  subKey [0] = State:/Users/ConsoleUser\n';
-  else out += `${command}: unknown, type "help" for command info\n`;
+  let out = '';
+  for (const line of (await stdin()).split('\n')) {
+    const [command, key] = line.trim().split(/\s+/);
+    if (command === undefined || command === '' || command === 'open' || command === 'close') continue;
+    if (command === 'quit' || command === 'exit') break;
+    if (command === 'show' && key !== undefined) out += await show(call, key);
+    else if (command === 'list') out += '  subKey [0] = State:/Users/ConsoleUser\n';
+    else out += `${command}: unknown, type "help" for command info\n`;
+  }
+  finish(0, { out });
 }
-finish(0, { out });
 
-async function show(key: string): Promise<string> {
+async function show(call: Caller['call'], key: string): Promise<string> {
   if (key !== 'State:/Users/ConsoleUser') return '  No such key\n';
   const user = await call<GuiUser | null>('mac.session');
   // At the login window the key is there, with the window's own session in it.

@@ -1,41 +1,42 @@
 /** `uname`: Darwin's words. Grammar of uname.c (FreeBSD's, Apple's): -a -m -n -p -r -s -v, nothing else. */
 import { hostname } from 'node:os';
-import { call } from '../mac/rpc.js';
-import { finish } from './lib/say.js';
 import { darwinOf } from './lib/releases.js';
+import { type Caller, finish } from './lib/served.js';
 
-const { macos } = await call<{ macos: string }>('mac.about');
-const release = darwinOf(macos).kernel;
-const words = {
-  s: 'Darwin',
-  n: hostname(),
-  r: release,
-  v: `Darwin Kernel Version ${release}: Tue Jun 11 21:00:00 PDT 2024; root:xnu-lab~1/RELEASE_X86_64`,
-  m: 'x86_64',
-  p: 'i386',
-};
-const asked = new Set<string>();
-for (const arg of process.argv.slice(2)) {
-  if (!/^-[amnoprsv]+$/.test(arg)) {
-    const bad = arg.startsWith('-')
-      ? arg
-          .slice(1)
-          .match(/./g)
-          ?.find((letter) => !'amnoprsv'.includes(letter))
-      : undefined;
-    finish(1, {
-      err: `${bad === undefined ? '' : `uname: illegal option -- ${bad}\n`}usage: uname [-amnoprsv]\n`,
-    });
+export async function uname({ args, call }: Caller): Promise<never> {
+  const { macos } = await call<{ macos: string }>('mac.about');
+  const release = darwinOf(macos).kernel;
+  const words = {
+    s: 'Darwin',
+    n: hostname(),
+    r: release,
+    v: `Darwin Kernel Version ${release}: Tue Jun 11 21:00:00 PDT 2024; root:xnu-lab~1/RELEASE_X86_64`,
+    m: 'x86_64',
+    p: 'i386',
+  };
+  const asked = new Set<string>();
+  for (const arg of args) {
+    if (!/^-[amnoprsv]+$/.test(arg)) {
+      const bad = arg.startsWith('-')
+        ? arg
+            .slice(1)
+            .match(/./g)
+            ?.find((letter) => !'amnoprsv'.includes(letter))
+        : undefined;
+      finish(1, {
+        err: `${bad === undefined ? '' : `uname: illegal option -- ${bad}\n`}usage: uname [-amnoprsv]\n`,
+      });
+    }
+    for (const letter of arg.slice(1)) asked.add(letter);
   }
-  for (const letter of arg.slice(1)) asked.add(letter);
+  if (asked.has('a')) for (const letter of 'snrvm') asked.add(letter);
+  if (asked.has('o')) asked.add('s');
+  if (asked.size === 0) asked.add('s');
+  const order = ['s', 'n', 'r', 'v', 'm', 'p'] as const;
+  return finish(0, {
+    out: `${order
+      .filter((letter) => asked.has(letter))
+      .map((letter) => words[letter])
+      .join(' ')}\n`,
+  });
 }
-if (asked.has('a')) for (const letter of 'snrvm') asked.add(letter);
-if (asked.has('o')) asked.add('s');
-if (asked.size === 0) asked.add('s');
-const order = ['s', 'n', 'r', 'v', 'm', 'p'] as const;
-finish(0, {
-  out: `${order
-    .filter((letter) => asked.has(letter))
-    .map((letter) => words[letter])
-    .join(' ')}\n`,
-});

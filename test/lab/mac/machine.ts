@@ -18,6 +18,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { writeDockerApp } from '../docker/bundle.js';
+import { served } from '../facades/served.js';
+import { serveFacades } from './facade-server.js';
 import { createLaunchd } from './launchd/launchd.js';
 import type { MacOptions } from './options.js';
 import { people, type Person } from './people.js';
@@ -162,5 +164,6 @@ linkSocket();
 launchd.boot();
 if (options.login !== null) sitDown(personCalled(options.login));
 await serve(handlers);
+await serveFacades(served, handlers);
 writeSync(report, 'ready\n');
 closeSync(report);

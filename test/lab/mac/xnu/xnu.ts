@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { type Caller, type Handlers, MachineError } from '../rpc.js';
+import { keepIp } from './linux-ip.js';
 import {
   addRow,
   changeRow,
@@ -49,9 +50,9 @@ function ipQuietly(...args: readonly string[]): void {
   }
 }
 
-const kernel = <T>(work: () => T): T => {
+const kernel = async <T>(work: () => T | Promise<T>): Promise<T> => {
   try {
-    return work();
+    return await work();
   } catch (error) {
     if (error instanceof KernelError) throw new MachineError(error.code);
     throw error;
@@ -80,29 +81,31 @@ export function createXnu(options: { kext: KextState; macos: string }): {
     for (const listener of listeners) listener(event);
   };
 
+  const routesInLinux = keepIp();
+
   /**
    * Static routes of the model into Linux: what has changed, or `anew` everything, since with an address or a link
    * Linux drops routes of its own accord.
    */
-  function syncRoutes(anew = false): void {
-    const wanted = new Map<string, readonly string[]>(
+  function syncRoutes(anew = false): Promise<void> {
+    const wanted = new Map<string, string>(
       table.rows
         .filter((row) => row.isStatic && !row.gateway.startsWith('link#'))
         .map((row) => {
-          const via = row.gateway === row.interface ? [] : ['via', row.gateway, 'onlink'];
-          return [`${dotted(row.base)}/${row.prefix}`, [...via, 'dev', row.interface]] as const;
+          const via = row.gateway === row.interface ? '' : `via ${row.gateway} onlink `;
+          return [`${dotted(row.base)}/${row.prefix}`, `${via}dev ${row.interface}`] as const;
         }),
     );
-    for (const destination of installedInLinux.keys())
-      if (!wanted.has(destination)) {
-        ipQuietly('route', 'del', destination);
-        installedInLinux.delete(destination);
-      }
-    for (const [destination, how] of wanted) {
-      if (!anew && installedInLinux.get(destination) === how.join(' ')) continue;
-      ipQuietly('route', 'replace', destination, ...how);
-      installedInLinux.set(destination, how.join(' '));
-    }
+    const gone = [...installedInLinux.keys()].filter((destination) => !wanted.has(destination));
+    const changed = [...wanted].filter(
+      ([destination, how]) => anew || installedInLinux.get(destination) !== how,
+    );
+    for (const destination of gone) installedInLinux.delete(destination);
+    for (const [destination, how] of changed) installedInLinux.set(destination, how);
+    return routesInLinux([
+      ...gone.map((destination) => `route del ${destination}`),
+      ...changed.map(([destination, how]) => `route replace ${destination} ${how}`),
+    ]);
   }
 
   const attach = (each: Omit<Interface, 'index'>): Interface => {
@@ -156,7 +159,7 @@ export function createXnu(options: { kext: KextState; macos: string }): {
     });
     setAddress(table, 'en0', { address: '192.168.1.20', prefix: 24 }, false);
     addRow(table, 0, 0, '192.168.1.1');
-    syncRoutes(true);
+    void syncRoutes(true);
     nodes(options.kext === 'loaded');
   }
 
@@ -177,7 +180,7 @@ export function createXnu(options: { kext: KextState; macos: string }): {
     caller.gone.addEventListener('abort', () => {
       removeInterface(table, name);
       ipQuietly('link', 'del', name);
-      syncRoutes(true);
+      void syncRoutes(true);
       tell(
         `RTM_IFINFO: iface status change: len 112, if# ${made.index}, flags:<BROADCAST,SIMPLEX,MULTICAST>`,
       );
@@ -186,24 +189,32 @@ export function createXnu(options: { kext: KextState; macos: string }): {
   }
 
   /** A VPN client's utun: up, with an address and its other end, until it is removed. */
-  function openTunnel({ name, address, peer }: { name: string; address: string; peer: string }): void {
+  async function openTunnel({
+    name,
+    address,
+    peer,
+  }: {
+    name: string;
+    address: string;
+    peer: string;
+  }): Promise<void> {
     ip('tuntap', 'add', 'dev', name, 'mode', 'tun');
     ip('link', 'set', name, 'up');
     ip('addr', 'add', address, 'peer', peer, 'dev', name);
     attach({ name, kind: 'tunnel', mac: '', mtu: 1380, up: true, addresses: [], holder: null });
     setPeer(table, name, address, peer);
-    syncRoutes(true);
+    await syncRoutes(true);
     tell('RTM_NEWADDR: address being added to iface: len 128, metric 0, flags:<UP>');
   }
 
-  function closeTunnel({ name }: { name: string }): void {
+  async function closeTunnel({ name }: { name: string }): Promise<void> {
     removeInterface(table, name);
     ip('tuntap', 'del', 'dev', name, 'mode', 'tun');
-    syncRoutes(true);
+    await syncRoutes(true);
     tell('RTM_DELADDR: address being removed from iface: len 128, metric 0, flags:<>');
   }
 
-  function apply(name: string, action: IfconfigAction): void {
+  async function apply(name: string, action: IfconfigAction): Promise<void> {
     switch (action.do) {
       case 'up':
       case 'down':
@@ -235,7 +246,7 @@ export function createXnu(options: { kext: KextState; macos: string }): {
         break;
       }
     }
-    syncRoutes(true);
+    await syncRoutes(true);
     tell(
       `RTM_NEWADDR: address being ${action.do === 'delete' ? 'removed from' : 'added to'} iface: len 128, metric 0, flags:<UP>`,
     );
@@ -251,8 +262,8 @@ export function createXnu(options: { kext: KextState; macos: string }): {
 
   const routeOp =
     (verb: 'add' | 'delete' | 'change') =>
-    ({ base, prefix, gateway, interface: name, host }: Destination): void => {
-      kernel(() => {
+    async ({ base, prefix, gateway, interface: name, host }: Destination): Promise<void> => {
+      await kernel(() => {
         const network = (base & mask(prefix)) >>> 0;
         if (verb === 'add') {
           const each = name === undefined ? undefined : interfaceNamed(table, name);
@@ -263,7 +274,7 @@ export function createXnu(options: { kext: KextState; macos: string }): {
         } else if (verb === 'delete') deleteRow(table, network, prefix);
         else changeRow(table, network, prefix, gateway ?? '');
       });
-      syncRoutes();
+      await syncRoutes();
       tell(
         verb === 'delete'
           ? 'RTM_DELETE: Delete Route: len 132, pid: 1, seq 1, errno 0, flags:<GATEWAY,DONE,STATIC>'
@@ -277,11 +288,10 @@ export function createXnu(options: { kext: KextState; macos: string }): {
   const handlers: Handlers = {
     'xnu.about': () => ({ macos: options.macos }),
     'xnu.interfaces': () => table.interfaces,
-    'xnu.ifconfig': ({ name, actions }: { name: string; actions: IfconfigAction[] }) => {
-      kernel(() => {
-        for (const action of actions) apply(name, action);
-      });
-    },
+    'xnu.ifconfig': ({ name, actions }: { name: string; actions: IfconfigAction[] }) =>
+      kernel(async () => {
+        for (const action of actions) await apply(name, action);
+      }),
     'xnu.route.table': () => table.rows,
     'xnu.route.add': routeOp('add'),
     'xnu.route.delete': routeOp('delete'),
