@@ -27,11 +27,15 @@ export const commandLine = (file: string, args: readonly string[]): string =>
     .map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(' ');
 
+/** Milliseconds from SIGTERM to SIGKILL, and from a command's end to that of its output. */
+const lastWords = 1000;
+
 /**
  * Runs a command by absolute path: no shell, clean environment, nothing on stdin (or `input`), 1 MiB of output at
  * the most, `timeout` in ms (10 s). Returns whatever exit code it had, since on macOS that alone says little
  * (`route` exits 0 when the kernel refused, route.c). Throws CommandError when it could not start, ended by a
- * signal or took too long.
+ * signal or took too long: then it gets a SIGTERM, which sudo hands on to what it runs, and at last a SIGKILL. What
+ * it leaves behind with its output open (an osascript that hangs) is not waited for.
  */
 export async function run(
   file: string,
@@ -39,19 +43,29 @@ export async function run(
   options: { timeout?: number; input?: string; signal?: AbortSignal } = {},
 ): Promise<CommandResult> {
   const timeout = options.timeout ?? 10_000;
-  const result = await execa(file, args, {
+  const child = execa(file, args, {
     reject: false,
     extendEnv: false,
     env: cleanEnvironment,
     cwd: '/',
     timeout,
-    killSignal: 'SIGKILL',
+    forceKillAfterDelay: lastWords,
     maxBuffer: 1_048_576,
     stripFinalNewline: false,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
-  if (result.exitCode === undefined) {
+  child.once('exit', () => {
+    const closing = setTimeout(() => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, lastWords);
+    child.once('close', () => {
+      clearTimeout(closing);
+    });
+  });
+  const result = await child;
+  if (result.exitCode === undefined || result.timedOut) {
     const what = result.timedOut ? `took longer than ${timeout / 1000} s` : result.shortMessage;
     throw new CommandError(`${commandLine(file, args)}: ${what}`, { cause: result.cause });
   }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tuntapd hyperkit shim, version 1. Put here by tuntapd; `tuntapctl shim show` prints it.
+# tuntapd hyperkit shim. Put here by tuntapd; `tuntapctl shim show` prints it.
 #
 # Stands at hyperkit's path and starts hyperkit.original with one more NIC, `virtio-tap`, in front of the arguments
 # as they came (their order means nothing to hyperkit). Whatever it does not understand, it starts unchanged. Only

@@ -105,8 +105,7 @@ function script(content: Content, shim: string): Recognised {
   const text = content.read(0, Math.min(content.size, mostScriptBytes)).toString('utf8');
   const whole = content.size <= mostScriptBytes;
   if (whole && text === shim) return { kind: 'shim', detail: '' };
-  if (/^#!\/bin\/sh\n# tuntapd hyperkit shim, version \d+/.test(text))
-    return { kind: 'outdated-shim', detail: '' };
+  if (/^#!\/bin\/sh\n# tuntapd hyperkit shim[.,] /.test(text)) return { kind: 'outdated-shim', detail: '' };
   if (whole && dockerTuntapOsx.every((line) => line.test(text)))
     return { kind: 'docker-tuntap-osx-shim', detail: '' };
   const lines = text.slice(0, 2000).split('\n');

@@ -26,7 +26,7 @@ import { machO } from '../../lab/docker/mach-o.js';
 import { dockerTuntapOsxShim } from './docker-tuntap-osx.js';
 
 const owner = { uid: 501, gid: 20 };
-const shim = '#!/bin/sh\n# tuntapd hyperkit shim, version 1.\nexec "$0.original" "$@"\n';
+const shim = '#!/bin/sh\n# tuntapd hyperkit shim. \nexec "$0.original" "$@"\n';
 const binary = machO('docker 1');
 let tools: string;
 let worker: string;
@@ -177,7 +177,7 @@ asRoot('in a bundle that belongs to a user', () => {
       'with an older shim of ours',
       () => {
         renameSync(hyperkit, `${hyperkit}.original`);
-        put(hyperkit, '#!/bin/sh\n# tuntapd hyperkit shim, version 0.\n');
+        put(hyperkit, '#!/bin/sh\n# tuntapd hyperkit shim, version 1. \n');
       },
       ['outdated-shim', 'mach-o'],
       ['shim', 'mach-o'],

@@ -66,7 +66,7 @@ beforeEach(() => {
     ask: childIn(join(tools, 'worker.mjs')),
     originals: join(base, 'state/originals.json'),
     log: (level, message) => said.push(`${level}: ${message}`),
-    shim: '#!/bin/sh\n# tuntapd hyperkit shim, version 1.\nexec "$0.original" "$@"\n',
+    shim: '#!/bin/sh\n# tuntapd hyperkit shim. \nexec "$0.original" "$@"\n',
   });
 });
 afterEach(() => {

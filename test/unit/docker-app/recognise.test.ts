@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Content, recognise } from '../../../daemon/docker-app/recognise.js';
+import { renderShim } from '../../../daemon/docker-app/shim.js';
 import { machO } from '../../lab/docker/mach-o.js';
 import { dockerTuntapOsxShim } from './docker-tuntap-osx.js';
 
-const shim = '#!/bin/sh\n# tuntapd hyperkit shim, version 2.\nexec "$0.original" "$@"\n';
+const shim = renderShim({ device: 'tap1', mac: '02:74:75:6e:74:61', wait: 5 });
 /** The most that is asked for at once: sizes are somebody else's choice. */
 let asked = 0;
 
@@ -76,13 +77,10 @@ describe.each(wholes)('%s', (_what, whole) => {
 test.each<[string, Buffer | string, string]>([
   ['our shim', shim, 'shim'],
   ['our shim for another tap', shim.replace('exec', 'tap=tap2\nexec'), 'outdated-shim'],
-  ['our shim of another version', shim.replace('version 2', 'version 1'), 'outdated-shim'],
+  ['our shim in an older wording', shim.replace('shim.', 'shim, version 1.'), 'outdated-shim'],
+  ['our shim, cut off', shim.slice(0, 200), 'outdated-shim'],
   ['docker-tuntap-osx’s shim', dockerTuntapOsxShim, 'docker-tuntap-osx-shim'],
-  [
-    'a script that only names ours',
-    `#!/bin/sh\necho\n# tuntapd hyperkit shim, version 1\n`,
-    'foreign-script',
-  ],
+  ['a script that only names ours', `#!/bin/sh\necho\n# tuntapd hyperkit shim. \n`, 'foreign-script'],
   [
     'somebody’s script with a tap',
     '#!/bin/sh\nexec "$0.real" -s 2:1,virtio-tap,tap1 "$@"\n',
