@@ -2,14 +2,10 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import type { Status } from '../../daemon/control/messages.js';
 import type { Mac } from '../lab/lab.js';
-import { hyperkit, identityOf, install, must, onMac } from '../lab/story.js';
+import { hyperkit, identityOf, install, must, onMac, statusOf } from '../lab/story.js';
 import { until } from '../lab/until.js';
 
 const file = '/etc/tuntapd/config.toml';
-
-async function statusOf(mac: Mac): Promise<Status> {
-  return JSON.parse((await mac.run(['/usr/local/bin/tuntapctl', 'status', '--json'])).stdout) as Status;
-}
 
 const phaseIs = (mac: Mac, phase: Status['phase']): Promise<Status> =>
   until(`tuntapd is ${phase}`, 40, async () => {

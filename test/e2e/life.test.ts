@@ -1,17 +1,13 @@
 import { chownSync, lstatSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Status } from '../../daemon/control/messages.js';
 import { bootMac, type Mac } from '../lab/lab.js';
-import { explained, install, must, onMac } from '../lab/story.js';
+import { explained, install, must, onMac, statusOf } from '../lab/story.js';
 import { until } from '../lab/until.js';
 
 let mac: Mac;
 
 const tuntapctl = (on: Mac, ...args: string[]) => on.run(['/usr/local/bin/tuntapctl', ...args]);
-
-const statusOf = async (on: Mac): Promise<Status> =>
-  JSON.parse((await tuntapctl(on, 'status', '--json')).stdout) as Status;
 
 const log = (on: Mac): { level: string; message: string }[] =>
   readFileSync(on.path('/var/log/tuntapd/tuntapd.log'), 'utf8')

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as rest } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import type { Notification } from '../lab/mac/machine.js';
@@ -7,6 +8,7 @@ import {
   dockerOf,
   engineAnswers,
   explained,
+  hasShim,
   hyperkit,
   install,
   must,
@@ -18,11 +20,8 @@ import { until } from '../lab/until.js';
 
 let mac: Mac;
 
-const hasShim = (): boolean => readFileSync(mac.path(hyperkit)).subarray(0, 2).toString() === '#!';
 const vmOf = (): string => readFileSync(mac.path(vmPid), 'utf8').trim();
 const notifications = (): Promise<readonly Notification[]> => mac.call('mac.notifications');
-const rest = (seconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 const chapter = (title: string, play: () => Promise<void>): void => {
   test(title, () => explained(mac, play), 600_000);
@@ -45,7 +44,7 @@ chapter(
     await engineAnswers(mac);
     await until('a container runs', 60, () => dockerOf(mac).serve('at-work'));
     untouched = vmOf();
-    await rest(61);
+    await rest(61_000);
     await install(mac);
     const [told] = await until('its user is told', 90, async () => {
       const said = await notifications();
@@ -53,7 +52,7 @@ chapter(
     });
     expect(told).toMatchObject({ uid: 501, title: 'tuntapd' });
     expect(told?.text).toContain('at-work');
-    await rest(12);
+    await rest(12_000);
     expect(await notifications()).toHaveLength(1);
     expect(vmOf()).toBe(untouched);
   },
@@ -75,11 +74,11 @@ chapter(
     await until('the update is there', 30, () =>
       Promise.resolve(statSync(mac.path(hyperkit)).ino !== before),
     );
-    await rest(5);
-    expect(hasShim()).toBe(false);
+    await rest(5_000);
+    expect(hasShim(mac)).toBe(false);
     await openDocker(mac);
     const first = await until('its first VM', 60, () => Promise.resolve(vmOf()));
-    await until('the shim', 60, () => Promise.resolve(hasShim()));
+    await until('the shim', 60, () => Promise.resolve(hasShim(mac)));
     await until('another VM', 240, () => Promise.resolve(vmOf() !== first));
     await containerAnswers(mac, 'updated');
     expect(await notifications()).toHaveLength(1);

@@ -1,11 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
+import { setTimeout as rest } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import {
   containerAnswers,
   explained,
+  hasShim,
   hyperkit,
   install,
   must,
@@ -37,15 +39,12 @@ async function asUser(script: string): Promise<void> {
   if (exitCode !== 0) throw new Error(`${script}: ${stderr}`);
 }
 
-const hasShim = (): boolean =>
-  existsSync(mac.path(hyperkit)) && readFileSync(mac.path(hyperkit)).subarray(0, 2).toString() === '#!';
-
 /** hyperkit is our shim, executable and the user's, and beside it lies just this original. */
 const shimmedOver = (original: string): Promise<unknown> =>
   until('the shim stands over the new hyperkit', 90, () => {
     const { uid, mode } = statSync(mac.path(hyperkit));
     return Promise.resolve(
-      hasShim() && uid === 501 && (mode & 0o111) === 0o111 && sha256(`${hyperkit}.original`) === original,
+      hasShim(mac) && uid === 501 && (mode & 0o111) === 0o111 && sha256(`${hyperkit}.original`) === original,
     );
   });
 
@@ -90,8 +89,8 @@ describe('whatever way Docker is updated, the shim is back over the new hyperkit
       const end = Date.now() + 5000;
       while (Date.now() < end) {
         expect(filesBesideHyperkit()).toEqual(['com.docker.hyperkit']);
-        expect(hasShim()).toBe(false);
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        expect(hasShim(mac)).toBe(false);
+        await rest(200);
       }
       await asUser(
         `cd ~/Downloads/Docker.app && tail -c +2001 ".${inside(hyperkit)}" >> "${hyperkit}" && ` +
@@ -106,7 +105,7 @@ describe('whatever way Docker is updated, the shim is back over the new hyperkit
     await download('4.4.0');
     await asUser(`mv "${app}" "${app}.back" && mkdir -p "${app}/Contents"`);
     await asUser(`cp -pR ~/Downloads/Docker.app/Contents/MacOS "${app}/Contents/"`);
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await rest(3000);
     await asUser(`rm -rf "${app}" && mv "${app}.back" "${app}"`);
     await shimmedOver(original);
     expect(existsSync(mac.path(`${app}.back`))).toBe(false);

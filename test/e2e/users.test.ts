@@ -1,13 +1,14 @@
 /** Two people on one Mac, and two Docker.apps: whoever holds the tap is served, and everything goes back in the end. */
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Status } from '../../daemon/control/messages.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import {
   answers,
+  conditionOf,
   containerAnswers,
   dockerOf,
   explained,
+  hasShim,
   hyperkit,
   type Identity,
   identityOf,
@@ -29,13 +30,7 @@ const scene = (title: string, play: () => Promise<void>): void => {
   test(title, () => explained(mac, play), 300_000);
 };
 
-const hasShim = (path: string): boolean => readFileSync(mac.path(path)).subarray(0, 2).toString() === '#!';
 const tapOwner = (): number => lstatSync(mac.path('/dev/tap1')).uid;
-const findingOf = async (type: string): Promise<string> => {
-  const { stdout } = await mac.run(['/usr/local/bin/tuntapctl', 'status', '--json']);
-  const { conditions } = JSON.parse(stdout) as Status;
-  return conditions.find((each) => each.type === type)?.message ?? '';
-};
 
 beforeAll(async () => {
   mac = await bootMac({ engine: 'sid' });
@@ -54,7 +49,7 @@ afterAll(async () => {
 }, 60_000);
 
 scene('both Docker.apps get the shim, and the one that is opened is reached', async () => {
-  await until('the shim stands in both', 60, () => Promise.resolve(both.every(hasShim)));
+  await until('the shim stands in both', 60, () => Promise.resolve(both.every((path) => hasShim(mac, path))));
   await openDocker(mac, 'person', theirApp);
   web = await containerAnswers(mac, 'first');
 });
@@ -62,7 +57,7 @@ scene('both Docker.apps get the shim, and the one that is opened is reached', as
 scene('somebody else comes to the front: the first user’s containers go on answering', async () => {
   await mac.login('other');
   await until('it is said whose VM it is', 30, async () =>
-    (await findingOf('VirtualMachine')).includes('uid 501, who is logged in but not in front'),
+    (await conditionOf(mac, 'VirtualMachine')).message.includes('uid 501, who is logged in but not in front'),
   );
   await answers(mac, 'first', web, 30);
   expect(tapOwner()).toBe(501);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import {
   answers,
+  conditionOf,
   containerAnswers,
   dockerOf,
   explained,
@@ -10,6 +11,7 @@ import {
   install,
   must,
   openDocker,
+  statusOf,
 } from '../lab/story.js';
 import { until } from '../lab/until.js';
 
@@ -34,20 +36,11 @@ const ours = async (): Promise<string[]> =>
     .split('\n')
     .flatMap((row) => (row.includes(' 10.0.75.2 ') ? [row.split(' ')[0] ?? ''] : []));
 
-interface Status {
-  readonly pid: number;
-  readonly phase: string;
-  readonly conditions: readonly { type: string; status: string; reason: string; message: string }[];
-}
-
-const status = async (): Promise<Status> =>
-  JSON.parse((await mac.run(['/usr/local/bin/tuntapctl', 'status', '--json'])).stdout) as Status;
-
 /** The message of a condition, once it is False for this reason. */
 const becomes = (type: string, reason: string, seconds = 30): Promise<string> =>
   until(`${type} is False: ${reason}`, seconds, async () => {
-    const found = (await status()).conditions.find((condition) => condition.type === type);
-    return found?.status === 'False' && found.reason === reason && found.message;
+    const found = await conditionOf(mac, type);
+    return found.status === 'False' && found.reason === reason && found.message;
   });
 
 /** What `tuntapctl routes` says of a network. */
@@ -180,7 +173,7 @@ scenario('a VPN that has the link’s own network blocks it, and says which keys
       /10\.0\.0\.0\/16 via 10\.80\.0\.1 on utun4.*tap\.address and tap\.peer/,
     );
     expect(await ours()).toEqual([]);
-    expect((await status()).phase).toBe('blocked');
+    expect((await statusOf(mac)).phase).toBe('blocked');
     expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).not.toContain('inet ');
   });
   await serves(web, app, far);
@@ -211,7 +204,7 @@ scenario(
 scenario(
   'a killed daemon’s routes are adopted or removed by the next, and its monitor ends with it',
   async () => {
-    const { pid } = await status();
+    const { pid } = await statusOf(mac);
     await must(mac, ['/bin/kill', '-KILL', String(pid)]);
     await dockerOf(mac).remove('app');
     await dockerOf(mac).removeNetwork('app');
@@ -219,7 +212,7 @@ scenario(
       const now = await ours();
       return !now.includes('172.18') && now.includes('172.17') && now.includes('10.33.33/24');
     });
-    expect((await status()).pid).not.toBe(pid);
+    expect((await statusOf(mac)).pid).not.toBe(pid);
     const monitors = (await must(mac, ['/bin/ps', '-axww', '-o', 'pid=,args=']))
       .split('\n')
       .filter((line) => line.includes('route -n monitor'));

@@ -4,7 +4,8 @@
  * the world to be right; none of them does anything of the daemon's work.
  */
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import type { Status } from '../../daemon/control/messages.js';
 import { dockerClient, type DockerClient } from './docker-client.js';
 import { bootMac, type Mac } from './lab.js';
 import { until } from './until.js';
@@ -46,6 +47,17 @@ export async function must(mac: Mac, argv: string[], timeout = 120_000): Promise
   const { stdout, stderr, exitCode } = await mac.run(argv, { timeout });
   if (exitCode !== 0) throw new Error(`${argv.join(' ')} ended with ${exitCode}:\n${stderr}${stdout}`);
   return stdout;
+}
+
+/** What `tuntapctl status` tells programs. */
+export const statusOf = async (mac: Mac): Promise<Status> =>
+  JSON.parse((await mac.run(['/usr/local/bin/tuntapctl', 'status', '--json'])).stdout) as Status;
+
+/** One of its conditions. */
+export async function conditionOf(mac: Mac, type: string): Promise<Status['conditions'][number]> {
+  const found = (await statusOf(mac)).conditions.find((condition) => condition.type === type);
+  if (!found) throw new Error(`there is no condition ${type}`);
+  return found;
 }
 
 /** The answer of a web server to the Mac, asked on the container's own address. */
@@ -98,10 +110,12 @@ const pidIn = (mac: Mac, path: string): number => Number(readFileSync(mac.path(p
 
 const routesOf = (mac: Mac): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
 
+/** Whether a script stands at hyperkit's path. */
+export const hasShim = (mac: Mac, path = hyperkit): boolean =>
+  existsSync(mac.path(path)) && readFileSync(mac.path(path)).subarray(0, 2).toString() === '#!';
+
 const installed = (mac: Mac, path = hyperkit): Promise<boolean> =>
-  until('hyperkit has the shim', 60, () =>
-    Promise.resolve(readFileSync(mac.path(path)).subarray(0, 2).toString() === '#!'),
-  );
+  until('hyperkit has the shim', 60, () => Promise.resolve(hasShim(mac, path)));
 
 /** Installs tuntapd and waits for the shim at hyperkit's path in this Docker's layout. */
 export async function install(mac: Mac, path = hyperkit): Promise<void> {
@@ -209,9 +223,7 @@ function chapters(mac: Mac): readonly Chapter[] {
     {
       title: 'tuntapd is killed: launchd starts it again, and containers made meanwhile are reached',
       play: async () => {
-        const { pid } = JSON.parse(await must(mac, ['/usr/local/bin/tuntapctl', 'status', '--json'])) as {
-          pid: number;
-        };
+        const { pid } = await statusOf(mac);
         await must(mac, ['/bin/kill', '-KILL', String(pid)]);
         await dockerOf(mac).createNetwork('meanwhile', '172.29.7.0/24');
         await containerAnswers(mac, 'after-daemon-kill', 'meanwhile');
