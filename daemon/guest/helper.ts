@@ -68,6 +68,8 @@ export function demultiplex(raw: Buffer): string {
 interface Outcome {
   readonly status: number;
   readonly words: string;
+  /** Milliseconds from the container's start to its end. */
+  readonly took: number;
 }
 
 async function sweep(engine: EngineClient): Promise<void> {
@@ -124,6 +126,7 @@ async function runHelper(engine: EngineClient, image: string, args: readonly str
       },
     },
   });
+  const began = performance.now();
   try {
     await engine.bytes('POST', `/containers/${Id}/start`, { timeout: patience });
     const [{ StatusCode }, said] = await Promise.all([
@@ -134,7 +137,7 @@ async function runHelper(engine: EngineClient, image: string, args: readonly str
         timeout: patience,
       }),
     ]);
-    return { status: StatusCode, words: demultiplex(said) };
+    return { status: StatusCode, words: demultiplex(said), took: performance.now() - began };
   } finally {
     // What is left here is swept before the next one.
     await remove(engine, Id).catch(() => undefined);
@@ -226,6 +229,7 @@ async function run(
       blocked: true,
     });
   const { outcome, image } = done;
+  how.log(`the helper container reported after ${Math.round(outcome.took)} ms`);
   if (outcome.status !== 0) {
     const [reason = 'GuestRefused'] = valuesOf(outcome.words, 'reason');
     const said = valuesOf(outcome.words, 'error').join('; ') || plain(outcome.words);

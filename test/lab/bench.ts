@@ -3,11 +3,12 @@
  * run; no test passes or fails by them.
  */
 import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { bootMac, type Mac } from './lab.js';
-import { answers, dockerOf, engineAnswers, install, must, openDocker, quitDocker } from './story.js';
-import { until } from './until.js';
+import { dockerOf, install, must, openDocker, quitDocker } from './story.js';
 
 const { values } = parseArgs({
   options: {
@@ -24,6 +25,25 @@ const since = (began: number): number => (performance.now() - began) / 1000;
 const seconds = (value: number): string => `${value.toFixed(2)} s`;
 const quantile = (numbers: readonly number[], share: number): number =>
   numbers.toSorted((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(numbers.length * share))] ?? NaN;
+const load = (): string =>
+  loadavg()
+    .map((value) => value.toFixed(1))
+    .join(' ');
+
+/** A line of the report; the target, in seconds, stands beside the figure that it is for. */
+function report(what: string, figure: string, target?: number): void {
+  const aim = target === undefined ? '' : `   (target <= ${target} s)`;
+  say(`${what.padEnd(58)} ${figure}${aim}`);
+}
+
+/** Looks every few ms; rejects after `patience` seconds. */
+async function watch(what: string, patience: number, look: () => boolean): Promise<void> {
+  const began = performance.now();
+  while (!look()) {
+    if (since(began) > patience) throw new Error(`${what}: not within ${patience} s`);
+    await pause(5);
+  }
+}
 
 /** Linux's own table of the Mac's namespace: reading it costs next to nothing, unlike a command in the lab. */
 const isRouted = (mac: Mac, subnet: string): boolean => {
@@ -45,29 +65,59 @@ const isRouted = (mac: Mac, subnet: string): boolean => {
     });
 };
 
-const routed = (mac: Mac, subnets: readonly string[], patience = 120): Promise<unknown> =>
-  until(`routes of ${subnets.length} networks`, patience, () =>
-    Promise.resolve(subnets.every((subnet) => isRouted(mac, subnet))),
+const routed = (mac: Mac, subnets: readonly string[], patience = 120): Promise<void> =>
+  watch(`routes of ${subnets.length} networks`, patience, () =>
+    subnets.every((subnet) => isRouted(mac, subnet)),
   );
 
 const subnetOf = (index: number): string => `10.${100 + (index >> 8)}.${index & 255}.0/24`;
 
+/** How long the helper containers took from their start to their report, by the daemon's own log. */
+const helperRuns = (mac: Mac): number[] =>
+  [
+    ...readFileSync(mac.path('/var/log/tuntapd/tuntapd.log'), 'utf8').matchAll(
+      /helper container reported after (\d+) ms/g,
+    ),
+  ].map(([, milliseconds]) => Number(milliseconds) / 1000);
+
+/** Asks as fast as it can, since the first answer counts; one shell, so that only curl starts each time. */
+const firstAnswer = (mac: Mac, address: string): Promise<string> =>
+  must(mac, [
+    '/bin/sh',
+    '-c',
+    'until /usr/bin/curl --silent --fail --connect-timeout 0.2 --max-time 3 "http://$0/"; do :; done',
+    address,
+  ]);
+
 async function newVm(mac: Mac): Promise<void> {
   await openDocker(mac);
-  await engineAnswers(mac);
+  const docker = dockerOf(mac);
+  const first = async (): Promise<boolean> => docker.version().then(Boolean, () => false);
+  while (!(await first())) await pause(10);
   const began = performance.now();
-  const address = await dockerOf(mac).serve('first');
-  await answers(mac, 'first', address, 120);
-  say(`engine's first answer → container's first HTTP answer   ${seconds(since(began))}`);
+  let address: string | null = null;
+  // The image is loaded just after the engine's start.
+  while (address === null) address = await docker.serve('first').catch((): Promise<null> => pause(10, null));
+  const started = since(began);
+  await firstAnswer(mac, address);
+  const answered = since(began);
+  const helper = helperRuns(mac).at(-1) ?? NaN;
+  report("engine's first answer -> container's first HTTP answer", seconds(answered));
+  report('  of it: until the container itself was started', seconds(started));
+  report("  of it: the helper container's own run, the floor", seconds(helper));
+  report('  beyond that floor', seconds(answered - helper), 0.5);
 }
 
-/** The two `docker run` by hand of docker-tuntap-osx's up script: address, then firewall rule. */
+/** What docker-tuntap-osx's up script does: Mac address, `docker run` for the VM's address, `docker run` for the rule, route. */
 async function byHand(mac: Mac): Promise<void> {
   const docker = dockerOf(mac);
   const began = performance.now();
-  await docker.inVm('ip addr show dev eth1 >/dev/null && ip link set eth1 up');
-  await docker.inVm('iptables -C FORWARD -i eth1 -j ACCEPT 2>/dev/null; true');
-  say(`the same by hand, two docker runs of an up script       ${seconds(since(began))}`);
+  await must(mac, ['/sbin/ifconfig', 'tap1', 'up']);
+  await docker.inVm('ip addr replace 10.0.75.2/30 dev eth1 && ip link set eth1 up');
+  await docker.inVm('iptables -A FORWARD -i eth1 -j ACCEPT');
+  await mac.run(['/sbin/route', '-n', 'add', '-net', '172.17.0.0/16', '10.0.75.2']);
+  report('the same by hand, two docker runs of an up script', seconds(since(began)));
+  await docker.inVm('iptables -D FORWARD -i eth1 -j ACCEPT');
 }
 
 async function newNetworks(mac: Mac, from: number, count: number): Promise<number[]> {
@@ -88,29 +138,24 @@ const spread = (times: readonly number[]): string =>
 const command = (mac: Mac, word: string): Promise<unknown> =>
   mac.run(['/usr/local/bin/tuntapctl', word], { timeout: 150_000 });
 
-async function reconcile(mac: Mac): Promise<void> {
-  let made = 50;
-  for (const networks of [50, 100, Number(values.networks)]) {
-    while (made < networks) {
-      await dockerOf(mac).createNetwork(`bench-${made}`, subnetOf(made));
-      made += 1;
-    }
-    const subnets = Array.from({ length: networks }, (_, index) => subnetOf(index));
-    await routed(mac, subnets);
-    await command(mac, 'down');
-    await until('no route of ours', 600, () =>
-      Promise.resolve(subnets.every((subnet) => !isRouted(mac, subnet))),
-    );
-    const began = performance.now();
-    await command(mac, 'up');
-    await routed(mac, subnets, 600);
-    const up = since(began);
-    const more = await newNetworks(mac, made, 5);
-    made += 5;
-    say(
-      `${String(networks).padStart(3)} networks: up after down ${seconds(up)}; one more network ${spread(more)}`,
-    );
-  }
+/** From no route of ours and nothing of ours in the VM to all of it, and then one network more, at so many networks. */
+async function reconcile(mac: Mac, networks: number, made: number): Promise<number> {
+  for (let index = made; index < networks; index += 1)
+    await dockerOf(mac).createNetwork(`bench-${index}`, subnetOf(index));
+  const count = Math.max(made, networks);
+  const subnets = Array.from({ length: count }, (_, index) => subnetOf(index));
+  await routed(mac, subnets, 600);
+  await command(mac, 'down');
+  await watch('no route of ours', 600, () => subnets.every((subnet) => !isRouted(mac, subnet)));
+  const began = performance.now();
+  const asked = command(mac, 'up');
+  await routed(mac, subnets, 600);
+  report(`${networks} networks: all routes, from \`tuntapctl up\` on`, seconds(since(began)), 5);
+  await asked;
+  report(`${networks} networks: the same until \`tuntapctl up\` returned`, seconds(since(began)));
+  const more = await newNetworks(mac, count, 10);
+  report(`${networks} networks: one network more, 10 times`, spread(more), 0.3);
+  return count + more.length;
 }
 
 async function idle(mac: Mac, duration: number): Promise<void> {
@@ -128,13 +173,13 @@ async function idle(mac: Mac, duration: number): Promise<void> {
     const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + (stat[index] ?? 0), 0);
     return { ticks, kilobytes: Number(rss) };
   };
-  await new Promise((resolve) => setTimeout(resolve, 20_000));
+  await pause(20_000);
   const before = look();
-  await new Promise((resolve) => setTimeout(resolve, duration * 1000));
+  await pause(duration * 1000);
   const after = look();
   const cpu = (after.ticks - before.ticks) / 100;
   say(
-    `idle daemon over ${duration} s: RSS ${Math.round(after.kilobytes / 1024)} MB, ` +
+    `idle daemon over ${duration} s, load ${load()}: RSS ${Math.round(after.kilobytes / 1024)} MB, ` +
       `CPU with its commands ${seconds(cpu)} (${((100 * cpu) / duration).toFixed(2)} %)`,
   );
 }
@@ -146,13 +191,19 @@ const mac = await bootMac({
   },
 });
 try {
+  say(`load ${load()}`);
   await install(mac);
   await newVm(mac);
   await byHand(mac);
-  await idle(mac, Number(values.idle));
-  const times = await newNetworks(mac, 0, 50);
-  say(`docker network create → its route, 50 times: ${spread(times)}`);
-  await reconcile(mac);
+  if (Number(values.idle) > 0) await idle(mac, Number(values.idle));
+  let made = await reconcile(mac, 10, 0);
+  say(`load ${load()}`);
+  const times = await newNetworks(mac, made, 50);
+  made += times.length;
+  report('docker network create -> its route, 50 times', spread(times), 0.3);
+  for (const networks of [100, Number(values.networks)].filter((count) => count <= Number(values.networks)))
+    made = await reconcile(mac, networks, made);
+  say(`load ${load()}`);
   await quitDocker(mac);
 } finally {
   await mac.end();
