@@ -87,28 +87,28 @@ const foreign = ({ subnet }: Target, row: Route): StepError =>
     { reason: 'ForeignRoute', blocked: true },
   );
 
+/** Those that lead to our gateway on another interface: bound there while the tap had no address. */
+const misbound = (rows: ReadonlyMap<string, Route>, targets: readonly Target[]): readonly Target[] =>
+  targets.filter((target) => {
+    const row = rows.get(target.subnet);
+    return row?.gateway === target.gateway && row.interface !== target.interface;
+  });
+
 async function addChunk(targets: readonly Target[], command: Run): Promise<readonly (Error | null)[]> {
-  const before = await readRows(command);
-  const seenOf = (rows: ReadonlyMap<string, Route>, { subnet }: Target): Route | undefined =>
-    rows.get(subnet);
-  const isForeign = (target: Target): boolean => {
-    const row = seenOf(before, target);
-    return row !== undefined && row.gateway !== target.gateway;
-  };
-  // Through our gateway on another interface: bound there while the tap had no address. Delete and add mend it.
-  const misbound = (rows: ReadonlyMap<string, Route>, among: readonly Target[]): readonly Target[] =>
-    among.flatMap((target) => {
-      const row = seenOf(rows, target);
-      return row?.gateway === target.gateway && row.interface !== target.interface ? [target] : [];
-    });
-  await routeEach('delete', misbound(before, targets), command);
-  const asked = targets.filter((target) => !isForeign(target) && !leadsTo(seenOf(before, target), target));
-  const said = await routeEach('add', asked, command);
-  const after = asked.length > 0 ? await readRows(command) : before;
-  await routeEach('delete', misbound(after, asked), command);
+  // Not looked for before: what is there already the kernel keeps as it is (`File exists`).
+  const said = new Map(await routeEach('add', targets, command));
+  let rows = await readRows(command);
+  // One that was there before is made anew; a new one would be bound there again.
+  const stale = misbound(rows, targets).filter(({ subnet }) => said.get(subnet)?.refused === true);
+  if (stale.length > 0) {
+    await routeEach('delete', stale, command);
+    for (const [subnet, words] of await routeEach('add', stale, command)) said.set(subnet, words);
+    rows = await readRows(command);
+  }
+  await routeEach('delete', misbound(rows, targets), command);
   return targets.map((target): Error | null => {
     const { subnet, gateway, interface: name } = target;
-    const row = seenOf(isForeign(target) ? before : after, target);
+    const row = rows.get(subnet);
     if (leadsTo(row, target)) return null;
     if (!row) {
       const told = said.get(subnet);
