@@ -81,9 +81,12 @@ export function createObserver(parts: {
     return asked.answer;
   }
   const ownerOf = createOwners();
+  /** Whether the last look needed the processes: then the next one need not wait to know that it does. */
+  let neededProcesses = false;
   return async () => {
     // It does not change while a daemon lives.
     if (!macos.known) macos = await macosVersion();
+    const early = neededProcesses ? listProcesses() : null;
     const [consoleUser, tapDevice, kext, tapInterface, routes] = await Promise.all([
       observeConsoleUser(),
       observeTapDevice(config.tap.device),
@@ -95,7 +98,8 @@ export function createObserver(parts: {
     const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
     onUser(user);
     // With nobody in front and the tap free no process matters.
-    const processes = user || holder !== null ? await listProcesses() : seen([]);
+    neededProcesses = user !== null || holder !== null;
+    const processes = neededProcesses ? await (early ?? listProcesses()) : seen([]);
     const ofUser = <T>(pick: (list: readonly Process[]) => T): Seen<T> => {
       if (!consoleUser.known) return unknown(consoleUser.why);
       return processes.known ? seen(pick(processes.value)) : unknown(processes.why);

@@ -56,7 +56,8 @@ const groupsOf = (steps: readonly Step[]): readonly (readonly Step[])[] => {
   const groups: Step[][] = [];
   for (const step of steps) {
     const last = groups.at(-1);
-    if (last?.[0]?.kind === step.kind && independent.has(step.kind)) last.push(step);
+    const before = last?.[0]?.kind;
+    if (before && independent.some((kinds) => kinds.has(before) && kinds.has(step.kind))) last.push(step);
     else groups.push([step]);
   }
   return groups;

@@ -124,8 +124,14 @@ export type Step =
   | OpenDocker
   | TellUser;
 
-/** Kinds of which neighbours are carried out at once: each is about a prefix of its own. */
-export const independent: ReadonlySet<Step['kind']> = new Set(['add-route', 'delete-route']);
+/**
+ * Kinds of which neighbours are carried out at once: each route is about a prefix of its own, and the Mac's routes and
+ * the VM's inside are nothing to each other.
+ */
+export const independent: readonly ReadonlySet<Step['kind']>[] = [
+  new Set(['delete-route']),
+  new Set(['prepare-guest', 'add-route']),
+];
 
 /** How each kind of step is carried out. Rejects with a `StepError` (or any error: then it is tried again). */
 export type Executors = {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { type Engine, type Seen, seen, unknown, type Vm } from '../observation.js';
+import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } from '../observation.js';
 import { messageOf, plain } from '../text.js';
 import { connectEngine, type Dial, type EngineClient } from './engine-client.js';
 import { DialError } from './engine-socket.js';
-import { networksSchema, toNetworks } from './networks.js';
+import { listNetworks, refreshNetworks } from './networks.js';
 
 export interface EngineWatch {
   /** What the engine last said; unknown until it answers and again when its event stream ends. */
@@ -16,7 +16,9 @@ const filters = encodeURIComponent(JSON.stringify({ type: ['network', 'daemon', 
 const eventSchema = z.object({
   Type: z.string(),
   Action: z.string(),
-  Actor: z.object({ Attributes: z.record(z.string(), z.unknown()).nullish() }).nullish(),
+  Actor: z
+    .object({ ID: z.string().max(200).nullish(), Attributes: z.record(z.string(), z.unknown()).nullish() })
+    .nullish(),
 });
 type Event = z.infer<typeof eventSchema>;
 /** What brings an image that was not there. Our own tag and what a build does are none of it. */
@@ -25,10 +27,12 @@ const arrivals = ['pull', 'load', 'import'];
 const withoutAddresses = ['host', 'null'];
 const comings = ['connect', 'disconnect'];
 
-/** Milliseconds in which the events of one command become one list. */
+/** Milliseconds in which the events of one command become one answer. */
 const gather = 10;
+/** When something happened to more networks than this, all of them are asked for in one request. */
+const mostAsked = 10;
 /** An engine that is starting answers soon; one that has not for a minute is asked ever more rarely. */
-const firstWait = 250;
+const firstWait = 100;
 const longestWait = 30_000;
 const starting = 60_000;
 
@@ -39,8 +43,8 @@ const isQuiet = ({ Type, Action, Actor }: Event): boolean =>
     withoutAddresses.includes(String(Actor?.Attributes?.['type'])));
 
 /**
- * Follows the engine of one VM for as long as it lives: dials until it answers, then listens to its events and lists
- * its networks after each. Nothing is polled while the stream lives. The stream's end means that the engine (or the
+ * Follows the engine of one VM for as long as it lives: dials until it answers, then listens to its events and asks
+ * for the networks that they are about. Nothing is polled while the stream lives. The stream's end means that the engine (or the
  * VM) went: the session is over and dialling starts again.
  */
 export function watchEngine(options: {
@@ -76,18 +80,27 @@ export function watchEngine(options: {
     let id = beginSession();
     let images = 0;
     let listed = 0;
-    let listing = false;
-    let stale = false;
+    let networks: readonly DockerNetwork[] = [];
+    let asking = false;
+    /** What has to be asked for: networks by their ids, all of them, or (`changed`) nothing but to tell what is known. */
+    const stale = new Set<string>();
+    let allStale = true;
+    let changed = false;
 
-    /** One list at a time, so that an older answer never overtakes a newer one; another one when more has happened. */
-    const list = async (): Promise<void> => {
-      stale = true;
-      if (listing) return;
-      listing = true;
+    /** One question at a time, so that an older answer never overtakes a newer one. */
+    const ask = async (): Promise<void> => {
+      if (asking) return;
+      asking = true;
       try {
-        while (stale && !signal.aborted) {
-          stale = false;
-          const networks = toNetworks(await engine.json('GET', '/networks', networksSchema, { signal }));
+        while ((allStale || stale.size > 0 || changed) && !signal.aborted) {
+          const ids = [...stale];
+          const whole = allStale || ids.length > mostAsked;
+          stale.clear();
+          allStale = false;
+          changed = false;
+          networks = whole
+            ? await listNetworks(engine, { signal })
+            : await refreshNetworks(engine, networks, ids, { signal });
           listed += 1;
           client = engine;
           snapshot = seen({ session: id, vm: vm.id, version: engine.version, networks, images, listed });
@@ -99,7 +112,7 @@ export function watchEngine(options: {
         if (!signal.aborted) log(`networks: ${messageOf(error)}`);
         ended.abort();
       } finally {
-        listing = false;
+        asking = false;
       }
     };
     try {
@@ -108,12 +121,16 @@ export function watchEngine(options: {
         (line) => {
           const { data: event } = eventSchema.safeParse(line);
           if (!event || isQuiet(event)) return;
+          const network = event.Type === 'network' ? event.Actor?.ID : undefined;
           if (event.Type === 'image') images += 1;
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
           if (event.Type === 'daemon') id = beginSession();
-          void list();
+          if (network) stale.add(network);
+          else if (event.Type === 'image') changed = true;
+          else allStale = true;
+          void ask();
         },
-        { signal, timeout: 10_000, onOpen: () => void list() },
+        { signal, timeout: 10_000, onOpen: () => void ask() },
       );
     } finally {
       ended.abort();

@@ -70,6 +70,8 @@ interface Outcome {
   readonly words: string;
   /** Milliseconds from the container's start to its end. */
   readonly took: number;
+  /** Resolves when the container is gone, or the engine is; never rejects. */
+  readonly gone: Promise<void>;
 }
 
 async function sweep(engine: EngineClient): Promise<void> {
@@ -101,7 +103,10 @@ async function remove(engine: EngineClient, id: string): Promise<void> {
     });
 }
 
-/** Runs the script once in a container of `image`; the container is gone afterwards, unless the engine is. */
+/**
+ * Runs the script once in a container of `image`, which goes afterwards on its own time: nobody's way waits for that,
+ * and what is left of it is swept before the next one.
+ */
 async function runHelper(engine: EngineClient, image: string, args: readonly string[]): Promise<Outcome> {
   const { Id } = await engine.json('POST', '/containers/create', z.object({ Id: z.string() }), {
     body: {
@@ -127,6 +132,7 @@ async function runHelper(engine: EngineClient, image: string, args: readonly str
     },
   });
   const began = performance.now();
+  const tidy = (): Promise<void> => remove(engine, Id).catch(() => undefined);
   try {
     await engine.bytes('POST', `/containers/${Id}/start`, { timeout: patience });
     const [{ StatusCode }, said] = await Promise.all([
@@ -137,10 +143,11 @@ async function runHelper(engine: EngineClient, image: string, args: readonly str
         timeout: patience,
       }),
     ]);
-    return { status: StatusCode, words: demultiplex(said), took: performance.now() - began };
-  } finally {
-    // What is left here is swept before the next one.
-    await remove(engine, Id).catch(() => undefined);
+    const took = performance.now() - began;
+    return { status: StatusCode, words: demultiplex(said), took, gone: tidy() };
+  } catch (error) {
+    await tidy();
+    throw error;
   }
 }
 
@@ -209,7 +216,7 @@ async function run(
   engine: EngineClient,
   args: readonly string[],
   how: { image: string | undefined; pull: boolean; log: (message: string) => void },
-): Promise<{ words: string; image: string; kept: boolean }> {
+): Promise<{ words: string; image: string; kept: boolean; gone: Promise<void> }> {
   const [images] = await Promise.all([engine.json('GET', '/images/json', imagesSchema), sweep(engine)]);
   let done = await findAndRun(engine, args, candidates(images, how.image));
   if (!done && how.pull) {
@@ -231,12 +238,13 @@ async function run(
   const { outcome, image } = done;
   how.log(`the helper container reported after ${Math.round(outcome.took)} ms`);
   if (outcome.status !== 0) {
+    await outcome.gone;
     const [reason = 'GuestRefused'] = valuesOf(outcome.words, 'reason');
     const said = valuesOf(outcome.words, 'error').join('; ') || plain(outcome.words);
     throw new StepError(`the helper container ended with ${outcome.status}: ${said}`, { reason });
   }
   const kept = images.some(({ Id, RepoTags }) => Id === image && RepoTags?.includes(ownImage) === true);
-  return { words: outcome.words, image, kept };
+  return { words: outcome.words, image, kept, gone: outcome.gone };
 }
 
 let last: Promise<unknown> = Promise.resolve();
@@ -278,12 +286,18 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
     String(mtu),
     needsRawRule(engineVersion) ? 'raw' : 'plain',
   ];
-  const { words, image, kept } = await oneAtATime(() => run(engine, args, how));
+  const { words, image, kept, gone } = await oneAtATime(() => run(engine, args, how));
   const [name = '', more] = valuesOf(words, 'interface');
   if (!/^[\w.-]{1,15}$/.test(name) || more !== undefined)
     throw new StepError(`the helper container said ${plain(words)}`, { reason: 'GuestRefused' });
-  if (!kept)
-    await engine.bytes('POST', `/images/${encodeURIComponent(image)}/tag?repo=tuntapd/helper&tag=local`);
+  // The way is open; the rest of the work need not be waited for.
+  oneAtATime(async () => {
+    await gone;
+    if (!kept)
+      await engine.bytes('POST', `/images/${encodeURIComponent(image)}/tag?repo=tuntapd/helper&tag=local`);
+  }).catch((error: unknown) => {
+    how.log(`the helper’s image could not be kept as ${ownImage}: ${messageOf(error)}`);
+  });
   return { session, interface: name, rules: valuesOf(words, 'rule'), image, repairs };
 }
 
@@ -296,13 +310,14 @@ export async function releaseGuest(
   { attached, mac, address, prefix }: GuestParameters & { attached: boolean },
 ): Promise<void> {
   if (attached)
-    await oneAtATime(() =>
-      run(engine, ['release', mac, address, String(prefix), '0', 'plain'], {
+    await oneAtATime(async () => {
+      const { gone } = await run(engine, ['release', mac, address, String(prefix), '0', 'plain'], {
         image: undefined,
         pull: false,
         log: () => undefined,
-      }),
-    ).catch((error: unknown) => {
+      });
+      await gone;
+    }).catch((error: unknown) => {
       // The image that set the VM up has our tag. When none is left that could, none did.
       if (!(error instanceof StepError && error.reason === 'NoHelperImage')) throw error;
     });

@@ -1,33 +1,74 @@
 import { z } from 'zod';
 import type { DockerNetwork } from '../observation.js';
-import type { EngineClient } from './engine-client.js';
+import { type CallOptions, type EngineClient, EngineError } from './engine-client.js';
 
-/** `GET /networks`, as far as it is needed. Lists may be null, and a config may lack its subnet. */
-export const networksSchema = z.array(
-  z.object({
-    Id: z.string(),
-    Name: z.string(),
-    Driver: z.string(),
-    Scope: z.string().default('local'),
-    Internal: z.boolean().default(false),
-    Labels: z.record(z.string(), z.string()).nullish(),
-    Options: z.record(z.string(), z.string()).nullish(),
-    IPAM: z.object({ Config: z.array(z.object({ Subnet: z.string().optional() })).nullish() }).nullish(),
-  }),
-);
+/** A network as the engine tells it, as far as it is needed. Lists may be null, and a config may lack its subnet. */
+const networkSchema = z.object({
+  Id: z.string(),
+  Name: z.string(),
+  Driver: z.string(),
+  Scope: z.string().default('local'),
+  Internal: z.boolean().default(false),
+  Labels: z.record(z.string(), z.string()).nullish(),
+  Options: z.record(z.string(), z.string()).nullish(),
+  IPAM: z.object({ Config: z.array(z.object({ Subnet: z.string().optional() })).nullish() }).nullish(),
+});
 
-/** The engine's networks with every subnet they name, as it named them. */
-export const toNetworks = (answer: z.infer<typeof networksSchema>): DockerNetwork[] =>
-  answer.map((network) => ({
-    id: network.Id,
-    name: network.Name,
-    driver: network.Driver,
-    scope: network.Scope,
-    internal: network.Internal,
-    labels: network.Labels ?? {},
-    options: network.Options ?? {},
-    subnets: (network.IPAM?.Config ?? []).flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet])),
-  }));
+/** With every subnet that it names, as it named them. */
+const toNetwork = (network: z.infer<typeof networkSchema>): DockerNetwork => ({
+  id: network.Id,
+  name: network.Name,
+  driver: network.Driver,
+  scope: network.Scope,
+  internal: network.Internal,
+  labels: network.Labels ?? {},
+  options: network.Options ?? {},
+  subnets: (network.IPAM?.Config ?? []).flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet])),
+});
+
+/** All of the engine's networks, in its order. */
+export async function listNetworks(
+  engine: EngineClient,
+  options: CallOptions,
+): Promise<readonly DockerNetwork[]> {
+  return (await engine.json('GET', '/networks', z.array(networkSchema), options)).map(toNetwork);
+}
+
+async function askNetwork(
+  engine: EngineClient,
+  id: string,
+  options: CallOptions,
+): Promise<DockerNetwork | null> {
+  try {
+    const found = await engine.json('GET', `/networks/${encodeURIComponent(id)}`, networkSchema, options);
+    // The engine also looks for names that begin so.
+    return found.Id === id ? toNetwork(found) : null;
+  } catch (error) {
+    if (error instanceof EngineError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/**
+ * What is known of the engine's networks, with those of these ids asked for anew: a list of hundreds costs the engine
+ * more than all the rest of a change. Those that are gone are left out, new ones come last.
+ */
+export async function refreshNetworks(
+  engine: EngineClient,
+  known: readonly DockerNetwork[],
+  ids: readonly string[],
+  options: CallOptions,
+): Promise<readonly DockerNetwork[]> {
+  const asked = await Promise.all(ids.map((id) => askNetwork(engine, id, options)));
+  const found = new Map(asked.flatMap((network) => (network ? [[network.id, network] as const] : [])));
+  const kept = known.flatMap((network): DockerNetwork[] => {
+    if (!ids.includes(network.id)) return [network];
+    const now = found.get(network.id);
+    found.delete(network.id);
+    return now ? [now] : [];
+  });
+  return [...kept, ...found.values()];
+}
 
 const containersSchema = z.array(
   z.object({

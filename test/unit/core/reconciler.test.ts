@@ -86,6 +86,48 @@ test('what is wanted comes about, and then nothing is done', async () => {
   expect(world.attempts()).toBe(before);
 });
 
+test('the VM’s inside is worked on while the routes are added', async () => {
+  const guest: Step = {
+    kind: 'prepare-guest',
+    key: 'guest',
+    why: 'new',
+    session: 's',
+    engineVersion: '28.5.2',
+    mac: '02:74:75:6e:74:61',
+    address: '10.0.75.2',
+    prefix: 30,
+    mtu: 1500,
+    repairs: 0,
+  };
+  const done: string[] = [];
+  let tellRouted = (): void => undefined;
+  const routed = new Promise<void>((resolve) => {
+    tellRouted = resolve;
+  });
+  const reconciler = createReconciler<readonly string[]>({
+    observe: () => Promise.resolve([...done]),
+    plan: (seen) => [guest, step('a')].filter(({ key }) => !seen.includes(key)),
+    // The VM takes until the routes are there: one after the other this would never end.
+    apply: async ({ kind, key }) => {
+      if (kind === 'prepare-guest') await routed;
+      else tellRouted();
+      done.push(key);
+    },
+    report: () => undefined,
+    log: () => undefined,
+    now: () => 0,
+    random: () => 0.5,
+    pace: () => 60_000,
+    setTimer: (callback) => {
+      if (done.length < 2) setImmediate(callback);
+      return () => undefined;
+    },
+  });
+  await reconciler.settled('start');
+  expect(done).toEqual(['a', 'guest']);
+  await reconciler.stop();
+});
+
 test('drift is healed at the resync without any trigger', async () => {
   const world = stage(['a']);
   world.reconciler.trigger('start');

@@ -54,8 +54,8 @@ const network = (Name: string, Subnet: string) => ({
 const after = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const event = (Type: string, Action: string, Attributes: object = {}): string =>
-  `${JSON.stringify({ Type, Action, Actor: { Attributes } })}\n`;
+const event = (Type: string, Action: string, Attributes: object = {}, ID?: string): string =>
+  `${JSON.stringify({ Type, Action, Actor: { ID, Attributes } })}\n`;
 
 test('an image that arrives is counted within the same session; our own tag is not', async () => {
   const { session, images } = await start();
@@ -95,6 +95,45 @@ describe('networks', () => {
     );
     await after(200);
     expect((await until(() => true)).listed).toBe(listed);
+  });
+
+  test('among hundreds are asked for one by one when they come, change or go', async () => {
+    const others = Array.from({ length: 500 }, (_, index) =>
+      network(`n${index}`, `10.${index >> 8}.${index & 255}.0/24`),
+    );
+    engine = await fakeEngine();
+    engine.networks = others;
+    follow(() => Promise.resolve(engine.dial));
+    await until(({ networks }) => networks.length === 500);
+    const before = engine.asked.length;
+    const tell = (action: string): void => {
+      engine.emit(event('network', action, { type: 'bridge' }, 'later'));
+    };
+    engine.networks = [...others, network('later', '172.28.0.0/16')];
+    tell('create');
+    await until(({ networks }) => networks.length === 501);
+    engine.networks = [...others, network('later', '172.29.0.0/16')];
+    tell('update');
+    expect(
+      (await until(({ networks }) => networks[500]?.subnets[0] !== '172.28.0.0/16')).networks[500]?.subnets,
+    ).toEqual(['172.29.0.0/16']);
+    // Another one’s name begins with the id of the one that is gone.
+    engine.networks = [...others, network('later-on', '172.28.0.0/16')];
+    tell('destroy');
+    expect((await until(({ networks }) => networks.length === 500)).networks.map(({ name }) => name)).toEqual(
+      others.map(({ Name }) => Name),
+    );
+    expect(engine.asked.slice(before)).toEqual(Array.from({ length: 3 }, () => 'GET /v1.51/networks/later'));
+  });
+
+  test('that many things happened to at once are listed', async () => {
+    await start({ slowness: () => 20 });
+    engine.networks = Array.from({ length: 40 }, (_, index) => network(`n${index}`, `10.0.${index}.0/24`));
+    const before = engine.asked.length;
+    for (let index = 0; index < 40; index += 1) engine.emit(event('network', 'create', {}, `n${index}`));
+    await until(({ networks }) => networks.length === 40);
+    expect(engine.asked.slice(before)).toContain('GET /v1.51/networks');
+    expect(engine.asked.length - before).toBeLessThan(20);
   });
 
   test('of a thousand events are listed a few times, the last of them after the last event', async () => {
@@ -159,10 +198,10 @@ describe('an engine that cannot be dialled', () => {
     }
   };
 
-  test('is dialled four times a second while it may be starting, and then ever more rarely', async () => {
+  test('is dialled ten times a second while it may be starting, and then ever more rarely', async () => {
     const { dials } = await failing(new DialError('/x is left over', 'SocketStale'), 11);
     const [first = 0] = dials;
-    expect(dials.filter((at) => at - first < 10_000)).toHaveLength(40);
+    expect(dials.filter((at) => at - first < 10_000)).toHaveLength(100);
     expect(dials.filter((at) => at - first > 300_000).length).toBeLessThan(15);
   });
 

@@ -118,6 +118,14 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
         }, options.slowness?.() ?? 0);
         return;
       }
+      const one = /^GET \/networks\/(.+)$/.exec(what)?.[1];
+      if (one !== undefined) {
+        const found = engine.networks.find((network) => (network as { Id: string }).Id.startsWith(one));
+        setTimeout(() => {
+          answer(found ? 200 : 404, found ?? { message: `network ${one} not found` });
+        }, options.slowness?.() ?? 0);
+        return;
+      }
       if (what === 'GET /events') {
         response.writeHead(200);
         response.flushHeaders();
