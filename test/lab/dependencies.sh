@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
   qemu-system-x86 debootstrap tini busybox-static e2fsprogs kmod procps iproute2
-  iptables curl shellcheck zsh util-linux xz-utils ca-certificates strace
+  iptables curl shellcheck zsh util-linux xz-utils ca-certificates strace attr
 )
 missing=()
 for package in "${packages[@]}"; do

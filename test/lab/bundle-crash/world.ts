@@ -46,9 +46,9 @@ export async function workshop(programs: Readonly<Record<string, string>>): Prom
 
 export const workerSource = 'daemon/docker-app/bundle-worker.ts';
 
-export function newBundle(base: string): string {
+export function newBundle(base: string, whose = owner): string {
   mkdirSync(base, { mode: 0o755, recursive: true });
-  writeDockerApp({ path: join(base, 'Docker.app'), owner, version: '4.1.1' });
+  writeDockerApp({ path: join(base, 'Docker.app'), owner: whose, version: '4.1.1' });
   return base;
 }
 
