@@ -1,8 +1,9 @@
-/** What the product weighs: size of every bundle, time and memory of a start of the command. */
+/** What the product weighs: size of every bundle, time and memory of a start of the command, time of the shim. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { compareShims } from './bench-shim.mjs';
 
 const lib = join(import.meta.dirname, '../build/product/lib');
 const kilobytes = (bytes) => `${Math.round(bytes / 1024)} kB`;
@@ -31,3 +32,9 @@ const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.le
 console.log(
   `tuntapctl --help: ${median(times).toFixed(0)} ms, ${kilobytes(median(sizes) * 1024)} (median of ${runs})`,
 );
+
+const { stdout: shim } = spawnSync(process.execPath, [join(lib, 'tuntapctl.mjs'), 'shim', 'show'], {
+  encoding: 'utf8',
+});
+if (!shim.startsWith('#!/bin/sh\n')) throw new Error('`tuntapctl shim show` printed no shim');
+for (const line of await compareShims(shim)) console.log(line);

@@ -101,6 +101,8 @@ async function newVm(mac: Mac): Promise<void> {
   const started = since(began);
   await firstAnswer(mac, address);
   const answered = since(began);
+  // It may answer before the helper has reported, since the rules are not the last that it does.
+  await watch('the helper’s report', 60, () => helperRuns(mac).length > 0);
   const helper = helperRuns(mac).at(-1) ?? NaN;
   report("engine's first answer -> container's first HTTP answer", seconds(answered));
   report('  of it: until the container itself was started', seconds(started));
