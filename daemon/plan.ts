@@ -98,7 +98,9 @@ function link(config: Config, observation: Observation): Step[] {
 function guest(config: Config, observation: Observation, memory: Memory): Step[] {
   const engine = valueOf(observation.engine);
   const { repairs } = observation.dataPath;
-  if (!engine || !attachedTap(observation)) return [];
+  const attached = attachedTap(observation);
+  // With our end addressed first, the routes are added while the VM is worked on.
+  if (!engine || !attached || !isAddressed(config, attached.tap)) return [];
   const prepared = memory.guest?.session === engine.session;
   if (prepared && memory.guest.repairs === repairs) return [];
   const { mac, peer, prefix, mtu } = config.tap;

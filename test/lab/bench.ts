@@ -142,8 +142,12 @@ const command = (mac: Mac, word: string): Promise<unknown> =>
 
 /** From no route of ours and nothing of ours in the VM to all of it, and then one network more, at so many networks. */
 async function reconcile(mac: Mac, networks: number, made: number): Promise<number> {
-  for (let index = made; index < networks; index += 1)
-    await dockerOf(mac).createNetwork(`bench-${index}`, subnetOf(index));
+  const missing = Array.from({ length: Math.max(0, networks - made) }, (_, index) => made + index);
+  const create = async (): Promise<void> => {
+    for (let index = missing.shift(); index !== undefined; index = missing.shift())
+      await dockerOf(mac).createNetwork(`bench-${index}`, subnetOf(index));
+  };
+  await Promise.all(Array.from({ length: 4 }, create));
   const count = Math.max(made, networks);
   const subnets = Array.from({ length: count }, (_, index) => subnetOf(index));
   await routed(mac, subnets, 600);

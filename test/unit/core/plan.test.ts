@@ -35,6 +35,15 @@ test('a started VM gets address, guest and routes, and then rest', () => {
   expect(world.memory.ownedRoutes.map(({ subnet }) => subnet)).toEqual(['172.17.0.0/16', '172.18.0.0/16']);
 });
 
+test('the VM is worked on when our end has its address, at once with the routes', () => {
+  const observation = startedMac([network('bridge', '172.17.0.0/16')]);
+  const [address, ...more] = plan(config, observation, up);
+  expect([address?.kind, more]).toEqual(['address-tap', []]);
+  if (!address) throw new Error('no step');
+  const addressed = applied({ observation, memory: up }, address);
+  expect(kindsFor(addressed.observation, addressed.memory)).toEqual(['prepare-guest', 'add-route']);
+});
+
 test('a restarted engine is a new session: the guest is prepared again, the routes stay', () => {
   const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
   const engine = world.observation.engine;
