@@ -29,7 +29,7 @@ export interface Parts<World> {
 export interface Reconciler {
   /**
    * Something may have changed: look again soon. `retry` also forgets pauses: all of them (a person `asked`), or all but
-   * those of steps that one attempt is enough for (the Mac `woke`).
+   * those of steps that wait for a person (the Mac `woke`).
    */
   readonly trigger: (why: string, options?: { retry?: 'asked' | 'woke' }) => void;
   /** Resolves when a pass that began after this call has ended. */
@@ -158,7 +158,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
   function trigger(why: string, options: { retry?: 'asked' | 'woke' } = {}): void {
     if (stopped) return;
     for (const [key, setback] of setbacks)
-      if (options.retry === 'asked' || (options.retry === 'woke' && setback.notBefore !== Infinity))
+      if (options.retry === 'asked' || (options.retry === 'woke' && !setback.blocked))
         setbacks.set(key, { ...setback, notBefore: 0, attempts: 0 });
     reasons.push(why);
     if (running) return;

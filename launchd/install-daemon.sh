@@ -38,7 +38,7 @@ if [ -z "$(runtime)" ]; then
     exit 1
   fi
   echo "Installing packages as $builder"
-  /usr/bin/sudo -u "$builder" npm ci
+  /usr/bin/sudo -H -u "$builder" npm ci
 fi
 node=$(runtime)
 if [ -z "$node" ]; then
@@ -54,7 +54,7 @@ if ! "$node" launchd/build.mjs --check; then
     }
   else
     echo "Building as $builder"
-    /usr/bin/sudo -u "$builder" "$node" launchd/build.mjs
+    /usr/bin/sudo -H -u "$builder" "$node" launchd/build.mjs
   fi
 fi
 

@@ -25,6 +25,7 @@ const numbers: Readonly<Record<string, string>> = {
   Guest: 'TT108',
   Routes: 'TT109',
   Ready: 'TT110',
+  DataPath: 'TT111',
 };
 
 function ofCondition({ type, status, reason, message }: Condition, calm: boolean): Finding {

@@ -15,9 +15,11 @@ const places = [
   'Contents/MacOS/com.docker.hyperkit',
 ];
 
+/** EPERM: App Management refuses even root; before macOS 13 only a flag on the file or its folder (chflags(1)) does. */
 const grant =
-  'macOS does not let tuntapd change Docker.app. Open System Settings > Privacy & Security > App Management, add ' +
-  '/opt/tuntapd/bin/tuntapd with the + button and switch it on; then run `tuntapctl up`';
+  'macOS does not let tuntapd change Docker.app (operation not permitted). Open System Settings > Privacy & Security > ' +
+  'App Management, add /opt/tuntapd/bin/tuntapd with the + button and switch it on; before macOS 13 there is none, ' +
+  'and hyperkit or its folder is locked (ls -lO shows “uchg”). Then run `tuntapctl up`';
 
 const appOf = (hyperkit: string): string => hyperkit.slice(0, hyperkit.lastIndexOf('/Contents/'));
 

@@ -25,7 +25,6 @@ const processes = {
   logger: '/usr/bin/logger',
   open: '/usr/bin/open',
   osascript: '/usr/bin/osascript',
-  plutil: '/usr/bin/plutil',
   readlink: '/usr/bin/readlink',
   sudo: '/usr/bin/sudo',
 };

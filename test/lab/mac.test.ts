@@ -64,6 +64,12 @@ describe('the Mac from inside', () => {
       /^\/bin\/sh: code object is not signed at all\nIn architecture: x86_64\n$/,
     ],
     [['/usr/bin/codesign', '--wrong'], 2, /unrecognized option/],
+    [
+      ['/usr/bin/open', '-a', '/Applications/Nothing.app'],
+      1,
+      /^Unable to find application named '\/Applications\/Nothing\.app'\n$/,
+    ],
+    [['/usr/bin/dscl', '.', '-list', '/Users'], 64, /^Usage: dscl /],
     [['/usr/bin/open', '-a', 'Nothing'], 1, /^Unable to find application named 'Nothing'\n$/],
     [['/usr/bin/sudo', '-u', 'nobody-here', 'true'], 1, /^sudo: unknown user: nobody-here\n/],
     [['/usr/bin/logger', '-p', 'user.loud', 'x'], 1, /^logger: unknown priority name: loud\n$/],
@@ -156,8 +162,11 @@ describe('users and sessions', () => {
       },
     );
     expect(stdout).toMatch(/^20 12 80\n/);
-    expect(stdout).toContain('HOME=/Users/person\n');
     expect(stdout).not.toContain('SECRET');
+    // macOS's sudoers keep HOME, unless -H.
+    expect(stdout).toContain('HOME=/var/root\n');
+    const home = await mac.run(['/usr/bin/sudo', '-H', '-u', 'person', '/bin/sh', '-c', 'echo $HOME']);
+    expect(home.stdout).toBe('/Users/person\n');
     expect(await mac.asUser(['/usr/bin/sudo', '-n', 'id'])).toEqual({
       stdout: '',
       stderr: 'sudo: a password is required\n',
@@ -182,24 +191,45 @@ describe('users and sessions', () => {
     ]);
   });
 
+  test('an Apple event that is not allowed is refused by number, in whatever language', async () => {
+    await mac.call('privacy.set-automation', { allowed: false });
+    expect(await mac.asUser(['/usr/bin/osascript', '-e', 'quit app "Docker"'])).toEqual({
+      stdout: '',
+      stderr: '0:17: execution error: Not authorized to send Apple events to Docker. (-1743)\n',
+      exitCode: 1,
+    });
+    await mac.call('privacy.set-automation', { allowed: true });
+  });
+
   test('logger writes for anybody', async () => {
     await mac.asUser(['/usr/bin/logger', '-t', 'thing', '-p', 'daemon.notice', 'two', 'words']);
     expect(readFileSync(mac.path('/var/log/system.log'), 'utf8')).toMatch(/ lab-mac thing: two words\n$/);
   });
+});
 
-  test('plutil lints, converts and extracts', async () => {
-    const good = '<plist version="1.0"><dict><key>A</key><array><string>b</string></array></dict></plist>';
-    writeFileSync(mac.path('/tmp/good.plist'), good);
-    writeFileSync(mac.path('/tmp/bad.plist'), good.replace('</dict>', ''));
-    expect(await output('/usr/bin/plutil', '-lint', '/tmp/good.plist')).toBe('/tmp/good.plist: OK\n');
-    expect((await mac.run(['/usr/bin/plutil', '-lint', '/tmp/bad.plist'])).exitCode).toBe(1);
-    expect(await output('/usr/bin/plutil', '-convert', 'json', '-o', '-', '/tmp/good.plist')).toBe(
-      '{"A":["b"]}',
-    );
-    expect(await output('/usr/bin/plutil', '-extract', 'A.0', 'raw', '-o', '-', '/tmp/good.plist')).toBe(
-      'b\n',
-    );
+test('a Mac can be of Apple’s silicon, without hyperkit, and with App Management in force', async () => {
+  const other = await bootMac({
+    macos: '13.6',
+    processor: 'arm64',
+    docker: { version: '4.30.0', layout: null },
+    appManagement: 'refused',
   });
+  try {
+    expect((await other.run(['/usr/bin/uname', '-mp'])).stdout).toBe('arm64 arm\n');
+    const write = ['/bin/sh', '-c', 'echo > /Applications/Docker.app/Contents/MacOS/own'];
+    for (const refused of [await other.run(write), await other.asUser(write)])
+      expect(refused).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining('not permitted') as unknown,
+      });
+    expect((await other.run(['/bin/ls', '/Applications/Docker.app/Contents/MacOS'])).stdout).toBe(
+      'Docker\ncom.docker.backend\ncom.docker.virtualization\n',
+    );
+    await other.call('privacy.grant-app-management');
+    expect((await other.run(write)).exitCode).toBe(0);
+  } finally {
+    await other.end();
+  }
 });
 
 describe('reboot', () => {

@@ -1,8 +1,8 @@
 /** The Mac's network commands, held against what macOS's own sources and captures say of them. */
-import { mkdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { parseRoutingTable } from '../../daemon/mac/netstat.js';
 import { bootMac, type Mac, type RunResult } from './lab.js';
+import { until } from './until.js';
 import { call, type Held, hold } from './mac/rpc.js';
 
 jest.setTimeout(60_000);
@@ -60,6 +60,18 @@ describe('ifconfig', () => {
       '/sbin/ifconfig en0 inet 10.9.0.1 delete',
       { ...silent, stderr: "ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address\n", exitCode: 1 },
     ],
+    [
+      '/sbin/ifconfig en0 mtu 60',
+      { ...silent, stderr: 'ifconfig: ioctl (set mtu): Invalid argument\n', exitCode: 1 },
+    ],
+    [
+      '/sbin/ifconfig lo0',
+      {
+        ...silent,
+        stdout:
+          'lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> mtu 16384\n\tinet 127.0.0.1 netmask 0xff000000 \n',
+      },
+    ],
   ])('%s', async (line, said) => {
     expect(await sh(line)).toEqual(said);
   });
@@ -68,9 +80,13 @@ describe('ifconfig', () => {
     const denied = await mac.asUser(['/sbin/ifconfig', 'en0', '10.9.0.1/24']);
     expect(denied).toEqual({
       ...silent,
-      stderr: 'ifconfig: ioctl (SIOCAIFADDR): permission denied\n',
+      // The old address goes first.
+      stderr: 'ifconfig: ioctl (SIOCDIFADDR): permission denied\n',
       exitCode: 1,
     });
+    expect((await mac.asUser(['/sbin/ifconfig', 'en0', '10.9.0.1/24', 'alias'])).stderr).toBe(
+      'ifconfig: ioctl (SIOCAIFADDR): permission denied\n',
+    );
     expect((await mac.asUser(['/sbin/ifconfig', 'en0', 'down'])).stderr).toBe(
       'ifconfig: down: permission denied\n',
     );
@@ -80,13 +96,13 @@ describe('ifconfig', () => {
     await openTap();
     const closed = (await sh('/sbin/ifconfig tap1')).stdout;
     expect(closed).toMatch(
-      /^tap1: flags=8842<BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n\tether [0-9a-f:]{17}\n\tmedia: autoselect\n\tstatus: active\n\topen \(pid 4711\)\n$/,
+      /^tap1: flags=8842<BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n\tether [0-9a-f:]{17} \n\tmedia: autoselect\n\tstatus: active\n\topen \(pid 4711\)\n$/,
     );
     expect(await sh('/sbin/ifconfig tap1 10.0.75.1/30 up')).toEqual(silent);
     const ether = /ether (\S+)/.exec(closed)?.[1] ?? '';
     expect((await sh('/sbin/ifconfig tap1')).stdout).toBe(
       'tap1: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n' +
-        `\tether ${ether}\n` +
+        `\tether ${ether} \n` +
         '\tinet 10.0.75.1 netmask 0xfffffffc broadcast 10.0.75.3\n' +
         '\tmedia: autoselect\n\tstatus: active\n\topen (pid 4711)\n',
     );
@@ -165,6 +181,44 @@ describe('route and the kernel’s rules behind it', () => {
     ]);
   });
 
+  test.each([
+    ['-net 10.9.0.0 -netmask 255.255.0.0 192.168.1.7', '10.9/16'],
+    // Before the destination a mask is overridden by what that looks like.
+    ['-net -netmask 255.255.255.0 10.9.0.0 192.168.1.7', '10.9/16'],
+    ['-net 10.9.0.0 192.168.1.7 255.255.255.0', '10.9/24'],
+    ['-net 10.9.1.1/16 192.168.1.7', '10.9/16'],
+    ['-net 10.011.0.0/16 192.168.1.7', '10.9/16'],
+  ])('add %s enters %s', async (words, entered) => {
+    await sh(`/sbin/route -n add ${words}`);
+    expect(await rows()).toContain(`${entered} 192.168.1.7 UGSc en0`);
+    await sh(`/sbin/route -n delete ${words}`);
+    expect((await rows()).join('\n')).not.toContain('10.9/');
+  });
+
+  test('monitor tells at once of routes and addresses, and only then of interfaces that came before', async () => {
+    const monitor = mac.spawn(['/sbin/route', '-n', 'monitor']);
+    let said = '';
+    monitor.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    try {
+      await until('it listens', 10, async () => {
+        await sh('/sbin/ifconfig tap1 10.0.75.1/30 up');
+        return said.includes('RTM_NEWADDR: ');
+      });
+      said = '';
+      await closeTap();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(said).toBe('');
+      await sh('/sbin/route -n add -net 10.9.0.0/16 192.168.1.7');
+      await until('the rest', 10, () => Promise.resolve(said.includes('RTM_ADD: ')));
+      expect(said).toMatch(
+        /^\ngot message of size \d+ on \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\nRTM_IFINFO: iface status change: /,
+      );
+    } finally {
+      monitor.kill();
+      await sh('/sbin/route -n delete -net 10.9.0.0/16');
+    }
+  });
+
   /** The interface's index counts on with every one that is made. */
   const ofTap = (row: string): unknown =>
     expect.stringMatching(new RegExp(`^${row.replaceAll('.', '\\.').replace('link#3', 'link#\\d+')}$`));
@@ -226,6 +280,14 @@ describe('netstat', () => {
         expect(parseRoutingTable(stdout)).toContainEqual(
           expect.objectContaining({ destination: '192.168.1.0/24', interface: 'en0' }),
         );
+        // What is routed to the internet says so from macOS 11 on.
+        expect(parseRoutingTable(stdout)).toContainEqual(
+          expect.objectContaining({
+            destination: '0.0.0.0/0',
+            flags: macos.startsWith('10.') ? 'UGSc' : 'UGScg',
+          }),
+        );
+        expect(more.find((line) => line.startsWith('169.254 '))).toMatch(/ UCS +.* en0 +!$/);
       } finally {
         await other.end();
       }
@@ -239,14 +301,13 @@ describe('netstat', () => {
 
 describe('kextload', () => {
   const kext = '/Library/Extensions/tap.kext';
-  const failed = (why: string): string =>
-    `${kext} failed to load - (libkern/kext) ${why}; check the system/kernel logs for errors or try kextutil(8).\n`;
+  const executing = `Executing: /usr/bin/kmutil load -p ${kext}\n`;
 
   test('loads an installed kext: sixteen devices, root’s alone', async () => {
     const other = await bootMac({ kext: 'installed' });
     try {
       expect((await other.run(['/bin/ls', '/dev/tap1'])).exitCode).not.toBe(0);
-      expect(await other.run(['/sbin/kextload', kext])).toEqual(silent);
+      expect(await other.run(['/sbin/kextload', kext])).toEqual({ ...silent, stderr: executing });
       const { stdout } = await other.run(['/bin/sh', '-c', 'ls -ln /dev/tap*']);
       const devices = stdout.split('\n').filter((line) => line !== '');
       expect(devices).toHaveLength(16);
@@ -256,22 +317,37 @@ describe('kextload', () => {
     }
   });
 
-  test('policy’s refusal exits 27, an absent one is not found', async () => {
-    const refused = await bootMac({ kext: 'refused' });
-    try {
-      expect(await refused.run(['/sbin/kextload', kext])).toEqual({
-        ...silent,
-        stderr: failed('system policy prevents loading'),
-        exitCode: 27,
-      });
-      mkdirSync(refused.path('/Library/Extensions'), { recursive: true });
-      expect((await refused.run(['/sbin/kextload', '/Library/Extensions/no.kext'])).stderr).toContain(
-        'failed to load - (libkern/kext) not found',
-      );
-    } finally {
-      await refused.end();
-    }
-  });
+  test.each([
+    [
+      '10.15.7',
+      `${kext} failed to load - (libkern/kext) system policy prevents loading; check the system/kernel logs for errors or try kextutil(8).\n`,
+      10,
+      /^\S+ failed to load - \(libkern\/kext\) not found; /,
+    ],
+    [
+      '13.6',
+      `${executing}Error Domain=KMErrorDomain Code=27 "Extension with identifiers net.sf.tuntaposx.tap not approved to load. Please approve using System Settings."\n`,
+      28,
+      /^Executing: .*\nError Domain=KMErrorDomain /,
+    ],
+  ] as const)(
+    'on macOS %s policy’s refusal exits 27, an absent one is not found',
+    async (macos, policy, status, absent) => {
+      const refused = await bootMac({ kext: 'refused', macos });
+      try {
+        expect(await refused.run(['/sbin/kextload', kext])).toEqual({
+          ...silent,
+          stderr: policy,
+          exitCode: 27,
+        });
+        const none = await refused.run(['/sbin/kextload', '/Library/Extensions/no.kext']);
+        expect(none).toMatchObject({ stdout: '', exitCode: status });
+        expect(none.stderr).toMatch(absent);
+      } finally {
+        await refused.end();
+      }
+    },
+  );
 
   test('is root’s', async () => {
     expect(await mac.asUser(['/sbin/kextload', kext])).toEqual({

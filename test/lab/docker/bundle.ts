@@ -19,11 +19,11 @@ const infoPlist = (version: string): string => `<?xml version="1.0" encoding="UT
 </plist>
 `;
 
-/** Writes a Docker.app, owned by its user as Docker's own installer leaves it. */
+/** Writes a Docker.app, owned by its user as Docker's own installer leaves it; with `layout` null one without hyperkit. */
 export function writeDockerApp(options: {
   path: string;
   owner: { uid: number; gid: number };
-  layout?: Layout;
+  layout?: Layout | null;
   version?: string;
   seed?: string;
 }): void {
@@ -38,7 +38,7 @@ export function writeDockerApp(options: {
     'Contents/Info.plist': Buffer.from(infoPlist(version)),
     'Contents/MacOS/Docker': machO(`${seed} Docker`),
     'Contents/MacOS/com.docker.backend': machO(`${seed} backend`),
-    [`Contents/${layout}`]: machO(`${seed} hyperkit`),
+    [`Contents/${layout ?? 'MacOS/com.docker.virtualization'}`]: machO(`${seed} hyperkit`),
   };
   const own = (name: string): void => {
     chownSync(name, owner.uid, owner.gid);

@@ -1,4 +1,4 @@
-/** `dscl . -read /Users/NAME [KEY…]`, `-search /Users KEY VALUE`, `-list /Users [KEY]`: the local directory. */
+/** `dscl . -read /Users/NAME [KEY…]`, `-search /Users KEY VALUE`: the local directory. */
 import { people, type Person } from '../mac/people.js';
 import { type Caller, finish } from './lib/served.js';
 
@@ -36,19 +36,6 @@ export function dscl({ args }: Caller): never {
     const [key = '', value = ''] = rest;
     const found = everybody.filter((person) => record(person)[key] === value);
     finish(0, { out: found.map(({ name }) => `${name}\t\t${key} = (\n    ${value}\n)\n`).join('') });
-  }
-  if (verb === 'list' && path === '/Users' && rest.length <= 1) {
-    const [key] = rest;
-    const width = Math.max(...everybody.map(({ name }) => name.length)) + 1;
-    finish(0, {
-      out: everybody
-        .map((person) =>
-          key === undefined ? person.name : `${person.name.padEnd(width)}${record(person)[key] ?? ''}`,
-        )
-        .sort()
-        .map((line) => `${line}\n`)
-        .join(''),
-    });
   }
   finish(64, { err: usage });
 }

@@ -17,13 +17,18 @@ function flagsOf({ kind, up }: Interface): string {
   return '8863<UP,BROADCAST,SMART,RUNNING,SIMPLEX,MULTICAST>';
 }
 
-export function format(each: Interface): string {
+/** `end`: up to macOS 12 a blank stands after the address of the hardware and after a line without broadcast. */
+function format(each: Interface, end: '' | ' '): string {
   const lines = [`${each.name}: flags=${flagsOf(each)} mtu ${each.mtu}`];
-  if (each.mac !== '') lines.push(`\tether ${each.mac}`);
-  for (const { address, prefix } of each.addresses) {
+  if (each.mac !== '') lines.push(`\tether ${each.mac}${end}`);
+  for (const { address, prefix, peer } of each.addresses) {
     const broadcast =
-      each.kind === 'loopback' ? '' : ` broadcast ${dotted((number(address) | ~mask(prefix)) >>> 0)}`;
-    lines.push(`\tinet ${address} netmask 0x${mask(prefix).toString(16)}${broadcast}`);
+      each.kind === 'loopback' || peer !== undefined
+        ? end
+        : ` broadcast ${dotted((number(address) | ~mask(prefix)) >>> 0)}`;
+    lines.push(
+      `\tinet ${address}${peer === undefined ? '' : ` --> ${peer}`} netmask 0x${mask(prefix).toString(16)}${broadcast}`,
+    );
   }
   if (each.kind === 'tap' || each.kind === 'ethernet') lines.push('\tmedia: autoselect', '\tstatus: active');
   if (each.holder !== null) lines.push(`\topen (pid ${each.holder})`);
@@ -37,8 +42,14 @@ const prefixOfMask = (text: string): number | null => {
   return mask(prefix) === value ? prefix : null;
 };
 
+/** The kernel's guess for an address without a mask (in.c). */
+const classOf = (address: string): number => {
+  const first = Number.parseInt(address, 10);
+  return first < 128 ? 8 : first < 192 ? 16 : 24;
+};
+
 /** Words after the interface's name, left to right; the address is set last, as ifconfig does. */
-export function parse(words: readonly string[]): IfconfigAction[] {
+function parse(words: readonly string[]): IfconfigAction[] {
   const actions: IfconfigAction[] = [];
   let address: string | null = null;
   let prefix: number | null = null;
@@ -52,7 +63,7 @@ export function parse(words: readonly string[]): IfconfigAction[] {
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === 'inet') continue;
     else if (word === 'up' || word === 'down') actions.push({ do: word });
-    else if (word === 'mtu') actions.push({ do: 'mtu', mtu: Number(argument('mtu')) });
+    else if (word === 'mtu') actions.push({ do: 'mtu', mtu: Number.parseInt(argument('mtu'), 10) || 0 });
     else if (word === 'alias' || word === 'add') how = 'alias';
     else if (word === 'delete' || word === '-alias' || word === 'remove') how = 'delete';
     else if (word === 'netmask') {
@@ -70,22 +81,43 @@ export function parse(words: readonly string[]): IfconfigAction[] {
     } else throw new Failure(`${word}: bad value`);
   }
   if (how === 'delete') actions.push(address === null ? { do: 'delete' } : { do: 'delete', address });
-  else if (address !== null) actions.push({ do: how, address, prefix: prefix ?? 8 });
+  else if (address !== null) actions.push({ do: how, address, prefix: prefix ?? classOf(address) });
   return actions;
 }
 
 const said: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "ioctl (SIOCDIFADDR): Can't assign requested address",
+  EINVAL: 'ioctl (set mtu): Invalid argument',
 };
+
+/** Flags and MTU are set while the words are read, the address is last: what comes first is refused first. */
+function denied([first]: readonly IfconfigAction[]): Failure {
+  switch (first?.do) {
+    case 'up':
+    case 'down':
+      return new Failure(`${first.do}: permission denied`);
+    case 'mtu':
+      return new Failure('ioctl (set mtu): Operation not permitted');
+    case 'set':
+    case 'delete':
+      // Without `alias` the old address goes before the new one comes.
+      return new Failure('ioctl (SIOCDIFADDR): permission denied');
+    case 'alias':
+    case undefined:
+      return new Failure('ioctl (SIOCAIFADDR): permission denied');
+  }
+}
 
 async function main({ args, uid, call }: Caller): Promise<Outcome> {
   const [name, ...words] = args;
   const interfaces = await call<Interface[]>('xnu.interfaces');
+  const { macos } = await call<{ macos: string }>('mac.about');
+  const end = Number.parseInt(macos, 10) <= 12 ? ' ' : '';
   if (name === '-l') {
     return { status: 0, out: `${interfaces.map((each) => each.name).join(' ')}\n` };
   }
   if (name === undefined || name === '-a') {
-    return { status: 0, out: interfaces.map(format).join('') };
+    return { status: 0, out: interfaces.map((each) => format(each, end)).join('') };
   }
   if (name.startsWith('-')) {
     return {
@@ -96,15 +128,10 @@ async function main({ args, uid, call }: Caller): Promise<Outcome> {
   const each = interfaces.find((found) => found.name === name);
   if (!each) throw new Failure(`interface ${name} does not exist`);
   if (words.length === 0) {
-    return { status: 0, out: format(each) };
+    return { status: 0, out: format(each, end) };
   }
   const actions = parse(words);
-  if (uid !== 0)
-    throw new Failure(
-      actions[0]?.do === 'up' || actions[0]?.do === 'down'
-        ? `${actions[0].do}: permission denied`
-        : 'ioctl (SIOCAIFADDR): permission denied',
-    );
+  if (uid !== 0) throw denied(actions);
   await call('xnu.ifconfig', { name, actions });
   return { status: 0 };
 }

@@ -23,7 +23,7 @@ while (args.length > 0) {
 if (application === undefined) finish(1, { err: usage });
 const name = application.replace(/^.*\//, '').replace(/\.app$/, '');
 const bundle = application.startsWith('/') ? application : `/Applications/${name}.app`;
-if (!existsSync(bundle)) finish(1, { err: `Unable to find application named '${name}'\n` });
+if (!existsSync(bundle)) finish(1, { err: `Unable to find application named '${application}'\n` });
 const user = await guiUser();
 if (!user || (myUid() !== 0 && myUid() !== user.uid))
   finish(1, { err: `LSOpenURLsWithRole() failed with error -10810 for the file ${bundle}.\n` });

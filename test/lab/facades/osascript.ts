@@ -49,6 +49,10 @@ if (quit) {
     finish(1, {
       err: `0:${body.length}: execution error: Can’t get application "${quit[1] ?? ''}". (-1728)\n`,
     });
+  if (!(await call<boolean>('privacy.automation')))
+    finish(1, {
+      err: `0:${body.length}: execution error: Not authorized to send Apple events to ${quit[1] ?? ''}. (-1743)\n`,
+    });
   await quitDocker(user.uid);
 } else if (notify) {
   const user = await guiUser();

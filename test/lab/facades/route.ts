@@ -25,6 +25,7 @@ interface Words {
   readonly net: boolean;
   readonly host: boolean;
   readonly byInterface: boolean;
+  /** What was said of the mask after the destination; before it, the destination's own guess overrides it (route.c). */
   readonly netmask: string | null;
   readonly positionals: readonly string[];
 }
@@ -40,6 +41,10 @@ function read(args: readonly string[]): Words {
     const value = rest.shift();
     if (value === undefined) throw new Exit(64, usage);
     return value;
+  };
+  const setMask = (text: string): void => {
+    net = true;
+    if (positionals.length > 0) netmask = text;
   };
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (!word.startsWith('-')) {
@@ -61,12 +66,12 @@ function read(args: readonly string[]): Words {
         byInterface = true;
         break;
       case '-netmask':
-        netmask = argument();
+        setMask(argument());
         break;
       case '-prefixlen': {
         const length = argument();
         if (!/^\d+$/.test(length) || Number(length) > 32) throw new Exit(1, `${length}: bad value`);
-        netmask = dotted(mask(Number(length)));
+        setMask(dotted(mask(Number(length))));
         break;
       }
       case '-gateway':
@@ -83,16 +88,16 @@ function read(args: readonly string[]): Words {
 function destination({ net, host, netmask, positionals }: Words): Network {
   const [text] = positionals;
   if (text === undefined) throw new Exit(64, usage);
-  const read = readNetwork(text, (net || netmask !== null) && !host);
+  const read = readNetwork(text, net && !host);
   if (!read) throw new Exit(68, `route: bad address: ${text}`);
   const third = netmask ?? positionals[2];
-  if (third === undefined || text.includes('/')) return read;
+  if (third === undefined) return read;
   const value = number(third);
   const prefix = value === 0 ? 0 : 32 - Math.round(Math.log2(0x1_0000_0000 - value));
   if (mask(prefix) !== value) throw new Exit(68, `route: invalid mask: ${third}`);
   return {
     ...read,
-    base: (number(`${text}.0.0.0`.split('.').slice(0, 4).join('.')) & value) >>> 0,
+    base: (read.whole & value) >>> 0,
     prefix,
     isHost: false,
   };
@@ -160,9 +165,27 @@ async function get({ call }: Caller, args: readonly string[]): Promise<Outcome> 
   return { status: 0, out: `${lines.join('\n')}\n` };
 }
 
+/** What ctime(3) makes of it, in UTC. */
+const ctime = (date: Date): string => {
+  const [, day = '', month = '', year = ''] = date
+    .toUTCString()
+    .split(' ')
+    .map((word) => word.replace(',', ''));
+  return `${date.toUTCString().slice(0, 3)} ${month} ${String(Number(day)).padStart(2)} ${date.toISOString().slice(11, 19)} ${year}`;
+};
+
+/**
+ * Into a pipe stdout is buffered, and only what has addresses in it is flushed (pmsg_addrs): that an interface came or
+ * went stays unsaid until the next route or address message.
+ */
 async function monitor({ call, print, gone }: Caller): Promise<Outcome> {
+  let unsaid = '';
   await call('xnu.route.monitor', {}, (event) => {
-    print(`\ngot message of size 132 on ${new Date().toUTCString()}\n${String(event)}\n`);
+    const text = String(event);
+    unsaid += `\ngot message of size 132 on ${ctime(new Date())}\n${text}\n`;
+    if (text.startsWith('RTM_IFINFO')) return;
+    print(unsaid);
+    unsaid = '';
   });
   await once(gone, 'abort');
   return { status: 0 };

@@ -16,7 +16,6 @@ export async function scutil({ args, call, stdin }: Caller): Promise<never> {
     if (command === undefined || command === '' || command === 'open' || command === 'close') continue;
     if (command === 'quit' || command === 'exit') break;
     if (command === 'show' && key !== undefined) out += await show(call, key);
-    else if (command === 'list') out += '  subKey [0] = State:/Users/ConsoleUser\n';
     else out += `${command}: unknown, type "help" for command info\n`;
   }
   finish(0, { out });

@@ -9,6 +9,7 @@ import { finish, myUid } from './lib/say.js';
 const usage = 'usage: sudo -h | -K | -k | -V\nusage: sudo [-HnS] [-u user] [VAR=value] [-i|-s] [<command>]\n';
 const args = process.argv.slice(2);
 let who = 'root';
+let newHome = false;
 while (args[0]?.startsWith('-')) {
   const option = args.shift() ?? '';
   if (option === '--') break;
@@ -16,8 +17,8 @@ while (args[0]?.startsWith('-')) {
     const name = option.startsWith('-u') && option.length > 2 ? option.slice(2) : args.shift();
     if (name === undefined) finish(1, { err: `sudo: option requires an argument -- u\n${usage}` });
     who = name;
-  } else if (!/^-[Hn]+$/.test(option))
-    finish(1, { err: `sudo: invalid option -- ${option.slice(1)}\n${usage}` });
+  } else if (/^-[Hn]+$/.test(option)) newHome ||= option.includes('H');
+  else finish(1, { err: `sudo: invalid option -- ${option.slice(1)}\n${usage}` });
 }
 const set: Record<string, string> = {};
 while (/^\w+=/.test(args[0] ?? '')) {
@@ -44,7 +45,7 @@ const file = command.includes('/')
       .find((candidate) => existsSync(candidate));
 if (file === undefined || !existsSync(file)) finish(1, { err: `sudo: ${command}: command not found\n` });
 
-// env_reset and the env_keep list of macOS's sudoers; HOME among what it keeps only without -H, and for root alone.
+// env_reset and the env_keep list of macOS's sudoers: without -H it keeps the caller's HOME, too.
 const keep = [
   'TERM',
   'COLORS',
@@ -62,11 +63,11 @@ const env: NodeJS.ProcessEnv = {
     keep.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   ),
   PATH: path,
-  HOME: target.home,
+  HOME: (newHome ? undefined : process.env['HOME']) ?? target.home,
   SHELL: target.shell,
   USER: target.name,
   LOGNAME: target.name,
-  MAIL: `/var/mail/${target.name}`,
+  MAIL: process.env['MAIL'] ?? `/var/mail/${target.name}`,
   SUDO_COMMAND: [file, ...rest].join(' '),
   SUDO_USER: me?.name ?? 'root',
   SUDO_UID: String(myUid()),

@@ -4,15 +4,15 @@ import { darwinOf } from './lib/releases.js';
 import { type Caller, finish } from './lib/served.js';
 
 export async function uname({ args, call }: Caller): Promise<never> {
-  const { macos } = await call<{ macos: string }>('mac.about');
+  const { macos, processor } = await call<{ macos: string; processor: 'x86_64' | 'arm64' }>('mac.about');
   const release = darwinOf(macos).kernel;
   const words = {
     s: 'Darwin',
     n: hostname(),
     r: release,
-    v: `Darwin Kernel Version ${release}: Tue Jun 11 21:00:00 PDT 2024; root:xnu-lab~1/RELEASE_X86_64`,
-    m: 'x86_64',
-    p: 'i386',
+    v: `Darwin Kernel Version ${release}: Tue Jun 11 21:00:00 PDT 2024; root:xnu-lab~1/RELEASE_${processor === 'arm64' ? 'ARM64_T8103' : 'X86_64'}`,
+    m: processor,
+    p: processor === 'arm64' ? 'arm' : 'i386',
   };
   const asked = new Set<string>();
   for (const arg of args) {

@@ -23,6 +23,7 @@ import { serveFacades } from './facade-server.js';
 import { createLaunchd } from './launchd/launchd.js';
 import type { MacOptions } from './options.js';
 import { people, type Person } from './people.js';
+import { createPrivacy } from './privacy.js';
 import { endProcesses } from './reboot.js';
 import { MachineError, serve, type Handlers } from './rpc.js';
 import { createXnu } from './xnu/xnu.js';
@@ -69,7 +70,9 @@ const launchd = createLaunchd({
   guiUser: () => user?.uid ?? null,
 });
 
-const xnu = createXnu({ kext: options.kext, macos: options.macos });
+const xnu = createXnu({ kext: options.kext });
+
+const privacy = createPrivacy(dockerApp, options);
 
 /** Empties a folder, but for what is mounted below it (the checkout, when it lies in /tmp). */
 const empty = (folder: string): void => {
@@ -99,7 +102,8 @@ function linkSocket(): void {
 const handlers: Handlers = {
   ...xnu.handlers,
   ...launchd.handlers,
-  'mac.about': () => ({ macos: options.macos }),
+  ...privacy.handlers,
+  'mac.about': () => ({ macos: options.macos, processor: options.processor }),
   'mac.session': () => (user ? { name: user.name, uid: user.uid, gid: user.gid } : null),
   'mac.login': ({ user: name }: { user: string }) => {
     sitDown(personCalled(name));
@@ -160,6 +164,7 @@ process.stdin.on('end', end).on('close', end).on('error', end).resume();
 for (const log of [systemLog, launchdLog]) writeFileSync(log, '', { mode: 0o644 });
 if (options.vm) writeFileSync('/.lab/run/vm.json', JSON.stringify(options.vm), { mode: 0o644 });
 if (options.docker) writeDockerApp({ path: dockerApp, owner, ...options.docker });
+privacy.start();
 linkSocket();
 launchd.boot();
 if (options.login !== null) sitDown(personCalled(options.login));

@@ -5,11 +5,18 @@ export interface MacOptions {
   /** The tap kext: loaded at boot, installed only, refused by policy, or not there. */
   readonly kext: Kext;
   readonly macos: string;
+  /** As `uname -m` tells it. */
+  readonly processor: 'x86_64' | 'arm64';
+  /** Whether tuntapd may change Docker.app; can be granted later (`privacy.grant-app-management`). */
+  readonly appManagement: 'granted' | 'refused';
+  /** Whether tuntapd may send Docker Apple events; can be changed later (`privacy.set-automation`). */
+  readonly automation: 'allowed' | 'denied';
   /** Who sits at the screen after boot; null is the login window. */
   readonly login: string | null;
   /** The Docker.app in /Applications; null is none. */
   readonly docker: {
-    readonly layout?: Layout;
+    /** Null is a Docker Desktop without hyperkit. */
+    readonly layout?: Layout | null;
     readonly version: string;
     readonly seed?: string;
     /** Whether /var/run/docker.sock leads to the user's socket, as Docker's helper made it before 4.13. */
@@ -24,6 +31,9 @@ export type Kext = 'loaded' | 'installed' | 'refused' | 'absent';
 export const defaultMac: MacOptions = {
   kext: 'loaded',
   macos: '12.7.6',
+  processor: 'x86_64',
+  appManagement: 'granted',
+  automation: 'allowed',
   login: 'person',
   docker: { version: '4.1.1' },
   vm: null,

@@ -17,12 +17,6 @@ export function shortDestination({ base, prefix, isHost }: Pick<Row, 'base' | 'p
 
 /** The prefix that route(8) guesses for a network without a mask: up to its lowest octet that is not zero. */
 function guessed(address: number): number {
-  for (const [octets, prefix] of [
-    [0xff, 32],
-    [0xffff, 24],
-    [0xffffff, 16],
-  ] as const)
-    if ((address & octets) !== 0 && (address & (octets >>> 8)) === 0 && prefix !== 32) return prefix;
   return (address & 0xff) !== 0 ? 32 : (address & 0xffff) !== 0 ? 24 : (address & 0xffffff) !== 0 ? 16 : 8;
 }
 
@@ -30,24 +24,34 @@ export interface Network {
   readonly base: number;
   readonly prefix: number;
   readonly isHost: boolean;
+  /** The address as it was given, before any mask. */
+  readonly whole: number;
   /** As route(8) echoes it: without its length. */
   readonly text: string;
 }
 
+/** As strtoul with base 0 reads it: 010 is eight. */
+const octetOf = (text: string): number =>
+  /^0[0-7]+$/.test(text)
+    ? Number.parseInt(text, 8)
+    : /^(?:0|[1-9]\d{0,2}|0x[0-9a-f]+)$/i.test(text)
+      ? Number(text)
+      : NaN;
+
 const quad = (text: string): number | null => {
-  const octets = text.split('.');
-  if (octets.length > 4 || octets.some((octet) => !/^\d{1,3}$/.test(octet) || Number(octet) > 255))
-    return null;
-  return number([...octets, '0', '0', '0'].slice(0, 4).join('.'));
+  const octets = text.split('.').map(octetOf);
+  return octets.length > 4 || octets.some((octet) => !(octet <= 255))
+    ? null
+    : number([...octets, 0, 0, 0].slice(0, 4).join('.'));
 };
 
 /** A destination as route(8) reads it; null for a bad address. `net` is the -net modifier. */
 export function readNetwork(text: string, net: boolean): Network | null {
-  if (text === 'default') return { base: 0, prefix: 0, isHost: false, text };
+  if (text === 'default') return { base: 0, prefix: 0, isHost: false, whole: 0, text };
   const [address = '', length] = text.split('/');
   const base = quad(address);
   if (base === null) return null;
-  if (length === undefined && !net) return { base, prefix: 32, isHost: true, text: address };
+  if (length === undefined && !net) return { base, prefix: 32, isHost: true, whole: base, text: address };
   const prefix =
     length === undefined
       ? guessed(base)
@@ -55,5 +59,5 @@ export function readNetwork(text: string, net: boolean): Network | null {
         ? Number(length)
         : null;
   if (prefix === null) return null;
-  return { base: (base & mask(prefix)) >>> 0, prefix, isHost: false, text: address };
+  return { base: (base & mask(prefix)) >>> 0, prefix, isHost: false, whole: base, text: address };
 }

@@ -5,6 +5,8 @@
 export interface Address {
   readonly address: string;
   readonly prefix: number;
+  /** The other end of a point-to-point interface. */
+  readonly peer?: string;
 }
 
 export interface Interface {
@@ -121,7 +123,7 @@ function connect(table: Table, each: Interface, own: Address): void {
 /** A point-to-point interface's address: the kernel's own host route leads to the other end. */
 export function setPeer(table: Table, name: string, address: string, peer: string): void {
   const each = interfaceNamed(table, name);
-  each.addresses = [...each.addresses, { address, prefix: 32 }];
+  each.addresses = [...each.addresses, { address, prefix: 32, peer }];
   table.rows.push({
     base: number(peer),
     prefix: 32,

@@ -66,7 +66,7 @@ function randomMac(): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
-export function createXnu(options: { kext: KextState; macos: string }): {
+export function createXnu(options: { kext: KextState }): {
   handlers: Handlers;
   reset: () => void;
 } {
@@ -158,6 +158,11 @@ export function createXnu(options: { kext: KextState; macos: string }): {
       holder: null,
     });
     setAddress(table, 'en0', { address: '192.168.1.20', prefix: 24 }, false);
+    const own = { isStatic: false, isHost: false };
+    table.rows.push(
+      { ...own, base: number('127.0.0.1'), prefix: 32, gateway: '127.0.0.1', interface: 'lo0', isHost: true },
+      { ...own, base: number('169.254.0.0'), prefix: 16, gateway: 'link#2', interface: 'en0' },
+    );
     addRow(table, 0, 0, '192.168.1.1');
     void syncRoutes(true);
     nodes(options.kext === 'loaded');
@@ -222,6 +227,8 @@ export function createXnu(options: { kext: KextState; macos: string }): {
         ipQuietly('link', 'set', name, action.do);
         break;
       case 'mtu':
+        // IF_MINMTU
+        if (action.mtu < 72) throw new KernelError('EINVAL');
         interfaceNamed(table, name).mtu = action.mtu;
         ipQuietly('link', 'set', name, 'mtu', String(action.mtu));
         break;
@@ -286,7 +293,6 @@ export function createXnu(options: { kext: KextState; macos: string }): {
   boot();
 
   const handlers: Handlers = {
-    'xnu.about': () => ({ macos: options.macos }),
     'xnu.interfaces': () => table.interfaces,
     'xnu.ifconfig': ({ name, actions }: { name: string; actions: IfconfigAction[] }) =>
       kernel(async () => {

@@ -1,0 +1,47 @@
+/** A Docker Desktop that runs its VM by the Virtualization framework, on Apple silicon. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { must, onMac, openDocker } from '../lab/story.js';
+import { until } from '../lab/until.js';
+
+const app = '/Applications/Docker.app';
+
+test(
+  'without hyperkit: one plain condition, a quiet log, and nothing is left after the uninstall',
+  () =>
+    onMac({ macos: '13.6', processor: 'arm64', docker: { version: '4.30.0', layout: null } }, async (mac) => {
+      const files = (): string[] => readdirSync(mac.path(app), { recursive: true }).map(String).toSorted();
+      const asShipped = files();
+      const log = (): { level: string }[] =>
+        readFileSync(mac.path('/var/log/tuntapd/tuntapd.log'), 'utf8')
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as { level: string });
+      const tuntapctl = (command: string) => mac.run(['/usr/local/bin/tuntapctl', command]);
+
+      await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
+      await openDocker(mac);
+      const { stdout } = await until('it is said', 30, async () => {
+        const said = await tuntapctl('status');
+        return said.stdout.includes('has no hyperkit') && said;
+      });
+      expect(stdout).toContain('Virtualization framework');
+      expect(stdout).toContain('Use an Intel Mac and a Docker Desktop that offers HyperKit');
+      const doctor = await tuntapctl('doctor');
+      expect(doctor.exitCode).toBe(4);
+      expect(doctor.stdout).toMatch(/✗ TT001 Is this an Intel Mac\?\n\s+arm64/);
+
+      const before = log().length;
+      await pause(30_000);
+      const said = log().slice(before);
+      expect(said.length).toBeLessThanOrEqual(3);
+      expect(log().filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
+
+      await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon', 'PURGE=1'], 120_000);
+      expect(files()).toEqual(asShipped);
+      for (const path of ['/opt/tuntapd', '/var/db/tuntapd', '/var/log/tuntapd', '/usr/local/bin/tuntapctl'])
+        expect(existsSync(mac.path(path))).toBe(false);
+    }),
+  240_000,
+);
