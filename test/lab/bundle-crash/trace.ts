@@ -165,11 +165,11 @@ export async function killBefore(call: Call, { names }: Calls, program: Program)
   checkLast(text, call, program, /(?<= = \?)\n/);
 }
 
-const halted = /^\d+ --- stopped by SIGSTOP/m;
+const halted = /^\d+ +--- stopped by SIGSTOP/m;
 
 /**
  * Runs it, and halts it after `call` while `meanwhile` is done, which is told its process id. Its output. Throws when it
- * did not come to that call, or did not end within 20 s after it; then it is killed.
+ * did not come to that call, or took a minute; then it is killed.
  */
 export async function haltAfter(
   call: Call,
@@ -179,20 +179,22 @@ export async function haltAfter(
 ): Promise<string> {
   const { pid, ended, running } = await strace(program, inject(call, 'STOP'), names);
   const said = (): string => readFileSync(program.log, 'utf8').replaceAll(`tuntapd-${pid}`, 'tuntapd-PID');
-  while (running() && !halted.test(said())) await pause(5);
   let stalled = false as boolean;
-  let timer: NodeJS.Timeout | undefined;
+  const timer = setTimeout(() => {
+    stalled = process.kill(pid, 'SIGKILL');
+  }, 60_000);
   try {
-    checkLast(said(), call, program, halted);
-    meanwhile(pid);
+    while (running() && !halted.test(said())) await pause(5);
+    try {
+      checkLast(said(), call, program, halted);
+      meanwhile(pid);
+    } finally {
+      if (running()) process.kill(pid, 'SIGCONT');
+    }
+    const { stdout, text } = await ended;
+    if (stalled) throw new Error(`it stalled after ${describeCall(call)}:\n${text}`);
+    return stdout;
   } finally {
-    if (running()) process.kill(pid, 'SIGCONT');
-    timer = setTimeout(() => {
-      stalled = process.kill(pid, 'SIGKILL');
-    }, 20_000);
+    clearTimeout(timer);
   }
-  const { stdout, text } = await ended;
-  clearTimeout(timer);
-  if (stalled) throw new Error(`it stalled after ${describeCall(call)}:\n${text}`);
-  return stdout;
 }
