@@ -41,6 +41,8 @@ export async function workshop(programs: Readonly<Record<string, string>>): Prom
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   });
+  // For the owner of the bundle too, whatever the umask is here.
+  for (const name of Object.keys(programs)) chmodSync(join(folder, `${name}.mjs`), 0o644);
   return folder;
 }
 

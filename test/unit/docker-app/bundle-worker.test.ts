@@ -16,12 +16,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { build } from 'esbuild';
 import {
   answerSchema,
   type WorkerAnswer,
   type WorkerRequest,
 } from '../../../daemon/docker-app/bundle-protocol.js';
+import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
 import { machO } from '../../lab/docker/mach-o.js';
 import { dockerTuntapOsxShim } from './docker-tuntap-osx.js';
 
@@ -35,18 +35,8 @@ let folder: string;
 let hyperkit: string;
 
 beforeAll(async () => {
-  tools = mkdtempSync(join(tmpdir(), 'worker-'));
-  chmodSync(tools, 0o755);
+  tools = await workshop({ worker: workerSource });
   worker = join(tools, 'worker.mjs');
-  await build({
-    entryPoints: ['daemon/docker-app/bundle-worker.ts'],
-    outfile: worker,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'error',
-  });
-  chmodSync(worker, 0o644);
 });
 
 afterAll(() => {

@@ -15,10 +15,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
-import { build } from 'esbuild';
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import type { Bundles } from '../../../daemon/observation.js';
+import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
 import { machO } from '../../lab/docker/mach-o.js';
 
@@ -38,17 +38,7 @@ let room: BundleRoom;
 let said: string[];
 
 beforeAll(async () => {
-  tools = mkdtempSync(join(tmpdir(), 'worker-'));
-  chmodSync(tools, 0o755);
-  await build({
-    entryPoints: ['daemon/docker-app/bundle-worker.ts'],
-    outfile: join(tools, 'worker.mjs'),
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'error',
-  });
-  chmodSync(join(tools, 'worker.mjs'), 0o644);
+  tools = await workshop({ worker: workerSource });
 });
 afterAll(() => {
   rmSync(tools, { recursive: true, force: true });

@@ -1,34 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { renderShim } from '../../../daemon/docker-app/shim.js';
 import { type Device, guestNics, parseHyperkitArguments } from '../../lab/docker/hyperkit-arguments.js';
-
-const mac = '02:74:75:6e:74:61';
-const folder = mkdtempSync(join(tmpdir(), 'shim-'));
-const hyperkit = join(folder, 'com.docker.hyperkit');
+import { folder, hyperkit, mac, shellOf, stage, wordsIn } from './shim-stage.js';
 
 beforeAll(() => {
-  for (const name of ['dash', 'bash', 'zsh']) {
-    mkdirSync(join(folder, name));
-    symlinkSync(`/bin/${name}`, join(folder, name, 'sh'));
-  }
   // Thousands of lines are not for the log of the machine that runs this.
-  writeFileSync(hyperkit, renderShim({ device: 'tap1', mac, wait: 0 }).replaceAll('/usr/bin/logger', ':'));
-  writeFileSync(`${hyperkit}.original`, '#!/bin/sh\nfor word; do printf "%s\\0" "$word"; done\n');
-  for (const path of [hyperkit, `${hyperkit}.original`]) chmodSync(path, 0o755);
+  stage(renderShim({ device: 'tap1', mac, wait: 0 }).replaceAll('/usr/bin/logger', ':'));
 });
 
 afterAll(() => {
@@ -45,7 +25,7 @@ function throughAll(lines: readonly (readonly string[])[], shell: string): strin
   const script = lines
     .map(
       (args) =>
-        `${[join(folder, shell, 'sh'), hyperkit, ...args].map(quoted).join(' ')} || exit\nprintf '%s\\0' '${end}'\n`,
+        `${[shellOf(shell), hyperkit, ...args].map(quoted).join(' ')} || exit\nprintf '%s\\0' '${end}'\n`,
     )
     .join('');
   const { stdout, stderr, status } = spawnSync('/bin/sh', [], {
@@ -56,7 +36,7 @@ function throughAll(lines: readonly (readonly string[])[], shell: string): strin
   if (status !== 0 || stderr.length > 0)
     throw new Error(`ended with ${status ?? 'a signal'}: ${stderr.toString()}`);
   const results: string[][] = [[]];
-  for (const word of stdout.toString('latin1').split('\0').slice(0, -1)) {
+  for (const word of wordsIn(stdout.toString('latin1'))) {
     if (word === end) results.push([]);
     else results.at(-1)?.push(word);
   }

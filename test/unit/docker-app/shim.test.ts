@@ -3,30 +3,21 @@ import {
   chmodSync,
   copyFileSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { renderShim } from '../../../daemon/docker-app/shim.js';
 import { parseHyperkitArguments } from '../../lab/docker/hyperkit-arguments.js';
+import { folder, hyperkit, mac, script, shellOf, shells, stage, wordsIn } from './shim-stage.js';
 
-const mac = '02:74:75:6e:74:61';
 const shim = renderShim({ device: 'tap1', mac, wait: 5 });
-const folder = mkdtempSync(join(tmpdir(), 'shim-'));
-const hyperkit = join(folder, 'com.docker.hyperkit');
 const log = join(folder, 'log');
 const dev = join(folder, 'dev');
 const naps = join(folder, 'naps');
-
-function script(path: string, text: string): void {
-  writeFileSync(path, text);
-  chmodSync(path, 0o755);
-}
 
 /** The shim with the machine's logger, sleep and devices replaced by some of the test. */
 const harmless = (text: string): string =>
@@ -36,23 +27,13 @@ const harmless = (text: string): string =>
     .replaceAll('/dev/t', `${dev}/t`)
     .replaceAll('/dev/$', `${dev}/$`);
 
-/** macOS's /bin/sh is one of these, by that name (/private/var/select/sh). */
-const shells = ['dash', 'bash', 'zsh'];
-const shellOf = (name: string): string => join(folder, name, 'sh');
-
 beforeAll(() => {
-  chmodSync(folder, 0o755);
-  for (const name of shells) {
-    mkdirSync(join(folder, name));
-    symlinkSync(`/bin/${name}`, shellOf(name));
-  }
+  stage(harmless(shim));
   script(join(folder, 'logger'), `#!/bin/sh\nprintf '%s\\n' "$*" >>'${log}'\n`);
   script(
     join(folder, 'sleep'),
     `#!/bin/sh\necho "$1" >>'${naps}'\nread -r after <'${naps}.until' || exit\n[ "$(wc -l <'${naps}')" -lt "$after" ] || echo >'${dev}/tap1'\n`,
   );
-  script(hyperkit, harmless(shim));
-  script(`${hyperkit}.original`, '#!/bin/sh\nfor word; do printf "%s\\0" "$word"; done\n');
 });
 
 beforeEach(() => {
@@ -84,7 +65,7 @@ function through(
   const { stdout, stderr, status } = spawnSync(shell, [path, ...args], { encoding: 'utf8', cwd, env });
   if (status !== 0) throw new Error(`${shell} ended with ${status ?? 'a signal'}: ${stderr}`);
   expect(stderr).toBe('');
-  return stdout.split('\0').slice(0, -1);
+  return wordsIn(stdout);
 }
 
 const firmware = ['-f', 'kexec,kernel,initrd,console=ttyS0  "a b";&'];
@@ -252,12 +233,12 @@ describe.each(shells)('under %s', (name) => {
     const forking = join(folder, 'forking');
     script(forking, '#!/bin/sh\nx=$(/bin/echo x)\n[ "$x" = x ]\n');
     expect(alone(forking).status).not.toBe(0);
-    expect(alone(hyperkit).stdout.toString().split('\0').slice(0, -1)).toEqual([...tapAt('1:1'), ...args]);
+    expect(wordsIn(alone(hyperkit).stdout.toString())).toEqual([...tapAt('1:1'), ...args]);
     for (const device of ['tap0', 'tap1']) {
       writeFileSync(join(dev, device), '');
       chmodSync(join(dev, device), 0o666);
     }
-    expect(alone(hyperkit).stdout.toString().split('\0').slice(0, -1)).toEqual([...tapAt('1:1'), ...args]);
+    expect(wordsIn(alone(hyperkit).stdout.toString())).toEqual([...tapAt('1:1'), ...args]);
   });
 
   test('hands on every descriptor as it got it, and no other', () => {
@@ -376,7 +357,7 @@ describe('the original is found', () => {
       encoding: 'utf8',
       cwd: dirname(folder),
     });
-    expect(stdout.split('\0').slice(0, -1)).toEqual(tapped);
+    expect(wordsIn(stdout)).toEqual(tapped);
   });
 
   test('nowhere, when symlinks go round in a circle', () => {
