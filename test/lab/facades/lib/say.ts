@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs';
-import { MachineError } from '../../mac/rpc.js';
 
 /** Writes what there is to say and ends with `status`; synchronous, since a pipe may be all that listens. */
 export function finish(status: number, said: { out?: string; err?: string } = {}): never {
@@ -10,9 +9,6 @@ export function finish(status: number, said: { out?: string; err?: string } = {}
 
 /** The uid that runs this command; never undefined on a Mac. */
 export const myUid = (): number => process.getuid?.() ?? -1;
-
-export const isMachineError = (error: unknown, code: string): boolean =>
-  error instanceof MachineError && error.code === code;
 
 function writeAll(file: number, text: string): void {
   let rest = Buffer.from(text);
