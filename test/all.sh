@@ -76,7 +76,7 @@ if [ "${1:-}" != --gates ]; then
   gate build node launchd/build.mjs
   suite unit --maxWorkers=2
   if [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; then
-    suite lab
+    suite lab --maxWorkers=2
     # Two Macs at a time: most of a scenario is waiting.
     suite e2e --maxWorkers=2
   else
