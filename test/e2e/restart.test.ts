@@ -1,16 +1,18 @@
-import { readFileSync, statSync } from 'node:fs';
-import { setTimeout as rest } from 'node:timers/promises';
+import { lstatSync, readFileSync, statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Condition } from '../../daemon/control/messages.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import type { Notification } from '../lab/mac/machine.js';
 import {
+  conditionOf,
   containerAnswers,
   dockerOf,
   engineAnswers,
   explained,
   hasShim,
   hyperkit,
-  install,
+  identityOf,
   must,
   openDocker,
   quitDocker,
@@ -20,15 +22,40 @@ import { until } from '../lab/until.js';
 
 let mac: Mac;
 
+const tuntapctl = (...args: string[]) => mac.run(['/usr/local/bin/tuntapctl', ...args], { timeout: 180_000 });
 const vmOf = (): string => readFileSync(mac.path(vmPid), 'utf8').trim();
 const notifications = (): Promise<readonly Notification[]> => mac.call('mac.notifications');
+
+const dockersPid = (): string =>
+  readFileSync(
+    mac.path('/Users/person/Library/Containers/com.docker.docker/Data/docker-app.pid'),
+    'utf8',
+  ).trim();
+
+/** How often the daemon has said something that begins so. */
+const saidOften = (words: string): number =>
+  readFileSync(mac.path('/var/log/tuntapd/tuntapd.log'), 'utf8').split(`"message":"${words}`).length - 1;
+const begun = (step: string): number => saidOften(`${step}: `);
+
+const reasonIs = (type: string, reason: string, seconds = 60): Promise<Condition> =>
+  until(`${type} is ${reason}`, seconds, async () => {
+    const found = await conditionOf(mac, type);
+    return found.reason === reason && found;
+  });
+
+async function restartDocker(policy: 'auto' | 'ask' | 'never'): Promise<void> {
+  const change = '/etc/tuntapd/config.toml has changed: starting anew with it';
+  const before = saidOften(change);
+  await must(mac, ['/usr/local/bin/tuntapctl', 'config', 'set', 'restartDocker', policy]);
+  await until('the daemon has taken it', 30, () => Promise.resolve(saidOften(change) > before));
+}
 
 const chapter = (title: string, play: () => Promise<void>): void => {
   test(title, () => explained(mac, play), 600_000);
 };
 
 beforeAll(async () => {
-  mac = await bootMac({ engine: 'sid', macos: '13.6' });
+  mac = await bootMac({ engine: 'sid', macos: '13.6', appManagement: 'refused' });
 }, 600_000);
 
 afterAll(async () => {
@@ -38,49 +65,100 @@ afterAll(async () => {
 let untouched = '';
 
 chapter(
-  'installed while somebody’s container is at work: Docker is left alone, and its user told once',
+  'App Management refuses: hyperkit stays as it is, Docker goes on, and status and doctor say what to allow',
   async () => {
     await openDocker(mac);
     await engineAnswers(mac);
     await until('a container runs', 60, () => dockerOf(mac).serve('at-work'));
+    const atWorkSince = Date.now();
     untouched = vmOf();
-    await rest(61_000);
-    await install(mac);
-    const [told] = await until('its user is told', 90, async () => {
-      const said = await notifications();
-      return said.length > 0 && said;
-    });
-    expect(told).toMatchObject({ uid: 501, title: 'tuntapd' });
-    expect(told?.text).toContain('at-work');
-    await rest(12_000);
-    expect(await notifications()).toHaveLength(1);
+    const original = identityOf(mac.path(hyperkit));
+    await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
+    const { message } = await reasonIs('Shim', 'AppManagement');
+    expect(message).toContain('System Settings > Privacy & Security > App Management');
+    expect(message).toContain('/opt/tuntapd/bin/tuntapd');
+    for (const command of ['status', 'doctor']) {
+      const { exitCode, stdout } = await tuntapctl(command);
+      expect(exitCode).toBe(4);
+      expect(stdout).toContain('App Management');
+    }
+    // By then the container is somebody's work.
+    await pause(Math.max(10_000, atWorkSince + 61_000 - Date.now()));
+    expect(begun('install-shim')).toBe(1);
+    expect(identityOf(mac.path(hyperkit))).toEqual(original);
     expect(vmOf()).toBe(untouched);
+    await dockerOf(mac).version();
   },
 );
 
+chapter('granted, and asked once more: the shim goes in, with Docker’s own files as they were', async () => {
+  const before = identityOf(mac.path(hyperkit));
+  await mac.call('privacy.grant-app-management');
+  await tuntapctl('up');
+  await reasonIs('Shim', 'Installed');
+  expect(hasShim(mac)).toBe(true);
+  expect(identityOf(mac.path(`${hyperkit}.original`))).toEqual(before);
+  expect(lstatSync(mac.path(hyperkit)).uid).toBe(501);
+});
+
+chapter('while somebody’s container is at work Docker is left alone, and its user told once', async () => {
+  const [told] = await until('its user is told', 90, async () => {
+    const said = await notifications();
+    return said.length > 0 && said;
+  });
+  expect(told).toMatchObject({ uid: 501, title: 'tuntapd' });
+  expect(told?.text).toContain('at-work');
+  await reasonIs('TapAttached', 'RestartNeeded');
+  expect(await notifications()).toHaveLength(1);
+  expect(vmOf()).toBe(untouched);
+});
+
 chapter('without it, and asked once more: Docker is restarted, and containers answer', async () => {
   await dockerOf(mac).remove('at-work');
-  await must(mac, ['/usr/local/bin/tuntapctl', 'up'], 180_000);
+  await tuntapctl('up');
   await until('another VM', 120, () => Promise.resolve(vmOf() !== untouched));
   await containerAnswers(mac, 'restarted');
+  expect(begun('quit-docker')).toBe(1);
 });
 
 chapter(
-  'macOS 13: an update is changed after its first start, then Docker is restarted by itself',
+  'macOS 13: an update is changed after its first start; with "never" its VM is left without the tap, with "ask" its user is told',
   async () => {
+    await restartDocker('never');
     await mac.call('docker.stage-update', { version: '4.2.0', seed: 'update' });
     const before = statSync(mac.path(hyperkit)).ino;
     await quitDocker(mac);
     await until('the update is there', 30, () =>
       Promise.resolve(statSync(mac.path(hyperkit)).ino !== before),
     );
-    await rest(5_000);
+    await pause(5000);
     expect(hasShim(mac)).toBe(false);
     await openDocker(mac);
-    const first = await until('its first VM', 60, () => Promise.resolve(vmOf()));
+    untouched = await until('its first VM', 60, () => Promise.resolve(vmOf()));
     await until('the shim', 60, () => Promise.resolve(hasShim(mac)));
-    await until('another VM', 240, () => Promise.resolve(vmOf() !== first));
-    await containerAnswers(mac, 'updated');
+    await reasonIs('TapAttached', 'StartedWithoutTap');
     expect(await notifications()).toHaveLength(1);
+
+    await restartDocker('ask');
+    await until('its user is told', 60, async () => (await notifications()).length === 2);
+    await reasonIs('TapAttached', 'RestartNeeded');
+    expect(vmOf()).toBe(untouched);
+    expect(begun('quit-docker')).toBe(1);
+  },
+);
+
+chapter(
+  'when Docker may not be told to quit (-1743), its own process gets one SIGTERM, and is opened again',
+  async () => {
+    await mac.call('privacy.set-automation', { allowed: false });
+    const docker = dockersPid();
+    await restartDocker('auto');
+    await until('another VM', 240, () => Promise.resolve(vmOf() !== untouched));
+    const restarted = dockersPid();
+    expect(restarted).not.toBe(docker);
+    await reasonIs('TapAttached', 'Attached');
+    expect(dockersPid()).toBe(restarted);
+    expect(begun('quit-docker')).toBe(2);
+    expect(await notifications()).toHaveLength(2);
   },
 );
