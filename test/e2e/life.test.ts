@@ -89,7 +89,7 @@ scene('with the daemon gone: logs and doctor still tell, and status says how to 
 });
 
 test.each([
-  ['refused', 'KextNotApproved', 'system policy prevents loading'],
+  ['refused', 'KextNotApproved', 'not approved to load'],
   ['absent', 'KextMissing', 'Install tuntaposx'],
 ] as const)(
   'a kext that is %s is said with what to do, and asked for once',
