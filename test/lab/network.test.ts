@@ -128,6 +128,16 @@ describe('route and the kernel’s rules behind it', () => {
   const net = '172.17.0.0: gateway 10.0.75.2';
   const add = '/sbin/route -n add -net 172.17.0.0/16 10.0.75.2';
 
+  test('packets go where the table says, also by a tap that has come anew', async () => {
+    for (let life = 0; life < 2; life += 1) {
+      await sh('/sbin/ifconfig tap1 10.0.75.1/30 up');
+      await sh(add);
+      expect((await sh('/.lab/bin/ip route get 172.17.0.2')).stdout).toContain('via 10.0.75.2 dev tap1');
+      await closeTap();
+      await openTap();
+    }
+  });
+
   test('add, exists, delete, absent: what the kernel refuses is printed on both streams and exits 0', async () => {
     await sh('/sbin/ifconfig tap1 10.0.75.1/30 up');
     expect(await sh(add)).toEqual({ ...silent, stdout: `add net ${net}\n` });

@@ -102,10 +102,11 @@ export function createXnu(options: { kext: KextState }): {
     );
     for (const destination of gone) installedInLinux.delete(destination);
     for (const [destination, how] of changed) installedInLinux.set(destination, how);
-    return routesInLinux([
+    const commands = [
       ...gone.map((destination) => `route del ${destination}`),
       ...changed.map(([destination, how]) => `route replace ${destination} ${how}`),
-    ]);
+    ];
+    return routesInLinux(commands, anew);
   }
 
   const attach = (each: Omit<Interface, 'index'>): Interface => {
