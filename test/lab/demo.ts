@@ -1,7 +1,8 @@
 /** `make demo`: the story, told by the machine itself. */
 import { parseArgs } from 'node:util';
 import { bootMac, type EngineName } from './lab.js';
-import { story } from './story.js';
+import { statusOf, story } from './story.js';
+import { until } from './until.js';
 
 const engines = ['bookworm', 'trixie', 'sid'] as const;
 
@@ -33,6 +34,10 @@ async function tell(name: EngineName): Promise<boolean> {
       const began = Date.now();
       const seconds = (): string => ((Date.now() - began) / 1000).toFixed(1).padStart(6);
       if (index === chapters.length - 1) {
+        // The container may answer a moment before the helper container has reported.
+        await until('everything is ready', 30, async () => (await statusOf(mac)).phase === 'ready').catch(
+          () => undefined,
+        );
         say('\n$ tuntapctl status');
         say((await mac.run(['/usr/local/bin/tuntapctl', 'status'])).stdout);
         say('$ tuntapctl logs -n 5');
