@@ -32,7 +32,7 @@ async function commandLine() {
   return dockerStart('4.1.1', '/Applications/Docker.app', '/Users/person/Data').argv;
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+export const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** One line for each, the median of rounds in which they take turns. `shim`: the text as it would be installed. */
 export async function compareShims(shim, rounds = 9) {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { compareShims } from './bench-shim.mjs';
+import { compareShims, median } from './bench-shim.mjs';
 
 const lib = join(import.meta.dirname, '../build/product/lib');
 const kilobytes = (bytes) => `${Math.round(bytes / 1024)} kB`;
@@ -28,7 +28,6 @@ for (let index = 0; index < runs; index += 1) {
   sizes.push(Number(/rss (\d+)/.exec(stderr)?.[1]));
   if (status !== 0) throw new Error(`tuntapctl --help ended with ${String(status)}: ${stderr}`);
 }
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 console.log(
   `tuntapctl --help: ${median(times).toFixed(0)} ms, ${kilobytes(median(sizes) * 1024)} (median of ${runs})`,
 );

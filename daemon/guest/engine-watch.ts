@@ -44,8 +44,8 @@ const isQuiet = ({ Type, Action, Actor }: Event): boolean =>
 
 /**
  * Follows the engine of one VM for as long as it lives: dials until it answers, then listens to its events and asks
- * for the networks that they are about. Nothing is polled while the stream lives. The stream's end means that the engine (or the
- * VM) went: the session is over and dialling starts again.
+ * for the networks that they are about. Nothing is polled while the stream lives. The stream's end means that the
+ * engine (or the VM) went: the session is over and dialling starts again.
  */
 export function watchEngine(options: {
   /** How the engine is dialled now; throws DialError while it cannot be. */
@@ -82,22 +82,22 @@ export function watchEngine(options: {
     let listed = 0;
     let networks: readonly DockerNetwork[] = [];
     let asking = false;
-    /** What has to be asked for: networks by their ids, all of them, or (`changed`) nothing but to tell what is known. */
+    /** Whether there is something to tell; first some networks, by their ids, or all of them have to be asked for. */
+    let changed = true;
     const stale = new Set<string>();
     let allStale = true;
-    let changed = false;
 
     /** One question at a time, so that an older answer never overtakes a newer one. */
     const ask = async (): Promise<void> => {
       if (asking) return;
       asking = true;
       try {
-        while ((allStale || stale.size > 0 || changed) && !signal.aborted) {
+        while (changed && !signal.aborted) {
+          changed = false;
           const ids = [...stale];
           const whole = allStale || ids.length > mostAsked;
           stale.clear();
           allStale = false;
-          changed = false;
           networks = whole
             ? await listNetworks(engine, { signal })
             : await refreshNetworks(engine, networks, ids, { signal });
@@ -126,8 +126,8 @@ export function watchEngine(options: {
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
           if (event.Type === 'daemon') id = beginSession();
           if (network) stale.add(network);
-          else if (event.Type === 'image') changed = true;
-          else allStale = true;
+          else if (event.Type !== 'image') allStale = true;
+          changed = true;
           void ask();
         },
         { signal, timeout: 10_000, onOpen: () => void ask() },

@@ -1,5 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -9,6 +8,7 @@ import {
   explained,
   hasShim,
   hyperkit,
+  identityOf,
   install,
   must,
   openDocker,
@@ -22,10 +22,7 @@ const staged = '/Users/person/Library/Application Support/com.docker.install/in_
 const downloaded = '/Users/person/Downloads/Docker.app';
 const inside = (path: string): string => path.slice(app.length);
 
-const sha256 = (path: string): string =>
-  createHash('sha256')
-    .update(readFileSync(mac.path(path)))
-    .digest('hex');
+const sha256 = (path: string): string => identityOf(mac.path(path)).sha256;
 
 /** A newer Docker.app in the user's Downloads; returns the hash of its hyperkit. */
 async function download(version: string): Promise<string> {

@@ -78,6 +78,8 @@ const sleeps = (pid: number): boolean => readFileSync(`/proc/${pid}/stat`, 'utf8
 
 interface Tracing {
   readonly pid: number;
+  /** What strace has written so far. */
+  readonly said: () => string;
   readonly ended: Promise<{ text: string; stdout: string }>;
   readonly running: () => boolean;
 }
@@ -112,22 +114,23 @@ async function strace(
     ['-f', '-y', '-s', '200', '-o', program.log, ...scope, ...only, ...options, '-p', String(pid)],
     { cwd: dirname(program.log), stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  let said = '';
+  let complaints = '';
   await new Promise<void>((resolve, reject) => {
     tracer.stderr.on('data', (data) => {
-      said += String(data);
-      if (said.includes(' attached')) resolve();
+      complaints += String(data);
+      if (complaints.includes(' attached')) resolve();
     });
     tracer.on('error', reject).on('close', () => {
-      reject(new Error(`strace ended at once: ${said}`));
+      reject(new Error(`strace ended at once: ${complaints}`));
     });
   });
+  const said = (): string => readFileSync(program.log, 'utf8').replaceAll(`tuntapd-${pid}`, 'tuntapd-PID');
   const ended = Promise.all([once(child, 'close'), once(tracer, 'close')]).then(() => ({
-    text: readFileSync(program.log, 'utf8').replaceAll(`tuntapd-${pid}`, 'tuntapd-PID'),
+    text: said(),
     stdout,
   }));
   child.stdin.end(program.input);
-  return { pid, ended, running };
+  return { pid, said, ended, running };
 }
 
 /** Runs it; every call that touches what lies below `base`. */
@@ -177,8 +180,7 @@ export async function haltAfter(
   program: Program,
   meanwhile: (pid: number) => void,
 ): Promise<string> {
-  const { pid, ended, running } = await strace(program, inject(call, 'STOP'), names);
-  const said = (): string => readFileSync(program.log, 'utf8').replaceAll(`tuntapd-${pid}`, 'tuntapd-PID');
+  const { pid, said, ended, running } = await strace(program, inject(call, 'STOP'), names);
   let stalled = false as boolean;
   const timer = setTimeout(() => {
     stalled = process.kill(pid, 'SIGKILL');

@@ -25,6 +25,7 @@ import { judgeConditions, type Failure, type Finding } from '../../../daemon/con
 import { plan, type Memory } from '../../../daemon/plan.js';
 import { StepError } from '../../../daemon/steps.js';
 import { messageOf } from '../../../daemon/text.js';
+import { later } from '../../lab/bundle-crash/daemon.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
 import { machO } from '../../lab/docker/mach-o.js';
 import { config, quietMac, up } from '../core/worlds.js';
@@ -42,7 +43,7 @@ let count = 0;
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'life-'));
   // Change times cannot be set: our runs come when nobody has written for long, which is when they are bold.
-  jest.spyOn(Date, 'now').mockReturnValue(Date.parse('2100-01-01'));
+  jest.spyOn(Date, 'now').mockReturnValue(later);
 });
 afterAll(() => {
   jest.restoreAllMocks();

@@ -18,6 +18,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import type { Bundles } from '../../../daemon/observation.js';
+import { later } from '../../lab/bundle-crash/daemon.js';
 import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
 import { machO } from '../../lab/docker/mach-o.js';
@@ -66,7 +67,7 @@ afterEach(() => {
 
 /** Change times cannot be set: what is tested here is a bundle that nobody has written for long. */
 function quiet(): void {
-  jest.spyOn(Date, 'now').mockReturnValue(new Date('2100-01-01').getTime());
+  jest.spyOn(Date, 'now').mockReturnValue(later);
 }
 
 async function look(): Promise<Bundles> {
