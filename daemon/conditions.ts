@@ -280,8 +280,10 @@ const routes: Judge = (config, observation, memory, failures) => {
 };
 
 const dataPath: Judge = (config, observation, memory) => {
-  if (!wayOf(config, observation, memory)) return no('NoLink', 'nothing to check before the rest is there');
-  const { state, detail } = observation.dataPath;
+  const way = wayOf(config, observation, memory);
+  if (!way) return no('NoLink', 'nothing to check before the rest is there');
+  const { session, state, detail } = observation.dataPath;
+  if (session !== way.session) return unclear('not checked yet');
   switch (state) {
     case 'alive':
       return yes('Answering', detail);

@@ -63,7 +63,7 @@ export interface DataPathWatch {
   readonly stop: () => void;
 }
 
-const unchecked: DataPath = { state: 'unchecked', detail: 'not checked yet', repairs: 0 };
+const unchecked: DataPath = { session: null, state: 'unchecked', detail: 'not checked yet', repairs: 0 };
 
 /**
  * Checks the way at once after each change of it, and then once a minute while there are containers. A way that was
@@ -80,7 +80,6 @@ export function watchDataPath(parts: {
   let way: Way | null = null;
   let containers: readonly string[] = [];
   let listing = '';
-  let session = '';
   let snapshot = unchecked;
   const answered = new Set<string>();
   let misses = 0;
@@ -151,11 +150,10 @@ export function watchDataPath(parts: {
     follow: (next) => {
       if (JSON.stringify(next) === JSON.stringify(way)) return;
       way = next;
-      if (next && next.session !== session) {
-        session = next.session;
+      if (next && next.session !== snapshot.session) {
         answered.clear();
         misses = 0;
-        snapshot = { ...snapshot, state: unchecked.state, detail: unchecked.detail };
+        snapshot = { ...unchecked, session: next.session, repairs: snapshot.repairs };
       }
       // A burst of changes is one check, or two.
       if (next) arm(Math.max(0, lastCheck + 1000 - parts.now()));

@@ -202,6 +202,8 @@ export interface Engine {
 
 /** What came of the last TCP connections through the link. */
 export interface DataPath {
+  /** The engine’s session in which this was found out: in another one it proves nothing. Null before the first. */
+  readonly session: string | null;
   readonly state: 'unchecked' | 'alive' | 'silent';
   /** Who answered, or how each one tried did not, for people. */
   readonly detail: string;
@@ -216,7 +218,6 @@ export interface GuestReport {
   readonly interface: string;
   /** Chains that hold our accept rule, e.g. `['raw PREROUTING', 'filter DOCKER-USER']`. */
   readonly rules: readonly string[];
-  readonly image: string;
   /** The repair that this was, by the data path’s count. */
   readonly repairs: number;
 }

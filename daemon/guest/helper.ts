@@ -7,6 +7,8 @@ import { helperScript } from './helper-script.js';
 
 /** Of every container that is ours. */
 export const label = 'io.github.tuntapd';
+/** Always the same: the engine itself refuses a second one, and nobody needs to look for the first. */
+const containerName = 'tuntapd-helper';
 /** Our own name for the image that worked, so that it is there next time, also offline. */
 const ownImage = 'tuntapd/helper:local';
 const mostTries = 5;
@@ -36,22 +38,28 @@ const imagesSchema = z.array(
 /** Engine 28 drops what comes from outside the bridge in `raw PREROUTING`, per container (iptabler/endpoint.go). */
 export const needsRawRule = (engineVersion: string): boolean => Number.parseInt(engineVersion, 10) >= 28;
 
-/** Local images in the order in which they are tried: ours, well-known small ones, other named ones, then by size. */
-export function candidates(images: z.infer<typeof imagesSchema>, configured: string | undefined): string[] {
+/** Local images but ours in the order in which they are tried: well-known small ones, other named ones, then by size. */
+export function candidates(images: z.infer<typeof imagesSchema>): string[] {
   const rank = (tags: readonly string[]): number =>
-    tags.includes(ownImage)
+    tags.some((tag) => /(^|\/)busybox[:@]/.test(tag))
       ? 0
-      : tags.some((tag) => /(^|\/)busybox[:@]/.test(tag))
+      : tags.some((tag) => /(^|\/)alpine[:@]/.test(tag))
         ? 1
-        : tags.some((tag) => /(^|\/)alpine[:@]/.test(tag))
+        : tags.some((tag) => !tag.startsWith('<none>'))
           ? 2
-          : tags.some((tag) => !tag.startsWith('<none>'))
-            ? 3
-            : 4;
-  const local = [...images]
-    .sort((a, b) => rank(a.RepoTags ?? []) - rank(b.RepoTags ?? []) || a.Size - b.Size)
-    .map(({ Id }) => Id);
-  return [...(configured === undefined ? [] : [configured]), ...local].slice(0, mostTries);
+          : 3;
+  return images
+    .filter(({ RepoTags }) => RepoTags?.includes(ownImage) !== true)
+    .toSorted((a, b) => rank(a.RepoTags ?? []) - rank(b.RepoTags ?? []) || a.Size - b.Size)
+    .map(({ Id }) => Id)
+    .slice(0, mostTries);
+}
+
+/** The engine is asked for its list only when neither the configured image nor the one that worked last will do. */
+async function* imagesToTry(engine: EngineClient, configured: string | undefined): AsyncGenerator<string> {
+  if (configured !== undefined) yield configured;
+  yield ownImage;
+  yield* candidates(await engine.json('GET', '/images/json', imagesSchema));
 }
 
 /** Docker multiplexes stdout and stderr into frames of an 8-byte header and a payload. */
@@ -68,7 +76,7 @@ export function demultiplex(raw: Buffer): string {
 interface Outcome {
   readonly status: number;
   readonly words: string;
-  /** Milliseconds from the container's start to its end. */
+  /** Milliseconds from asking for the container to its report: what `docker run` takes. */
   readonly took: number;
   /** Resolves when the container is gone, or the engine is; never rejects. */
   readonly gone: Promise<void>;
@@ -103,43 +111,57 @@ async function remove(engine: EngineClient, id: string): Promise<void> {
     });
 }
 
-/**
- * Runs the script once in a container of `image`, which goes afterwards on its own time: nobody's way waits for that,
- * and what is left of it is swept before the next one.
- */
-async function runHelper(engine: EngineClient, image: string, args: readonly string[]): Promise<Outcome> {
-  const { Id } = await engine.json('POST', '/containers/create', z.object({ Id: z.string() }), {
-    body: {
-      Image: image,
-      Entrypoint: ['sh', '-c', helperScript, 'tuntapd'],
-      Cmd: args,
-      User: '0:0',
-      Labels: { [label]: 'helper' },
-      Healthcheck: { Test: ['NONE'] },
-      HostConfig: {
-        NetworkMode: 'host',
-        PidMode: 'host',
-        // An engine with `userns-remap` shares its namespaces with nobody else.
-        UsernsMode: 'host',
-        CapDrop: ['ALL'],
-        CapAdd: ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_CHROOT', 'NET_ADMIN'],
-        SecurityOpt: ['apparmor=unconfined', 'label=disable', 'no-new-privileges'],
-        ReadonlyRootfs: true,
-        Memory: 64 * 1024 * 1024,
-        PidsLimit: 64,
-        LogConfig: { Type: 'json-file', Config: {} },
-      },
-    },
-  });
-  const began = performance.now();
-  const tidy = (): Promise<void> => remove(engine, Id).catch(() => undefined);
+const containerOf = (image: string, args: readonly string[]): unknown => ({
+  Image: image,
+  Entrypoint: ['sh', '-c', helperScript, 'tuntapd'],
+  Cmd: args,
+  User: '0:0',
+  Labels: { [label]: 'helper' },
+  Healthcheck: { Test: ['NONE'] },
+  HostConfig: {
+    NetworkMode: 'host',
+    PidMode: 'host',
+    // An engine with `userns-remap` shares its namespaces with nobody else.
+    UsernsMode: 'host',
+    CapDrop: ['ALL'],
+    CapAdd: ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_CHROOT', 'NET_ADMIN'],
+    SecurityOpt: ['apparmor=unconfined', 'label=disable', 'no-new-privileges'],
+    ReadonlyRootfs: true,
+    Memory: 64 * 1024 * 1024,
+    PidsLimit: 64,
+    LogConfig: { Type: 'json-file', Config: {} },
+  },
+});
+
+/** Returns the new container's id. What bears its name, a killed daemon's for instance, is swept first. */
+async function createHelper(engine: EngineClient, image: string, args: readonly string[]): Promise<string> {
+  const create = async (): Promise<string> =>
+    (
+      await engine.json('POST', `/containers/create?name=${containerName}`, z.object({ Id: z.string() }), {
+        body: containerOf(image, args),
+      })
+    ).Id;
   try {
-    await engine.bytes('POST', `/containers/${Id}/start`, { timeout: patience });
+    return await create();
+  } catch (error) {
+    if (!(error instanceof EngineError && error.status === 409)) throw error;
+    await sweep(engine);
+    return create();
+  }
+}
+
+/** Runs the script once in a container of `image`, which goes afterwards on its own time: nobody's way waits for that. */
+async function runHelper(engine: EngineClient, image: string, args: readonly string[]): Promise<Outcome> {
+  const began = performance.now();
+  const id = await createHelper(engine, image, args);
+  const tidy = (): Promise<void> => remove(engine, id).catch(() => undefined);
+  try {
+    await engine.bytes('POST', `/containers/${id}/start`, { timeout: patience });
     const [{ StatusCode }, said] = await Promise.all([
-      engine.json('POST', `/containers/${Id}/wait`, z.object({ StatusCode: z.number() }), {
+      engine.json('POST', `/containers/${id}/wait`, z.object({ StatusCode: z.number() }), {
         timeout: patience,
       }),
-      engine.bytes('GET', `/containers/${Id}/logs?stdout=true&stderr=true&follow=true`, {
+      engine.bytes('GET', `/containers/${id}/logs?stdout=true&stderr=true&follow=true`, {
         timeout: patience,
       }),
     ]);
@@ -170,11 +192,10 @@ const isForbidden = ({ status, message }: EngineError): boolean =>
 async function findAndRun(
   engine: EngineClient,
   args: readonly string[],
-  images: readonly string[],
+  images: AsyncIterable<string> | Iterable<string>,
 ): Promise<{ outcome: Outcome; image: string } | null> {
-  for (const [index, image] of images.entries()) {
+  for await (const image of images) {
     try {
-      if (index > 0) await sweep(engine);
       const outcome = await runHelper(engine, image, args);
       if (!isUnfit(outcome)) return { outcome, image };
     } catch (error) {
@@ -216,9 +237,8 @@ async function run(
   engine: EngineClient,
   args: readonly string[],
   how: { image: string | undefined; pull: boolean; log: (message: string) => void },
-): Promise<{ words: string; image: string; kept: boolean; gone: Promise<void> }> {
-  const [images] = await Promise.all([engine.json('GET', '/images/json', imagesSchema), sweep(engine)]);
-  let done = await findAndRun(engine, args, candidates(images, how.image));
+): Promise<{ words: string; image: string; gone: Promise<void> }> {
+  let done = await findAndRun(engine, args, imagesToTry(engine, how.image));
   if (!done && how.pull) {
     try {
       await pullAlpine(engine, how.log);
@@ -243,8 +263,7 @@ async function run(
     const said = valuesOf(outcome.words, 'error').join('; ') || plain(outcome.words);
     throw new StepError(`the helper container ended with ${outcome.status}: ${said}`, { reason });
   }
-  const kept = images.some(({ Id, RepoTags }) => Id === image && RepoTags?.includes(ownImage) === true);
-  return { words: outcome.words, image, kept, gone: outcome.gone };
+  return { words: outcome.words, image, gone: outcome.gone };
 }
 
 let last: Promise<unknown> = Promise.resolve();
@@ -286,19 +305,19 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
     String(mtu),
     needsRawRule(engineVersion) ? 'raw' : 'plain',
   ];
-  const { words, image, kept, gone } = await oneAtATime(() => run(engine, args, how));
+  const { words, image, gone } = await oneAtATime(() => run(engine, args, how));
   const [name = '', more] = valuesOf(words, 'interface');
   if (!/^[\w.-]{1,15}$/.test(name) || more !== undefined)
     throw new StepError(`the helper container said ${plain(words)}`, { reason: 'GuestRefused' });
   // The way is open; the rest of the work need not be waited for.
   oneAtATime(async () => {
     await gone;
-    if (!kept)
+    if (image !== ownImage)
       await engine.bytes('POST', `/images/${encodeURIComponent(image)}/tag?repo=tuntapd/helper&tag=local`);
   }).catch((error: unknown) => {
     how.log(`the helper’s image could not be kept as ${ownImage}: ${messageOf(error)}`);
   });
-  return { session, interface: name, rules: valuesOf(words, 'rule'), image, repairs };
+  return { session, interface: name, rules: valuesOf(words, 'rule'), repairs };
 }
 
 /**

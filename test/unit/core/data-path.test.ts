@@ -198,9 +198,10 @@ function settled(): World {
   return world;
 }
 
-const withPath = ({ observation }: World, dataPath: Partial<DataPath>): Observation => ({
+/** Heard in this world's own session, unless told. */
+const withPath = ({ observation, memory }: World, dataPath: Partial<DataPath>): Observation => ({
   ...observation,
-  dataPath: { ...observation.dataPath, ...dataPath },
+  dataPath: { ...observation.dataPath, session: memory.guest?.session ?? null, ...dataPath },
 });
 
 test('there is a way once link, guest and routes are there', () => {
@@ -220,6 +221,20 @@ test('a repair that is due prepares the VM anew, once', () => {
   const [step] = steps;
   if (!step) throw new Error('no step');
   expect(plan(config, observation, applied({ ...world, observation }, step).memory)).toEqual([]);
+});
+
+test('an answer of another session is not told as one of this', () => {
+  const world = settled();
+  const { phase, findings } = judgeConditions(
+    config,
+    withPath(world, { session: '900@then#0', state: 'alive', detail: '172.17.0.2 answered' }),
+    world.memory,
+    [],
+  );
+  expect(findings).toContainEqual(
+    expect.objectContaining({ type: 'DataPath', status: 'Unknown', message: 'not checked yet' }),
+  );
+  expect(phase).toBe('working');
 });
 
 test.each([

@@ -86,7 +86,7 @@ export const quietMac: Observation = {
   vm: seen(null),
   otherVms: [],
   engine: seen(null),
-  dataPath: { state: 'unchecked', detail: 'not checked yet', repairs: 0 },
+  dataPath: { session: null, state: 'unchecked', detail: 'not checked yet', repairs: 0 },
 };
 
 /** The same Mac just after the VM started, with these Docker networks. */
@@ -200,7 +200,6 @@ export function applied({ observation, memory }: World, step: Step): World {
             session: step.session,
             interface: 'eth1',
             rules: [],
-            image: 'busybox',
             repairs: step.repairs,
           },
         },

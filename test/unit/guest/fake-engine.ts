@@ -5,7 +5,7 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-interface Image {
+export interface Image {
   readonly id: string;
   tags: string[];
   readonly size: number;
@@ -17,8 +17,11 @@ export interface FakeEngine {
   readonly socket: string;
   readonly dial: () => Promise<Socket>;
   readonly images: Image[];
-  /** By id: containers that exist, with their labels. */
-  readonly containers: Map<string, { labels: Record<string, string>; image: Image; args: string[] }>;
+  /** By id: containers that exist. */
+  readonly containers: Map<
+    string,
+    { name: string; labels: Record<string, string>; image: Image; args: string[] }
+  >;
   /** As many as ran at the same time at the most. */
   readonly mostAtOnce: () => number;
   readonly emit: (event: string) => void;
@@ -184,8 +187,16 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
           answer(404, { message: `No such image: ${body.Image}` });
           return;
         }
+        const name = url.searchParams.get('name') ?? '';
+        const [holder] = [...containers].find(([, other]) => other.name === name) ?? [];
+        if (holder !== undefined) {
+          answer(409, {
+            message: `Conflict. The container name "/${name}" is already in use by container "${holder}".`,
+          });
+          return;
+        }
         made += 1;
-        containers.set(`c${made}`, { labels: body.Labels, image: found, args: body.Cmd });
+        containers.set(`c${made}`, { name, labels: body.Labels, image: found, args: body.Cmd });
         most = Math.max(most, containers.size);
         answer(201, { Id: `c${made}` });
         return;

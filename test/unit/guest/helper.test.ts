@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { connectEngine, negotiate } from '../../../daemon/guest/engine-client.js';
 import { candidates, prepareGuest, releaseGuest } from '../../../daemon/guest/helper.js';
 import type { GuestReport } from '../../../daemon/observation.js';
-import { fakeEngine, type FakeEngine, type FakeOptions, fit, image } from './fake-engine.js';
+import { fakeEngine, type FakeEngine, type FakeOptions, fit, image, type Image } from './fake-engine.js';
 
 const ownTag = 'tuntapd/helper:local';
 const pair = { session: 's', mac: '02:74:75:6e:74:61', address: '10.0.75.2', prefix: 30 };
@@ -16,6 +16,13 @@ const local = {
   pull: false,
   log: () => undefined,
 };
+/** What a daemon leaves behind that is killed at the wrong moment. */
+const left = (box: Image) => ({
+  name: 'tuntapd-helper',
+  labels: { 'io.github.tuntapd': 'helper' },
+  image: box,
+  args: [],
+});
 let engine: FakeEngine;
 const logged: string[] = [];
 
@@ -46,6 +53,8 @@ async function soon(holds: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5));
   expect(holds()).toBe(true);
 }
+const isKept = (id: string): Promise<void> =>
+  soon(() => engine.images.find((one) => one.id === id)?.tags.includes(ownTag) === true);
 const isGone = (): Promise<void> => soon(() => engine.containers.size === 0);
 
 const noShell = () => ({ refused: 'exec: "sh": executable file not found in $PATH: unknown' });
@@ -57,15 +66,14 @@ describe('the helper container', () => {
     expect(report).toMatchObject({
       interface: 'eth1',
       rules: ['raw PREROUTING', 'filter DOCKER-USER'],
-      image: 'i1',
     });
     await isGone();
-    await soon(() => engine.images[0]?.tags.includes(ownTag) === true);
+    await isKept('i1');
   });
 
   test('images that lack what is needed, or are of another processor, are passed over', async () => {
     const foreign = () => ({ refused: 'exec /bin/sh: exec format error' });
-    const report = await prepare({
+    await prepare({
       images: [
         image('arm', ['busybox:arm'], foreign),
         image('bare', ['app:1'], noShell, 1),
@@ -73,7 +81,7 @@ describe('the helper container', () => {
         image('untagged', ['<none>:<none>'], fit, 1),
       ],
     });
-    expect(report.image).toBe('untagged');
+    await isKept('untagged');
     await isGone();
     expect(engine.mostAtOnce()).toBe(1);
   });
@@ -82,8 +90,8 @@ describe('the helper container', () => {
     engine = await fakeEngine({ images: [image('i1', ['busybox:latest'], fit)] });
     const [box] = engine.images;
     if (!box) throw new Error('no image');
-    engine.containers.set('left', { labels: { 'io.github.tuntapd': 'helper' }, image: box, args: [] });
-    engine.containers.set('theirs', { labels: {}, image: box, args: [] });
+    engine.containers.set('left', left(box));
+    engine.containers.set('theirs', { name: 'theirs', labels: {}, image: box, args: [] });
     const client = await connectEngine(engine.dial);
     await prepareGuest(client, local);
     await soon(() => [...engine.containers.keys()].join() === 'theirs');
@@ -101,7 +109,7 @@ describe('the helper container', () => {
     engine = await fakeEngine({ images: [image('i1', ['busybox:latest'], fit)], removalsUnderWay: 1 });
     const [box] = engine.images;
     if (!box) throw new Error('no image');
-    engine.containers.set('left', { labels: { 'io.github.tuntapd': 'helper' }, image: box, args: [] });
+    engine.containers.set('left', left(box));
     const client = await connectEngine(engine.dial);
     await prepareGuest(client, local);
     expect(engine.mostAtOnce()).toBe(1);
@@ -115,13 +123,29 @@ describe('the helper container', () => {
     await again();
     const [box] = engine.images;
     if (!box) throw new Error('no image');
-    const isKept = (): Promise<void> => soon(() => box.tags.join() === `busybox:latest,${ownTag}`);
-    await isKept();
+    await isKept('i1');
     await again();
-    await isKept();
+    expect(box.tags).toEqual(['busybox:latest', ownTag]);
     box.tags = ['busybox:latest'];
     await again();
-    await isKept();
+    await isKept('i1');
+  });
+
+  test('runs in the image that worked last, whatever else is there', async () => {
+    const images = [image('i1', ['busybox:latest'], noShell), image('i2', ['app:1', ownTag], fit, 900)];
+    expect(await prepare({ images })).toMatchObject({ interface: 'eth1' });
+    expect(engine.images.map(({ tags }) => tags)).toEqual([['busybox:latest'], ['app:1', ownTag]]);
+  });
+
+  test('that bears a name which somebody else took is not started, and theirs stays', async () => {
+    engine = await fakeEngine({ images: [image('i1', ['busybox:latest'], fit)] });
+    const [box] = engine.images;
+    if (!box) throw new Error('no image');
+    engine.containers.set('theirs', { ...left(box), labels: {} });
+    await expect(prepareGuest(await connectEngine(engine.dial), local)).rejects.toThrow(
+      'The container name "/tuntapd-helper" is already in use by container "theirs"',
+    );
+    expect([...engine.containers.keys()]).toEqual(['theirs']);
   });
 
   test.each([
@@ -158,7 +182,8 @@ describe('without a fit image', () => {
 
   test('alpine is pulled, and each step of it is logged once', async () => {
     const brings = image('alpine', ['alpine:latest'], fit);
-    expect((await prepare({ pull: { lines: layers, brings } })).image).toBe('alpine:latest');
+    await prepare({ pull: { lines: layers, brings } });
+    await isKept('alpine');
     expect(logged.filter((line) => line.startsWith('pulling'))).toEqual([
       'pulling alpine: a1 Downloading',
       'pulling alpine: a1 Pull complete',
@@ -223,7 +248,7 @@ describe('releasing the VM', () => {
   });
 });
 
-test('ours, busybox, alpine, other names by size, and nameless images last', () => {
+test('after ours come busybox, alpine, other names by size, and nameless images last', () => {
   const of = (Id: string, tags: string[] | null, Size: number) => ({ Id, RepoTags: tags, Size });
   const images = [
     of('nameless', null, 1),
@@ -232,7 +257,7 @@ test('ours, busybox, alpine, other names by size, and nameless images last', () 
     of('small', ['app:1'], 3),
     of('ours', [ownTag], 500),
   ];
-  expect(candidates(images, 'mine')).toEqual(['mine', 'ours', 'alpine', 'small', 'big']);
+  expect(candidates(images)).toEqual(['alpine', 'small', 'big', 'nameless']);
 });
 
 test.each([
