@@ -85,12 +85,13 @@ function build(io: Io, finish: (code: number) => void): Command {
     .action((options: Json) => {
       finish(configPathCommand(io, options));
     });
-  add(config, 'set', 'change one key (as root)')
+  add(config, 'set', 'change keys, all or none (as root)')
     .argument('<key>', 'e.g. log.level')
     .argument('<value>', 'e.g. debug')
+    .argument('[more...]', 'further keys and values: the two ends of the link, for instance, go together')
     .addOption(json())
-    .action(async (key: string, value: string, options: Json) => {
-      finish(await configSet(io, key, value, options));
+    .action(async (key: string, value: string, more: readonly string[], options: Json) => {
+      finish(await configSet(io, [key, value, ...more], options));
     });
   add(config, 'check', 'whether the daemon would take the file')
     .addOption(json())

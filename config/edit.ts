@@ -141,11 +141,7 @@ const withValue = (document: Record<string, unknown>, path: readonly string[], v
 /** TOML tables come without a prototype, which counts as a difference. */
 const plainData = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-/**
- * `text` with `key` set to `value` (as typed by a person), everything else left as it stands, comments too. Throws
- * ConfigError when there is no such key, the value is not allowed, or the file as a whole would not be valid.
- */
-export function setConfigValue(text: string, key: string, value: string): string {
+function withOneValue(text: string, key: string, value: string): string {
   const known = knownKey(key);
   const wanted = meaning(known, value);
   const written = tomlValue(wanted);
@@ -160,9 +156,22 @@ export function setConfigValue(text: string, key: string, value: string): string
     : second === undefined
       ? addToRoot(text, outline, `${first} = ${written}`, eol)
       : addToSection(text, outline, [first, second], written, eol);
-  parseConfig(edited, configPath);
   const after = parseToml(edited, configPath);
   if (!isDeepStrictEqual(plainData(after), plainData(withValue(before, path, wanted))))
     throw fault(key, 'it stands in the file in a way that cannot be changed safely; edit the file by hand');
+  return edited;
+}
+
+/** A key and its value, as typed by a person. */
+export type Setting = readonly [key: string, value: string];
+
+/**
+ * `text` with these settings, everything else left as it stands, comments too. Only their sum has to be valid: the two
+ * ends of the link can be moved only together. Throws ConfigError when there is no such key, a value is not allowed,
+ * or the file as a whole would not be valid.
+ */
+export function setConfigValues(text: string, settings: readonly Setting[]): string {
+  const edited = settings.reduce((before, [key, value]) => withOneValue(before, key, value), text);
+  parseConfig(edited, configPath);
   return edited;
 }

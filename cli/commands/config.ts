@@ -1,4 +1,4 @@
-import { setConfigValue } from '../../config/edit.js';
+import { type Setting, setConfigValues } from '../../config/edit.js';
 import { configJsonSchema, describeConfig } from '../../config/keys.js';
 import { ConfigError, loadConfig, readConfigText } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
@@ -67,26 +67,41 @@ export function configSchemaCommand(io: Io): number {
   return exit.healthy;
 }
 
-/** `sudo tuntapctl config set KEY VALUE`: edits the file, keeping what else stands in it. */
+/** Words as they stand on the command line, KEY VALUE KEY VALUE …, in pairs. */
+const pairsOf = (words: readonly string[]): Setting[] =>
+  words.flatMap((key, index): Setting[] => {
+    if (index % 2 === 1) return [];
+    const value = words[index + 1];
+    if (value === undefined) throw new CliError(`${key} has no value`, exit.usage);
+    return [[key, value]];
+  });
+
+/**
+ * `sudo tuntapctl config set KEY VALUE [KEY VALUE …]`: edits the file, keeping what else stands in it; all of the keys or
+ * none. As JSON one object, of several keys a list of them.
+ */
 export async function configSet(
   io: Io,
-  key: string,
-  value: string,
+  words: readonly string[],
   options: { json?: boolean },
 ): Promise<number> {
+  const settings = pairsOf(words);
   const before = (await readConfigText(io.configPath, trust(io))) ?? '';
-  const after = setConfigValue(before, key, value);
+  const after = setConfigValues(before, settings);
   try {
     if (after !== before) await writeConfigText(io.configPath, after);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (!['EACCES', 'EPERM', 'EROFS'].includes(code)) throw error;
-    throw new CliError(`only root writes ${io.configPath}: sudo tuntapctl config set ${key} …`);
+    throw new CliError(`only root writes ${io.configPath}: sudo tuntapctl config set ${words.join(' ')}`);
   }
   const { config } = await loadConfig(io.configPath, trust(io));
-  if (options.json === true) printJson(io, { key, value: valueAt(config, key), changed: after !== before });
-  else {
-    printLine(io.stdout, plainLines(`${key} = ${tomlValue(valueAt(config, key))}`));
+  if (options.json === true) {
+    const told = settings.map(([key]) => ({ key, value: valueAt(config, key), changed: after !== before }));
+    printJson(io, told.length === 1 ? told[0] : told);
+  } else {
+    for (const [key] of settings)
+      printLine(io.stdout, plainLines(`${key} = ${tomlValue(valueAt(config, key))}`));
     printLine(io.stdout, 'In force within ten seconds, if tuntapd runs.');
   }
   return exit.healthy;

@@ -191,6 +191,7 @@ test.each([
   [['status', '--colour'], 2],
   [['logs', '-n', 'many'], 2],
   [['config', 'set', 'tap.mtu'], 2],
+  [['config', 'set', 'tap.mtu', '1400', 'log.level'], 2],
   [['completion', 'fish'], 2],
   [['--help'], 0],
   [['config', '--help'], 0],
@@ -299,7 +300,17 @@ describe('config', () => {
     expect(await cli('config', 'set', 'tap.mtu', '9000')).toBe(1);
     expect(await cli('config', 'set', 'tap.mut', '1400')).toBe(1);
     expect(errors).toContain('did you mean tap.mtu?');
+    expect(await cli('config', 'set', 'tap.mtu', '1300', 'log.level', 'loud')).toBe(1);
     expect(await readFile(io.configPath, 'utf8')).toBe('# mine\n[tap]\nmtu = 1400 # usual\n');
+  });
+
+  test('set moves both ends of the link at once', async () => {
+    const ends = ['tap.address', '192.168.255.253', 'tap.peer', '192.168.255.254'];
+    expect(await cli('config', 'set', ...ends, '--json')).toBe(0);
+    expect(JSON.parse(out)).toEqual([
+      { key: 'tap.address', value: '192.168.255.253', changed: true },
+      { key: 'tap.peer', value: '192.168.255.254', changed: true },
+    ]);
   });
 });
 

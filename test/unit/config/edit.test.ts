@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { setConfigValue } from '../../../config/edit.js';
+import { setConfigValues } from '../../../config/edit.js';
 import { parseConfig } from '../../../config/parse.js';
 
-describe('setConfigValue', () => {
+describe('setConfigValues', () => {
   test.each([
     ['', 'restartDocker', 'ask', 'restartDocker = "ask"\n'],
     ['', 'tap.mtu', '1400', '[tap]\nmtu = 1400\n'],
@@ -35,7 +35,7 @@ describe('setConfigValue', () => {
     ['[routes]\nforce = [\n "172.18.0.0/16", # VPN\n]\n', 'routes.force', '[]', '[routes]\nforce = []\n'],
     ['', 'guest.image', '123', '[guest]\nimage = "123"\n'],
   ])('%j with %s = %s', (text, key, value, expected) => {
-    expect(setConfigValue(text, key, value)).toBe(expected);
+    expect(setConfigValues(text, [[key, value]])).toBe(expected);
   });
 
   test.each([
@@ -48,7 +48,16 @@ describe('setConfigValue', () => {
     ['[tap]\nprefix = 99\n', 'tap.mtu', '1400', /prefix/],
     ['', 'tap.peer', '10.0.75.1', /another address/],
   ])('%j refuses %s = %j', (text, key, value, message) => {
-    expect(() => setConfigValue(text, key, value)).toThrow(message);
+    expect(() => setConfigValues(text, [[key, value]])).toThrow(message);
+  });
+
+  test('what is valid only together is set together', () => {
+    const ends = [
+      ['tap.address', '192.168.255.253'],
+      ['tap.peer', '192.168.255.254'],
+    ] as const;
+    expect(setConfigValues('', ends)).toBe('[tap]\naddress = "192.168.255.253"\npeer = "192.168.255.254"\n');
+    for (const end of ends) expect(() => setConfigValues('', [end])).toThrow(/tap\.peer/);
   });
 
   test('what was set is in force, whatever was set before, and every comment stays', () => {
@@ -73,10 +82,7 @@ describe('setConfigValue', () => {
     );
     fc.assert(
       fc.property(start, edits, (text, changes) => {
-        const result = changes.reduce<string>(
-          (before, [key, value]) => setConfigValue(before, key, value),
-          text,
-        );
+        const result = setConfigValues(text, changes);
         const config = parseConfig(result, 'config.toml') as unknown as Record<
           string,
           Record<string, unknown>

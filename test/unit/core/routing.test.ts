@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { configSchema } from '../../../config/schema.js';
 import { formatCidr, overlaps, parseCidr } from '../../../daemon/cidr.js';
 import { judgeConditions } from '../../../daemon/conditions.js';
+import { linkCollision } from '../../../daemon/link-collision.js';
 import { matches } from '../../../daemon/network-choice.js';
 import { type DockerNetwork, type Route, seen, unknown } from '../../../daemon/observation.js';
 import { plan } from '../../../daemon/plan.js';
@@ -283,9 +284,33 @@ describe('the link itself', () => {
         reason: 'LinkCollision',
         message: expect.stringMatching(why) as unknown,
       });
-      expect(address?.message).toMatch(/tap\.address and tap\.peer/);
+      expect(address?.message).toMatch(
+        /sudo tuntapctl config set tap\.address (10|192\.168)\.\S+\.253 tap\.peer \S+\.254/,
+      );
     },
   );
+
+  test.each<[string, string[], string]>([
+    ['10.0.75.0/24', [], '10.255.255.253'],
+    ['10.0.0.0/8', [], '192.168.255.253'],
+    ['10.0.0.0/8', ['192.168.240.0/20'], '172.31.255.253'],
+    ['10.0.0.0/8', ['192.168.0.0/16', '172.16.0.0/12'], '198.19.255.253'],
+  ])('of a VPN’s %s and Docker’s %j the pair that it is told has nothing', (theirs, dockers, free) => {
+    const vpn = row(theirs, '10.8.0.1', 'utun3', 'UGSc');
+    const networks = dockers.map((subnet) => network(subnet, subnet));
+    expect(routesOf(networks, [vpn]).address?.message).toContain(
+      `config set tap.address ${free} tap.peer ${free.replace(/3$/, '4')}`,
+    );
+    const moved = configSchema.parse({ tap: { address: free, peer: free.replace(/3$/, '4') } });
+    expect(linkCollision(moved, { ...startedMac(networks, [...lan, vpn]) })).toBeNull();
+  });
+
+  test('without any such pair the keys are named', () => {
+    const vpns = ['10.0.0.0/8', '192.168.0.0/16', '172.16.0.0/12', '198.18.0.0/15'].map((range) =>
+      row(range, '10.8.0.1', 'utun3', 'UGSc'),
+    );
+    expect(routesOf([], vpns).address?.message).toContain('set tap.address and tap.peer to a pair');
+  });
 
   test('it is not taken by its own rows, a full tunnel, or when routes.force has it', () => {
     const own = row('10.0.75.1/32', '10.0.75.1', 'lo0', 'UH');
