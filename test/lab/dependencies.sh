@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-  qemu-system-x86 debootstrap tini busybox-static e2fsprogs kmod procps iproute2
+  qemu-system-x86 qemu-utils debootstrap tini busybox-static e2fsprogs kmod procps iproute2
   iptables curl shellcheck zsh util-linux xz-utils ca-certificates strace attr
 )
 missing=()

@@ -5,7 +5,7 @@ import { request } from 'node:http';
 export interface DockerClient {
   readonly version: () => Promise<string>;
   /** Runs a web server in a container, which publishes no port unless told; returns its address on its network. */
-  readonly serve: (name: string, network?: string, options?: { publish?: number }) => Promise<string>;
+  readonly serve: (name: string, network?: string, options?: ServeOptions) => Promise<string>;
   readonly createNetwork: (name: string, subnet?: string, more?: NetworkOptions) => Promise<void>;
   /** What is running, ours and others'. */
   readonly containers: () => Promise<readonly { names: readonly string[]; labels: Labels }[]>;
@@ -17,6 +17,12 @@ export interface DockerClient {
 }
 
 type Labels = Readonly<Record<string, string>>;
+
+export interface ServeOptions {
+  readonly publish?: number;
+  /** Its own on the network, as in a compose file; it is started again whenever the engine starts. */
+  readonly always?: string;
+}
 
 export interface NetworkOptions {
   readonly driver?: string;
@@ -64,14 +70,20 @@ export function dockerClient(socketPath: string): DockerClient {
 
   return {
     version: async () => (await call<{ Version: string }>('GET', '/version')).Version,
-    serve: async (name, network = 'bridge', { publish } = {}) => {
+    serve: async (name, network = 'bridge', { publish, always } = {}) => {
       const id = await create(name, {
         Cmd: ['sh', '-c', page, 'sh', name],
         ...(publish === undefined ? {} : { ExposedPorts: { '80/tcp': {} } }),
         HostConfig: {
           NetworkMode: network,
           ...(publish === undefined ? {} : { PortBindings: { '80/tcp': [{ HostPort: String(publish) }] } }),
+          ...(always === undefined ? {} : { RestartPolicy: { Name: 'always' } }),
         },
+        ...(always === undefined
+          ? {}
+          : {
+              NetworkingConfig: { EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: always } } } },
+            }),
       });
       await call('POST', `/containers/${id}/start`);
       const { NetworkSettings } = await call<{

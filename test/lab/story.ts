@@ -184,8 +184,12 @@ export function story(mac: Mac): readonly Chapter[] {
   }));
 }
 
+/** A container of a compose file: on a network of its own, at its own address, with `restart: always`. */
+const shop = { name: 'shop-web-1', network: 'shop_default', subnet: '172.28.6.0/24', address: '172.28.6.10' };
+
 function chapters(mac: Mac): readonly Chapter[] {
   let untouched: Identity | null = null;
+  const shopAnswers = (): Promise<string> => answers(mac, shop.name, shop.address, 180);
   return [
     {
       title: 'tuntapd is installed by one command',
@@ -212,12 +216,15 @@ function chapters(mac: Mac): readonly Chapter[] {
       },
     },
     {
-      title: 'the VM is killed: Docker starts another one, and it is reached',
+      title: 'the VM is killed: Docker starts another one, and what starts with it is reached',
       play: async () => {
+        await dockerOf(mac).createNetwork(shop.network, shop.subnet);
+        await dockerOf(mac).serve(shop.name, shop.network, { always: shop.address });
+        await shopAnswers();
         const before = pidIn(mac, vmPid);
         await must(mac, ['/bin/kill', '-KILL', String(before)]);
         await until('a new VM', 60, () => Promise.resolve(pidIn(mac, vmPid) !== before));
-        await containerAnswers(mac, 'after-vm-kill');
+        await shopAnswers();
       },
     },
     {
@@ -234,6 +241,7 @@ function chapters(mac: Mac): readonly Chapter[] {
       play: async () => {
         await quitDocker(mac);
         await openDocker(mac);
+        await shopAnswers();
         await containerAnswers(mac, 'after-restart');
       },
     },
@@ -245,7 +253,7 @@ function chapters(mac: Mac): readonly Chapter[] {
         await installed(mac);
         untouched = identityOf(mac.path(`${hyperkit}.original`));
         await openDocker(mac);
-        await containerAnswers(mac, 'after-update');
+        await shopAnswers();
       },
     },
     {
@@ -257,7 +265,7 @@ function chapters(mac: Mac): readonly Chapter[] {
           Promise.resolve(lstatSync(mac.path('/dev/tap1')).uid === 501),
         );
         await openDocker(mac);
-        await containerAnswers(mac, 'after-reboot');
+        await shopAnswers();
       },
     },
     {

@@ -3,9 +3,9 @@
  * as the calling user, writes the pid file and becomes a real VM in QEMU.
  * Called by the kernel (binfmt_misc, flag P): hyperkit.js PATH ARGV0 ARGUMENTS…
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { constants, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { hold } from '../mac/rpc.js';
 import { type Device, guestNics, parseHyperkitArguments } from './hyperkit-arguments.js';
@@ -60,6 +60,19 @@ async function openTap(name: string): Promise<string | null> {
   }
 }
 
+/**
+ * The disk that the arguments name, laid over the image's own at the first start and kept from then on: networks,
+ * images and containers outlive the VM, as they do in Docker's.
+ */
+function diskOf(devices: readonly Device[], base: string): string {
+  const disk = devices.find(({ driver }) => driver === 'ahci-hd' || driver === 'virtio-blk');
+  const file = /^(?:file:\/\/)?([^,?]+)/.exec(disk?.options ?? '')?.[1];
+  if (file === undefined) giveUp('the lab’s VM cannot start without a disk');
+  if (!existsSync(file))
+    execFileSync('/.lab/bin/qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', base, file]);
+  return file;
+}
+
 const sameSlot = (one: Device, other: Device): boolean => one.bus === other.bus && one.slot === other.slot;
 
 async function qemuArguments(
@@ -92,7 +105,7 @@ async function qemuArguments(
     // A loaded host is too late for the kernel's own check of its timer ("IO-APIC + timer doesn't work").
     'console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0 no_timer_check',
     '-drive',
-    `file=${files.disk},format=raw,if=none,id=disk,snapshot=on`,
+    `file=${diskOf(devices, files.disk)},format=qcow2,if=none,id=disk,cache=unsafe`,
     '-device',
     'virtio-blk-pci,drive=disk,addr=0x1e',
   ];
@@ -158,7 +171,7 @@ async function main(): Promise<void> {
       ...argv,
     ],
     {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
       // QEMU looks for its modules beside its own program, which the lab shows at another path.
       env: { ...process.env, QEMU_MODULE_DIR: '/usr/lib/x86_64-linux-gnu/qemu' },
     },
@@ -178,7 +191,12 @@ async function main(): Promise<void> {
   };
   vm.on('error', (error) => giveUp(String(error)));
   vm.on('exit', (code) => end(code ?? 1));
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => vm.kill('SIGKILL'));
+  // hyperkit presses the power button; a guest that does not listen yet has nothing to lose.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      vm.stdin?.write('power off\n');
+      setTimeout(() => vm.kill('SIGKILL'), 3000);
+    });
 }
 
 await main();

@@ -77,7 +77,7 @@ chmod 755 "$root/lab/init"
 rm -rf "$root/var/cache/apt/archives" "$root/usr/share/doc" "$root/usr/share/man" "$root/usr/share/locale"
 chroot "$root" dockerd --version | sed 's/.*version \([0-9.]*\).*/\1/' >"$work/out/engine-version"
 size=$(($(du -sm "$root" | cut -f 1) + 1500))
-mke2fs -q -t ext4 -O ^has_journal -d "$root" "$work/out/disk" "${size}M"
+mke2fs -q -t ext4 -J size=8 -d "$root" "$work/out/disk" "${size}M"
 
 echo "first start: the engine imports the container image"
 timeout --kill-after=5 300 qemu-system-x86_64 -machine pc -accel tcg,thread=multi -cpu max -smp 2 -m 1300 \

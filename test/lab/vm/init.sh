@@ -1,7 +1,8 @@
 #!/bin/sh
 # init of the lab's VM: what Docker Desktop's LinuxKit does before it starts the engine, no more.
 # First NIC up on QEMU's user network, every other NIC left alone, dockerd on a unix socket and on that first NIC,
-# started again when it ends. Says `lab: engine answers` on the console when it may be asked.
+# started again when it ends. Says `lab: engine answers` on the console when it may be asked, and goes off when the
+# console says `power off`.
 # With `lab.prepare` on the kernel's command line: imports the container image, and powers off.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
@@ -51,4 +52,9 @@ if grep -q lab.prepare /proc/cmdline; then
 fi
 
 echo "lab: engine answers"
-while :; do wait; sleep 60; done
+while read -r said; do
+  case $said in "power off") break ;; esac
+done </dev/ttyS0
+sync
+echo o >/proc/sysrq-trigger
+sleep 60

@@ -1,0 +1,43 @@
+/** Docker’s Resource Saver must be able to sleep: ten minutes in which nobody does anything, us included. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { containerAnswers, dockerOf, install, onMac, openDocker, statusOf } from '../lab/story.js';
+import { until } from '../lab/until.js';
+
+const minutes = 10;
+
+test(
+  `idle, with a container running, the engine is asked nothing in ${minutes} minutes`,
+  () =>
+    onMac({ engine: 'sid' }, async (mac) => {
+      /** By dockerd’s own log, which its console shows: each request, ours too. */
+      const requestsSeen = (): number =>
+        readFileSync(
+          mac.path('/Users/person/Library/Containers/com.docker.docker/Data/vms/0/console.log'),
+          'utf8',
+        ).match(/(?:handling|Calling) [A-Z]+ /g)?.length ?? 0;
+
+      await install(mac);
+      await openDocker(mac);
+      await containerAnswers(mac, 'idle');
+      await dockerOf(mac).inVm(
+        `mkdir -p /etc/docker && echo '{"debug":true}' >/etc/docker/daemon.json && kill -HUP $(cat /run/docker.pid)`,
+      );
+      await until('dockerd tells what it is asked', 20, async () => {
+        await dockerOf(mac).version();
+        return requestsSeen() > 0;
+      });
+      await until('everything is ready', 90, async () => (await statusOf(mac)).phase === 'ready');
+      await pause(20_000);
+      const before = requestsSeen();
+      await pause(minutes * 60_000);
+      expect(requestsSeen()).toBe(before);
+      expect((await statusOf(mac)).phase).toBe('ready');
+      await dockerOf(mac).version();
+      await until('dockerd still tells what it is asked', 10, () =>
+        Promise.resolve(requestsSeen() === before + 1),
+      );
+    }),
+  1_200_000,
+);
