@@ -74,8 +74,6 @@ export function watchEngine(options: {
 
   async function session(): Promise<void> {
     const engine = await connectEngine(await find(), { timeout: 10_000, signal: stopped.signal });
-    // The Mac is looked at while the engine tells its networks.
-    onChange();
     const ended = new AbortController();
     const signal = AbortSignal.any([stopped.signal, ended.signal]);
     const beginSession = (): string => `${vm.id}#${(sessions += 1)}`;
