@@ -138,15 +138,7 @@ function ruleAll(ground: Ground, candidates: readonly Candidate[]): RouteVerdict
   });
 }
 
-/**
- * One verdict for every subnet that every network names, in the engine's order; empty while the engine or the table
- * is unknown. Wanted subnets never overlap each other.
- */
-export function judgeRoutes(
-  config: Config,
-  observation: Observation,
-  memory: RouteMemory,
-): readonly RouteVerdict[] {
+function judge(config: Config, observation: Observation, memory: RouteMemory): readonly RouteVerdict[] {
   const { engine, routes } = observation;
   if (!engine.known || engine.value === null || !routes.known) return [];
   const ground = groundOf(config, routes.value, observation, memory);
@@ -176,4 +168,28 @@ export function judgeRoutes(
   }
   const at = (verdict: RouteVerdict): number => place.get(keyOf(verdict)) ?? 0;
   return [...refused, ...ruleAll(ground, candidates)].toSorted((a, b) => at(a) - at(b));
+}
+
+interface Judged extends RouteMemory {
+  readonly config: Config;
+  readonly verdicts: readonly RouteVerdict[];
+}
+/** Plan, conditions, data path and status ask in turn, about hundreds of networks perhaps. */
+const judged = new WeakMap<Observation, Judged>();
+
+/**
+ * One verdict for every subnet that every network names, in the engine's order; empty while the engine or the table
+ * is unknown. Wanted subnets never overlap each other.
+ */
+export function judgeRoutes(
+  config: Config,
+  observation: Observation,
+  { ownedRoutes, heldRoutes }: RouteMemory,
+): readonly RouteVerdict[] {
+  const last = judged.get(observation);
+  if (last?.config === config && last.ownedRoutes === ownedRoutes && last.heldRoutes === heldRoutes)
+    return last.verdicts;
+  const verdicts = judge(config, observation, { ownedRoutes, heldRoutes });
+  judged.set(observation, { config, ownedRoutes, heldRoutes, verdicts });
+  return verdicts;
 }

@@ -1,5 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cleanEnvironment } from '../command.js';
+import { throttle } from '../throttle.js';
+
+/** Milliseconds between two triggers: hundreds of routes that come or go are no hundreds of looks. */
+const mostOften = 500;
 
 /**
  * `route -n monitor` for as long as the daemon lives, started again when it ends: after `pause` ms, and each time
@@ -11,6 +15,7 @@ export function watchRoutes(
   [file, ...args]: readonly [string, ...string[]] = ['/sbin/route', '-n', 'monitor'],
   pause = 1000,
 ): { stop: () => void } {
+  const heard = throttle(onChange, mostOften);
   let child: ChildProcess | null = null;
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
@@ -22,7 +27,7 @@ export function watchRoutes(
       cwd: '/',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    child.stdout?.on('data', onChange);
+    child.stdout?.on('data', heard.call);
     child.once('error', () => undefined);
     child.once('close', () => {
       child = null;
@@ -36,6 +41,7 @@ export function watchRoutes(
   return {
     stop: () => {
       stopped = true;
+      heard.stop();
       if (timer) clearTimeout(timer);
       child?.kill('SIGTERM');
     },
