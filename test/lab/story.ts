@@ -221,6 +221,8 @@ function chapters(mac: Mac): readonly Chapter[] {
         await dockerOf(mac).createNetwork(shop.network, shop.subnet);
         await dockerOf(mac).serve(shop.name, shop.network, { always: shop.address });
         await shopAnswers();
+        // It has been there for long: nothing of it is still to be written to the VM's disk.
+        await dockerOf(mac).inVm('sync');
         const before = pidIn(mac, vmPid);
         await must(mac, ['/bin/kill', '-KILL', String(before)]);
         await until('a new VM', 60, () => Promise.resolve(pidIn(mac, vmPid) !== before));
