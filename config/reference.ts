@@ -7,7 +7,8 @@ const head = `# Configuration
 <!-- Made from config/schema.ts by config/reference.ts. Change the schema, not this page. -->
 
 Everything has a default; the file \`${configPath}\` need not exist. It is [TOML](https://toml.io). An unknown key or a
-value that is not allowed is an error that names the line, and then nothing of the file is applied.
+value that is not allowed is an error that names the line, and then nothing of the file is applied. A change is in force
+within ten seconds.
 
 The daemon obeys the file as root, so it takes it only when it belongs to root, nobody else may write to it or to a
 folder on the way to it, and it is not a symbolic link.
@@ -15,9 +16,10 @@ folder on the way to it, and it is not a symbolic link.
 \`\`\`sh
 tuntapctl config show                        # what is in force: the file's values and the defaults
 tuntapctl config check                       # is the file valid?
-sudo tuntapctl config set log.level debug    # change one key; comments stay
 tuntapctl config schema                      # JSON Schema, for editors
-sudo launchctl kickstart -k system/io.github.tuntapd    # the daemon reads the file when it starts
+sudo tuntapctl config set log.level debug    # change a key; comments stay
+# Keys that are valid only together are changed together:
+sudo tuntapctl config set tap.address 192.168.255.253 tap.peer 192.168.255.254
 \`\`\`
 `;
 
