@@ -5,7 +5,9 @@
 export function throttle(work: () => void, milliseconds: number): { call: () => void; stop: () => void } {
   let timer: NodeJS.Timeout | null = null;
   let again = false;
+  let stopped = false;
   const call = (): void => {
+    if (stopped) return;
     if (timer) {
       again = true;
       return;
@@ -20,7 +22,7 @@ export function throttle(work: () => void, milliseconds: number): { call: () => 
   return {
     call,
     stop: () => {
-      again = false;
+      stopped = true;
       if (timer) clearTimeout(timer);
     },
   };

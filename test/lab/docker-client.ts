@@ -20,7 +20,7 @@ type Labels = Readonly<Record<string, string>>;
 
 export interface ServeOptions {
   readonly publish?: number;
-  /** Its own on the network, as in a compose file; it is started again whenever the engine starts. */
+  /** An address of its own on the network, as a compose file gives one; started again whenever the engine starts. */
   readonly always?: string;
 }
 

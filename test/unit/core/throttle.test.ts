@@ -30,6 +30,7 @@ test('stopped, it says nothing any more', () => {
   call();
   call();
   stop();
+  call();
   jest.advanceTimersByTime(10_000);
   expect(heard).toHaveLength(1);
 });
