@@ -8,7 +8,7 @@ import { type GuestReport, type Observation, type TapInterface, valueOf, type Vm
 import { awaitsLaunch } from './launching.js';
 import { linkCollision } from './link-collision.js';
 import { reopenSteps, type RestartMemory, restartSteps } from './restarting.js';
-import { judgeRoutes, type RouteMemory } from './routing.js';
+import { judgeRoutes, overtaken, type RouteMemory } from './routing.js';
 import { isRowOf, stillOwned } from './routing-table.js';
 import type { Step } from './steps.js';
 
@@ -155,8 +155,16 @@ function deletions(
 
 function routes(config: Config, observation: Observation, memory: Memory): Step[] {
   const attached = attachedTap(observation);
-  const engine = valueOf(observation.engine);
-  if (!attached || !engine) return [];
+  if (!attached) {
+    // Without the link what still stands of ours leads elsewhere.
+    const isGone = observation.vm.known && observation.tapInterface.known;
+    return isGone ? deletions(config, observation, memory, new Set(), () => 'the link is gone') : [];
+  }
+  if (!valueOf(observation.engine)) {
+    const claimed = overtaken(config, observation, memory);
+    const keep = memory.ownedRoutes.map(({ subnet }) => subnet).filter((subnet) => !claimed.has(subnet));
+    return deletions(config, observation, memory, new Set(keep), (subnet) => claimed.get(subnet) ?? '');
+  }
   const verdicts = judgeRoutes(config, observation, memory);
   const keep = new Set(
     verdicts.filter(({ state }) => state !== 'refused' && state !== 'foreign').map(({ subnet }) => subnet),

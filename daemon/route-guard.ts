@@ -1,6 +1,6 @@
 /**
- * The route guard: whether a subnet may become a route on this Mac at all. What it refuses no configuration forces,
- * since the Mac itself would lose its way out. Pure.
+ * The route guard: whether a subnet may become a route on this Mac at all. A gateway no configuration takes away, since
+ * the Mac itself would lose its way out. Pure.
  */
 import type { Config } from '../config/schema.js';
 import { type Cidr, contains, formatCidr, overlaps, parseCidr } from './cidr.js';
@@ -16,6 +16,8 @@ export interface Refusal {
 export interface Fixture {
   readonly address: Cidr;
   readonly what: string;
+  /** A resolver may be a container; whoever knows that it is can say so by routes.force. */
+  readonly isForcible: boolean;
 }
 
 const addressOf = (text: string): Cidr | null => parseCidr(`${text}/32`);
@@ -27,16 +29,22 @@ export function fixturesOf(
   resolvers: readonly string[],
 ): readonly Fixture[] {
   const gateways = table
-    .filter(({ gateway }) => gateway !== config.tap.peer)
+    // Without G the "gateway" is an interface, a neighbour or the Mac's own address.
+    .filter(({ gateway, flags }) => flags.includes('G') && gateway !== config.tap.peer)
     .map(({ gateway, destination, interface: name }) => ({
       text: gateway,
+      isForcible: false,
       what: `${gateway}, the gateway of ${destination === '0.0.0.0/0' ? 'the default route' : destination} on ${name}`,
     }));
-  const servers = resolvers.map((text) => ({ text, what: `${text}, a DNS resolver of this Mac` }));
+  const servers = resolvers.map((text) => ({
+    text,
+    isForcible: true,
+    what: `${text}, a DNS resolver of this Mac`,
+  }));
   const known = new Map([...servers, ...gateways].toReversed().map((fixture) => [fixture.text, fixture]));
-  return [...known.values()].flatMap(({ text, what }) => {
+  return [...known.values()].flatMap(({ text, what, isForcible }) => {
     const address = addressOf(text);
-    return address ? [{ address, what }] : [];
+    return address ? [{ address, what, isForcible }] : [];
   });
 }
 
@@ -59,7 +67,9 @@ export function guard(config: Config, subnet: Cidr, fixtures: readonly Fixture[]
       why: `it overlaps tuntapd’s own link ${formatCidr(link)}: set tap.address and tap.peer to another pair`,
     };
   const fixture = fixtures.find(({ address }) => contains(subnet, address));
-  return fixture
-    ? { state: 'foreign', why: `it contains ${fixture.what}; that is never covered by a route of ours` }
-    : null;
+  if (!fixture) return null;
+  const wayOut = fixture.isForcible
+    ? 'where that is a container of this very network, list the subnet in routes.force'
+    : 'that is never covered by a route of ours';
+  return { state: 'foreign', why: `it contains ${fixture.what}; ${wayOut}` };
 }

@@ -32,6 +32,9 @@ export interface RouteVerdict {
   readonly why: string;
 }
 
+/** What a user's engine can have root add, and root compare with each other, has an end. */
+const mostSubnets = 2000;
+
 interface Ground {
   readonly config: Config;
   readonly claims: readonly Claim[];
@@ -78,10 +81,15 @@ const isOurWay = ({ tap }: Config, row: Route | undefined): boolean =>
 function rule(ground: Ground, cidr: Cidr): Ruling {
   const { config, fixtures, claims, rows, owned, held, forced, unsure } = ground;
   const subnet = formatCidr(cidr);
-  const refusal = guard(config, cidr, fixtures);
+  const isForced = forced.has(subnet);
+  const refusal = guard(
+    config,
+    cidr,
+    fixtures.filter(({ isForcible }) => !(isForced && isForcible)),
+  );
   if (refusal) return refusal;
   const conflict = conflictOf(cidr, claims);
-  if (conflict && (conflict.relation === 'same' || !forced.has(subnet)))
+  if (conflict && (conflict.relation === 'same' || !isForced))
     return { state: 'foreign', why: explain(conflict) };
   const way = `via ${config.tap.peer} on ${config.tap.device}`;
   if (isOurWay(config, rows.get(subnet)))
@@ -160,6 +168,8 @@ function judge(config: Config, observation: Observation, memory: RouteMemory): r
       if (!cidr)
         refuse(plain(text, 60), text.includes(':') ? 'IPv6 is not routed yet' : 'it is not an IPv4 network');
       else if (reason !== null) refuse(text, reason);
+      else if (candidates.length >= mostSubnets)
+        refuse(text, `more than ${mostSubnets} subnets are not routed`);
       else {
         place.set(keyOf({ network: name, subnet: text }), place.size);
         candidates.push({ network, name, cidr });
@@ -168,6 +178,23 @@ function judge(config: Config, observation: Observation, memory: RouteMemory): r
   }
   const at = (verdict: RouteVerdict): number => place.get(keyOf(verdict)) ?? 0;
   return [...refused, ...ruleAll(ground, candidates)].toSorted((a, b) => at(a) - at(b));
+}
+
+/** Subnets of ours that others have claimed since, and how. Needs no word of the engine: their owners do not wait for it. */
+export function overtaken(
+  config: Config,
+  observation: Observation,
+  memory: RouteMemory,
+): ReadonlyMap<string, string> {
+  if (!observation.routes.known) return new Map();
+  const ground = groundOf(config, observation.routes.value, observation, memory);
+  return new Map(
+    memory.ownedRoutes.flatMap(({ subnet }) => {
+      const cidr = parseCidr(subnet);
+      const { state, why } = cidr ? rule(ground, cidr) : { state: 'refused', why: 'it is no subnet' };
+      return state === 'foreign' || state === 'refused' ? [[subnet, why] as const] : [];
+    }),
+  );
 }
 
 interface Judged extends RouteMemory {

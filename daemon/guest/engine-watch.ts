@@ -31,6 +31,11 @@ const comings = ['connect', 'disconnect'];
 const gather = 10;
 /** When something happened to more networks than this, all of them are asked for in one request. */
 const mostAsked = 10;
+/**
+ * After a stream's end: a VM that goes is gone by then, and nobody has knocked at Docker's proxy, which might start it
+ * again.
+ */
+const farewell = 2000;
 /** An engine that is starting answers soon; one that has not for a minute is asked ever more rarely. */
 const firstWait = 100;
 const longestWait = 30_000;
@@ -166,9 +171,11 @@ export function watchEngine(options: {
       if (snapshot.known) {
         snapshot = unknown('Docker Engine’s event stream ended');
         client = null;
+        onChange();
+        await pause(farewell);
         since = Date.now();
         wait = firstWait;
-        onChange();
+        continue;
       }
       const silent = Date.now() - since;
       tell(failure, silent);

@@ -184,10 +184,10 @@ const isUnfit = ({ status, words }: Outcome): boolean =>
 
 const wrongImage = /executable file not found|no such file or directory|exec format error/i;
 
-/** An authorisation plugin, Enhanced Container Isolation or user namespaces: only a person can allow it. */
+/** An authorisation plugin, Enhanced Container Isolation (sysbox) or user namespaces: only a person can allow it. */
 const isForbidden = ({ status, message }: EngineError): boolean =>
   status === 403 ||
-  /authorization denied|enhanced container isolation|user namespaces (are|is) enabled/i.test(message);
+  /authorization denied|enhanced container isolation|sysbox|user namespaces (are|is) enabled/i.test(message);
 
 async function findAndRun(
   engine: EngineClient,

@@ -2,16 +2,24 @@ import { z } from 'zod';
 import type { DockerNetwork } from '../observation.js';
 import { type CallOptions, type EngineClient, EngineError } from './engine-client.js';
 
-/** A network as the engine tells it, as far as it is needed. Lists may be null, and a config may lack its subnet. */
+const words = z.record(z.string(), z.string()).nullish().catch(null);
+
+/**
+ * A network as the engine tells it, as far as it is needed. Lists may be null, and a config may lack its subnet. What
+ * of it makes no sense counts against it, and against it alone.
+ */
 const networkSchema = z.object({
   Id: z.string(),
   Name: z.string(),
   Driver: z.string(),
-  Scope: z.string().default('local'),
-  Internal: z.boolean().default(false),
-  Labels: z.record(z.string(), z.string()).nullish(),
-  Options: z.record(z.string(), z.string()).nullish(),
-  IPAM: z.object({ Config: z.array(z.object({ Subnet: z.string().optional() })).nullish() }).nullish(),
+  Scope: z.string().default('local').catch(''),
+  Internal: z.boolean().default(false).catch(true),
+  Labels: words,
+  Options: words,
+  IPAM: z
+    .object({ Config: z.array(z.object({ Subnet: z.string().optional() }).catch({})).nullish() })
+    .nullish()
+    .catch(null),
 });
 
 /** With every subnet that it names, as it named them. */
@@ -26,12 +34,19 @@ const toNetwork = (network: z.infer<typeof networkSchema>): DockerNetwork => ({
   subnets: (network.IPAM?.Config ?? []).flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet])),
 });
 
+/** Null for what has neither id, name nor driver. */
+function readNetwork(said: unknown): DockerNetwork | null {
+  const { data } = networkSchema.safeParse(said);
+  return data ? toNetwork(data) : null;
+}
+
 /** All of the engine's networks, in its order. */
 export async function listNetworks(
   engine: EngineClient,
   options: CallOptions,
 ): Promise<readonly DockerNetwork[]> {
-  return (await engine.json('GET', '/networks', z.array(networkSchema), options)).map(toNetwork);
+  const said = await engine.json('GET', '/networks', z.array(z.unknown()), options);
+  return said.map(readNetwork).filter((network) => network !== null);
 }
 
 async function askNetwork(
@@ -40,9 +55,11 @@ async function askNetwork(
   options: CallOptions,
 ): Promise<DockerNetwork | null> {
   try {
-    const found = await engine.json('GET', `/networks/${encodeURIComponent(id)}`, networkSchema, options);
+    const found = readNetwork(
+      await engine.json('GET', `/networks/${encodeURIComponent(id)}`, z.unknown(), options),
+    );
     // The engine also looks for names that begin so.
-    return found.Id === id ? toNetwork(found) : null;
+    return found?.id === id ? found : null;
   } catch (error) {
     if (error instanceof EngineError && error.status === 404) return null;
     throw error;

@@ -169,6 +169,36 @@ test('unknown is not absent: an engine that does not answer has not lost its net
   expect(kindsFor({ ...world.observation, engine: unknown('no answer') }, world.memory)).toEqual([]);
 });
 
+test('a VPN that comes while the engine does not answer need not wait for it', () => {
+  const networks = [network('bridge', '172.17.0.0/16'), network('app', '10.33.0.0/16')];
+  const { world } = settle({ observation: startedMac(networks), memory: up });
+  const { routes } = world.observation;
+  if (!routes.known) throw new Error('no table');
+  const vpn = { destination: '172.16.0.0/12', gateway: '10.80.0.1', flags: 'UGSc', interface: 'utun4' };
+  const observation = {
+    ...world.observation,
+    routes: seen([...routes.value, vpn]),
+    engine: unknown('no answer'),
+  };
+  expect(plan(config, observation, world.memory)).toMatchObject([
+    {
+      kind: 'delete-route',
+      subnet: '172.17.0.0/16',
+      why: expect.stringContaining('172.16.0.0/12 via 10.80.0.1'),
+    },
+  ]);
+});
+
+test('what stands of ours without the link goes: it leads to the LAN', () => {
+  const stray = { destination: '172.17.0.0/16', gateway: '10.0.75.2', flags: 'UGSc', interface: 'en0' };
+  const observation = { ...quietMac, routes: seen([...lan, stray]) };
+  const memory = { ...up, ownedRoutes: [{ subnet: '172.17.0.0/16', gateway: '10.0.75.2' }] };
+  const { done, world } = settle({ observation, memory });
+  expect(done).toEqual(['delete 172.17.0.0/16']);
+  expect(world.observation.routes).toEqual(seen(lan));
+  expect(kindsFor({ ...observation, tapInterface: unknown('no answer') }, memory)).toEqual([]);
+});
+
 test('a route that the kernel bound to the LAN is removed, then added again', () => {
   const stray: Route = {
     destination: '172.17.0.0/16',

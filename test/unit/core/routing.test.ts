@@ -54,10 +54,35 @@ describe('the route guard', () => {
     expect(more).toEqual([]);
   });
 
-  test('what it refuses cannot be forced: a gateway and a resolver stay reachable', () => {
-    const force = ['192.168.0.0/16', '172.30.0.0/16'];
-    const verdicts = verdictsFor([network('app', ...force)], [], { force }, ['172.30.5.3']);
-    expect(verdicts.map(({ state }) => state)).toEqual(['foreign', 'foreign']);
+  test('a gateway cannot be forced away; a resolver can, since it may be a container', () => {
+    const subnets = ['192.168.0.0/16', '172.30.0.0/16'];
+    const statesWith = (force: readonly string[]) =>
+      verdictsFor([network('app', ...subnets)], [], { force }, ['172.30.5.3']).map(({ state }) => state);
+    expect(statesWith([])).toEqual(['foreign', 'foreign']);
+    expect(statesWith(subnets)).toEqual(['foreign', 'pending']);
+  });
+
+  test('the Mac’s own address on a row is no gateway: whoever needs the subnet can force it', () => {
+    const alias = row('10.254.254.254/32', '10.254.254.254', 'lo0', 'UH');
+    const [verdict] = verdictsFor([network('app', '10.254.0.0/16')], [alias]);
+    expect(verdict).toMatchObject({
+      state: 'foreign',
+      why: expect.stringContaining('list the subnet in routes.force'),
+    });
+    const [forced] = verdictsFor([network('app', '10.254.0.0/16')], [alias], { force: ['10.254.0.0/16'] });
+    expect(forced?.state).toBe('pending');
+  });
+
+  test('an engine that tells of more subnets than anybody has gets two thousand of them', () => {
+    const networks = Array.from({ length: 40_000 }, (_, index) =>
+      network(`n${index}`, `10.${index >> 8}.${index & 255}.0/24`),
+    );
+    const began = performance.now();
+    const verdicts = verdictsFor(networks);
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(verdicts).toHaveLength(40_000);
+    expect(verdicts.filter(({ state }) => state === 'pending').length).toBeLessThanOrEqual(2000);
+    expect(verdicts.at(-1)).toMatchObject({ state: 'refused', why: 'more than 2000 subnets are not routed' });
   });
 
   test('resolvers that are not known are not none: nothing new is added, nothing is taken away', () => {

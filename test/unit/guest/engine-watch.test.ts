@@ -126,6 +126,24 @@ describe('networks', () => {
     expect(engine.asked.slice(before)).toEqual(Array.from({ length: 3 }, () => 'GET /v1.51/networks/later'));
   });
 
+  test('that make no sense count against nobody else', async () => {
+    const odd = {
+      labels: { ...network('labels', '10.1.0.0/24'), Labels: { x: 1 } },
+      inside: { ...network('inside', '10.2.0.0/24'), Internal: 'no' },
+      addresses: { ...network('addresses', '10.3.0.0/24'), IPAM: { Config: 'all' } },
+    };
+    engine = await fakeEngine();
+    engine.networks = [...Object.values(odd), { Id: 5 }, 'x' as never, network('good', '172.28.0.0/16')];
+    follow(() => Promise.resolve(engine.dial));
+    const { networks } = await until((now) => now.networks.length > 0);
+    expect(networks).toMatchObject([
+      { name: 'labels', labels: {}, subnets: ['10.1.0.0/24'] },
+      { name: 'inside', internal: true },
+      { name: 'addresses', subnets: [] },
+      { name: 'good', subnets: ['172.28.0.0/16'] },
+    ]);
+  });
+
   test('that many things happened to at once are listed', async () => {
     await start({ slowness: () => 20 });
     engine.networks = Array.from({ length: 40 }, (_, index) => network(`n${index}`, `10.0.${index}.0/24`));
@@ -175,9 +193,12 @@ test('idle for ten minutes it asks nothing', async () => {
   expect(engine.asked.slice(before)).toEqual([]);
 });
 
-test('the event stream’s end is no error: the next session begins as soon as the engine answers', async () => {
+test('the event stream’s end is no error: the next session begins, but nobody knocks at a VM that is just going', async () => {
   const { session } = await start();
+  const before = engine.asked.length;
   engine.hangUp();
+  await after(1500);
+  expect(engine.asked).toHaveLength(before);
   expect((await until((now) => now.session !== session)).networks).toEqual([]);
 });
 

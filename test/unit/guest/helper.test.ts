@@ -151,7 +151,10 @@ describe('the helper container', () => {
   test.each([
     [403, 'authorization denied by plugin opa: no host network'],
     [400, 'cannot share the host PID namespace when user namespaces are enabled'],
-    [500, 'enhanced container isolation: host namespaces are not allowed'],
+    [
+      400,
+      "sysbox containers can't share namespaces [network pid] with the host (because they use the linux user-namespace for isolation)",
+    ],
   ])('that is forbidden waits for a person, in the engine’s own words (%i)', async (status, message) => {
     await expect(
       prepare({ images: [image('i1', ['busybox:latest'], fit)], forbids: { status, message } }),
