@@ -20,6 +20,12 @@ export function parseCidr(text: string): Cidr | null {
 export const formatCidr = ({ base, prefix }: Cidr): string =>
   `${[24, 16, 8, 0].map((shift) => (base >>> shift) & 255).join('.')}/${prefix}`;
 
+/** The same network in canonical text; what is no IPv4 CIDR stays as it is. */
+export function canonical(text: string): string {
+  const cidr = parseCidr(text);
+  return cidr ? formatCidr(cidr) : text;
+}
+
 /** Whether all of `inner` lies in `outer`. */
 export const contains = (outer: Cidr, inner: Cidr): boolean =>
   outer.prefix <= inner.prefix && (inner.base & maskOf(outer.prefix)) >>> 0 === outer.base;

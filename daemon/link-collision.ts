@@ -1,6 +1,6 @@
 /** Whether the two addresses of the link are somebody else's already, and which ones are not. Pure. */
 import type { Config } from '../config/schema.js';
-import { type Cidr, formatCidr, overlaps, parseCidr } from './cidr.js';
+import { canonical, type Cidr, formatCidr, overlaps, parseCidr } from './cidr.js';
 import { conflictOf } from './route-conflicts.js';
 import type { Observation } from './observation.js';
 import { linkOf } from './route-guard.js';
@@ -54,12 +54,11 @@ function move(config: Config, observation: Observation): string {
  */
 export function linkCollision(config: Config, observation: Observation): string | null {
   const link = linkOf(config);
-  const isForced = config.routes.force.some(
-    (range) => parseCidr(range)?.base === link.base && range.endsWith(`/${link.prefix}`),
-  );
+  const name = formatCidr(link);
+  const isForced = config.routes.force.map(canonical).includes(name);
   const holder = isForced ? null : holderOf(link, config, observation);
   return (
     holder &&
-    `the link’s network ${formatCidr(link)} is taken ${holder.who}: ${move(config, observation)}; or ${holder.wayOut}`
+    `the link’s network ${name} is taken ${holder.who}: ${move(config, observation)}; or ${holder.wayOut}`
   );
 }

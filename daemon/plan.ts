@@ -123,13 +123,12 @@ function guest(config: Config, observation: Observation, memory: Memory): Step[]
   ];
 }
 
-/** Deletions of our routes but those to `keep`; `whyNot` knows why a subnet is not to be routed. */
+/** Deletions of our routes for whose subnet `whyNot` has a reason; null is none. */
 function deletions(
   config: Config,
   observation: Observation,
   memory: Memory,
-  keep: ReadonlySet<string>,
-  whyNot: (subnet: string) => string,
+  whyNot: (subnet: string) => string | null,
 ): Step[] {
   const table = valueOf(observation.routes) ?? [];
   const ours = new Map(stillOwned(memory.ownedRoutes, table).map(({ subnet, gateway }) => [subnet, gateway]));
@@ -139,12 +138,13 @@ function deletions(
     // A route of ours that the kernel bound elsewhere (route.c, rule of the default route) sends containers' traffic
     // to the LAN, and one through another gateway is of an earlier configuration: they go, though their network stays.
     const leads = row.interface === config.tap.device && gateway === config.tap.peer;
-    if (leads && keep.has(row.destination)) return [];
+    const why = leads ? whyNot(row.destination) : `it leads to ${gateway} on ${row.interface}`;
+    if (why === null) return [];
     return [
       {
         kind: 'delete-route',
         key: `delete ${row.destination}`,
-        why: leads ? whyNot(row.destination) : `it leads to ${gateway} on ${row.interface}`,
+        why,
         subnet: row.destination,
         gateway,
         interface: row.interface,
@@ -158,24 +158,19 @@ function routes(config: Config, observation: Observation, memory: Memory): Step[
   if (!attached) {
     // Without the link what still stands of ours leads elsewhere.
     const isGone = observation.vm.known && observation.tapInterface.known;
-    return isGone ? deletions(config, observation, memory, new Set(), () => 'the link is gone') : [];
+    return isGone ? deletions(config, observation, memory, () => 'the link is gone') : [];
   }
   if (!valueOf(observation.engine)) {
     const claimed = overtaken(config, observation, memory);
-    const keep = memory.ownedRoutes.map(({ subnet }) => subnet).filter((subnet) => !claimed.has(subnet));
-    return deletions(config, observation, memory, new Set(keep), (subnet) => claimed.get(subnet) ?? '');
+    return deletions(config, observation, memory, (subnet) => claimed.get(subnet) ?? null);
   }
   const verdicts = judgeRoutes(config, observation, memory);
   const keep = new Set(
     verdicts.filter(({ state }) => state !== 'refused' && state !== 'foreign').map(({ subnet }) => subnet),
   );
   const reasons = new Map(verdicts.map(({ subnet, why }) => [subnet, why]));
-  const removals = deletions(
-    config,
-    observation,
-    memory,
-    keep,
-    (subnet) => reasons.get(subnet) ?? 'no Docker network has this subnet',
+  const removals = deletions(config, observation, memory, (subnet) =>
+    keep.has(subnet) ? null : (reasons.get(subnet) ?? 'no Docker network has this subnet'),
   );
   if (!isAddressed(config, attached.tap)) return removals;
   return [
@@ -198,7 +193,7 @@ function unlink(config: Config, observation: Observation, memory: Memory, why: s
   const { device: name, address } = config.tap;
   const tap = valueOf(observation.tapInterface);
   return [
-    ...deletions(config, observation, memory, new Set(), () => why),
+    ...deletions(config, observation, memory, () => why),
     ...(tap?.addresses.some((own) => own.address === address)
       ? [{ kind: 'unaddress-tap' as const, key: `unaddress ${name}`, why, interface: name, address }]
       : []),

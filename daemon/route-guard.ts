@@ -52,8 +52,13 @@ export function fixturesOf(
 export const linkOf = ({ tap }: Config): Cidr =>
   parseCidr(`${tap.address}/${tap.prefix}`) ?? { base: 0, prefix: 0 };
 
-/** Why this subnet may never be routed here, or null. */
-export function guard(config: Config, subnet: Cidr, fixtures: readonly Fixture[]): Refusal | null {
+/** Why this subnet may not be routed here, or null. `isForced`: whether routes.force lists it. */
+export function guard(
+  config: Config,
+  subnet: Cidr,
+  fixtures: readonly Fixture[],
+  isForced: boolean,
+): Refusal | null {
   const { allow, minPrefix } = config.routes;
   const ranges = allow.map(parseCidr).filter((range) => range !== null);
   if (!ranges.some((range) => contains(range, subnet)))
@@ -66,7 +71,9 @@ export function guard(config: Config, subnet: Cidr, fixtures: readonly Fixture[]
       state: 'refused',
       why: `it overlaps tuntapd’s own link ${formatCidr(link)}: set tap.address and tap.peer to another pair`,
     };
-  const fixture = fixtures.find(({ address }) => contains(subnet, address));
+  const fixture = fixtures.find(
+    ({ address, isForcible }) => contains(subnet, address) && !(isForced && isForcible),
+  );
   if (!fixture) return null;
   const wayOut = fixture.isForcible
     ? 'where that is a container of this very network, list the subnet in routes.force'

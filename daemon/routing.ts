@@ -3,7 +3,7 @@
  * route only when nothing on the Mac would be taken away by it.
  */
 import type { Config } from '../config/schema.js';
-import { type Cidr, formatCidr, overlaps, parseCidr } from './cidr.js';
+import { canonical, type Cidr, formatCidr, overlaps, parseCidr } from './cidr.js';
 import { unroutable } from './network-choice.js';
 import type { DockerNetwork, Observation, Route } from './observation.js';
 import { conflictOf, explain } from './route-conflicts.js';
@@ -50,11 +50,6 @@ interface Ground {
 
 type Ruling = Pick<RouteVerdict, 'state' | 'why'>;
 
-const canonical = (text: string): string => {
-  const cidr = parseCidr(text);
-  return cidr ? formatCidr(cidr) : text;
-};
-
 function groundOf(
   config: Config,
   table: readonly Route[],
@@ -82,11 +77,7 @@ function rule(ground: Ground, cidr: Cidr): Ruling {
   const { config, fixtures, claims, rows, owned, held, forced, unsure } = ground;
   const subnet = formatCidr(cidr);
   const isForced = forced.has(subnet);
-  const refusal = guard(
-    config,
-    cidr,
-    fixtures.filter(({ isForcible }) => !(isForced && isForcible)),
-  );
+  const refusal = guard(config, cidr, fixtures, isForced);
   if (refusal) return refusal;
   const conflict = conflictOf(cidr, claims);
   if (conflict && (conflict.relation === 'same' || !isForced))
@@ -191,7 +182,8 @@ export function overtaken(
   return new Map(
     memory.ownedRoutes.flatMap(({ subnet }) => {
       const cidr = parseCidr(subnet);
-      const { state, why } = cidr ? rule(ground, cidr) : { state: 'refused', why: 'it is no subnet' };
+      if (!cidr) return [];
+      const { state, why } = rule(ground, cidr);
       return state === 'foreign' || state === 'refused' ? [[subnet, why] as const] : [];
     }),
   );

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { DockerNetwork } from '../observation.js';
 import { type CallOptions, type EngineClient, EngineError } from './engine-client.js';
 
-const words = z.record(z.string(), z.string()).nullish().catch(null);
+const texts = z.record(z.string(), z.string()).nullish().catch(null);
 
 /**
  * A network as the engine tells it, as far as it is needed. Lists may be null, and a config may lack its subnet. What
@@ -14,8 +14,8 @@ const networkSchema = z.object({
   Driver: z.string(),
   Scope: z.string().default('local').catch(''),
   Internal: z.boolean().default(false).catch(true),
-  Labels: words,
-  Options: words,
+  Labels: texts,
+  Options: texts,
   IPAM: z
     .object({ Config: z.array(z.object({ Subnet: z.string().optional() }).catch({})).nullish() })
     .nullish()

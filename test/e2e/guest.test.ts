@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { later, reload } from '../lab/dockerd.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import {
   answers,
@@ -43,26 +44,6 @@ const ready = (): Promise<unknown> =>
 const rulesInVm = (): Promise<string> =>
   dockerOf(mac).inVm('for t in raw filter; do iptables -t $t -S; done');
 
-/** What goes on in the VM after the container that began it, and its terminal, are gone. */
-const later = (script: string): string =>
-  `trap '' HUP; echo 0 >/sys/fs/cgroup/cgroup.procs; setsid sh -c '${script}' </dev/null >/dev/null 2>&1 &`;
-
-const reloads = (): number =>
-  readFileSync(
-    mac.path('/Users/person/Library/Containers/com.docker.docker/Data/vms/0/console.log'),
-    'utf8',
-  ).match(/Reloaded configuration/g)?.length ?? 0;
-
-/** Has dockerd read these settings, as a person does who edits them in Docker’s own window. */
-async function reload(settings: object): Promise<void> {
-  const before = reloads();
-  await dockerOf(mac).inVm(
-    `mkdir -p /etc/docker; echo '${JSON.stringify(settings)}' >/etc/docker/daemon.json
-${later('sleep 2; kill -HUP $(cat /run/docker.pid)')}`,
-  );
-  await until('dockerd has read its settings', 20, () => Promise.resolve(reloads() > before));
-}
-
 /** Docker’s plugin protocol (docs/extend/plugins_authorization.md): refuses containers on the host’s network. */
 const officePolicy = `
 use IO::Socket::UNIX;
@@ -100,7 +81,7 @@ chapter(
 
 chapter('dockerd is told to read its settings again: our rules are made anew', async () => {
   await dockerOf(mac).inVm(withoutRawRule);
-  await reload({ debug: true });
+  await reload(mac, { debug: true });
   await until('the rule is back', 20, async () =>
     (await rulesInVm()).includes(`-A PREROUTING -i eth1 -m comment ${mark}`),
   );
@@ -117,7 +98,7 @@ PERL
 ${later('perl /run/office.pl')}
 until [ -S /run/docker/plugins/office.sock ]; do sleep 0.1; done`,
     );
-    await reload({ 'authorization-plugins': ['office'] });
+    await reload(mac, { 'authorization-plugins': ['office'] });
     await until('the plugin’s words are told', 40, async () => (await statusOf(mac)).phase === 'blocked');
     for (const type of ['Guest', 'Ready'])
       expect(await conditionOf(mac, type)).toMatchObject({
@@ -127,7 +108,7 @@ until [ -S /run/docker/plugins/office.sock ]; do sleep 0.1; done`,
           /authorization denied by plugin office: no host network in this office/,
         ),
       });
-    await reload({});
+    await reload(mac, {});
     await ready();
   },
 );

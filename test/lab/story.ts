@@ -11,7 +11,10 @@ import { bootMac, type Mac } from './lab.js';
 import { until } from './until.js';
 
 export const hyperkit = '/Applications/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
-export const vmPid = '/Users/person/Library/Containers/com.docker.docker/Data/vms/0/hyperkit.pid';
+const data = '/Users/person/Library/Containers/com.docker.docker/Data';
+export const vmPid = `${data}/vms/0/hyperkit.pid`;
+/** What dockerd and the VM's init say. */
+export const vmConsole = `${data}/vms/0/console.log`;
 
 export interface Chapter {
   readonly title: string;
@@ -125,11 +128,10 @@ export async function install(mac: Mac, path = hyperkit): Promise<void> {
 
 /** What a reader needs to see why something did not happen: the status, the end of the log, of the VM's console. */
 async function stateOf(mac: Mac): Promise<string> {
-  const data = '/Users/person/Library/Containers/com.docker.docker/Data';
   const looks: readonly (readonly [string, ...string[]])[] = [
     ['/usr/local/bin/tuntapctl', 'status'],
     ['/usr/bin/tail', '-n', '25', '/var/log/tuntapd/tuntapd.log'],
-    ['/usr/bin/tail', '-n', '15', `${data}/vms/0/console.log`],
+    ['/usr/bin/tail', '-n', '15', vmConsole],
     ['/usr/sbin/netstat', '-rn', '-f', 'inet'],
   ];
   const said: string[] = [];

@@ -1,7 +1,7 @@
 /** Docker’s Resource Saver must be able to sleep: ten minutes in which nobody does anything, us included. */
-import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
+import { reload, saidSoFar } from '../lab/dockerd.js';
 import { containerAnswers, dockerOf, install, onMac, openDocker, statusOf } from '../lab/story.js';
 import { until } from '../lab/until.js';
 
@@ -12,18 +12,12 @@ test(
   () =>
     onMac({ engine: 'sid' }, async (mac) => {
       /** By dockerd’s own log, which its console shows: each request, ours too. */
-      const requestsSeen = (): number =>
-        readFileSync(
-          mac.path('/Users/person/Library/Containers/com.docker.docker/Data/vms/0/console.log'),
-          'utf8',
-        ).match(/(?:handling|Calling) [A-Z]+ /g)?.length ?? 0;
+      const requestsSeen = (): number => saidSoFar(mac, /(?:handling|Calling) [A-Z]+ /g);
 
       await install(mac);
       await openDocker(mac);
       await containerAnswers(mac, 'idle');
-      await dockerOf(mac).inVm(
-        `mkdir -p /etc/docker && echo '{"debug":true}' >/etc/docker/daemon.json && kill -HUP $(cat /run/docker.pid)`,
-      );
+      await reload(mac, { debug: true });
       await until('dockerd tells what it is asked', 20, async () => {
         await dockerOf(mac).version();
         return requestsSeen() > 0;

@@ -151,6 +151,7 @@ describe('the helper container', () => {
   test.each([
     [403, 'authorization denied by plugin opa: no host network'],
     [400, 'cannot share the host PID namespace when user namespaces are enabled'],
+    [500, 'enhanced container isolation: host namespaces are not allowed'],
     [
       400,
       "sysbox containers can't share namespaces [network pid] with the host (because they use the linux user-namespace for isolation)",

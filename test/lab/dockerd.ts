@@ -1,0 +1,24 @@
+/** The lab VM's dockerd, seen and told from outside of its API. */
+import { readFileSync } from 'node:fs';
+import type { Mac } from './lab.js';
+import { dockerOf, vmConsole } from './story.js';
+import { until } from './until.js';
+
+/** How often dockerd has said so by now. */
+export const saidSoFar = (mac: Mac, what: RegExp): number =>
+  [...readFileSync(mac.path(vmConsole), 'utf8').matchAll(what)].length;
+
+/** For `inVm`: what goes on after the container that began it, and its terminal, are gone. */
+export const later = (script: string): string =>
+  `trap '' HUP; echo 0 >/sys/fs/cgroup/cgroup.procs; setsid sh -c '${script}' </dev/null >/dev/null 2>&1 &`;
+
+/** Has dockerd read these settings, as a person does who edits them in Docker’s own window. */
+export async function reload(mac: Mac, settings: object): Promise<void> {
+  const reloads = (): number => saidSoFar(mac, /Reloaded configuration/g);
+  const before = reloads();
+  await dockerOf(mac).inVm(
+    `mkdir -p /etc/docker; echo '${JSON.stringify(settings)}' >/etc/docker/daemon.json
+${later('sleep 2; kill -HUP $(cat /run/docker.pid)')}`,
+  );
+  await until('dockerd has read its settings', 20, () => Promise.resolve(reloads() > before));
+}
