@@ -44,6 +44,8 @@ echo "kernel"
 )
 version=$(basename "$(echo "$work"/kernel/lib/modules/*)")
 mkdir -p "$root/lib/modules"
+# An emulated CPU takes longer to unpack a module than to read it.
+find "$work/kernel/lib/modules" -name '*.ko.xz' -exec xz -d {} +
 cp -a "$work/kernel/lib/modules/$version" "$root/lib/modules/"
 depmod -b "$root" "$version"
 mkdir "$work/out"
@@ -56,12 +58,8 @@ cp "$here/initramfs-init.sh" "$work/initrd/init"
 chmod 755 "$work/initrd/init"
 for module in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk \
   crc16 crc32c_generic mbcache jbd2 ext4; do
-  found=$(find "$work/kernel/lib/modules/$version" -name "$module.ko*" | head -n 1)
-  case $found in
-    '') ;;
-    *.xz) xz -dc "$found" >"$work/initrd/modules/$module.ko" ;;
-    *) cp "$found" "$work/initrd/modules/$module.ko" ;;
-  esac
+  found=$(find "$work/kernel/lib/modules/$version" -name "$module.ko" | head -n 1)
+  [ -z "$found" ] || cp "$found" "$work/initrd/modules/$module.ko"
 done
 (cd "$work/initrd" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1 >"$work/out/initrd")
 
@@ -80,9 +78,10 @@ size=$(($(du -sm "$root" | cut -f 1) + 1500))
 mke2fs -q -t ext4 -J size=8 -d "$root" "$work/out/disk" "${size}M"
 
 echo "first start: the engine imports the container image"
-timeout --kill-after=5 300 qemu-system-x86_64 -machine pc -accel tcg,thread=multi -cpu max -smp 2 -m 1300 \
+timeout --kill-after=5 300 qemu-system-x86_64 -machine pc -accel tcg,thread=multi -smp 2 -m 1300 \
+  -cpu qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand \
   -nodefaults -display none -no-reboot -serial stdio -kernel "$work/out/kernel" -initrd "$work/out/initrd" \
-  -append 'console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0 no_timer_check lab.prepare' \
+  -append 'console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0 no_timer_check norandmaps lab.prepare' \
   -drive "file=$work/out/disk,format=raw,if=virtio,cache=unsafe" \
   -netdev user,id=net -device virtio-net-pci,netdev=net,romfile= </dev/null >"$work/first-start.log" 2>&1 || true
 grep -q 'lab: image imported' "$work/first-start.log" || {

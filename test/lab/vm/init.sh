@@ -15,11 +15,9 @@ mount -t tmpfs run /run
 mount -t tmpfs tmp /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 hostname docker-desktop
-for module in virtio_net overlay bridge br_netfilter veth nf_tables nft_compat ip_tables ip6_tables \
+modprobe -a virtio_net overlay bridge br_netfilter veth nf_tables nft_compat ip_tables ip6_tables \
   iptable_filter iptable_nat iptable_raw ip6table_filter ip6table_nat ip6table_raw \
-  xt_conntrack xt_MASQUERADE xt_addrtype xt_comment xt_set nf_conntrack_netlink; do
-  modprobe "$module" 2>/dev/null
-done
+  xt_conntrack xt_MASQUERADE xt_addrtype xt_comment xt_set nf_conntrack_netlink 2>/dev/null
 ip link set lo up
 ip link set eth0 up
 ip addr add 10.0.2.15/24 dev eth0
