@@ -292,7 +292,7 @@ const dataPath: Judge = (config, observation, memory) => {
     case 'silent':
       return no(
         'NothingAnswers',
-        `link, firewall and routes look right, but nothing answers (${detail}). It is checked again each minute; ` +
+        `link, firewall and routes look right, but not all that should answer does (${detail}). It is checked again each minute; ` +
           `\`tuntapctl restart\` sets everything up anew. A container that lets nobody in by a firewall of its own looks the same`,
       );
   }

@@ -66,8 +66,9 @@ export interface DataPathWatch {
 const unchecked: DataPath = { session: null, state: 'unchecked', detail: 'not checked yet', repairs: 0 };
 
 /**
- * Checks the way at once after each change of it, and then once a minute while there are containers. A way that was
- * alive and has fallen silent asks for a repair (`repairs` grows) at once, and again after ever longer pauses.
+ * Checks the way at once after each change of it, and then once a minute while there are containers. An address that
+ * answered and has fallen silent asks for a repair (`repairs` grows) at once, and again after ever longer pauses;
+ * where none ever answered, once a session.
  */
 export function watchDataPath(parts: {
   probe: (address: string, from: string) => Promise<{ alive: boolean; said: string }>;
@@ -82,6 +83,8 @@ export function watchDataPath(parts: {
   let listing = '';
   let snapshot = unchecked;
   const answered = new Set<string>();
+  /** Whether the VM's side was made anew in this session for one who may never answer: a firewall of its own. */
+  let isDoubted = false;
   let misses = 0;
   let lastCheck = -Infinity;
   let lastRepair = -Infinity;
@@ -106,11 +109,13 @@ export function watchDataPath(parts: {
   };
 
   function hear(tried: readonly { address: string; alive: boolean; said: string }[], peer: string): void {
-    const some = tried.length > 1;
-    const heard = tried.filter(({ alive }) => alive).map(({ address }) => address);
-    const wasAlive = tried.some(({ address, alive }) => !alive && answered.has(address));
+    const containersTried = tried.filter(({ address }) => address !== peer);
+    const some = containersTried.length > 0;
+    const telling = some ? containersTried : tried;
+    const heard = telling.filter(({ alive }) => alive).map(({ address }) => address);
+    const isLost = telling.some(({ address, alive }) => !alive && answered.has(address));
     for (const address of heard) answered.add(address);
-    if (heard.some((address) => !some || address !== peer)) {
+    if (heard.length > 0 && !isLost) {
       misses = 0;
       if (parts.now() - lastRepair > longestPause) pause = 0;
       become({ state: 'alive', detail: `${heard.join(', ')} answered` });
@@ -123,7 +128,9 @@ export function watchDataPath(parts: {
       return;
     }
     const detail = tried.map(({ address, said }) => `${address}: ${said}`).join(', ');
-    become({ state: 'silent', detail, repairs: snapshot.repairs + (wasAlive && repair() ? 1 : 0) });
+    const isRepaired = (isLost || !isDoubted) && repair();
+    isDoubted ||= isRepaired;
+    become({ state: 'silent', detail, repairs: snapshot.repairs + (isRepaired ? 1 : 0) });
     arm(idle);
   }
 
@@ -152,6 +159,7 @@ export function watchDataPath(parts: {
       way = next;
       if (next && next.session !== snapshot.session) {
         answered.clear();
+        isDoubted = false;
         misses = 0;
         snapshot = { ...unchecked, session: next.session, repairs: snapshot.repairs };
       }

@@ -20,6 +20,7 @@ import { until } from '../lab/until.js';
 let mac: Mac;
 const mark = '--comment tuntapd ';
 const withoutRawRule = `iptables -t raw -D PREROUTING -i eth1 -m comment ${mark}-j ACCEPT`;
+const withoutAnyRule = `iptables -F DOCKER-USER; ${withoutRawRule}`;
 
 beforeAll(async () => {
   mac = await bootMac({ engine: 'sid' });
@@ -114,7 +115,7 @@ until [ -S /run/docker/plugins/office.sock ]; do sleep 0.1; done`,
 );
 
 chapter('rules that are flushed by hand are missed by nobody but the data path, and come back', async () => {
-  await dockerOf(mac).inVm(`iptables -F DOCKER-USER; ${withoutRawRule}`);
+  await dockerOf(mac).inVm(withoutAnyRule);
   const [address] = /172\.17\.0\.\d+/.exec((await conditionOf(mac, 'DataPath')).message) ?? [];
   if (address === undefined) throw new Error('the data path knows no container');
   await expect(fetchFromMac(mac, address)).rejects.toThrow(/curl/);
@@ -122,13 +123,18 @@ chapter('rules that are flushed by hand are missed by nobody but the data path, 
   await ready();
 });
 
-chapter('dockerd ends inside the VM and is started again: a container is reached', async () => {
-  await dockerOf(mac)
-    .inVm('kill $(cat /run/docker.pid)')
-    .catch(() => undefined);
-  await engineAnswers(mac);
-  await containerAnswers(mac, 'after-restart');
-});
+chapter(
+  'dockerd ends inside the VM and is started again; the rules go before any container is there: one is reached',
+  async () => {
+    await dockerOf(mac)
+      .inVm('kill $(cat /run/docker.pid)')
+      .catch(() => undefined);
+    await engineAnswers(mac);
+    await ready();
+    await dockerOf(mac).inVm(withoutAnyRule);
+    await containerAnswers(mac, 'after-restart');
+  },
+);
 
 chapter('down leaves no rule, no address, no image name and no container of ours in the VM', async () => {
   await must(mac, ['/usr/local/bin/tuntapctl', 'down']);

@@ -6,7 +6,13 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Config, configSchema } from '../../../config/schema.js';
 import { contains, overlaps, parseCidr } from '../../../daemon/cidr.js';
-import { type DockerNetwork, type Observation, type Route, seen } from '../../../daemon/observation.js';
+import {
+  type DockerNetwork,
+  type Observation,
+  type Route,
+  seen,
+  unknown,
+} from '../../../daemon/observation.js';
 import { attachedTap, isAddressed, type Memory, plan } from '../../../daemon/plan.js';
 import { followRoutes, heldRoutes, noHistory, type RouteHistory } from '../../../daemon/route-yield.js';
 import { judgeRoutes } from '../../../daemon/routing.js';
@@ -164,6 +170,28 @@ const startVm: Event = (life) => {
   };
 };
 
+/** Somebody adds a route; one that is there already stays (`File exists`). */
+function enter(life: Life, row: Route): void {
+  if (tableOf(life).some((other) => isRowOf(row.destination, other))) return;
+  life.theirs.add(row);
+  setTable(life, [...tableOf(life), row]);
+}
+
+const isPlace = (row: Route): boolean => row.interface === 'en0';
+const isOfMac = (row: Route): boolean => isPlace(row) || row.interface === 'lo0';
+
+const wifi = (network: string, gateway: string): readonly Route[] => [
+  { destination: '0.0.0.0/0', gateway, flags: 'UGSc', interface: 'en0' },
+  { destination: network, gateway: 'link#4', flags: 'UCS', interface: 'en0' },
+];
+
+const places = [
+  lan.filter(isPlace),
+  wifi('10.33.33.0/24', '10.33.33.1'),
+  wifi('172.17.0.0/16', '172.17.0.1'),
+  wifi('172.18.9.0/24', '172.18.9.9'),
+];
+
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 3, arbitrary: fc.constant(startVm) },
   fc.constant<Event>((life) => {
@@ -178,9 +206,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       life.observation = { ...life.observation, engine: seen({ ...engine.value, networks }) };
   }),
   foreignRow.map((row): Event => (life) => {
-    if (tableOf(life).some((other) => isRowOf(row.destination, other))) return;
-    life.theirs.add(row);
-    setTable(life, [...tableOf(life), row]);
+    enter(life, row);
   }),
   // A VPN client that deletes what is in its way first, ours too.
   foreignRow.map((row): Event => (life) => {
@@ -189,7 +215,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     setTable(life, [...tableOf(life).filter((other) => !isRowOf(row.destination, other)), row]);
   }),
   fc.nat().map((pick): Event => (life) => {
-    const row = [...life.theirs].filter((each) => !lan.includes(each))[pick % 3];
+    const row = [...life.theirs].filter((each) => !isOfMac(each))[pick % 3];
     if (!row) return;
     life.theirs.delete(row);
     setTable(
@@ -199,7 +225,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   }),
   // `route flush`: every route through a gateway; the network's own come back at once.
   fc.constant<Event>((life) => {
-    const isFlushed = (row: Route): boolean => row.flags.includes('G') && !lan.includes(row);
+    const isFlushed = (row: Route): boolean => row.flags.includes('G') && !isOfMac(row);
     for (const row of life.theirs) if (isFlushed(row)) life.theirs.delete(row);
     setTable(
       life,
@@ -232,6 +258,31 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   fc.constantFrom(['192.168.1.1'], ['172.17.0.53', '10.33.33.1']).map((servers): Event => (life) => {
     life.observation = { ...life.observation, resolvers: seen(servers) };
   }),
+  // Another Wi-Fi: another network, gateway and default route.
+  fc.constantFrom(...places).map((place): Event => (life) => {
+    const away = [...life.theirs].filter((row) => isPlace(row));
+    for (const row of away) life.theirs.delete(row);
+    for (const row of place) life.theirs.add(row);
+    const isTaken = (row: Route): boolean => place.some(({ destination }) => isRowOf(destination, row));
+    for (const row of life.theirs) if (isTaken(row) && !place.includes(row)) life.theirs.delete(row);
+    setTable(life, [...tableOf(life).filter((row) => !away.includes(row) && !isTaken(row)), ...place]);
+  }),
+  // Something cannot be seen for a while, in which a VPN comes.
+  fc
+    .tuple(
+      fc.constantFrom('engine', 'tapInterface', 'vm', 'resolvers', 'consoleUser', 'tapDevice', 'bundles'),
+      fc.option(foreignRow),
+    )
+    .map(([what, row]): Event => (life) => {
+      const { [what]: before } = life.observation;
+      life.observation = { ...life.observation, [what]: unknown('it could not be asked') };
+      const stood = tableOf(life);
+      if (row) enter(life, row);
+      pass(life);
+      const stands = new Set(tableOf(life));
+      if (!row) expect(stood.filter((each) => !stands.has(each))).toEqual([]);
+      life.observation = { ...life.observation, [what]: before };
+    }),
 );
 
 const newLife = (): Life => ({

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
   type DataPathWatch,
@@ -140,12 +140,77 @@ test('a repair that helps ends it', async () => {
   expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 1 });
 });
 
-test('what never answered is said, and not repaired: a container may have a firewall of its own', async () => {
+test('what never answered is said, and repaired once: it may have a firewall of its own', async () => {
   const { watch, alive, pass } = room();
   alive.delete('172.17.0.2');
   watch.follow(way);
-  await pass(3600);
-  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 0 });
+  await pass(10);
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+  watch.follow({ ...way, repairs: 1 });
+  await pass(24 * 3600);
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+});
+
+test('rules that went before any container was heard are made anew', async () => {
+  const here = room();
+  here.running = [];
+  here.watch.follow(way);
+  await here.pass(60);
+  here.alive.delete('172.17.0.2');
+  here.running = ['172.17.0.2'];
+  here.watch.follow({ ...way, listed: 2 });
+  await here.pass(5);
+  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+  here.alive.add('172.17.0.2');
+  here.watch.follow({ ...way, listed: 2, repairs: 1 });
+  await here.pass(1);
+  expect(here.watch.snapshot().state).toBe('alive');
+});
+
+describe('beside a living network another one', () => {
+  const both = { ...way, subnets: ['172.17.0.0/16', '172.18.0.0/16'] };
+
+  test('that had answered and falls silent is told and repaired', async () => {
+    const here = room();
+    here.running = ['172.17.0.2', '172.18.0.2'];
+    here.alive.add('172.18.0.2');
+    here.watch.follow(both);
+    await here.pass(1);
+    here.alive.delete('172.18.0.2');
+    await here.pass(62);
+    expect(here.watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+    expect(here.watch.snapshot().detail).toContain('172.18.0.2: no answer');
+  });
+
+  test('whose container is gone for good is none', async () => {
+    const here = room();
+    here.running = ['172.17.0.2', '172.18.0.2'];
+    here.alive.add('172.18.0.2');
+    here.watch.follow(both);
+    await here.pass(1);
+    here.alive.delete('172.18.0.2');
+    here.running = ['172.17.0.2'];
+    here.watch.follow({ ...both, listed: 2 });
+    await here.pass(600);
+    expect(here.watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
+  });
+
+  test('that never answered says nothing', async () => {
+    const here = room();
+    here.running = ['172.17.0.2', '172.18.0.2'];
+    here.watch.follow(both);
+    await here.pass(600);
+    expect(here.watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
+  });
+});
+
+test('a VM that keeps its own address to itself is no matter while a container answers', async () => {
+  const { watch, alive, pass } = room();
+  watch.follow(way);
+  await pass(1);
+  alive.delete('10.0.75.2');
+  await pass(600);
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
 });
 
 test('what was heard in another session proves nothing', async () => {
@@ -156,7 +221,7 @@ test('what was heard in another session proves nothing', async () => {
   watch.follow({ ...way, session: 't' });
   expect(watch.snapshot().state).toBe('unchecked');
   await pass(3600);
-  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 0 });
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
 });
 
 test('a burst of changes is checked twice at the most, and the engine asked as often', async () => {
