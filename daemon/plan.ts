@@ -188,25 +188,17 @@ function routes(config: Config, observation: Observation, memory: Memory): Step[
   ];
 }
 
-/** Routes and our address off the Mac's side of the link. */
-function unlink(config: Config, observation: Observation, memory: Memory, why: string): Step[] {
-  const { device: name, address } = config.tap;
-  const tap = valueOf(observation.tapInterface);
-  return [
-    ...deletions(config, observation, memory, () => why),
-    ...(tap?.addresses.some((own) => own.address === address)
-      ? [{ kind: 'unaddress-tap' as const, key: `unaddress ${name}`, why, interface: name, address }]
-      : []),
-  ];
-}
-
-function lower(config: Config, observation: Observation, memory: Memory): Step[] {
+/** Both ends of the link and the routes over it. `isSetUp`: whether the VM’s end may be there in this session. */
+function dismantle(
+  config: Config,
+  observation: Observation,
+  memory: Memory,
+  { why, isSetUp }: { why: string; isSetUp: (session: string) => boolean },
+): Step[] {
   const engine = valueOf(observation.engine);
-  const { mac, peer, prefix } = config.tap;
-  const why = 'the link is to be down';
-  const own = unlink(config, observation, memory, why);
+  const { device: name, address, mac, peer, prefix } = config.tap;
   const release: Step[] =
-    engine && config.guest.manage && memory.released !== engine.session
+    engine && config.guest.manage && isSetUp(engine.session)
       ? [
           {
             kind: 'release-guest',
@@ -220,12 +212,26 @@ function lower(config: Config, observation: Observation, memory: Memory): Step[]
           },
         ]
       : [];
+  const isAddressHere = valueOf(observation.tapInterface)?.addresses.some((own) => own.address === address);
   return [
-    ...own.filter(({ kind }) => kind === 'delete-route'),
+    ...deletions(config, observation, memory, () => why),
     ...release,
-    ...own.filter(({ kind }) => kind !== 'delete-route'),
+    ...(isAddressHere
+      ? [{ kind: 'unaddress-tap' as const, key: `unaddress ${name}`, why, interface: name, address }]
+      : []),
   ];
 }
+
+/** A VM that an earlier daemon set up is released too. */
+const lower = (config: Config, observation: Observation, memory: Memory): Step[] =>
+  dismantle(config, observation, memory, {
+    why: 'the link is to be down',
+    isSetUp: (session) => memory.released !== session,
+  });
+
+/** Of a VM that was set up its end goes too: from there as well the network’s other owner is to be reached. */
+const giveWay = (config: Config, observation: Observation, memory: Memory, why: string): Step[] =>
+  dismantle(config, observation, memory, { why, isSetUp: (session) => memory.guest?.session === session });
 
 /** Also where it cannot be done (yet): whoever waits for hyperkit must be told. */
 const restores = (observation: Observation, why: string): Step[] =>
@@ -279,12 +285,14 @@ export function plan(config: Config, observation: Observation, memory: Memory): 
   if (memory.wanted === 'down') return [...ground, ...lower(config, observation, memory)];
   const collision = linkCollision(config, observation);
   if (collision !== null)
-    return [...ground, ...(attachedTap(observation) ? unlink(config, observation, memory, collision) : [])];
+    return [...ground, ...(attachedTap(observation) ? giveWay(config, observation, memory, collision) : [])];
   return [
     ...ground,
     ...link(config, observation),
     ...(config.guest.manage ? guest(config, observation, memory) : []),
-    ...(config.routes.manage ? routes(config, observation, memory) : []),
+    ...(config.routes.manage
+      ? routes(config, observation, memory)
+      : deletions(config, observation, memory, () => 'routes.manage is off')),
     ...restartSteps(config, observation, memory),
   ];
 }

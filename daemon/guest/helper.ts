@@ -35,8 +35,11 @@ const imagesSchema = z.array(
   z.object({ Id: z.string(), RepoTags: z.array(z.string()).nullish(), Size: z.number().default(0) }),
 );
 
-/** Engine 28 drops what comes from outside the bridge in `raw PREROUTING`, per container (iptabler/endpoint.go). */
-export const needsRawRule = (engineVersion: string): boolean => Number.parseInt(engineVersion, 10) >= 28;
+/**
+ * Engine 28 drops what comes from outside the bridge in `raw PREROUTING`, per container (iptabler/endpoint.go). A
+ * version without a number (`dev`) is taken for a newer one: elsewhere the rule does no harm.
+ */
+export const needsRawRule = (engineVersion: string): boolean => !(Number.parseInt(engineVersion, 10) < 28);
 
 /** Local images but ours in the order in which they are tried: well-known small ones, other named ones, then by size. */
 export function candidates(images: z.infer<typeof imagesSchema>): string[] {

@@ -70,6 +70,14 @@ async function lanWorks(): Promise<void> {
   expect(await route('get', '192.168.1.1')).toContain('interface: en0');
 }
 
+/** Neither end of the link has its address. */
+const isLinkGone = (): Promise<unknown> =>
+  until('both ends have given way', 30, async () => {
+    const here = await must(mac, ['/sbin/ifconfig', 'tap1']);
+    const there = await dockerOf(mac).inVm('ip -4 addr show dev eth1');
+    return !here.includes('inet ') && !there.includes('inet ');
+  });
+
 /** A VPN for as long as `live` runs: a utun with these routes. What others had entered is the same before and after. */
 async function onVpn(routes: readonly (readonly string[])[], live: () => Promise<void>): Promise<void> {
   const before = await others();
@@ -175,7 +183,7 @@ scenario(
       expect(message).toContain('10.0.0.0/16 via 10.80.0.1 on utun4');
       expect(await ours()).toEqual([]);
       expect((await statusOf(mac)).phase).toBe('blocked');
-      expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).not.toContain('inet ');
+      await isLinkGone();
       const [, command = ''] = /`sudo (tuntapctl [^`]*)`/.exec(message) ?? [];
       await must(mac, `/usr/local/bin/${command}`.split(' '));
       await serves(web, app, far);
@@ -185,6 +193,34 @@ scenario(
     await serves(web, app, far);
   },
 );
+
+scenario(
+  'a Docker network that has the link’s own network blocks it, on both ends, until it is gone',
+  async () => {
+    const docker = dockerOf(mac);
+    await docker.createNetwork('office', '10.0.75.0/24');
+    expect(await becomes('TapAddress', 'LinkCollision')).toContain('Docker network office (10.0.75.0/24)');
+    await isLinkGone();
+    expect(await docker.inVm('ip route get 10.0.75.2')).not.toContain('eth1');
+    await docker.removeNetwork('office');
+    await serves(web, app, far);
+  },
+);
+
+scenario('a VPN whose prefix a Docker network had first gets it by down and up', async () => {
+  await onVpn([['10.20.0.0/16', '10.80.0.1']], async () => {
+    const wanted = ['add', '-net', '172.17.0.0/16', '10.80.0.1'];
+    expect(await route(...wanted)).toContain('File exists');
+    await serves(web);
+    await must(mac, ['/usr/local/bin/tuntapctl', 'down']);
+    expect(await route(...wanted)).not.toContain('File exists');
+    await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
+    expect(await isSaid('bridge', 'foreign')).toContain('10.80.0.1 on utun4');
+    await serves(app, far);
+    await route('delete', '-net', '172.17.0.0/16');
+    await serves(web);
+  });
+});
 
 scenario(
   'routes that are flushed every 2 s for a minute are yielded, and are back when it ends',

@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { seen, unknown, type Observation, type Route } from '../../../daemon/observation.js';
+import { configSchema } from '../../../config/schema.js';
+import {
+  type DockerNetwork,
+  type Observation,
+  type Route,
+  seen,
+  unknown,
+} from '../../../daemon/observation.js';
 import { judgeConditions } from '../../../daemon/conditions.js';
 import { plan, type Memory } from '../../../daemon/plan.js';
 import { applied, bundle, config, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
@@ -221,6 +228,37 @@ test('down takes away what up made, and stays quiet', () => {
   const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
   const lowered = settle({ ...world, memory: { ...world.memory, wanted: 'down' } });
   expect(lowered.done).toEqual(['delete 172.17.0.0/16', 'release 900@then#1', 'unaddress tap1']);
+});
+
+test('a link whose network somebody else gets is taken down on both ends, and set up again when he is gone', () => {
+  const bridge = network('bridge', '172.17.0.0/16');
+  const { world } = settle({ observation: startedMac([bridge]), memory: up });
+  const withNetworks = ({ observation, memory }: World, networks: readonly DockerNetwork[]): World => {
+    const engine = observation.engine.known ? observation.engine.value : null;
+    if (!engine) throw new Error('no engine');
+    return { memory, observation: { ...observation, engine: seen({ ...engine, networks }) } };
+  };
+  const taken = settle(withNetworks(world, [bridge, network('office', '10.0.75.0/24')]));
+  expect(taken.done).toEqual(['delete 172.17.0.0/16', 'release 900@then#1', 'unaddress tap1']);
+  const free = settle(withNetworks(taken.world, [bridge]));
+  expect(free.done).toContain('guest 900@then#1 0');
+  expect(free.world.observation.routes).toEqual(world.observation.routes);
+});
+
+test('a VM that was never set up is left alone by a link that gives way', () => {
+  const observation = startedMac([network('office', '10.0.75.0/24')]);
+  expect(settle({ observation, memory: up }).done).toEqual([]);
+});
+
+test('routes that are no longer to be managed go, and only ours', () => {
+  const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
+  const unmanaged = configSchema.parse({ routes: { manage: false } });
+  const steps = plan(unmanaged, world.observation, world.memory);
+  expect(steps.map(({ key }) => key)).toEqual(['delete 172.17.0.0/16']);
+  const [step] = steps;
+  if (!step) throw new Error('no step');
+  const after = applied(world, step);
+  expect(plan(unmanaged, after.observation, after.memory)).toEqual([]);
 });
 
 test('leaving restores hyperkit and gives the device back', () => {

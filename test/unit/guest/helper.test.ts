@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { connectEngine, negotiate } from '../../../daemon/guest/engine-client.js';
-import { candidates, prepareGuest, releaseGuest } from '../../../daemon/guest/helper.js';
+import { candidates, needsRawRule, prepareGuest, releaseGuest } from '../../../daemon/guest/helper.js';
 import type { GuestReport } from '../../../daemon/observation.js';
 import { fakeEngine, type FakeEngine, type FakeOptions, fit, image, type Image } from './fake-engine.js';
 
@@ -274,4 +274,14 @@ test.each([
   engine = await fakeEngine({ version: { ApiVersion, MinAPIVersion } });
   await (await connectEngine(engine.dial)).bytes('GET', '/info');
   expect(engine.asked.at(-1)).toBe(`GET /v${asked}/info`);
+});
+
+test.each([
+  ['20.10.24+dfsg1', false],
+  ['27.5.1', false],
+  ['28.0.0-rc.1', true],
+  ['29.1.0', true],
+  ['dev', true],
+])('Engine %s: a rule in the raw table: %s', (version, needed) => {
+  expect(needsRawRule(version)).toBe(needed);
 });
