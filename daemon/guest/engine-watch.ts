@@ -3,6 +3,7 @@ import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } fr
 import { messageOf, plain } from '../text.js';
 import { connectEngine, type Dial, type EngineClient } from './engine-client.js';
 import { DialError } from './engine-socket.js';
+import { label } from './helper.js';
 import { listNetworks, refreshNetworks } from './networks.js';
 
 export interface EngineWatch {
@@ -12,7 +13,22 @@ export interface EngineWatch {
   readonly stop: () => void;
 }
 
-const filters = encodeURIComponent(JSON.stringify({ type: ['network', 'daemon', 'image'] }));
+/** What brings an image that was not there. Our own tag and what a build does are none of it. */
+const arrivals = ['pull', 'load', 'import'];
+/**
+ * A container joins its networks before it starts and may be listed as running after it left them: its addresses are
+ * right from these two on (moby, daemon/start.go and daemon/monitor.go).
+ */
+const lives = ['start', 'die'];
+const comings = ['connect', 'disconnect'];
+const networkChanges = [...comings, 'create', 'update', 'remove', 'destroy', 'prune'];
+/** The engine looks for both: containers that are looked into or checked for their health are not told of. */
+const filters = encodeURIComponent(
+  JSON.stringify({
+    type: ['network', 'daemon', 'image', 'container'],
+    event: [...networkChanges, ...arrivals, ...lives, 'reload'],
+  }),
+);
 const eventSchema = z.object({
   Type: z.string(),
   Action: z.string(),
@@ -21,11 +37,8 @@ const eventSchema = z.object({
     .nullish(),
 });
 type Event = z.infer<typeof eventSchema>;
-/** What brings an image that was not there. Our own tag and what a build does are none of it. */
-const arrivals = ['pull', 'load', 'import'];
 /** Containers come and go on these two without any change of a subnet or an address; our helper is one of them. */
 const withoutAddresses = ['host', 'null'];
-const comings = ['connect', 'disconnect'];
 
 /** Milliseconds in which the events of one command become one answer. */
 const gather = 10;
@@ -43,6 +56,7 @@ const starting = 60_000;
 
 const isQuiet = ({ Type, Action, Actor }: Event): boolean =>
   (Type === 'image' && !arrivals.includes(Action)) ||
+  (Type === 'container' && (!lives.includes(Action) || label in (Actor?.Attributes ?? {}))) ||
   (Type === 'network' &&
     comings.includes(Action) &&
     withoutAddresses.includes(String(Actor?.Attributes?.['type'])));
@@ -131,7 +145,7 @@ export function watchEngine(options: {
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
           if (event.Type === 'daemon') id = beginSession();
           if (network) stale.add(network);
-          else if (event.Type !== 'image') allStale = true;
+          else if (['network', 'daemon'].includes(event.Type)) allStale = true;
           changed = true;
           void ask();
         },

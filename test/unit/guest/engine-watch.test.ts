@@ -65,6 +65,27 @@ test('an image that arrives is counted within the same session; our own tag is n
   expect((await until(() => true)).session).toBe(session);
 });
 
+describe('containers', () => {
+  test.each(['start', 'die'])('may be others when one says %s; no network is asked for', async (action) => {
+    const { listed, session, networks } = await start();
+    const before = engine.asked.length;
+    engine.emit(event('container', action, { name: 'web', image: 'nginx' }, 'c9'));
+    expect(await until((now) => now.listed > listed)).toMatchObject({ session, networks });
+    expect(engine.asked.slice(before)).toEqual([]);
+  });
+
+  test.each([
+    ['that is our own helper', event('container', 'start', { 'io.github.tuntapd': 'helper' })],
+    ['that is only looked into', event('container', 'exec_create: sh', { name: 'web' })],
+    ['that is healthy', event('container', 'health_status: healthy', { name: 'web' })],
+  ])('one %s tells nothing', async (_, said) => {
+    const { listed } = await start();
+    engine.emit(said);
+    await after(200);
+    expect((await until(() => true)).listed).toBe(listed);
+  });
+});
+
 test('a line that makes no sense ends nothing', async () => {
   const { session } = await start();
   engine.emit('<html>\n{"Type":7}\n' + event('image', 'load'));

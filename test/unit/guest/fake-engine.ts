@@ -24,7 +24,8 @@ export interface FakeEngine {
   >;
   /** As many as ran at the same time at the most. */
   readonly mostAtOnce: () => number;
-  readonly emit: (event: string) => void;
+  /** Says these lines to each listener who has not filtered them out. */
+  readonly emit: (events: string) => void;
   /** What there is in the way of networks. */
   networks: object[];
   /** Ends every event stream, as a dockerd that goes does. */
@@ -69,13 +70,25 @@ function frame(text: string): Buffer {
   return Buffer.concat([header, Buffer.from(text)]);
 }
 
+interface EventFilters {
+  readonly type?: readonly string[];
+  readonly event?: readonly string[];
+}
+
+/** As moby's `Filter.Include`: of each key one value has to match. What is no event comes from elsewhere. */
+function isWanted(line: string, { type, event }: EventFilters): boolean {
+  if (!/^{.*"Action"/.test(line)) return true;
+  const { Type, Action } = JSON.parse(line) as { Type: string; Action: string };
+  return (type?.includes(Type) ?? true) && (event?.includes(Action) ?? true);
+}
+
 export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'engine-'));
   const socket = join(folder, 'docker.sock');
   const images = [...(options.images ?? [])];
   const containers: FakeEngine['containers'] = new Map();
   const outcomes = new Map<string, { status: number; says: string }>();
-  const listeners = new Set<ServerResponse>();
+  const listeners = new Map<ServerResponse, EventFilters>();
   const asked: string[] = [];
   let made = 0;
   let most = 0;
@@ -132,7 +145,7 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
       if (what === 'GET /events') {
         response.writeHead(200);
         response.flushHeaders();
-        listeners.add(response);
+        listeners.set(response, JSON.parse(url.searchParams.get('filters') ?? '{}') as EventFilters);
         response.on('close', () => listeners.delete(response));
         return;
       }
@@ -257,14 +270,15 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
       }),
     networks: [],
     hangUp: () => {
-      for (const listener of listeners) listener.end();
+      for (const listener of listeners.keys()) listener.end();
     },
     images,
     containers,
     asked,
     mostAtOnce: () => most,
-    emit: (event) => {
-      for (const listener of listeners) listener.write(event);
+    emit: (events) => {
+      for (const [listener, filters] of listeners)
+        listener.write(events.replaceAll(/^.*\n/gm, (line) => (isWanted(line, filters) ? line : '')));
     },
     close: async () => {
       server.closeAllConnections();

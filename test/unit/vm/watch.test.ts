@@ -43,17 +43,41 @@ test('the end of a VM is told once, and soon; nothing is told before', async () 
   watch.stop();
 });
 
-test('a pid file that appears while there is no VM is a reason to look', async () => {
+test('a pid file that appears, is written anew or goes is a reason to look, and so is the first sight of its place', async () => {
   let told = 0;
   const path = join(folder, 'hyperkit.pid');
-  const watch = watchVm({ pidFiles: () => [path], onChange: () => (told += 1) });
+  let places: string[] = [];
+  const watch = watchVm({ pidFiles: () => places, onChange: () => (told += 1) });
   await pause(1300);
   expect(told).toBe(0);
-  await writeFile(path, '4711');
+  places = [path];
   await pause(1400);
   expect(told).toBe(1);
+  await writeFile(path, '4711');
+  await pause(1400);
+  expect(told).toBe(2);
+  await rm(path);
+  await pause(1400);
+  expect(told).toBe(3);
   watch.stop();
   await writeFile(path, '4712 ');
   await pause(1200);
-  expect(told).toBe(1);
+  expect(told).toBe(3);
+}, 20_000);
+
+test('a VM that starts in the very second in which another one ends is told of, after it wrote its pid file', async () => {
+  let told = 0;
+  const path = join(folder, 'hyperkit.pid');
+  await writeFile(path, '4711');
+  const watch = watchVm({ pidFiles: () => [path], onChange: () => (told += 1) });
+  watch.setVm(vmOf(child.pid ?? 0));
+  await pause(1300);
+  child.kill('SIGKILL');
+  // A pass that came between saw neither of the two.
+  watch.setVm(null);
+  const before = told;
+  await writeFile(path, '4712 ');
+  await pause(1400);
+  expect(told).toBe(before + 1);
+  watch.stop();
 });
