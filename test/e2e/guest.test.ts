@@ -45,6 +45,23 @@ const ready = (): Promise<unknown> =>
 const rulesInVm = (): Promise<string> =>
   dockerOf(mac).inVm('for t in raw filter; do iptables -t $t -S; done');
 
+/** What `tuntapctl routes` says, by subnet: the state, and why. */
+async function told(): Promise<ReadonlyMap<string, string>> {
+  const routes = JSON.parse(await must(mac, ['/usr/local/bin/tuntapctl', 'routes', '--json'])) as {
+    subnet: string;
+    state: string;
+    why: string;
+  }[];
+  return new Map(routes.map(({ subnet, state, why }) => [subnet, `${state}: ${why}`]));
+}
+
+/** Destinations of the Mac’s routes to the VM, as netstat abbreviates them. */
+const routedToTheVm = async (): Promise<string[]> =>
+  (await must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']))
+    .split('\n')
+    .map((row) => row.split(/\s+/))
+    .flatMap(([destination = '', gateway]) => (gateway === '10.0.75.2' ? [destination] : []));
+
 /** Docker’s plugin protocol (docs/extend/plugins_authorization.md): refuses containers on the host’s network. */
 const officePolicy = `
 use IO::Socket::UNIX;
@@ -79,6 +96,40 @@ chapter(
       expect(rules.find((rule) => rule.startsWith(`-A ${chain} `))).toContain(mark);
   },
 );
+
+chapter('a network of every kind: a bridge is routed, each of the others says why it is not', async () => {
+  const docker = dockerOf(mac);
+  await docker.createNetwork('both', ['172.31.1.0/24', 'fd00:31::/64'], { labels: { team: 'shop' } });
+  await docker.createNetwork('lan', ['172.31.2.0/24', '172.31.3.0/24'], { driver: 'macvlan' });
+  await docker.createNetwork('lan3', '172.31.4.0/24', { driver: 'ipvlan', options: { ipvlan_mode: 'l3' } });
+  await docker.createNetwork('closed', '172.31.5.0/24', { internal: true });
+  await docker.createNetwork('public', '8.8.8.0/24');
+  await until('all are told of', 30, async () => {
+    expect(Object.fromEntries(await told())).toMatchObject({
+      '172.17.0.0/16': expect.stringMatching(/^routed: /),
+      '172.31.1.0/24': expect.stringMatching(/^routed: /),
+      'fd00:31::/64': 'refused: IPv6 is not routed yet',
+      '172.31.2.0/24': expect.stringMatching(/^refused: macvlan /),
+      '172.31.3.0/24': expect.stringMatching(/^refused: macvlan /),
+      '172.31.4.0/24': expect.stringMatching(/^refused: ipvlan \(l3\) /),
+      '172.31.5.0/24': expect.stringMatching(/^refused: it is internal/),
+      '8.8.8.0/24': expect.stringMatching(/^refused: /),
+    });
+  });
+  await containerAnswers(mac, 'on-both', 'both');
+  expect(await routedToTheVm()).toEqual(['172.17', '172.31.1/24']);
+});
+
+chapter('a network that is excluded loses its route, and gets it again when it is no longer', async () => {
+  const exclude = (list: string): Promise<string> =>
+    must(mac, ['/usr/local/bin/tuntapctl', 'config', 'set', 'routes.exclude', list]);
+  await exclude('["label=team=shop"]');
+  await until('it is not routed', 30, async () => !(await routedToTheVm()).includes('172.31.1/24'));
+  expect((await told()).get('172.31.1.0/24')).toContain('routes.exclude has "label=team=shop"');
+  await exclude('[]');
+  await answers(mac, 'on-both', '172.31.1.2', 40);
+  await ready();
+});
 
 chapter('dockerd is told to read its settings again: our rules are made anew', async () => {
   await dockerOf(mac).inVm(withoutRawRule);

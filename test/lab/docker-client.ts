@@ -6,7 +6,12 @@ export interface DockerClient {
   readonly version: () => Promise<string>;
   /** Runs a web server in a container, which publishes no port unless told; returns its address on its network. */
   readonly serve: (name: string, network?: string, options?: ServeOptions) => Promise<string>;
-  readonly createNetwork: (name: string, subnet?: string, more?: NetworkOptions) => Promise<void>;
+  /** With the engine's own subnet when none is given. */
+  readonly createNetwork: (
+    name: string,
+    subnets?: string | readonly string[],
+    more?: NetworkOptions,
+  ) => Promise<void>;
   /** What is running, ours and others'. */
   readonly containers: () => Promise<readonly { names: readonly string[]; labels: Labels }[]>;
   readonly images: () => Promise<readonly string[]>;
@@ -28,6 +33,7 @@ export interface NetworkOptions {
   readonly driver?: string;
   readonly internal?: boolean;
   readonly labels?: Labels;
+  readonly options?: Labels;
 }
 
 const page = 'mkdir -p /www && echo "served by $1" > /www/index.html && exec httpd -f -p 80 -h /www';
@@ -93,13 +99,20 @@ export function dockerClient(socketPath: string): DockerClient {
       if (!address) throw new Error(`container ${name} has no address on network ${network}`);
       return address;
     },
-    createNetwork: async (name, subnet, { driver = 'bridge', internal = false, labels = {} } = {}) => {
+    createNetwork: async (
+      name,
+      subnets = [],
+      { driver = 'bridge', internal = false, labels = {}, options = {} } = {},
+    ) => {
+      const wanted = [subnets].flat();
       await call('POST', '/networks/create', {
         Name: name,
         Driver: driver,
         Internal: internal,
+        EnableIPv6: wanted.some((subnet) => subnet.includes(':')),
         Labels: labels,
-        ...(subnet === undefined ? {} : { IPAM: { Config: [{ Subnet: subnet }] } }),
+        Options: options,
+        ...(wanted.length === 0 ? {} : { IPAM: { Config: wanted.map((Subnet) => ({ Subnet })) } }),
       });
     },
     removeNetwork: (name) => call('DELETE', `/networks/${name}`),
