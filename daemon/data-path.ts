@@ -140,7 +140,11 @@ export function watchDataPath(parts: {
     lastCheck = parts.now();
     const wanted = `${checked.session} ${checked.listed}`;
     if (listing !== wanted) {
-      containers = await parts.containers().catch(() => []);
+      const running = await parts.containers().catch(() => null);
+      // The next one that gets an address may be another, with a firewall of its own.
+      for (const address of running ? answered : [])
+        if (address !== checked.peer && !running?.includes(address)) answered.delete(address);
+      containers = running ?? [];
       listing = wanted;
     }
     const tried = await Promise.all(
@@ -161,6 +165,8 @@ export function watchDataPath(parts: {
         answered.clear();
         isDoubted = false;
         misses = 0;
+        // A session begins with the VM's side made anew anyway.
+        pause = 0;
         snapshot = { ...unchecked, session: next.session, repairs: snapshot.repairs };
       }
       // A burst of changes is one check, or two.

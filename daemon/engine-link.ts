@@ -17,6 +17,8 @@ export interface EngineLink {
   readonly client: () => EngineClient;
   /** Addresses of the running containers, one request. */
   readonly containers: () => Promise<readonly string[]>;
+  /** Asks the engine that is followed for everything once more. */
+  readonly lookAnew: () => void;
   readonly stop: () => void;
 }
 
@@ -46,6 +48,9 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
     last,
     client,
     containers: () => listContainers(client()),
+    lookAnew: () => {
+      followed?.watch.lookAnew();
+    },
     stop,
   };
 }

@@ -200,7 +200,9 @@ async function start(
     });
     const before = lastTick;
     lastTick = moment();
-    if (slept(before, lastTick)) reconciler.trigger('the Mac woke', { retry: 'woke' });
+    if (!slept(before, lastTick)) return;
+    engine.lookAnew();
+    reconciler.trigger('the Mac woke', { retry: 'woke' });
   }, tick);
 
   const control = await serveControl({

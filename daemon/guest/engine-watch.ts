@@ -10,6 +10,8 @@ export interface EngineWatch {
   /** What the engine last said; unknown until it answers and again when its event stream ends. */
   readonly snapshot: () => Seen<Engine | null>;
   readonly client: () => EngineClient | null;
+  /** Asks for everything once more: after a sleep the stream of events may have missed some of them. */
+  readonly lookAnew: () => void;
   readonly stop: () => void;
 }
 
@@ -78,6 +80,7 @@ export function watchEngine(options: {
   let snapshot: Seen<Engine | null> = unknown('Docker Engine has not answered yet');
   let client: EngineClient | null = null;
   let sessions = 0;
+  let lookAnew = (): void => undefined;
 
   const pause = (milliseconds: number): Promise<void> =>
     new Promise((resolve) => {
@@ -134,6 +137,11 @@ export function watchEngine(options: {
         asking = false;
       }
     };
+    lookAnew = () => {
+      allStale = true;
+      changed = true;
+      void ask();
+    };
     try {
       await engine.stream(
         `/events?filters=${filters}`,
@@ -152,6 +160,7 @@ export function watchEngine(options: {
         { signal, timeout: 10_000, onOpen: () => void ask() },
       );
     } finally {
+      lookAnew = () => undefined;
       ended.abort();
     }
   }
@@ -202,6 +211,9 @@ export function watchEngine(options: {
   return {
     snapshot: () => snapshot,
     client: () => client,
+    lookAnew: () => {
+      lookAnew();
+    },
     stop: () => {
       stopped.abort();
     },

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { later, reload } from '../lab/dockerd.js';
 import { bootMac, type Mac } from '../lab/lab.js';
@@ -61,6 +62,10 @@ const routedToTheVm = async (): Promise<string[]> =>
     .split('\n')
     .map((row) => row.split(/\s+/))
     .flatMap(([destination = '', gateway]) => (gateway === '10.0.75.2' ? [destination] : []));
+
+const helpersReports = (): number =>
+  readFileSync(mac.path('/var/log/tuntapd/tuntapd.log'), 'utf8').split('the helper container reported')
+    .length;
 
 /** Docker’s plugin protocol (docs/extend/plugins_authorization.md): refuses containers on the host’s network. */
 const officePolicy = `
@@ -166,12 +171,27 @@ until [ -S /run/docker/plugins/office.sock ]; do sleep 0.1; done`,
 );
 
 chapter('rules that are flushed by hand are missed by nobody but the data path, and come back', async () => {
+  const before = helpersReports();
   await dockerOf(mac).inVm(withoutAnyRule);
   const [address] = /172\.17\.0\.\d+/.exec((await conditionOf(mac, 'DataPath')).message) ?? [];
   if (address === undefined) throw new Error('the data path knows no container');
   await expect(fetchFromMac(mac, address)).rejects.toThrow(/curl/);
   await answers(mac, 'first', address, 110);
+  await until('the helper has reported', 60, () => Promise.resolve(helpersReports() > before));
   await ready();
+});
+
+chapter('after a sleep that nothing of the link outlived, all of it is made anew at once', async () => {
+  const { pid } = await statusOf(mac);
+  await must(mac, ['/bin/kill', '-STOP', String(pid)]);
+  await must(mac, ['/sbin/route', '-n', 'delete', '-net', '172.17.0.0/16']);
+  await must(mac, ['/sbin/ifconfig', 'tap1', 'inet', '10.0.75.1', 'delete']);
+  await dockerOf(mac).inVm(`${withoutAnyRule}; ip addr flush dev eth1`);
+  await pause(43_000);
+  await must(mac, ['/bin/kill', '-CONT', String(pid)]);
+  await answers(mac, 'first', '172.17.0.2', 30);
+  await ready();
+  expect((await statusOf(mac)).pid).toBe(pid);
 });
 
 chapter(

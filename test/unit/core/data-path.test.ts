@@ -167,6 +167,37 @@ test('rules that went before any container was heard are made anew', async () =>
   expect(here.watch.snapshot().state).toBe('alive');
 });
 
+test('a new session does not wait for what the one before had repaired', async () => {
+  const { watch, alive, pass } = room();
+  watch.follow(way);
+  await pass(1);
+  alive.delete('172.17.0.2');
+  await pass(70);
+  alive.add('172.17.0.2');
+  watch.follow({ ...way, session: 'next', repairs: 1 });
+  await pass(1);
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 1 });
+  alive.delete('172.17.0.2');
+  watch.follow({ ...way, session: 'next', listed: 2, repairs: 1 });
+  await pass(5);
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 2 });
+});
+
+test('whoever gets the address of a container that is gone is not taken for it', async () => {
+  const here = room();
+  here.watch.follow(way);
+  await here.pass(1);
+  here.running = [];
+  here.watch.follow({ ...way, listed: 2 });
+  await here.pass(2);
+  here.alive.delete('172.17.0.2');
+  here.running = ['172.17.0.2'];
+  here.watch.follow({ ...way, listed: 3 });
+  await here.pass(24 * 3600);
+  // Once, as for anybody who never answered.
+  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+});
+
 describe('beside a living network another one', () => {
   const both = { ...way, subnets: ['172.17.0.0/16', '172.18.0.0/16'] };
 

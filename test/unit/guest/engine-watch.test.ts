@@ -147,6 +147,18 @@ describe('networks', () => {
     expect(engine.asked.slice(before)).toEqual(Array.from({ length: 3 }, () => 'GET /v1.51/networks/later'));
   });
 
+  test('that nobody told of are found when they are looked for anew, after a sleep; before the engine answers that is nothing', async () => {
+    engine = await fakeEngine();
+    follow(() => Promise.resolve(engine.dial));
+    watch.lookAnew();
+    const { session } = await until(() => true);
+    engine.networks = [network('later', '172.28.0.0/16')];
+    const before = engine.asked.length;
+    watch.lookAnew();
+    expect((await until(({ networks }) => networks.length === 1)).session).toBe(session);
+    expect(engine.asked.slice(before)).toEqual(['GET /v1.51/networks']);
+  });
+
   test('that make no sense count against nobody else', async () => {
     const odd = {
       labels: { ...network('labels', '10.1.0.0/24'), Labels: { x: 1 } },
@@ -284,7 +296,7 @@ describe('a hostile answer', () => {
     ['no JSON', '<html>\u202e'],
   ])('that is %s is refused in few words', async (_what, text) => {
     engine = await fakeEngine({ says: { 'GET /containers/json': text } });
-    watch = { snapshot: () => ({ known: false, why: '' }), client: () => null, stop: () => undefined };
+    follow(() => Promise.reject(new Error('nobody looks for it')));
     const failure = await listContainers(await connectEngine(engine.dial)).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(Error);
     expect((failure as Error).message.length).toBeLessThan(500);
