@@ -142,6 +142,7 @@ async function start(
 
   const reconciler = createReconciler<Observation>({
     observe: async () => {
+      await glance.mark();
       const observation = await observe();
       await routeKeeper.notice(observation);
       const learnt = learn(config, observation, memory.now());

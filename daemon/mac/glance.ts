@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { kextPlaces } from './kext.js';
 
-async function fingerprint(path: string): Promise<string> {
+async function fingerprintOf(path: string): Promise<string> {
   try {
     const { ino, uid, gid, mode, rdev } = await lstat(path);
     return [ino, uid, gid, mode, rdev].join(' ');
@@ -18,18 +18,25 @@ export const telltales = (device: string): readonly string[] => [
   ...kextPlaces,
 ];
 
+export interface Glance {
+  /** To be awaited before the whole is looked at: from then on a change is one from what was there at this moment. */
+  readonly mark: () => Promise<void>;
+  readonly stop: () => void;
+}
+
 /**
  * Says within a second when a user came or went, when the kext was loaded or installed, or when somebody else took the
  * tap device: by a few lstat a second, without any command. Only a trigger; never throws.
  */
-export function glanceAt(paths: readonly string[], onChange: () => void): { stop: () => void } {
+export function glanceAt(paths: readonly string[], onChange: () => void): Glance {
   let last: string | null = null;
   let looking = false;
   let stopped = false;
+  const fingerprint = async (): Promise<string> => (await Promise.all(paths.map(fingerprintOf))).join('|');
   const look = async (): Promise<void> => {
     if (looking) return;
     looking = true;
-    const now = (await Promise.all(paths.map(fingerprint))).join('|');
+    const now = await fingerprint();
     looking = false;
     if (isStopped()) return;
     if (last !== null && now !== last) onChange();
@@ -39,6 +46,9 @@ export function glanceAt(paths: readonly string[], onChange: () => void): { stop
   void look();
   const timer = setInterval(() => void look(), 1000);
   return {
+    mark: async () => {
+      last = await fingerprint();
+    },
     stop: () => {
       stopped = true;
       clearInterval(timer);

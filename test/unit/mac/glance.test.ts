@@ -38,3 +38,21 @@ test('what comes, goes or changes hands is told within about a second; writing i
   await pause(1200);
   expect(told).toBe(3);
 }, 20_000);
+
+test('a user who comes and goes between two glances is told of when he was seen meanwhile', async () => {
+  const console = join(folder, 'console');
+  await writeFile(console, '', { mode: 0o600 });
+  let told = 0;
+  const glance = glanceAt([console], () => (told += 1));
+  await pause(1100);
+  await chmod(console, 0o622);
+  await glance.mark();
+  await chmod(console, 0o600);
+  await pause(1200);
+  expect(told).toBeGreaterThan(0);
+  const before = told;
+  await glance.mark();
+  await pause(1200);
+  expect(told).toBe(before);
+  glance.stop();
+}, 20_000);
