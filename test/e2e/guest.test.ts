@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { later, reload } from '../lab/dockerd.js';
@@ -12,8 +12,11 @@ import {
   explained,
   fetchFromMac,
   install,
+  logOf,
   must,
   openDocker,
+  routedToTheVm,
+  routesTold,
   statusOf,
 } from '../lab/story.js';
 import { until } from '../lab/until.js';
@@ -46,26 +49,11 @@ const ready = (): Promise<unknown> =>
 const rulesInVm = (): Promise<string> =>
   dockerOf(mac).inVm('for t in raw filter; do iptables -t $t -S; done');
 
-/** What `tuntapctl routes` says, by subnet: the state, and why. */
-async function told(): Promise<ReadonlyMap<string, string>> {
-  const routes = JSON.parse(await must(mac, ['/usr/local/bin/tuntapctl', 'routes', '--json'])) as {
-    subnet: string;
-    state: string;
-    why: string;
-  }[];
-  return new Map(routes.map(({ subnet, state, why }) => [subnet, `${state}: ${why}`]));
-}
+/** What is said of each subnet. */
+const told = async (): Promise<ReadonlyMap<string, string>> =>
+  new Map((await routesTold(mac)).map(({ subnet, state, why }) => [subnet, `${state}: ${why}`]));
 
-/** Destinations of the Mac’s routes to the VM, as netstat abbreviates them. */
-const routedToTheVm = async (): Promise<string[]> =>
-  (await must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']))
-    .split('\n')
-    .map((row) => row.split(/\s+/))
-    .flatMap(([destination = '', gateway]) => (gateway === '10.0.75.2' ? [destination] : []));
-
-const helpersReports = (): number =>
-  readFileSync(mac.path('/var/log/tuntapd/tuntapd.log'), 'utf8').split('the helper container reported')
-    .length;
+const helpersReports = (): number => logOf(mac, 'the helper container reported').length;
 
 /** Docker’s plugin protocol (docs/extend/plugins_authorization.md): refuses containers on the host’s network. */
 const officePolicy = `
@@ -122,14 +110,14 @@ chapter('a network of every kind: a bridge is routed, each of the others says wh
     });
   });
   await containerAnswers(mac, 'on-both', 'both');
-  expect(await routedToTheVm()).toEqual(['172.17', '172.31.1/24']);
+  expect(await routedToTheVm(mac)).toEqual(['172.17', '172.31.1/24']);
 });
 
 chapter('a network that is excluded loses its route, and gets it again when it is no longer', async () => {
   const exclude = (list: string): Promise<string> =>
     must(mac, ['/usr/local/bin/tuntapctl', 'config', 'set', 'routes.exclude', list]);
   await exclude('["label=team=shop"]');
-  await until('it is not routed', 30, async () => !(await routedToTheVm()).includes('172.31.1/24'));
+  await until('it is not routed', 30, async () => !(await routedToTheVm(mac)).includes('172.31.1/24'));
   expect((await told()).get('172.31.1.0/24')).toContain('routes.exclude has "label=team=shop"');
   await exclude('[]');
   await answers(mac, 'on-both', '172.31.1.2', 40);

@@ -1,19 +1,13 @@
-import { chownSync, lstatSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
-import { explained, install, must, onMac, statusOf } from '../lab/story.js';
+import { explained, install, logOf, must, onMac, statusOf } from '../lab/story.js';
 import { until } from '../lab/until.js';
 
 let mac: Mac;
 
 const tuntapctl = (on: Mac, ...args: string[]) => on.run(['/usr/local/bin/tuntapctl', ...args]);
-
-const log = (on: Mac): { level: string; message: string }[] =>
-  readFileSync(on.path('/var/log/tuntapd/tuntapd.log'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { level: string; message: string });
 
 const ownerIs = (uid: number, seconds = 10): Promise<unknown> =>
   until(`/dev/tap1 belongs to uid ${uid}`, seconds, () =>
@@ -45,30 +39,20 @@ scene('the tap follows whoever is in front, and is root’s at the login window'
 
 scene('booted with nobody logged in: idle, healthy, and silent', async () => {
   await mac.reboot();
-  const before = log(mac).length;
+  const before = logOf(mac).length;
   await until('the daemon is back', 30, async () => (await statusOf(mac)).phase === 'idle');
   await pause(10_000);
   const { exitCode, stdout } = await tuntapctl(mac, 'status');
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^idle/);
   expect(
-    log(mac)
+    logOf(mac)
       .slice(before)
       .filter(({ level }) => level === 'warn' || level === 'error'),
   ).toEqual([]);
   await mac.login('person');
   // The shim waits five seconds for the device.
   await ownerIs(501, 4);
-});
-
-scene('a sleep is noticed when the daemon wakes, and what changed meanwhile is seen at once', async () => {
-  const { pid } = await statusOf(mac);
-  await must(mac, ['/bin/kill', '-STOP', String(pid)]);
-  chownSync(mac.path('/dev/tap1'), 0, 0);
-  await pause(43_000);
-  await must(mac, ['/bin/kill', '-CONT', String(pid)]);
-  await ownerIs(501, 5);
-  expect((await statusOf(mac)).pid).toBe(pid);
 });
 
 scene('down stays down over an upgrade in place', async () => {
@@ -104,7 +88,7 @@ test.each([
       expect((await tuntapctl(other, 'status')).exitCode).toBe(4);
       expect((await tuntapctl(other, 'doctor')).exitCode).toBe(4);
       await pause(15_000);
-      const asked = log(other).filter(({ message }) => message.startsWith('load-kext:'));
+      const asked = logOf(other, 'load-kext:');
       expect(asked).toHaveLength(kext === 'refused' ? 1 : 0);
     }),
   120_000,

@@ -13,6 +13,7 @@ import {
   hasShim,
   hyperkit,
   identityOf,
+  logOf,
   must,
   openDocker,
   quitDocker,
@@ -33,8 +34,7 @@ const dockersPid = (): string =>
   ).trim();
 
 /** How often the daemon has said something that begins so. */
-const saidOften = (words: string): number =>
-  readFileSync(mac.path('/var/log/tuntapd/tuntapd.log'), 'utf8').split(`"message":"${words}`).length - 1;
+const saidOften = (words: string): number => logOf(mac, words).length;
 const begun = (step: string): number => saidOften(`${step}: `);
 
 const reasonIs = (type: string, reason: string, seconds = 60): Promise<Condition> =>

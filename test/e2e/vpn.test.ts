@@ -11,6 +11,8 @@ import {
   install,
   must,
   openDocker,
+  routedToTheVm,
+  routesTold,
   statusOf,
 } from '../lab/story.js';
 import { until } from '../lab/until.js';
@@ -31,10 +33,7 @@ const others = async (): Promise<string> =>
     .filter((row) => !/\stap1\s/.test(row))
     .join('\n');
 
-const ours = async (): Promise<string[]> =>
-  (await table())
-    .split('\n')
-    .flatMap((row) => (row.includes(' 10.0.75.2 ') ? [row.split(' ')[0] ?? ''] : []));
+const ours = (): Promise<string[]> => routedToTheVm(mac);
 
 /** The message of a condition, once it is False for this reason. */
 const becomes = (type: string, reason: string, seconds = 30): Promise<string> =>
@@ -43,20 +42,9 @@ const becomes = (type: string, reason: string, seconds = 30): Promise<string> =>
     return found.status === 'False' && found.reason === reason && found.message;
   });
 
-/** What `tuntapctl routes` says of a network. */
-async function said(network: string): Promise<{ subnet: string; state: string; why: string } | undefined> {
-  const routes = JSON.parse(await must(mac, ['/usr/local/bin/tuntapctl', 'routes', '--json'])) as {
-    network: string;
-    subnet: string;
-    state: string;
-    why: string;
-  }[];
-  return routes.find((each) => each.network === network);
-}
-
 const isSaid = (network: string, state: string): Promise<string> =>
   until(`${network} is ${state}`, 30, async () => {
-    const found = await said(network);
+    const found = (await routesTold(mac)).find((each) => each.network === network);
     return found?.state === state && found.why;
   });
 

@@ -1,8 +1,8 @@
 /** A Docker Desktop that runs its VM by the Virtualization framework, on Apple silicon. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { must, onMac, openDocker } from '../lab/story.js';
+import { logOf, must, onMac, openDocker } from '../lab/story.js';
 import { until } from '../lab/until.js';
 
 const app = '/Applications/Docker.app';
@@ -13,11 +13,6 @@ test(
     onMac({ macos: '13.6', processor: 'arm64', docker: { version: '4.30.0', layout: null } }, async (mac) => {
       const files = (): string[] => readdirSync(mac.path(app), { recursive: true }).map(String).toSorted();
       const asShipped = files();
-      const log = (): { level: string }[] =>
-        readFileSync(mac.path('/var/log/tuntapd/tuntapd.log'), 'utf8')
-          .trim()
-          .split('\n')
-          .map((line) => JSON.parse(line) as { level: string });
       const tuntapctl = (command: string) => mac.run(['/usr/local/bin/tuntapctl', command]);
 
       await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
@@ -32,11 +27,11 @@ test(
       expect(doctor.exitCode).toBe(4);
       expect(doctor.stdout).toMatch(/✗ TT001 Is this an Intel Mac\?\n\s+arm64/);
 
-      const before = log().length;
+      const before = logOf(mac).length;
       await pause(30_000);
-      const said = log().slice(before);
+      const said = logOf(mac).slice(before);
       expect(said.length).toBeLessThanOrEqual(3);
-      expect(log().filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
+      expect(logOf(mac).filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
 
       await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon', 'PURGE=1'], 120_000);
       expect(files()).toEqual(asShipped);

@@ -8,7 +8,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { bootMac, type Mac } from './lab.js';
-import { dockerOf, install, must, openDocker, quitDocker } from './story.js';
+import { dockerOf, install, logOf, must, openDocker, quitDocker } from './story.js';
 
 const { values } = parseArgs({
   options: {
@@ -77,13 +77,10 @@ interface HelperRun {
 
 /** The helper containers, by the daemon's own log. */
 const helperRuns = (mac: Mac): HelperRun[] =>
-  readFileSync(mac.path('/var/log/tuntapd/tuntapd.log'), 'utf8')
-    .split('\n')
-    .flatMap((line) => {
-      const milliseconds = /the helper container reported after (\d+) ms/.exec(line)?.[1];
-      const { time } = milliseconds === undefined ? {} : (JSON.parse(line) as { time: string });
-      return time === undefined ? [] : [{ reportedAt: Date.parse(time), took: Number(milliseconds) / 1000 }];
-    });
+  logOf(mac, 'the helper container reported after').map(({ time, message }) => ({
+    reportedAt: Date.parse(time),
+    took: Number(/(\d+) ms/.exec(message)?.[1]) / 1000,
+  }));
 
 /** Asks as fast as it can, since the first answer counts; one shell, so that only curl starts each time. */
 const firstAnswer = (mac: Mac, address: string): Promise<string> =>

@@ -63,6 +63,31 @@ export async function conditionOf(mac: Mac, type: string): Promise<Status['condi
   return found;
 }
 
+/** What `tuntapctl routes` tells programs. */
+export const routesTold = async (mac: Mac): Promise<Status['routes']> =>
+  JSON.parse(await must(mac, ['/usr/local/bin/tuntapctl', 'routes', '--json'])) as Status['routes'];
+
+/** Destinations of the Mac's routes to the VM, as netstat abbreviates them. */
+export const routedToTheVm = async (mac: Mac): Promise<string[]> =>
+  (await routesOf(mac))
+    .split('\n')
+    .map((row) => row.split(/\s+/))
+    .flatMap(([destination = '', gateway]) => (gateway === '10.0.75.2' ? [destination] : []));
+
+export interface LogLine {
+  readonly time: string;
+  readonly level: string;
+  readonly message: string;
+}
+
+/** The daemon's log; those lines alone whose message begins so. */
+export const logOf = (mac: Mac, begin = ''): readonly LogLine[] =>
+  readFileSync(mac.path('/var/log/tuntapd/tuntapd.log'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogLine)
+    .filter(({ message }) => message.startsWith(begin));
+
 /** The answer of a web server to the Mac, asked on the container's own address. */
 export const fetchFromMac = (mac: Mac, address: string): Promise<string> =>
   must(mac, ['/usr/bin/curl', '--silent', '--show-error', '--max-time', '3', `http://${address}/`]);
