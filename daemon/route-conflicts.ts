@@ -35,11 +35,13 @@ const means: Readonly<Record<Conflict['relation'], string>> = {
   'more-specific': 'it would keep working, but ours would claim the addresses around it',
 };
 
+/** What a person can always do about it. */
+export const anotherSubnet =
+  'Give the Docker network another subnet (docker network create --subnet …, or default-address-pools in Docker’s ' +
+  'settings)';
+
 /** For people: whose route it is, what ours would do to it, and the ways out. */
 export function explain({ relation, claim }: Conflict): string {
   const force = relation === 'same' ? 'take that route away' : 'list the subnet in routes.force';
-  return (
-    `this Mac already has ${told(claim)}: ${means[relation]}. Give the Docker network another subnet ` +
-    `(docker network create --subnet …, or default-address-pools in Docker’s settings), or ${force}`
-  );
+  return `this Mac already has ${told(claim)}: ${means[relation]}. ${anotherSubnet}, or ${force}`;
 }

@@ -5,6 +5,7 @@
 import type { Config } from '../config/schema.js';
 import { type Cidr, contains, formatCidr, overlaps, parseCidr } from './cidr.js';
 import type { Route } from './observation.js';
+import { anotherSubnet } from './route-conflicts.js';
 
 /** `refused` by what the operator allows; `foreign` because it would cover an address that the Mac depends on. */
 export interface Refusal {
@@ -41,7 +42,8 @@ export function fixturesOf(
     isForcible: true,
     what: `${text}, a DNS resolver of this Mac`,
   }));
-  const known = new Map([...servers, ...gateways].toReversed().map((fixture) => [fixture.text, fixture]));
+  // Most gateways are resolvers as well; then the gateway counts, which cannot be forced.
+  const known = new Map([...gateways, ...servers].toReversed().map((fixture) => [fixture.text, fixture]));
   return [...known.values()].flatMap(({ text, what, isForcible }) => {
     const address = addressOf(text);
     return address ? [{ address, what, isForcible }] : [];
@@ -76,7 +78,7 @@ export function guard(
   );
   if (!fixture) return null;
   const wayOut = fixture.isForcible
-    ? 'where that is a container of this very network, list the subnet in routes.force'
-    : 'that is never covered by a route of ours';
-  return { state: 'foreign', why: `it contains ${fixture.what}; ${wayOut}` };
+    ? `. ${anotherSubnet}, or, where that is a container of this very network, list the subnet in routes.force`
+    : `, which is never covered by a route of ours. ${anotherSubnet}`;
+  return { state: 'foreign', why: `it contains ${fixture.what}${wayOut}` };
 }

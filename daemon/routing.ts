@@ -88,6 +88,13 @@ function rule(ground: Ground, cidr: Cidr): Ruling {
       state: 'routed',
       why: owned.has(subnet) ? way : `${way}, by a route that is not tuntapd’s and stays`,
     };
+  // Somebody's own row through the tap is no claim, but the kernel would refuse ours beside it.
+  const theirs = rows.get(subnet);
+  if (theirs?.interface === config.tap.device)
+    return {
+      state: 'foreign',
+      why: explain({ relation: 'same', claim: { range: cidr, row: theirs, isOnLink: false } }),
+    };
   const kept = held.get(subnet);
   if (kept?.state === 'yielded')
     return {

@@ -62,6 +62,30 @@ describe('the route guard', () => {
     expect(statesWith(subnets)).toEqual(['foreign', 'pending']);
   });
 
+  test('a gateway that is the resolver too, as at home or on a telephone’s hotspot, is a gateway', () => {
+    const subnets = ['192.168.0.0/16', '192.168.1.0/25'];
+    for (const force of [[], subnets])
+      for (const verdict of verdictsFor([network('app', ...subnets)], [], { force }, ['192.168.1.1']))
+        expect(verdict).toMatchObject({
+          state: 'foreign',
+          why: expect.stringMatching(
+            /192\.168\.1\.1, the gateway of the default route on en0, which is never .* Give the Docker network another/,
+          ),
+        });
+  });
+
+  test('somebody’s own row through the tap stays, is told, and holds nothing up once it is gone', () => {
+    const theirs = row('172.18.0.0/16', 'tap1', 'tap1', 'USc');
+    const networks = [network('app', '172.18.0.0/16')];
+    expect(verdictsFor(networks, [theirs])).toMatchObject([
+      { state: 'foreign', why: expect.stringMatching(/172\.18\.0\.0\/16 on tap1.*take that route away/) },
+    ]);
+    expect(plan(config, startedMac(networks, [...lan, theirs]), up).map(({ key }) => key)).not.toContain(
+      'route 172.18.0.0/16',
+    );
+    expect(verdictsFor(networks)).toMatchObject([{ state: 'pending' }]);
+  });
+
   test('the Mac’s own address on a row is no gateway: whoever needs the subnet can force it', () => {
     const alias = row('10.254.254.254/32', '10.254.254.254', 'lo0', 'UH');
     const [verdict] = verdictsFor([network('app', '10.254.0.0/16')], [alias]);
