@@ -216,6 +216,8 @@ const tapAddress: Judge = (config, observation, _memory, failures) => {
     return yes('Set', `${config.tap.device} has ${config.tap.address}/${config.tap.prefix}`);
   return (
     failed(failures, ['address-tap']) ??
+    (observation.routes.known ? null : unclear(observation.routes.why)) ??
+    (observation.resolvers.known ? null : unclear(observation.resolvers.why)) ??
     no('NotSet', `${config.tap.device} has no ${config.tap.address}/${config.tap.prefix} yet`)
   );
 };

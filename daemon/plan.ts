@@ -90,6 +90,8 @@ const shim = (observation: Observation, launched: readonly string[]): Step[] => 
 function link(config: Config, observation: Observation): Step[] {
   const attached = attachedTap(observation);
   if (!attached || isAddressed(config, attached.tap)) return [];
+  // While they are not known the pair could be anybody's.
+  if (!observation.routes.known || !observation.resolvers.known) return [];
   const { device: name, address, prefix, mtu } = config.tap;
   const why = `${name} of VM ${attached.vm.id} lacks ${address}/${prefix}`;
   return [{ kind: 'address-tap', key: `address ${name}`, why, interface: name, address, prefix, mtu }];
@@ -131,7 +133,9 @@ function deletions(
   whyNot: (subnet: string) => string | null,
 ): Step[] {
   const table = valueOf(observation.routes) ?? [];
-  const ours = new Map(stillOwned(memory.ownedRoutes, table).map(({ subnet, gateway }) => [subnet, gateway]));
+  const ours = new Map(
+    stillOwned(config, memory.ownedRoutes, table).map(({ subnet, gateway }) => [subnet, gateway]),
+  );
   return table.flatMap((row): Step[] => {
     const gateway = ours.get(row.destination);
     if (gateway === undefined || !isRowOf(row.destination, row)) return [];

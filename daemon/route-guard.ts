@@ -23,15 +23,15 @@ export interface Fixture {
 
 const addressOf = (text: string): Cidr | null => parseCidr(`${text}/32`);
 
-/** Every gateway of the table (but our own) and every DNS resolver. */
+/** Every gateway of the table (but our own, and those behind our link) and every DNS resolver. */
 export function fixturesOf(
-  config: Config,
+  { tap }: Config,
   table: readonly Route[],
   resolvers: readonly string[],
 ): readonly Fixture[] {
   const gateways = table
     // Without G the "gateway" is an interface, a neighbour or the Mac's own address.
-    .filter(({ gateway, flags }) => flags.includes('G') && gateway !== config.tap.peer)
+    .filter((row) => row.flags.includes('G') && row.gateway !== tap.peer && row.interface !== tap.device)
     .map(({ gateway, destination, interface: name }) => ({
       text: gateway,
       isForcible: false,

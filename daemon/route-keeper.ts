@@ -39,7 +39,7 @@ export function keepRoutes(parts: {
         linkIsUp: attached !== null && isAddressed(config, attached.tap),
         now: time,
       });
-      const standing = stillOwned(owned, routes.value);
+      const standing = stillOwned(config, owned, routes.value);
       const change = { heldRoutes: heldRoutes(history, time) };
       await memory.change(standing.length === owned.length ? change : { ...change, ownedRoutes: standing });
       clearTimeout(timer);

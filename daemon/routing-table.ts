@@ -1,6 +1,6 @@
 /** How rows of the Mac's routing table are told apart. Pure. */
 import type { Config } from '../config/schema.js';
-import { type Cidr, parseCidr } from './cidr.js';
+import { type Cidr, contains, parseCidr } from './cidr.js';
 import type { Route } from './observation.js';
 
 /** A route that we added, as the journal keeps it. */
@@ -40,13 +40,13 @@ const largestClaim = 8;
  * What others have claimed: every row but default routes, those on or through our own link, and those that follow
  * from other rows. Of scoped rows the networks of interfaces count, since their neighbours are real.
  */
-export const claimsIn = (config: Config, table: readonly Route[]): readonly Claim[] =>
+export const claimsIn = ({ tap }: Config, table: readonly Route[]): readonly Claim[] =>
   table.flatMap((row): Claim[] => {
     const range = parseCidr(row.destination);
     if (!range || range.prefix < largestClaim || isCloned(row)) return [];
-    if (row.destination === `${config.tap.address}/32`) return [];
-    if (row.interface === config.tap.device && (row.gateway === config.tap.peer || !row.flags.includes('G')))
-      return [];
+    // The Mac's own address leads to lo0; on another interface a VPN has given it.
+    if (row.destination === `${tap.address}/32` && [tap.device, 'lo0'].includes(row.interface)) return [];
+    if (row.interface === tap.device && (row.gateway === tap.peer || !row.flags.includes('G'))) return [];
     if (isScoped(row) && !isOnLink(row)) return [];
     return [{ range, row, isOnLink: isOnLink(row) }];
   });
@@ -54,13 +54,25 @@ export const claimsIn = (config: Config, table: readonly Route[]): readonly Clai
 /**
  * Of the routes that the journal calls ours, those that stand as we made them. What is gone is not ours when it comes
  * back, and a prefix that leads through another gateway belongs to whoever did that. The interface may be a wrong
- * one: the kernel binds a route to the default route's when the gateway is not on-link (route.c).
+ * one: the kernel binds a route to the default route's when the gateway is not on-link (route.c). Where that very
+ * gateway is somebody's on that interface (a VPN's 10.0.75.2, and the journal is from before a reboot), the row is his.
  */
-export const stillOwned = (owned: readonly OwnedRoute[], table: readonly Route[]): readonly OwnedRoute[] => {
+export const stillOwned = (
+  config: Config,
+  owned: readonly OwnedRoute[],
+  table: readonly Route[],
+): readonly OwnedRoute[] => {
   const gateways = new Map(owned.map(({ subnet, gateway }) => [subnet, gateway]));
+  const isMadeThere = ({ gateway, interface: name }: Route): boolean => {
+    const target = parseCidr(`${gateway}/32`);
+    return claimsIn(config, table).some(
+      ({ range, row }) => row.interface === name && target !== null && contains(range, target),
+    );
+  };
   const standing = new Set(
     table
       .filter((row) => isRowOf(row.destination, row) && gateways.get(row.destination) === row.gateway)
+      .filter((row) => row.interface === config.tap.device || !isMadeThere(row))
       .map(({ destination }) => destination),
   );
   return owned.filter(({ subnet }) => standing.has(subnet));

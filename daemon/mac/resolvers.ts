@@ -44,7 +44,8 @@ async function ask(command: Run, path: string): Promise<Seen<readonly string[]>>
       ? seen(servers)
       : await readMirror(path, `scutil --dns: ${plain(stderr || stdout) || 'no answer'}`);
   } catch (error) {
-    return readMirror(path, messageOf(error));
+    // The mirror has none of a VPN's own domains: a configd that hangs for a while is waited for instead.
+    return unknown(messageOf(error));
   }
 }
 
@@ -53,8 +54,8 @@ const validity = 30_000;
 
 /**
  * Observes the Mac's DNS resolvers. They change when networks do, so they are asked for again when the rows that
- * others entered in the routing table have changed, and otherwise only twice a minute. When scutil does not tell, those
- * of `resolvConf` count.
+ * others entered in the routing table have changed, and otherwise only twice a minute. When scutil has no such answer,
+ * those of `resolvConf` count.
  */
 export function createResolverObserver(
   command: Run = run,

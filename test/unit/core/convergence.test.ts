@@ -50,7 +50,7 @@ function notice(life: Life): void {
   });
   life.memory = {
     ...life.memory,
-    ownedRoutes: stillOwned(life.memory.ownedRoutes, table),
+    ownedRoutes: stillOwned(life.config, life.memory.ownedRoutes, table),
     heldRoutes: heldRoutes(life.history, life.now),
   };
 }

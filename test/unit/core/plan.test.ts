@@ -206,6 +206,21 @@ test('what stands of ours without the link goes: it leads to the LAN', () => {
   expect(kindsFor({ ...observation, tapInterface: unknown('no answer') }, memory)).toEqual([]);
 });
 
+test.each<[string, string]>([
+  ['a host of its own', '10.0.75.2/32'],
+  ['a network of its own', '10.0.75.0/24'],
+])(
+  'a VPN’s row like one of ours from before a reboot stays: its gateway is %s there',
+  (_name, destination) => {
+    const vpn: Route[] = [
+      { destination, gateway: 'utun4', flags: 'UCS', interface: 'utun4' },
+      { destination: '172.17.0.0/16', gateway: '10.0.75.2', flags: 'UGSc', interface: 'utun4' },
+    ];
+    const memory = { ...up, ownedRoutes: [{ subnet: '172.17.0.0/16', gateway: '10.0.75.2' }] };
+    expect(kindsFor(startedMac([], [...lan, ...vpn]), memory)).toEqual([]);
+  },
+);
+
 test('a route that the kernel bound to the LAN is removed, then added again', () => {
   const stray: Route = {
     destination: '172.17.0.0/16',

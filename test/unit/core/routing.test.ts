@@ -5,7 +5,13 @@ import { formatCidr, overlaps, parseCidr } from '../../../daemon/cidr.js';
 import { judgeConditions } from '../../../daemon/conditions.js';
 import { linkCollision } from '../../../daemon/link-collision.js';
 import { matches } from '../../../daemon/network-choice.js';
-import { type DockerNetwork, type Route, seen, unknown } from '../../../daemon/observation.js';
+import {
+  type DockerNetwork,
+  type Observation,
+  type Route,
+  seen,
+  unknown,
+} from '../../../daemon/observation.js';
 import { plan } from '../../../daemon/plan.js';
 import { judgeRoutes, type RouteVerdict } from '../../../daemon/routing.js';
 import { config, lan, network, startedMac, up } from './worlds.js';
@@ -292,9 +298,14 @@ describe('which networks', () => {
 });
 
 describe('the link itself', () => {
-  const routesOf = (networks: readonly DockerNetwork[], routes: readonly Route[], settings = {}) => {
+  const routesOf = (
+    networks: readonly DockerNetwork[],
+    routes: readonly Route[],
+    settings = {},
+    resolvers: readonly string[] = ['9.9.9.9'],
+  ) => {
     const chosen = configSchema.parse({ routes: settings });
-    const observation = startedMac(networks, [...lan, ...routes]);
+    const observation = { ...startedMac(networks, [...lan, ...routes]), resolvers: seen(resolvers) };
     const { phase, findings } = judgeConditions(chosen, observation, up, []);
     return {
       phase,
@@ -352,6 +363,64 @@ describe('the link itself', () => {
     );
     const moved = configSchema.parse({ tap: { address: free, peer: free.replace(/3$/, '4') } });
     expect(linkCollision(moved, { ...startedMac(networks, [...lan, vpn]) })).toBeNull();
+  });
+
+  test.each<[string, readonly Route[], readonly string[], RegExp]>([
+    ['a resolver', [], ['10.0.75.2'], /10\.0\.75\.2, a DNS resolver of this Mac/],
+    [
+      'a gateway',
+      [row('10.9.0.0/16', '10.0.75.1', 'utun4', 'UGSc')],
+      [],
+      /10\.0\.75\.1, the gateway of 10\.9\.0\.0\/16 on utun4/,
+    ],
+    [
+      'the address that a VPN gave the Mac',
+      [row('10.0.75.1/32', '10.0.75.1', 'utun4', 'UH')],
+      [],
+      /10\.0\.75\.1\/32 via 10\.0\.75\.1 on utun4/,
+    ],
+  ])('is not put over %s', (_name, rows, resolvers, why) => {
+    const { kinds, address } = routesOf([], rows, {}, resolvers);
+    expect(kinds).toEqual([]);
+    expect(address).toMatchObject({
+      reason: 'LinkCollision',
+      message: expect.stringMatching(why) as unknown,
+    });
+  });
+
+  test.each<[string, Route, boolean]>([
+    ['what is around it', row('10.0.0.0/8', '10.8.0.1', 'utun3', 'UGSc'), true],
+    [
+      'the very same network, of which the kernel keeps one',
+      row('10.0.75.0/30', 'link#7', 'utun3', 'UC'),
+      false,
+    ],
+    ['one end', row('10.0.75.2/32', '10.0.75.1', 'utun3', 'UH'), false],
+  ])('routes.force overrules %s: %s %s', (_name, theirs, works) => {
+    const forced = routesOf([], [theirs], { force: ['10.0.75.0/30'] });
+    expect(forced.kinds.includes('address-tap')).toBe(works);
+    expect(routesOf([], [theirs]).address?.message.includes('routes.force')).toBe(works);
+  });
+
+  test('a resolver that is the VM itself can be told by routes.force', () => {
+    expect(routesOf([], [], {}, ['10.0.75.2']).address?.message).toContain(
+      'list 10.0.75.0/30 in routes.force',
+    );
+    expect(routesOf([], [], { force: ['10.0.75.0/30'] }, ['10.0.75.2']).kinds).toContain('address-tap');
+  });
+
+  test.each<[string, Partial<Observation>]>([
+    ['routing table', { routes: unknown('netstat: took longer than 10 s') }],
+    ['resolvers', { resolvers: unknown('scutil --dns: took longer than 10 s') }],
+  ])('waits until the %s can be read, and says so', (_name, blind) => {
+    const observation = { ...startedMac([]), ...blind };
+    expect(plan(config, observation, up).map(({ kind }) => kind)).not.toContain('address-tap');
+    expect(judgeConditions(config, observation, up, []).findings).toContainEqual({
+      type: 'TapAddress',
+      status: 'Unknown',
+      reason: 'NotSeen',
+      message: expect.stringContaining('took longer than 10 s') as unknown,
+    });
   });
 
   test('without any such pair the keys are named', () => {

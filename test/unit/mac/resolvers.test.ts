@@ -76,11 +76,25 @@ test('they are asked for when networks change, twice a minute otherwise, and at 
   expect(await observe(seen([row]), '10.0.75.2')).toEqual(seen(['10.3.3.3']));
 });
 
-test('when scutil does not tell, the mirror of the main resolver counts', async () => {
+test('a scutil that hangs tells nothing: a VPN’s own resolvers are in no other place', async () => {
+  const hangs: Run = () => Promise.reject(new Error('scutil --dns: took longer than 10 s'));
   const folder = mkdtempSync(join(tmpdir(), 'resolvers-'));
   try {
     const mirror = join(folder, 'resolv.conf');
-    const observeFails: Run = () => Promise.reject(new Error('scutil: took longer than 10 s'));
+    writeFileSync(mirror, 'nameserver 10.20.0.53\n');
+    expect(await createResolverObserver(hangs, () => 0, mirror)(seen([]), '')).toEqual(
+      unknown('scutil --dns: took longer than 10 s'),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('when scutil has no such answer, the mirror of the main resolver counts', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'resolvers-'));
+  try {
+    const mirror = join(folder, 'resolv.conf');
+    const observeFails: Run = () => Promise.resolve({ stdout: 'usage: scutil\n', stderr: '', exitCode: 64 });
     expect(await createResolverObserver(observeFails, () => 0, mirror)(seen([]), '')).toEqual(seen([]));
     writeFileSync(mirror, '# mirrored\nsearch corp.example\nnameserver 10.20.0.53\nnameserver fd00::53\n');
     expect(await createResolverObserver(observeFails, () => 0, mirror)(seen([]), '')).toEqual(
