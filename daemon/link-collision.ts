@@ -7,9 +7,6 @@ import { fixturesOf, linkOf } from './route-guard.js';
 import { claimsIn, told } from './routing-table.js';
 import { plain } from './text.js';
 
-/** Drivers whose networks have an interface with their subnet in the VM itself. */
-const inVm = new Set(['bridge', 'overlay']);
-
 /** Where a pair is looked for: the far ends of the private ranges, and of the one for benchmarks (RFC 2544). */
 const farEnds = ['10.255.255', '192.168.255', '172.31.255', '198.19.255'];
 
@@ -42,7 +39,8 @@ function onMac(link: Cidr, config: Config, { routes, resolvers }: Observation): 
 function inTheVm(link: Cidr, { engine }: Observation): readonly Holder[] {
   const networks = engine.known && engine.value ? engine.value.networks : [];
   return networks.flatMap(({ name, driver, subnets }) =>
-    (inVm.has(driver) ? subnets : []).flatMap((text): Holder[] => {
+    // Others have no interface with their subnet in the VM itself: an overlay's is in a namespace of its own.
+    (driver === 'bridge' ? subnets : []).flatMap((text): Holder[] => {
       const subnet = parseCidr(text);
       // What is larger than 10/8 is no network of Docker's, whatever its API says.
       if (!subnet || subnet.prefix < 8 || !overlaps(subnet, link)) return [];

@@ -160,7 +160,7 @@ function judge(config: Config, observation: Observation, memory: RouteMemory): r
       place.set(keyOf({ network: name, subnet }), place.size);
       refused.push({ subnet, network: name, state: 'refused', why });
     };
-    if (network.subnets.length === 0 && reason === null) refuse('-', 'Docker names no subnet for it');
+    if (network.subnets.length === 0) refuse('-', reason ?? 'Docker names no subnet for it');
     for (const text of new Set(network.subnets.map(canonical))) {
       const cidr = parseCidr(text);
       if (!cidr)

@@ -69,11 +69,14 @@ export interface EngineClient {
   readonly json: <T>(method: string, path: string, schema: z.ZodType<T>, options?: CallOptions) => Promise<T>;
   /** A raw answer, 8 MiB at the most. */
   readonly bytes: (method: string, path: string, options?: CallOptions) => Promise<Buffer>;
-  /** Calls `onLine` for every JSON line of an endless answer, leaving out what is none; resolves when it ends. */
+  /**
+   * Calls `onLine` for every JSON line of an endless answer, leaving out what is none; resolves when it ends. `idle`:
+   * milliseconds without a word after which it is given up; as long as it takes unless told.
+   */
   readonly stream: (
     path: string,
     onLine: (line: unknown) => void,
-    options: CallOptions & { onOpen?: () => void; method?: string },
+    options: CallOptions & { onOpen?: () => void; method?: string; idle?: number },
   ) => Promise<void>;
 }
 
@@ -136,6 +139,12 @@ async function collect(response: IncomingMessage, timeout: number): Promise<Buff
   return Buffer.concat(chunks);
 }
 
+function giveUpWhenSilent(response: IncomingMessage, idle: number): void {
+  response.setTimeout(idle, () =>
+    response.destroy(new Error(`Docker Engine said nothing for ${idle / 1000} s`)),
+  );
+}
+
 async function refuse(response: IncomingMessage): Promise<never> {
   const text = (await collect(response, 5000)).toString();
   let message = text;
@@ -177,6 +186,7 @@ export async function connectEngine(dial: Dial, options: CallOptions = {}): Prom
       const response = await open(dial, how.method ?? 'GET', prefix + path, how);
       if ((response.statusCode ?? 500) >= 400) return refuse(response);
       how.onOpen?.();
+      if (how.idle !== undefined) giveUpWhenSilent(response, how.idle);
       for await (const line of jsonLines(response as AsyncIterable<Buffer>)) onLine(line);
     },
   };

@@ -77,6 +77,22 @@ if [ "$action" = release ]; then
   exit 0
 fi
 
+# Whoever else has a part of the link's network in the VM, around it or within it. Default routes are nobody's claim.
+for selector in "match $address" "root $address/$prefix"; do
+  # shellcheck disable=SC2086 # a word and a network
+  listing=$($ipcommand route show $selector 2>/dev/null)
+  set -f
+  IFS='
+'
+  for line in $listing; do
+    case "$line " in "default "* | *" dev $nic "*) continue ;; esac
+    echo reason=LinkCollision
+    fail "the VM itself has \${line%% proto *}, which overlaps the link's network: set tap.address and tap.peer to a pair that nobody uses"
+  done
+  unset IFS
+  set +f
+done
+
 $ipcommand link set "$nic" mtu "$mtu" up 2>&1 || fail "the interface $nic could not be brought up"
 case $($ipcommand addr show dev "$nic") in
   *"inet $address/$prefix "*) ;;

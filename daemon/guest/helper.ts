@@ -12,7 +12,10 @@ const containerName = 'tuntapd-helper';
 /** Our own name for the image that worked, so that it is there next time, also offline. */
 const ownImage = 'tuntapd/helper:local';
 const mostTries = 5;
-/** Milliseconds for the start, the run and the removal of a container: a VM that starts everything at once is slow. */
+/**
+ * Milliseconds for the start, the run and the removal of a container, and between two words about a pull: a VM that
+ * starts everything at once is slow.
+ */
 const patience = 60_000;
 
 export interface GuestParameters {
@@ -231,7 +234,7 @@ async function pullAlpine(engine: EngineClient, log: (message: string) => void):
       if (step !== '' && !said.has(step)) log(`pulling alpine: ${step}`);
       said.add(step);
     },
-    { method: 'POST', timeout: 60_000 },
+    { method: 'POST', timeout: patience, idle: patience },
   );
   if (troubles.length > 0) throw new Error(troubles.join('; '));
 }
@@ -264,7 +267,11 @@ async function run(
     await outcome.gone;
     const [reason = 'GuestRefused'] = valuesOf(outcome.words, 'reason');
     const said = valuesOf(outcome.words, 'error').join('; ') || plain(outcome.words);
-    throw new StepError(`the helper container ended with ${outcome.status}: ${said}`, { reason });
+    throw new StepError(`the helper container ended with ${outcome.status}: ${said}`, {
+      reason,
+      // The VM's own networks stay what they are until a person moves the link.
+      blocked: reason === 'LinkCollision',
+    });
   }
   return { words: outcome.words, image, gone: outcome.gone };
 }

@@ -33,7 +33,11 @@ export function watchRoutes(
       child = null;
       if (stopped) return;
       if (Date.now() - began > 60_000) wait = pause;
-      timer = setTimeout(start, wait);
+      timer = setTimeout(() => {
+        start();
+        // What changed meanwhile nobody has told.
+        heard.call();
+      }, wait);
       wait = Math.min(60_000, wait * 2);
     });
   };

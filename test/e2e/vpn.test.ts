@@ -1,4 +1,5 @@
 /** VPNs come, claim, flush and go: their routes stay byte for byte what they were, and ours are explained. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import {
@@ -24,6 +25,8 @@ let app: string;
 let far: string;
 
 const route = (...words: readonly string[]): Promise<string> => must(mac, ['/sbin/route', '-n', ...words]);
+const tuntapctl = (...words: readonly string[]): Promise<string> =>
+  must(mac, ['/usr/local/bin/tuntapctl', ...words]);
 const table = (): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
 
 /** Every row of the table that does not lead through our link, as printed. */
@@ -52,9 +55,12 @@ const serves = async (...addresses: readonly string[]): Promise<void> => {
   for (const address of addresses) await until(`${address} answers`, 60, () => fetchFromMac(mac, address));
 };
 
+/** By Linux's own word: where packets to this address leave. */
+const wayTo = (address: string): Promise<string> => must(mac, ['/.lab/bin/ip', 'route', 'get', address]);
+
 /** By Linux's own word: packets to the office network still leave by en0. */
 async function lanWorks(): Promise<void> {
-  expect(await must(mac, ['/.lab/bin/ip', 'route', 'get', '192.168.1.77'])).toContain('dev en0');
+  expect(await wayTo('192.168.1.77')).toContain('dev en0');
   expect(await route('get', '192.168.1.1')).toContain('interface: en0');
 }
 
@@ -81,6 +87,31 @@ async function onVpn(routes: readonly (readonly string[])[], live: () => Promise
     await mac.call('xnu.tunnel.close', { name: 'utun4' });
   }
   expect(await others()).toBe(before);
+}
+
+/** Somebody who deletes our routes every so many milliseconds for as long as `live` runs. */
+async function onFlush(every: number, live: () => Promise<unknown>): Promise<void> {
+  const flush = ['172.17.0.0/16', '172.18.0.0/16', '10.33.33.0/24']
+    .map((subnet) => `/sbin/route -n delete -net ${subnet}`)
+    .join('; ');
+  let isOver = false;
+  const flushing = async (): Promise<void> => {
+    while (!isOver) {
+      await must(mac, ['/bin/sh', '-c', flush]);
+      await pause(every);
+    }
+  };
+  const living = live().finally(() => {
+    isOver = true;
+  });
+  await Promise.all([living, flushing()]);
+}
+
+/** Ends the daemon as nobody can prevent; resolves when launchd has started the next one. */
+async function killDaemon(): Promise<void> {
+  const { pid } = await statusOf(mac);
+  await must(mac, ['/bin/kill', '-KILL', String(pid)]);
+  await until('another daemon', 60, async () => (await statusOf(mac)).pid !== pid);
 }
 
 const scenario = (title: string, play: () => Promise<void>): void => {
@@ -137,7 +168,7 @@ scenario('full tunnel by 0/1 and 128/1: containers are more specific and still r
     ],
     async () => {
       await serves(web, app, far);
-      expect(await must(mac, ['/.lab/bin/ip', 'route', 'get', '198.51.100.1'])).toContain('dev utun4');
+      expect(await wayTo('198.51.100.1')).toContain('dev utun4');
       expect(await isSaid('app', 'routed')).toContain('10.0.75.2');
     },
   );
@@ -148,16 +179,40 @@ scenario('a VPN that owns 172.16/12 gets it whole; what lies elsewhere is still 
     expect(await isSaid('app', 'foreign')).toContain('172.16.0.0/12 via 10.80.0.1 on utun4');
     await isSaid('bridge', 'foreign');
     expect(await ours()).toEqual(['10.33.33/24']);
-    expect(await must(mac, ['/.lab/bin/ip', 'route', 'get', '172.18.0.9'])).toContain('dev utun4');
+    expect(await wayTo('172.18.0.9')).toContain('dev utun4');
     await serves(far);
   });
   await serves(web, app, far);
 });
 
+scenario(
+  'a Docker network in routes.force is reached within the VPN’s range, until it is listed no more',
+  async () => {
+    await onVpn([['172.16.0.0/12', '10.80.0.1']], async () => {
+      const theirs = await others();
+      await isSaid('app', 'foreign');
+      await tuntapctl('config', 'set', 'routes.force', '["172.18.0.0/16"]');
+      await answers(mac, 'app', app, 40);
+      expect(await ours()).toEqual(['10.33.33/24', '172.18']);
+      expect(await others()).toBe(theirs);
+      expect(await wayTo('172.17.0.9')).toContain('dev utun4');
+      await tuntapctl('config', 'set', 'routes.force', '[]');
+      expect(await isSaid('app', 'foreign')).toContain('172.16.0.0/12 via 10.80.0.1 on utun4');
+      expect(await ours()).toEqual(['10.33.33/24']);
+      expect(await wayTo('172.18.0.9')).toContain('dev utun4');
+    });
+  },
+);
+
 scenario('Tailscale’s 100.64/10 stays Tailscale’s', async () => {
   await onVpn([['100.64.0.0/10', '-interface', 'utun4']], async () => {
     await dockerOf(mac).createNetwork('cgnat', '100.100.0.0/16');
     expect(await isSaid('cgnat', 'refused')).toContain('routes.allow');
+    // Nor by whoever allows it; that stays allowed until the next scenario takes the file away.
+    await tuntapctl('config', 'set', 'routes.allow', '["10.0.0.0/8", "172.16.0.0/12", "100.64.0.0/10"]');
+    expect(await isSaid('cgnat', 'foreign')).toContain('100.64.0.0/10 on utun4');
+    expect(await ours()).not.toContain('100.100');
+    expect(await wayTo('100.100.0.9')).toContain('dev utun4');
     await dockerOf(mac).removeNetwork('cgnat');
     await serves(web, app, far);
   });
@@ -200,9 +255,9 @@ scenario('a VPN whose prefix a Docker network had first gets it by down and up',
     const wanted = ['add', '-net', '172.17.0.0/16', '10.80.0.1'];
     expect(await route(...wanted)).toContain('File exists');
     await serves(web);
-    await must(mac, ['/usr/local/bin/tuntapctl', 'down']);
+    await tuntapctl('down');
     expect(await route(...wanted)).not.toContain('File exists');
-    await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
+    await tuntapctl('up');
     expect(await isSaid('bridge', 'foreign')).toContain('10.80.0.1 on utun4');
     await serves(app, far);
     await route('delete', '-net', '172.17.0.0/16');
@@ -210,22 +265,56 @@ scenario('a VPN whose prefix a Docker network had first gets it by down and up',
   });
 });
 
+scenario('a route of ours that somebody leads elsewhere is theirs from then on', async () => {
+  await onVpn([['10.20.0.0/16', '10.80.0.1']], async () => {
+    await route('change', '-net', '172.18.0.0/16', '10.80.0.1');
+    const theirs = await others();
+    expect(theirs).toMatch(/^172\.18 +10\.80\.0\.1 .* utun4/m);
+    const isTheirs = async (): Promise<void> => {
+      expect(await isSaid('app', 'foreign')).toContain('172.18.0.0/16 via 10.80.0.1 on utun4');
+      expect(await others()).toBe(theirs);
+    };
+    await isTheirs();
+    await tuntapctl('down');
+    expect(await others()).toBe(theirs);
+    await tuntapctl('up');
+    await isTheirs();
+    await killDaemon();
+    await isTheirs();
+    await serves(web, far);
+    await route('delete', '-net', '172.18.0.0/16');
+    await serves(app);
+    expect(await ours()).toContain('172.18');
+  });
+});
+
+scenario('routes that are yielded are back at once by tuntapctl up', async () => {
+  await onVpn([['10.20.0.0/16', '10.80.0.1']], async () => {
+    await onFlush(250, async () => {
+      for (const network of ['bridge', 'app', 'far']) await isSaid(network, 'yielded');
+    });
+    expect(await ours()).toEqual([]);
+    const asked = Date.now();
+    await tuntapctl('up');
+    await until('the routes are back', 8, async () => (await ours()).length === 3);
+    // Of its own accord none is back before 10 s have passed.
+    expect(Date.now() - asked).toBeLessThan(8000);
+    await serves(web, app, far);
+  });
+});
+
 scenario(
   'routes that are flushed every 2 s for a minute are yielded, and are back when it ends',
   async () => {
     const before = await others();
-    const flush = ['172.17.0.0/16', '172.18.0.0/16', '10.33.33.0/24']
-      .map((subnet) => `/sbin/route -n delete -net ${subnet}`)
-      .join('; ');
-    const end = Date.now() + 60_000;
-    const flushing = (async () => {
-      while (Date.now() < end) {
-        await must(mac, ['/bin/sh', '-c', flush]);
-        await new Promise((resolve) => setTimeout(resolve, 2000));
-      }
-    })();
-    expect(await becomes('Routes', 'Yielded', 55)).toContain('tuntapctl up');
-    await flushing;
+    await onFlush(2000, () =>
+      Promise.all([
+        pause(60_000),
+        becomes('Routes', 'Yielded', 55).then((message) => {
+          expect(message).toContain('tuntapctl up');
+        }),
+      ]),
+    );
     await until('the routes are back', 120, async () => (await ours()).length === 3);
     await serves(web, app, far);
     expect(await others()).toBe(before);

@@ -124,8 +124,32 @@ describe.each(['nft', 'legacy'])('with iptables-%s', (flavour) => {
 test.each([
   ['NoTapNic', 'ip link delete eth1'],
   ['NoDockerd', 'kill $!; wait'],
+  ['LinkCollision', 'ip addr add 10.0.75.9/24 dev far; ip link set far up'],
+  ['LinkCollision', 'ip link set far up; ip route add 10.0.75.2/32 dev far'],
 ])('%s is a reason of its own', (reason, change) => {
   const output = inVm('nft', `${vm} ${change}; helper prepare || echo "ended with $?"`);
   expect(output).toContain(`reason=${reason}\n`);
   expect(output).toContain('ended with 1');
+});
+
+test('what the VM itself has of the link’s network is named, and nothing is done there', () => {
+  const output = inVm(
+    'nft',
+    `${vm} ip addr add 10.0.75.9/24 dev far; ip link set far up; helper prepare; ip -o addr show eth1; ${rules}`,
+  );
+  expect(output).toMatch(
+    /^error=the VM itself has 10\.0\.75\.0\/24 dev far, which overlaps .* tap\.address and tap\.peer/m,
+  );
+  expect(output).not.toContain('inet 10.0.75.2');
+  expect(lines(output)).toEqual(['-A FORWARD -j DOCKER-USER']);
+});
+
+test('a default route, and the link’s own network, are nobody else’s', () => {
+  const output = inVm(
+    'nft',
+    `${vm} ip addr add 192.168.65.3/24 dev far; ip link set far up; ip route add default via 192.168.65.1
+     helper prepare; helper prepare`,
+  );
+  expect(output.match(/^interface=eth1$/gm)).toHaveLength(2);
+  expect(output).not.toContain('error=');
 });

@@ -251,6 +251,17 @@ describe('which networks', () => {
     ]);
   });
 
+  test('the two of every engine that have no subnet are told as well, with their own reason', () => {
+    const without = [
+      like({ driver: 'host', subnets: [] }),
+      like({ driver: 'null', name: 'none', subnets: [] }),
+    ];
+    expect(verdictsFor(without)).toEqual([
+      expect.objectContaining({ subnet: '-', why: 'its containers use the VM’s own addresses' }),
+      expect.objectContaining({ subnet: '-', why: 'its containers have no network' }),
+    ]);
+  });
+
   test.each<[string, string]>([
     ['app_*', 'refused'],
     ['app_web', 'refused'],

@@ -212,20 +212,6 @@ describe('networks', () => {
   });
 });
 
-test('idle for ten minutes it asks nothing', async () => {
-  await start();
-  await after(100);
-  const before = engine.asked.length;
-  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
-  try {
-    await jest.advanceTimersByTimeAsync(600_000);
-  } finally {
-    jest.useRealTimers();
-  }
-  await after(100);
-  expect(engine.asked.slice(before)).toEqual([]);
-});
-
 test('the event stream’s end is no error: the next session begins, but nobody knocks at a VM that is just going', async () => {
   const { session } = await start();
   const before = engine.asked.length;

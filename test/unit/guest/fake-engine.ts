@@ -46,8 +46,8 @@ export interface FakeOptions {
   readonly says?: Readonly<Record<string, string | undefined>>;
   /** Refuses the creation of containers with these words. */
   readonly forbids?: { readonly status: number; readonly message: string };
-  /** What a pull of alpine answers, line by line; the image it brings. */
-  readonly pull?: { readonly lines: readonly object[]; readonly brings?: Image };
+  /** What a pull of alpine answers, line by line; the image it brings; whether it never ends. */
+  readonly pull?: { readonly lines: readonly object[]; readonly brings?: Image; readonly stalls?: boolean };
 }
 
 export const image = (id: string, tags: string[], runs: Image['runs'], size = 5): Image => ({
@@ -160,7 +160,7 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
         response.writeHead(200);
         for (const line of options.pull?.lines ?? []) response.write(`${JSON.stringify(line)}\r\n`);
         if (options.pull?.brings) images.push(options.pull.brings);
-        response.end();
+        if (options.pull?.stalls !== true) response.end();
         return;
       }
       const tag = /^\/images\/(.+)\/tag$/.exec(path)?.[1];

@@ -210,6 +210,18 @@ describe('without a fit image', () => {
   });
 });
 
+test('a stream that goes silent is given up', async () => {
+  engine = await fakeEngine({ pull: { lines: [{ status: 'Downloading' }], stalls: true } });
+  const client = await connectEngine(engine.dial);
+  const lines: unknown[] = [];
+  const pull = client.stream('/images/create?fromImage=alpine', (line) => lines.push(line), {
+    method: 'POST',
+    idle: 200,
+  });
+  await expect(pull).rejects.toThrow('Docker Engine said nothing for 0.2 s');
+  expect(lines).toEqual([{ status: 'Downloading' }]);
+});
+
 test('an engine that keeps its firewall in nftables is told apart before anything is done', async () => {
   const images = [image('i1', ['busybox:latest'], fit)];
   const of = (Driver: string) => ({ images, info: { FirewallBackend: { Driver } } });

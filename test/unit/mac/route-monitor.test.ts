@@ -15,11 +15,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A monitor that notes its pid, says something, and then does as it is told. */
+/** A monitor that notes its pid, and then does as it is told; like `route` it says nothing of its own. */
 const monitor = (then: string): [string, ...string[]] => [
   '/bin/sh',
   '-c',
-  `echo $$ >> ${folder}/pids; echo got message of size 132; ${then}`,
+  `echo $$ >> ${folder}/pids; ${then}`,
 ];
 const pids = (): number[] => {
   try {
@@ -43,12 +43,19 @@ async function eventually(holds: () => boolean): Promise<void> {
   }
 }
 
-test('what it says is a trigger, and when it ends another one is started', async () => {
+test('what it says is a trigger', async () => {
+  let triggers = 0;
+  stop = watchRoutes(() => (triggers += 1), monitor('echo got message of size 132; exec sleep 60'), 20).stop;
+  await eventually(() => triggers === 1);
+});
+
+test('when it ends another one is started, and what changed meanwhile is looked for', async () => {
   let triggers = 0;
   stop = watchRoutes(() => (triggers += 1), monitor('exec sleep 60'), 20).stop;
-  await eventually(() => triggers === 1);
+  await eventually(() => pids().length === 1);
+  expect(triggers).toBe(0);
   process.kill(pids()[0] ?? 0, 'SIGKILL');
-  await eventually(() => triggers === 2 && pids().length === 2);
+  await eventually(() => triggers === 1 && pids().length === 2);
   expect(isAlive(pids()[1] ?? 0)).toBe(true);
 });
 
