@@ -16,6 +16,8 @@ const idle = 60_000;
 const again = 2000;
 const firstPause = 30_000;
 const longestPause = 3_600_000;
+/** Changes that follow each other within so many ms are one check, or two. */
+const burst = 1000;
 
 export interface Way {
   /** The engine's session: what was heard in another one proves nothing. */
@@ -65,6 +67,9 @@ export interface DataPathWatch {
 
 const unchecked: DataPath = { session: null, state: 'unchecked', detail: 'not checked yet', repairs: 0 };
 
+const isSameButContainers = (one: Way, other: Way): boolean =>
+  JSON.stringify({ ...one, listed: 0 }) === JSON.stringify({ ...other, listed: 0 });
+
 /**
  * Checks the way at once after each change of it, and then once a minute while there are containers. An address that
  * answered and has fallen silent asks for a repair (`repairs` grows) at once, and again after ever longer pauses;
@@ -89,6 +94,11 @@ export function watchDataPath(parts: {
   let lastCheck = -Infinity;
   let lastRepair = -Infinity;
   let pause = 0;
+  /** Until the containers are asked for again after the engine did not tell. */
+  let listPause = 0;
+  /** The way that is being checked, and whether its containers have become others meanwhile. */
+  let underWay: { way: Way; isOutdated: boolean } | null = null;
+  let stopped = false;
   let cancel = (): void => undefined;
 
   const arm = (milliseconds: number): void => {
@@ -137,6 +147,9 @@ export function watchDataPath(parts: {
   async function check(): Promise<void> {
     const checked = way;
     if (!checked) return;
+    const own = { way: checked, isOutdated: false };
+    const isStill = (): boolean => underWay === own;
+    underWay = own;
     lastCheck = parts.now();
     const wanted = `${checked.session} ${checked.listed}`;
     if (listing !== wanted) {
@@ -145,7 +158,8 @@ export function watchDataPath(parts: {
       for (const address of running ? answered : [])
         if (address !== checked.peer && !running?.includes(address)) answered.delete(address);
       containers = running ?? [];
-      listing = wanted;
+      if (running) listing = wanted;
+      listPause = running ? 0 : Math.min(longestPause, Math.max(firstPause, listPause * 2));
     }
     const tried = await Promise.all(
       [checked.peer, ...pickContainers(containers, checked.subnets)].map(async (address) => ({
@@ -154,13 +168,23 @@ export function watchDataPath(parts: {
       })),
     );
     // What was heard on a way that is no more is not told of the one that is.
-    if (way === checked) hear(tried, checked.peer);
+    if (!isStill()) return;
+    underWay = null;
+    hear(tried, checked.peer);
+    if (own.isOutdated) arm(misses > 0 ? again : Math.max(0, lastCheck + burst - parts.now()));
+    else if (misses === 0 && listPause > 0) arm(listPause);
   }
 
   return {
     follow: (next) => {
-      if (JSON.stringify(next) === JSON.stringify(way)) return;
+      if (stopped || JSON.stringify(next) === JSON.stringify(way)) return;
       way = next;
+      if (next && underWay && isSameButContainers(next, underWay.way)) {
+        // A silence takes seconds, in which containers come and go: it is heard out.
+        underWay.isOutdated = true;
+        return;
+      }
+      underWay = null;
       if (next && next.session !== snapshot.session) {
         answered.clear();
         isDoubted = false;
@@ -169,13 +193,14 @@ export function watchDataPath(parts: {
         pause = 0;
         snapshot = { ...unchecked, session: next.session, repairs: snapshot.repairs };
       }
-      // A burst of changes is one check, or two.
-      if (next) arm(Math.max(0, lastCheck + 1000 - parts.now()));
+      if (next) arm(Math.max(0, lastCheck + burst - parts.now()));
       else cancel();
     },
     snapshot: () => snapshot,
     stop: () => {
+      stopped = true;
       way = null;
+      underWay = null;
       cancel();
     },
   };

@@ -19,13 +19,15 @@ export interface EngineLink {
   readonly containers: () => Promise<readonly string[]>;
   /** Asks the engine that is followed for everything once more. */
   readonly lookAnew: () => void;
+  /** For good: a pass that still runs follows nobody any more. */
   readonly stop: () => void;
 }
 
 /** Follows one engine at a time: that of the console user's VM. */
 export function linkEngine(options: { onChange: () => void; log: (message: string) => void }): EngineLink {
   let followed: { vm: string; user: string; watch: EngineWatch } | null = null;
-  const stop = (): void => {
+  let stopped = false;
+  const leave = (): void => {
     followed?.watch.stop();
     followed = null;
   };
@@ -37,9 +39,10 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
   };
   return {
     follow: (user, vm) => {
-      if (!user || !vm) stop();
+      if (stopped) return last();
+      if (!user || !vm) leave();
       else if (followed?.vm !== vm.id || followed.user !== user.name) {
-        stop();
+        leave();
         const watch = watchEngine({ find: () => findEngine(user), vm, ...options });
         followed = { vm: vm.id, user: user.name, watch };
       }
@@ -51,6 +54,9 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
     lookAnew: () => {
       followed?.watch.lookAnew();
     },
-    stop,
+    stop: () => {
+      stopped = true;
+      leave();
+    },
   };
 }

@@ -236,6 +236,8 @@ async function start(
     routeWatch.stop();
     routeKeeper.stop();
     await Promise.race([Promise.all([control.close(), reconciler.stop(), bundleWatch.stop()]), pause(1500)]);
+    // A step that is still at work must not write over what the next run knows.
+    await memory.close();
   };
   return { reconfigured, stop };
 }

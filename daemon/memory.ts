@@ -7,6 +7,8 @@ export interface MemoryKeeper {
   readonly now: () => Memory;
   /** Changes what is remembered, and the journal with it. Never rejects: a full disk must not stop the daemon. */
   readonly change: (part: Partial<Memory>) => Promise<void>;
+  /** From now on the journal is somebody else's; resolves when what is being written is. */
+  readonly close: () => Promise<void>;
 }
 
 /** What is worth nothing to another daemon. */
@@ -17,23 +19,35 @@ export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> 
   const { journal, trouble } = await readJournal(path);
   if (trouble !== null) log.warn(trouble);
   let memory: Memory = { ...journal, guest: null, released: null, heldRoutes: [] };
+  let closed = false;
+  const write = async (): Promise<void> => {
+    if (closed) return;
+    const { wanted, ownedRoutes, launched, apps, restart } = memory;
+    try {
+      await writeJournal(path, {
+        wanted: wanted === 'removed' ? 'up' : wanted,
+        ownedRoutes: [...ownedRoutes],
+        launched: [...launched],
+        apps: [...apps],
+        restart: { ...restart, attempts: [...restart.attempts] },
+      });
+    } catch (error) {
+      log.error(`${path} cannot be written: ${messageOf(error)}`);
+    }
+  };
+  /** One at a time: a person’s wish arrives while a pass is at work. */
+  let written: Promise<void> = Promise.resolve();
   return {
     now: () => memory,
     change: async (part) => {
       memory = { ...memory, ...part };
       if (Object.keys(part).every((key) => fleeting.has(key))) return;
-      const { wanted, ownedRoutes, launched, apps, restart } = memory;
-      try {
-        await writeJournal(path, {
-          wanted: wanted === 'removed' ? 'up' : wanted,
-          ownedRoutes: [...ownedRoutes],
-          launched: [...launched],
-          apps: [...apps],
-          restart: { ...restart, attempts: [...restart.attempts] },
-        });
-      } catch (error) {
-        log.error(`${path} cannot be written: ${messageOf(error)}`);
-      }
+      written = written.then(write);
+      await written;
+    },
+    close: async () => {
+      closed = true;
+      await written;
     },
   };
 }

@@ -115,6 +115,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
 
   async function once(pass: string): Promise<void> {
     let world = await parts.observe();
+    if (isStopped()) return;
     for (let round = 0; round < mostRounds && !isStopped(); round += 1) {
       const steps = parts.plan(world);
       const asked = new Set(steps.map(({ key }) => key));
@@ -127,6 +128,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
         const done = await Promise.all(together.map((step) => attempt(step, pass)));
         progress ||= done.includes(true);
       }
+      if (isStopped()) return;
       world = await parts.observe();
       if (!progress) break;
       if (round === mostRounds - 1)

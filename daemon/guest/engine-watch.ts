@@ -157,7 +157,13 @@ export function watchEngine(options: {
           changed = true;
           void ask();
         },
-        { signal, timeout: 10_000, onOpen: () => void ask() },
+        {
+          signal,
+          timeout: 10_000,
+          onOpen: () => {
+            lookAnew();
+          },
+        },
       );
     } finally {
       lookAnew = () => undefined;

@@ -11,6 +11,8 @@
 export const helperScript = `set -u
 action=$1 mac=$2 address=$3 prefix=$4 mtu=$5 raw=$6
 fail() { echo "error=$*"; exit 1; }
+# 127 as of a shell that finds no command: then the image is the wrong one.
+command -v nsenter >/dev/null 2>&1 || exit 127
 # dockerd's iptables is looked up by the image's PATH, which may know none of the VM's folders.
 PATH=\${PATH:-/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
@@ -86,8 +88,9 @@ for selector in "match $address" "root $address/$prefix"; do
 '
   for line in $listing; do
     case "$line " in "default "* | *" dev $nic "*) continue ;; esac
+    line=\${line%% proto *}
     echo reason=LinkCollision
-    fail "the VM itself has \${line%% proto *}, which overlaps the link's network: set tap.address and tap.peer to a pair that nobody uses"
+    fail "the VM itself has \${line%% scope *}, which overlaps the link's network: set tap.address and tap.peer to a pair that nobody uses"
   done
   unset IFS
   set +f

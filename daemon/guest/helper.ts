@@ -4,6 +4,7 @@ import { StepError } from '../steps.js';
 import { messageOf, plain } from '../text.js';
 import { type EngineClient, EngineError } from './engine-client.js';
 import { helperScript } from './helper-script.js';
+import { untrustedList } from './json.js';
 
 /** Of every container that is ours. */
 export const label = 'io.github.tuntapd';
@@ -34,9 +35,11 @@ export interface PrepareParameters extends GuestParameters {
   readonly log: (message: string) => void;
 }
 
-const imagesSchema = z.array(
-  z.object({ Id: z.string(), RepoTags: z.array(z.string()).nullish(), Size: z.number().default(0) }),
-);
+const imageSchema = z.object({
+  Id: z.string(),
+  RepoTags: untrustedList(z.string()).nullish(),
+  Size: z.number().default(0),
+});
 
 /**
  * Engine 28 drops what comes from outside the bridge in `raw PREROUTING`, per container (iptabler/endpoint.go). A
@@ -45,7 +48,7 @@ const imagesSchema = z.array(
 export const needsRawRule = (engineVersion: string): boolean => !(Number.parseInt(engineVersion, 10) < 28);
 
 /** Local images but ours in the order in which they are tried: well-known small ones, other named ones, then by size. */
-export function candidates(images: z.infer<typeof imagesSchema>): string[] {
+export function candidates(images: readonly z.infer<typeof imageSchema>[]): string[] {
   const rank = (tags: readonly string[]): number =>
     tags.some((tag) => /(^|\/)busybox[:@]/.test(tag))
       ? 0
@@ -65,7 +68,7 @@ export function candidates(images: z.infer<typeof imagesSchema>): string[] {
 async function* imagesToTry(engine: EngineClient, configured: string | undefined): AsyncGenerator<string> {
   if (configured !== undefined) yield configured;
   yield ownImage;
-  yield* candidates(await engine.json('GET', '/images/json', imagesSchema));
+  yield* candidates(await engine.json('GET', '/images/json', untrustedList(imageSchema)));
 }
 
 /** Docker multiplexes stdout and stderr into frames of an 8-byte header and a payload. */
@@ -93,7 +96,7 @@ async function sweep(engine: EngineClient): Promise<void> {
   const left = await engine.json(
     'GET',
     `/containers/json?all=true&filters=${filters}`,
-    z.array(z.object({ Id: z.string() })),
+    untrustedList(z.object({ Id: z.string() })),
   );
   for (const { Id } of left) await remove(engine, Id);
 }
@@ -186,7 +189,7 @@ const valuesOf = (words: string, key: string): string[] =>
 
 /** An image that lacks sh or nsenter is no failure, only the wrong image. */
 const isUnfit = ({ status, words }: Outcome): boolean =>
-  status === 127 || status === 126 || /nsenter: (not found|applet not found)/.test(words);
+  status === 127 || status === 126 || /nsenter: .*not found/.test(words);
 
 const wrongImage = /executable file not found|no such file or directory|exec format error/i;
 

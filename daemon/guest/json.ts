@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /** Nothing that Docker Engine says is nested deeper than a dozen levels. */
 const deepest = 64;
 
@@ -24,3 +26,36 @@ export function parseUntrusted(text: string): unknown {
   if (isDeep(text)) throw new SyntaxError(`more than ${deepest} levels deep`);
   return JSON.parse(text);
 }
+
+/** No engine has more of anything. */
+const mostEntries = 10_000;
+
+/** The value as `schema` reads it, or nothing. */
+function readBy<T>(schema: z.ZodType<T>, value: unknown): readonly T[] {
+  const { success, data } = schema.safeParse(value);
+  return success ? [data] : [];
+}
+
+/**
+ * A list without what of it `schema` does not accept; too long a one is refused before anything of it is looked at,
+ * since zod notes an issue for each entry.
+ */
+export const untrustedList = <T>(schema: z.ZodType<T>): z.ZodType<T[]> =>
+  z
+    .array(z.unknown())
+    .max(mostEntries)
+    .transform((entries) => entries.flatMap((entry) => readBy(schema, entry)));
+
+/** The members of an object that `schema` accepts; none of what is no object, or is not there. */
+export const untrustedRecord = <T>(schema: z.ZodType<T>): z.ZodType<Record<string, T>> =>
+  z
+    .unknown()
+    .optional()
+    .transform((value) => {
+      const members = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+      return Object.fromEntries(
+        members
+          .slice(0, mostEntries)
+          .flatMap(([name, member]) => readBy(schema, member).map((read) => [name, read])),
+      );
+    });

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { DockerNetwork } from '../observation.js';
 import { type CallOptions, type EngineClient, EngineError } from './engine-client.js';
+import { untrustedList, untrustedRecord } from './json.js';
 
-const texts = z.record(z.string(), z.string()).nullish().catch(null);
+const texts = untrustedRecord(z.string());
 
 /**
  * A network as the engine tells it, as far as it is needed. Lists may be null, and a config may lack its subnet. What
@@ -17,7 +18,7 @@ const networkSchema = z.object({
   Labels: texts,
   Options: texts,
   IPAM: z
-    .object({ Config: z.array(z.object({ Subnet: z.string().optional() }).catch({})).nullish() })
+    .object({ Config: untrustedList(z.object({ Subnet: z.string() })).nullish() })
     .nullish()
     .catch(null),
 });
@@ -29,9 +30,9 @@ const toNetwork = (network: z.infer<typeof networkSchema>): DockerNetwork => ({
   driver: network.Driver,
   scope: network.Scope,
   internal: network.Internal,
-  labels: network.Labels ?? {},
-  options: network.Options ?? {},
-  subnets: (network.IPAM?.Config ?? []).flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet])),
+  labels: network.Labels,
+  options: network.Options,
+  subnets: (network.IPAM?.Config ?? []).map(({ Subnet }) => Subnet),
 });
 
 /** Null for what has neither id, name nor driver. */
@@ -45,8 +46,7 @@ export async function listNetworks(
   engine: EngineClient,
   options: CallOptions,
 ): Promise<readonly DockerNetwork[]> {
-  const said = await engine.json('GET', '/networks', z.array(z.unknown()), options);
-  return said.map(readNetwork).filter((network) => network !== null);
+  return (await engine.json('GET', '/networks', untrustedList(networkSchema), options)).map(toNetwork);
 }
 
 async function askNetwork(
@@ -87,13 +87,9 @@ export async function refreshNetworks(
   return [...kept, ...found.values()];
 }
 
-const containersSchema = z.array(
+const containersSchema = untrustedList(
   z.object({
-    NetworkSettings: z
-      .object({
-        Networks: z.record(z.string(), z.object({ IPAddress: z.string().nullish() }).nullable()).nullish(),
-      })
-      .nullish(),
+    NetworkSettings: z.object({ Networks: untrustedRecord(z.object({ IPAddress: z.string() })) }),
   }),
 );
 
@@ -102,6 +98,6 @@ export async function listContainers(engine: EngineClient): Promise<readonly str
   const filters = encodeURIComponent(JSON.stringify({ status: ['running'] }));
   const containers = await engine.json('GET', `/containers/json?filters=${filters}`, containersSchema);
   return containers.flatMap(({ NetworkSettings }) =>
-    Object.values(NetworkSettings?.Networks ?? {}).flatMap((network) => network?.IPAddress ?? []),
+    Object.values(NetworkSettings.Networks).flatMap(({ IPAddress }) => (IPAddress === '' ? [] : [IPAddress])),
   );
 }

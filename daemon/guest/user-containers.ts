@@ -1,19 +1,26 @@
 import { z } from 'zod';
 import { plain } from '../text.js';
-import type { EngineClient } from './engine-client.js';
+import { type EngineClient, EngineError } from './engine-client.js';
+import { untrustedList, untrustedRecord } from './json.js';
 import { label } from './helper.js';
 
-const listSchema = z.array(
+const listSchema = untrustedList(
   z.object({
     Id: z.string(),
-    Names: z.array(z.string()).nullish(),
+    Names: untrustedList(z.string()).nullish(),
     /** Seconds since the epoch, by the VM's clock. */
     Created: z.number(),
-    Labels: z.record(z.string(), z.string()).nullish(),
+    Labels: untrustedRecord(z.string()),
   }),
 );
 const infoSchema = z.object({ SystemTime: z.iso.datetime({ offset: true }) });
 const stateSchema = z.object({ State: z.object({ StartedAt: z.iso.datetime({ offset: true }) }) });
+
+/** It may have ended since the list was made. */
+const unlessGone = (error: unknown): null => {
+  if (error instanceof EngineError && error.status === 404) return null;
+  throw error;
+};
 
 /**
  * The container that has been running longest and is not ours, with its age in seconds by the VM's own clock; null
@@ -26,12 +33,13 @@ export async function longestRunning(
   const running = await engine.json('GET', '/containers/json', listSchema);
   let longest: { name: string; seconds: number } | null = null;
   for (const { Id, Names, Labels, Created } of running) {
-    if (Labels?.[label] !== undefined) continue;
+    if (Object.hasOwn(Labels, label)) continue;
     const now = Date.parse(SystemTime);
     // No container runs for longer than it has existed, so only these need be asked for one by one.
     if (longest && now / 1000 - Created <= longest.seconds) continue;
-    const { State } = await engine.json('GET', `/containers/${Id}/json`, stateSchema);
-    const seconds = (now - Date.parse(State.StartedAt)) / 1000;
+    const found = await engine.json('GET', `/containers/${Id}/json`, stateSchema).catch(unlessGone);
+    if (!found) continue;
+    const seconds = (now - Date.parse(found.State.StartedAt)) / 1000;
     const name = plain(Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12), 100);
     if (!longest || seconds > longest.seconds) longest = { name, seconds };
   }

@@ -27,6 +27,7 @@ export interface ServeOptions {
   readonly publish?: number;
   /** An address of its own on the network, as a compose file gives one; started again whenever the engine starts. */
   readonly always?: string;
+  readonly labels?: Labels;
 }
 
 export interface NetworkOptions {
@@ -36,7 +37,10 @@ export interface NetworkOptions {
   readonly options?: Labels;
 }
 
-const page = 'mkdir -p /www && echo "served by $1" > /www/index.html && exec httpd -f -p 80 -h /www';
+/** Beside its page a file of many full packets. */
+const page =
+  'mkdir -p /www && echo "served by $1" > /www/index.html && head -c 1000000 /dev/zero > /www/large && ' +
+  'exec httpd -f -p 80 -h /www';
 
 /** Talks to the Docker socket at `socketPath`; every call rejects with the engine's own words. */
 export function dockerClient(socketPath: string): DockerClient {
@@ -76,9 +80,10 @@ export function dockerClient(socketPath: string): DockerClient {
 
   return {
     version: async () => (await call<{ Version: string }>('GET', '/version')).Version,
-    serve: async (name, network = 'bridge', { publish, always } = {}) => {
+    serve: async (name, network = 'bridge', { publish, always, labels = {} } = {}) => {
       const id = await create(name, {
         Cmd: ['sh', '-c', page, 'sh', name],
+        Labels: labels,
         ...(publish === undefined ? {} : { ExposedPorts: { '80/tcp': {} } }),
         HostConfig: {
           NetworkMode: network,

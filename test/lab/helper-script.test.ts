@@ -132,6 +132,17 @@ test.each([
   expect(output).toContain('ended with 1');
 });
 
+test('in a shell of any kind an image without nsenter is the wrong one, and nothing is done', () => {
+  const output = inVm(
+    'nft',
+    `${vm} bare=$(mktemp -d); for tool in sh bash ip readlink iptables; do ln -s "$(command -v $tool)" $bare; done
+     for shell in sh bash; do
+       PATH=$bare $shell "$HELPER" prepare "$MAC" 10.0.75.2 30 1400 raw; echo "ended with $?"
+     done; ip -o addr show eth1`,
+  );
+  expect(output).toBe('ended with 127\nended with 127\n');
+});
+
 test('what the VM itself has of the link’s network is named, and nothing is done there', () => {
   const output = inVm(
     'nft',

@@ -25,15 +25,16 @@ interface Room {
   readonly watch: DataPathWatch;
   /** What answers. */
   readonly alive: Set<string>;
-  /** What runs in the VM. */
-  running: string[];
+  /** What runs in the VM; null: the engine does not tell. */
+  running: string[] | null;
   readonly probed: string[];
   readonly asked: () => number;
   /** Lets time pass, timers fire and promises settle. */
   readonly pass: (seconds: number) => Promise<void>;
 }
 
-function room(): Room {
+/** `silence`: milliseconds that a connection takes which nobody accepts or refuses. */
+function room({ silence = 0 } = {}): Room {
   let now = 0;
   let asked = 0;
   const timers = new Set<{ at: number; fire: () => void }>();
@@ -59,14 +60,21 @@ function room(): Room {
   const watch = watchDataPath({
     probe: (address) => {
       here.probed.push(address);
-      return Promise.resolve({
-        alive: here.alive.has(address),
-        said: here.alive.has(address) ? 'ECONNREFUSED' : 'no answer',
+      if (here.alive.has(address)) return Promise.resolve({ alive: true, said: 'ECONNREFUSED' });
+      const silent = { alive: false, said: 'no answer' };
+      if (silence === 0) return Promise.resolve(silent);
+      return new Promise((resolve) => {
+        timers.add({
+          at: now + silence,
+          fire: () => {
+            resolve(silent);
+          },
+        });
       });
     },
     containers: () => {
       asked += 1;
-      return Promise.resolve(result.running);
+      return result.running ? Promise.resolve(result.running) : Promise.reject(new Error('no answer'));
     },
     onChange: () => undefined,
     now: () => now,
@@ -351,4 +359,43 @@ test.each([
       reason: 'NothingAnswers',
       message: expect.stringContaining('172.17.0.2'),
     });
+});
+
+test('a way that is dead is told and repaired while containers come and go', async () => {
+  const here = room({ silence: 3000 });
+  here.watch.follow(way);
+  await here.pass(60);
+  here.alive.clear();
+  for (let listed = 2; listed < 14; listed += 1) {
+    here.watch.follow({ ...way, listed });
+    await here.pass(2);
+  }
+  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+});
+
+test('containers that came during a check are tried too', async () => {
+  const here = room({ silence: 3000 });
+  here.alive.delete('10.0.75.2');
+  here.watch.follow(way);
+  await here.pass(1);
+  here.running = ['172.17.0.2', '172.17.0.3'];
+  here.alive.add('172.17.0.3');
+  here.watch.follow({ ...way, listed: 2 });
+  await here.pass(10);
+  expect(here.probed).toContain('172.17.0.3');
+});
+
+test('an engine that did not tell its containers is asked again, ever more rarely', async () => {
+  const here = room();
+  here.running = null;
+  here.watch.follow(way);
+  await here.pass(7200);
+  expect(here.asked()).toBeGreaterThan(4);
+  expect(here.asked()).toBeLessThan(12);
+  here.running = ['172.17.0.2'];
+  await here.pass(3600);
+  expect(here.watch.snapshot().detail).toBe('172.17.0.2 answered');
+  const before = here.asked();
+  await here.pass(3600);
+  expect(here.asked()).toBe(before);
 });

@@ -21,6 +21,7 @@ function stage(wanted: string[]) {
   let now = 0;
   let looks = 0;
   let attempts = 0;
+  const on = { onApply: (): void => undefined };
   const reconciler: Reconciler = createReconciler<ReadonlySet<string>>({
     observe: () => {
       looks += 1;
@@ -29,6 +30,7 @@ function stage(wanted: string[]) {
     plan: (world) => wanted.filter((subnet) => !world.has(subnet)).map(step),
     apply: (asked) => {
       attempts += 1;
+      on.onApply();
       const error = refuse.get(asked.key);
       if (error) return Promise.reject(error);
       routes.add(asked.key);
@@ -66,7 +68,15 @@ function stage(wanted: string[]) {
     }
     now = end;
   };
-  return { reconciler, routes, refuse, reports, pass, looks: () => looks, attempts: () => attempts };
+  return Object.assign(on, {
+    reconciler,
+    routes,
+    refuse,
+    reports,
+    pass,
+    looks: () => looks,
+    attempts: () => attempts,
+  });
 }
 
 test('a burst of a thousand triggers is one pass', async () => {
@@ -200,4 +210,18 @@ test('stopped is stopped', async () => {
   await world.pass(600_000);
   await stopped;
   expect(world.attempts()).toBe(0);
+});
+
+test('stopped while a step is at work it looks at nothing any more, and reports nothing', async () => {
+  const world = stage(['a']);
+  const stopped: Promise<void>[] = [];
+  world.onApply = () => {
+    stopped.push(world.reconciler.stop());
+  };
+  world.reconciler.trigger('start');
+  await world.pass(1000);
+  await Promise.all(stopped);
+  expect(world.attempts()).toBe(1);
+  expect(world.looks()).toBe(1);
+  expect(world.reports).toEqual([]);
 });

@@ -212,6 +212,33 @@ describe('networks', () => {
   });
 });
 
+test('millions of entries that make no sense are refused at once, and hold nothing up', async () => {
+  const many = `[${'1,'.repeat(4_000_000)}1]`;
+  engine = await fakeEngine({ says: { 'GET /containers/json': many } });
+  follow(() => Promise.resolve(engine.dial));
+  await until(() => true);
+  const began = performance.now();
+  await expect(listContainers(await connectEngine(engine.dial))).rejects.toThrow(/makes no sense/);
+  expect(performance.now() - began).toBeLessThan(10_000);
+});
+
+test('a container that makes no sense hides none of the others', async () => {
+  const sane = { NetworkSettings: { Networks: { bridge: { IPAddress: '172.17.0.2' }, none: null } } };
+  engine = await fakeEngine({ says: { 'GET /containers/json': JSON.stringify([1, {}, sane, null]) } });
+  follow(() => Promise.resolve(engine.dial));
+  expect(await listContainers(await connectEngine(engine.dial))).toEqual(['172.17.0.2']);
+});
+
+test('a network that was made while the stream was opened is known, also when the Mac just woke', async () => {
+  await start({ opening: 500 });
+  engine.hangUp();
+  await after(2300);
+  watch.lookAnew();
+  await after(100);
+  engine.networks = [network('meanwhile', '172.20.0.0/16')];
+  expect((await until(({ networks }) => networks.length === 1)).networks[0]?.name).toBe('meanwhile');
+});
+
 test('the event stream’s end is no error: the next session begins, but nobody knocks at a VM that is just going', async () => {
   const { session } = await start();
   const before = engine.asked.length;

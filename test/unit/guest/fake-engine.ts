@@ -38,6 +38,8 @@ export interface FakeOptions {
   readonly version?: Record<string, unknown>;
   readonly info?: Record<string, unknown>;
   readonly images?: Image[];
+  /** Milliseconds until the stream of events begins. */
+  readonly opening?: number;
   /** Milliseconds that the next list of networks takes. */
   readonly slowness?: () => number;
   /** How often the removal of a container is refused because it is already under way. */
@@ -143,10 +145,12 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
         return;
       }
       if (what === 'GET /events') {
-        response.writeHead(200);
-        response.flushHeaders();
-        listeners.set(response, JSON.parse(url.searchParams.get('filters') ?? '{}') as EventFilters);
-        response.on('close', () => listeners.delete(response));
+        setTimeout(() => {
+          response.writeHead(200);
+          response.flushHeaders();
+          listeners.set(response, JSON.parse(url.searchParams.get('filters') ?? '{}') as EventFilters);
+          response.on('close', () => listeners.delete(response));
+        }, options.opening ?? 0);
         return;
       }
       if (what === 'GET /images/json') {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { EngineClient } from '../../../daemon/guest/engine-client.js';
+import { type EngineClient, EngineError } from '../../../daemon/guest/engine-client.js';
 import { longestRunning } from '../../../daemon/guest/user-containers.js';
 
 /** The VM's clock is an hour behind the Mac's, as after a night's sleep. */
@@ -56,6 +56,18 @@ test.each<[string, Container[], { name: string; seconds: number } | null]>([
 ])('of %s the longest running by the VM’s clock', async (_what, containers, expected) => {
   const found = await longestRunning(engineOf(containers));
   expect(found && { ...found, seconds: Math.round(found.seconds) }).toEqual(expected);
+});
+
+test('one that ended since the list was made is none', async () => {
+  const engine = engineOf([
+    { name: 'gone', created: 9000, started: 9000 },
+    { name: 'there', created: 60, started: 60 },
+  ]);
+  const json: EngineClient['json'] = (method, path, schema) =>
+    path === '/containers/gone/json'
+      ? Promise.reject(new EngineError(404, 'No such container: gone'))
+      : engine.json(method, path, schema);
+  expect(await longestRunning({ ...engine, json })).toMatchObject({ name: 'there' });
 });
 
 test('an engine that talks nonsense is no engine without containers', async () => {

@@ -1,0 +1,51 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { readJournal } from '../../../daemon/journal.js';
+import type { Log } from '../../../daemon/log.js';
+import { keepMemory } from '../../../daemon/memory.js';
+
+let folder: string;
+let path: string;
+const complaints: string[] = [];
+const complain = (message: string): void => {
+  complaints.push(message);
+};
+const log = { warn: complain, error: complain } as unknown as Log;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'memory-'));
+  path = join(folder, 'journal.json');
+  complaints.length = 0;
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const route = (index: number) => ({ subnet: `10.${index}.0.0/16`, gateway: '10.0.75.2' });
+
+test('changes that come while another one is being written are all in the journal', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const memory = await keepMemory(path, log);
+    const routes = Array.from({ length: 1 + (round % 5) }, (_, index) => route(index));
+    await Promise.all([memory.change({ ownedRoutes: routes }), memory.change({ wanted: 'down' })]);
+    expect(await readJournal(path)).toMatchObject({
+      trouble: null,
+      journal: { wanted: 'down', ownedRoutes: routes },
+    });
+  }
+  expect(complaints).toEqual([]);
+});
+
+test('a run that has ended no longer writes over what the next one knows', async () => {
+  const before = await keepMemory(path, log);
+  await before.change({ ownedRoutes: [route(1)] });
+  await before.close();
+  const next = await keepMemory(path, log);
+  await next.change({ wanted: 'down', ownedRoutes: [] });
+  const journal = readFileSync(path, 'utf8');
+  await before.change({ ownedRoutes: [] });
+  await before.change({ wanted: 'up' });
+  expect(readFileSync(path, 'utf8')).toBe(journal);
+});
