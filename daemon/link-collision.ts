@@ -45,7 +45,7 @@ function inTheVm(link: Cidr, { engine }: Observation): readonly Holder[] {
       // What is larger than 10/8 is no network of Docker's, whatever its API says.
       if (!subnet || subnet.prefix < 8 || !overlaps(subnet, link)) return [];
       const who = `in the VM by Docker network ${plain(name, 80)} (${formatCidr(subnet)})`;
-      return [{ who, wayOut: 'remove that network', isForcible: subnet.prefix < link.prefix }];
+      return [{ who, wayOut: 'remove that network', isForcible: false }];
     }),
   );
 }

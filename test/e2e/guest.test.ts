@@ -77,8 +77,15 @@ while (my $asks = $office->accept) {
 chapter(
   'both ends have the MTU that is configured, and one rule of ours stands first in its chain',
   async () => {
-    await containerAnswers(mac, 'first');
+    const address = await containerAnswers(mac, 'first');
     await ready();
+    expect(helpersReports()).toBe(1);
+    const seen = await mac.asUser(['/usr/local/bin/tuntapctl', 'status']);
+    expect(seen).toMatchObject({ exitCode: 0, stderr: '' });
+    const size = ['--output', '/dev/null', '--write-out', '%{size_download}'];
+    expect(await must(mac, ['/usr/bin/curl', '--silent', ...size, `http://${address}/large`])).toBe(
+      '1000000',
+    );
     expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).toContain('mtu 1380');
     const link = await dockerOf(mac).inVm('ip -color=never addr show dev eth1');
     expect(link).toContain('mtu 1380');
@@ -112,6 +119,26 @@ chapter('a network of every kind: a bridge is routed, each of the others says wh
   await containerAnswers(mac, 'on-both', 'both');
   expect(await routedToTheVm(mac)).toEqual(['172.17', '172.31.1/24']);
 });
+
+chapter(
+  'a pair that the VM itself uses is found before anything is set there: blocked, until it is moved',
+  async () => {
+    const link = (address: string, peer: string): Promise<string> =>
+      must(mac, ['/usr/local/bin/tuntapctl', 'config', 'set', 'tap.address', address, 'tap.peer', peer]);
+    await link('10.0.2.9', '10.0.2.10');
+    await until('it is blocked', 60, async () => (await statusOf(mac)).phase === 'blocked');
+    expect(await conditionOf(mac, 'Guest')).toMatchObject({
+      reason: 'LinkCollision',
+      message: expect.stringMatching(
+        /the VM itself has 10\.0\.2\.0\/24 dev eth0, .* set tap\.address and tap\.peer/,
+      ),
+    });
+    expect(await dockerOf(mac).inVm('ip addr show dev eth1')).not.toContain('10.0.2.10');
+    await link('10.0.75.1', '10.0.75.2');
+    await answers(mac, 'first', '172.17.0.2', 60);
+    await ready();
+  },
+);
 
 chapter('a network that is excluded loses its route, and gets it again when it is no longer', async () => {
   const exclude = (list: string): Promise<string> =>
@@ -194,6 +221,43 @@ chapter(
     await containerAnswers(mac, 'after-restart');
   },
 );
+
+chapter(
+  'when the monitor of the routes is killed, what changes before the next one is there is seen',
+  async () => {
+    const monitors = async (): Promise<string[]> =>
+      (await must(mac, ['/bin/ps', '-axo', 'pid=,args=']))
+        .split('\n')
+        .flatMap((line) =>
+          line.includes('/sbin/route -n monitor') ? [line.trim().split(' ')[0] ?? ''] : [],
+        );
+    await ready();
+    const [monitor = ''] = await monitors();
+    await must(mac, [
+      '/bin/sh',
+      '-c',
+      `/bin/kill -KILL ${monitor} && /sbin/route -n delete -net 172.17.0.0/16`,
+    ]);
+    await until('the route is back', 20, async () => (await routedToTheVm(mac)).includes('172.17'));
+    await until('there is one other monitor', 20, async () => {
+      const now = await monitors();
+      return now.length === 1 && now[0] !== monitor;
+    });
+  },
+);
+
+chapter('what a killed daemon left running in the VM is gone once the next one is there', async () => {
+  const ours = async (): Promise<number> =>
+    (await dockerOf(mac).containers()).filter(({ labels }) => 'io.github.tuntapd' in labels).length;
+  const { pid } = await statusOf(mac);
+  await must(mac, ['/bin/kill', '-KILL', String(pid)]);
+  await dockerOf(mac)
+    .serve('tuntapd-helper', 'none', { labels: { 'io.github.tuntapd': 'helper' } })
+    .catch(() => undefined);
+  expect(await ours()).toBe(1);
+  await until('nothing of ours is left', 60, async () => (await ours()) === 0);
+  await ready();
+});
 
 chapter('down leaves no rule, no address, no image name and no container of ours in the VM', async () => {
   await must(mac, ['/usr/local/bin/tuntapctl', 'down']);

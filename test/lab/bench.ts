@@ -140,13 +140,22 @@ async function byHand(mac: Mac): Promise<void> {
   await docker.inVm('iptables -D FORWARD -i eth1 -j ACCEPT');
 }
 
-async function newNetworks(mac: Mac, from: number, count: number): Promise<number[]> {
-  const times: number[] = [];
+interface Times {
+  /** From the end of `docker network create` to its route. */
+  readonly routed: readonly number[];
+  /** What Docker itself took to make the network. */
+  readonly made: readonly number[];
+}
+
+async function newNetworks(mac: Mac, from: number, count: number): Promise<Times> {
+  const times: { routed: number[]; made: number[] } = { routed: [], made: [] };
   for (let index = from; index < from + count; index += 1) {
+    const asked = performance.now();
     await dockerOf(mac).createNetwork(`bench-${index}`, subnetOf(index));
     const began = performance.now();
+    times.made.push(since(asked));
     await routed(mac, [subnetOf(index)]);
-    times.push(since(began));
+    times.routed.push(since(began));
   }
   return times;
 }
@@ -172,6 +181,17 @@ async function routesByHand(mac: Mac, networks: number): Promise<void> {
   await each('add');
   report(`${networks} networks: as many routes by a shell loop, the floor`, seconds(since(began)));
   await each('delete');
+}
+
+/** What starting so many commands that do nothing costs a program in Node, here where that is fork and exec. */
+async function spawnsAlone(mac: Mac, count: number): Promise<void> {
+  const program = `
+    const { spawn } = require('node:child_process');
+    const one = () => new Promise((resolve) => spawn('/bin/sleep', ['0']).once('close', resolve));
+    (async () => { for (let left = ${count}; left > 0; left -= 1) await one(); })();`;
+  const began = performance.now();
+  await must(mac, ['/usr/local/bin/node', '--eval', program]);
+  report(`${count} networks: as many commands that do nothing, from Node`, seconds(since(began)));
 }
 
 /** Hundreds of networks take Docker minutes when it makes rules for each; without, its bridges alone count. */
@@ -203,6 +223,7 @@ async function reconcile(mac: Mac, networks: number, made: number): Promise<numb
   });
   await rest();
   await routesByHand(mac, count);
+  await spawnsAlone(mac, count);
   await rest();
   const began = performance.now();
   const asked = command(mac, 'up');
@@ -212,8 +233,9 @@ async function reconcile(mac: Mac, networks: number, made: number): Promise<numb
   report(`${count} networks: the same until \`tuntapctl up\` returned`, seconds(since(began)));
   await rest();
   const more = await newNetworks(mac, count, 10);
-  report(`${count} networks: one network more, 10 times`, spread(more), 0.3);
-  return count + more.length;
+  report(`${count} networks: one network more, 10 times`, spread(more.routed), 0.3);
+  report(`${count} networks: Docker’s own time for each of them`, spread(more.made));
+  return count + more.routed.length;
 }
 
 async function idle(mac: Mac, duration: number): Promise<void> {
@@ -262,8 +284,9 @@ try {
   let made = await reconcile(mac, 10, 0);
   say(`load ${load()}`);
   const times = await newNetworks(mac, made, 50);
-  made += times.length;
-  report('docker network create -> its route, 50 times', spread(times), 0.3);
+  made += times.routed.length;
+  report('docker network create -> its route, 50 times', spread(times.routed), 0.3);
+  report('  Docker’s own time for each of them', spread(times.made));
   const most = Number(values.networks);
   if (most >= 100) made = await reconcile(mac, 100, made);
   if (most > 100) {

@@ -413,6 +413,12 @@ describe('the link itself', () => {
     expect(routesOf([], [theirs]).address?.message.includes('routes.force')).toBe(works);
   });
 
+  test('a Docker network around it cannot be overruled: the VM would lose a part of one of the two', () => {
+    const forced = routesOf([network('odd', '10.0.0.0/16')], [], { force: ['10.0.75.0/30'] });
+    expect(forced.kinds).not.toContain('address-tap');
+    expect(forced.address?.message).toContain('or remove that network');
+  });
+
   test('a resolver that is the VM itself can be told by routes.force', () => {
     expect(routesOf([], [], {}, ['10.0.75.2']).address?.message).toContain(
       'list 10.0.75.0/30 in routes.force',
