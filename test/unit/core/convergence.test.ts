@@ -81,7 +81,7 @@ function carryOut(life: Life, step: ReturnType<typeof plan>[number]): void {
 /** The reconciler's pass; `kill` ends it after so many steps, as SIGKILL would. */
 function pass(life: Life, kill = Infinity): void {
   let steps = 0;
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < 8; round += 1) {
     notice(life);
     const planned = plan(life.config, life.observation, life.memory);
     if (planned.length === 0) return;
@@ -208,6 +208,12 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   foreignRow.map((row): Event => (life) => {
     enter(life, row);
   }),
+  // Somebody's own, through our peer.
+  canonical.map((destination): Event => (life) => {
+    const attached = attachedTap(life.observation);
+    if (attached && isAddressed(life.config, attached.tap))
+      enter(life, { destination, gateway: '10.0.75.2', interface: 'tap1', flags: 'UGSc' });
+  }),
   // A VPN client that deletes what is in its way first, ours too.
   foreignRow.map((row): Event => (life) => {
     for (const other of life.theirs) if (isRowOf(row.destination, other)) life.theirs.delete(other);
@@ -247,6 +253,9 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     .record({
       force: fc.subarray(['172.18.0.0/16', '10.33.0.0/16', '10.0.75.0/30']),
       exclude: fc.subarray(['app*', 'driver=bridge', 'label=private']),
+      include: fc.constantFrom(['*'], ['*'], ['app*']),
+      allow: fc.constantFrom(defaults.routes.allow, ['172.16.0.0/12', '100.64.0.0/10']),
+      manage: fc.constantFrom(true, true, true, false),
       minPrefix: fc.constantFrom(8, 12, 24),
     })
     .map((routes): Event => (life) => {
@@ -317,7 +326,7 @@ test('a thousand lives: nothing of anybody’s is touched, and when it is quiet 
       const verdicts = judgeRoutes(life.config, life.observation, life.memory);
       const attached = attachedTap(life.observation);
       const isLinked = attached !== null && isAddressed(life.config, attached.tap);
-      if (life.memory.wanted === 'up' && isLinked)
+      if (life.memory.wanted === 'up' && life.config.routes.manage && isLinked)
         expect(verdicts.filter(({ state }) => !['routed', 'refused', 'foreign'].includes(state))).toEqual([]);
       if (life.memory.wanted === 'down') expect(life.memory.ownedRoutes).toEqual([]);
       // What stands and is not theirs is known to be ours.
