@@ -15,6 +15,8 @@ const base = {
 /** @type {import('jest').Config} */
 export default {
   workerIdleMemoryLimit: '1GB',
+  // For what hangs; a loaded machine is slow.
+  testTimeout: 30_000,
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
     { ...base, displayName: 'lab', testMatch: ['<rootDir>/test/lab/**/*.test.ts'] },

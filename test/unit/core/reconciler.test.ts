@@ -186,7 +186,7 @@ test('a step whose attempts bother a person is tried once, also after a wake, un
   await world.pass(1000);
   world.refuse.delete('b');
   world.reconciler.trigger('the Mac woke', { retry: 'woke' });
-  await world.pass(86_400_000);
+  await world.pass(10_800_000);
   expect([...world.routes]).toEqual(['b']);
   expect(world.reports.at(-1)?.failures).toMatchObject([{ message: 'a dialog', blocked: true }]);
   const before = world.attempts();

@@ -28,8 +28,6 @@ const owner =
   process.getuid?.() === 0
     ? { uid: 501, gid: 20 }
     : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-// Each step starts a process or two, on a machine that may be busy.
-jest.setTimeout(30_000);
 
 let tools: string;
 let base: string;
