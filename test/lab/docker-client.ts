@@ -78,6 +78,14 @@ export function dockerClient(socketPath: string): DockerClient {
     (await call<{ Id: string }>('POST', `/containers/create?name=${name}`, { Image: 'busybox:lab', ...body }))
       .Id;
 
+  /** The exit code; asked twice, since an authorisation plugin that goes meanwhile takes the first answer with it. */
+  const ended = async (id: string): Promise<number> => {
+    const ask = (): Promise<{ StatusCode: number } | undefined> => call('POST', `/containers/${id}/wait`);
+    const said = (await ask()) ?? (await ask());
+    if (!said) throw new Error(`the engine does not say how container ${id} ended`);
+    return said.StatusCode;
+  };
+
   return {
     version: async () => (await call<{ Version: string }>('GET', '/version')).Version,
     serve: async (name, network = 'bridge', { publish, always, labels = {} } = {}) => {
@@ -138,9 +146,9 @@ export function dockerClient(socketPath: string): DockerClient {
       });
       try {
         await call('POST', `/containers/${id}/start`);
-        const { StatusCode } = await call<{ StatusCode: number }>('POST', `/containers/${id}/wait`);
+        const status = await ended(id);
         const said = await text('GET', `/containers/${id}/logs?stdout=true&stderr=true`);
-        if (StatusCode !== 0) throw new Error(`in the VM: ${script}\nended with ${StatusCode}: ${said}`);
+        if (status !== 0) throw new Error(`in the VM: ${script}\nended with ${status}: ${said}`);
         return said.replaceAll('\r\n', '\n');
       } finally {
         await call('DELETE', `/containers/${id}?force=true`);
