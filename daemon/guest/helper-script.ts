@@ -11,10 +11,10 @@
 export const helperScript = `set -u
 action=$1 mac=$2 address=$3 prefix=$4 mtu=$5 raw=$6
 fail() { echo "error=$*"; exit 1; }
-# 127 as of a shell that finds no command: then the image is the wrong one.
-command -v nsenter >/dev/null 2>&1 || exit 127
 # dockerd's iptables is looked up by the image's PATH, which may know none of the VM's folders.
 PATH=\${PATH:-/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# 127 as of a shell that finds no command: then the image is the wrong one.
+command -v nsenter >/dev/null 2>&1 || exit 127
 
 nic=
 for folder in /sys/class/net/*; do

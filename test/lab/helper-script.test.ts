@@ -135,12 +135,19 @@ test.each([
 test('in a shell of any kind an image without nsenter is the wrong one, and nothing is done', () => {
   const output = inVm(
     'nft',
-    `${vm} bare=$(mktemp -d); for tool in sh bash ip readlink iptables; do ln -s "$(command -v $tool)" $bare; done
+    `${vm} bare=$(mktemp -d); for tool in sh bash ip readlink; do cp "$(command -v $tool)" $bare; done
+     mount --bind $bare /usr/bin
      for shell in sh bash; do
-       PATH=$bare $shell "$HELPER" prepare "$MAC" 10.0.75.2 30 1400 raw; echo "ended with $?"
+       $shell "$HELPER" prepare "$MAC" 10.0.75.2 30 1400 raw; echo "ended with $?"
      done; ip -o addr show eth1`,
   );
   expect(output).toBe('ended with 127\nended with 127\n');
+});
+
+test('the tools are found also where the image’s own PATH knows none of their folders', () => {
+  const output = inVm('nft', `${vm} PATH=/nowhere /bin/sh "$HELPER" prepare "$MAC" 10.0.75.2 30 1400 raw`);
+  expect(output).toMatch(/^interface=eth1$/m);
+  expect(output).not.toContain('error=');
 });
 
 test('what the VM itself has of the link’s network is named, and nothing is done there', () => {
