@@ -214,12 +214,11 @@ const tapAddress: Judge = (config, observation, _memory, failures) => {
   if (collision !== null) return no('LinkCollision', collision);
   if (isAddressed(config, attached.tap))
     return yes('Set', `${config.tap.device} has ${config.tap.address}/${config.tap.prefix}`);
-  return (
-    failed(failures, ['address-tap']) ??
-    (observation.routes.known ? null : unclear(observation.routes.why)) ??
-    (observation.resolvers.known ? null : unclear(observation.resolvers.why)) ??
-    no('NotSet', `${config.tap.device} has no ${config.tap.address}/${config.tap.prefix} yet`)
-  );
+  const failure = failed(failures, ['address-tap']);
+  if (failure) return failure;
+  if (!observation.routes.known) return unclear(observation.routes.why);
+  if (!observation.resolvers.known) return unclear(observation.resolvers.why);
+  return no('NotSet', `${config.tap.device} has no ${config.tap.address}/${config.tap.prefix} yet`);
 };
 
 const engine: Judge = (_config, { vm, engine: seen }) => {

@@ -105,6 +105,9 @@ export function watchDataPath(parts: {
     cancel();
     cancel = parts.setTimer(() => void check(), milliseconds);
   };
+  const armSoon = (): void => {
+    arm(Math.max(0, lastCheck + burst - parts.now()));
+  };
   const become = (next: Partial<DataPath>): void => {
     const before = snapshot;
     snapshot = { ...snapshot, ...next };
@@ -171,7 +174,8 @@ export function watchDataPath(parts: {
     if (!isStill()) return;
     underWay = null;
     hear(tried, checked.peer);
-    if (own.isOutdated) arm(misses > 0 ? again : Math.max(0, lastCheck + burst - parts.now()));
+    if (own.isOutdated && misses > 0) arm(again);
+    else if (own.isOutdated) armSoon();
     else if (misses === 0 && listPause > 0) arm(listPause);
   }
 
@@ -193,7 +197,7 @@ export function watchDataPath(parts: {
         pause = 0;
         snapshot = { ...unchecked, session: next.session, repairs: snapshot.repairs };
       }
-      if (next) arm(Math.max(0, lastCheck + burst - parts.now()));
+      if (next) armSoon();
       else cancel();
     },
     snapshot: () => snapshot,

@@ -2,7 +2,7 @@
 import type { Config } from '../config/schema.js';
 import { canonical, type Cidr, contains, formatCidr, overlaps, parseCidr } from './cidr.js';
 import { conflictOf } from './route-conflicts.js';
-import type { Observation } from './observation.js';
+import { type Observation, valueOf } from './observation.js';
 import { fixturesOf, linkOf } from './route-guard.js';
 import { claimsIn, told } from './routing-table.js';
 import { plain } from './text.js';
@@ -26,7 +26,7 @@ function onMac(link: Cidr, config: Config, { routes, resolvers }: Observation): 
   const claims = conflict
     ? [{ who: told(conflict.claim), wayOut: isAround ? force : null, isForcible: isAround }]
     : [];
-  const fixtures = fixturesOf(config, routes.value, resolvers.known ? resolvers.value : [])
+  const fixtures = fixturesOf(config, routes.value, valueOf(resolvers) ?? [])
     .filter(({ address }) => contains(link, address))
     .map(({ what, isForcible }) => ({
       who: what,
@@ -37,7 +37,7 @@ function onMac(link: Cidr, config: Config, { routes, resolvers }: Observation): 
 }
 
 function inTheVm(link: Cidr, { engine }: Observation): readonly Holder[] {
-  const networks = engine.known && engine.value ? engine.value.networks : [];
+  const networks = valueOf(engine)?.networks ?? [];
   return networks.flatMap(({ name, driver, subnets }) =>
     // Others have no interface with their subnet in the VM itself: an overlay's is in a namespace of its own.
     (driver === 'bridge' ? subnets : []).flatMap((text): Holder[] => {

@@ -63,17 +63,19 @@ export const stillOwned = (
   table: readonly Route[],
 ): readonly OwnedRoute[] => {
   const gateways = new Map(owned.map(({ subnet, gateway }) => [subnet, gateway]));
-  const isMadeThere = ({ gateway, interface: name }: Route): boolean => {
+  const alike = table.filter(
+    (row) => isRowOf(row.destination, row) && gateways.get(row.destination) === row.gateway,
+  );
+  const isElsewhere = (row: Route): boolean => row.interface !== config.tap.device;
+  const claims = alike.some(isElsewhere) ? claimsIn(config, table) : [];
+  const isTheirs = ({ gateway, interface: name }: Route): boolean => {
     const target = parseCidr(`${gateway}/32`);
-    return claimsIn(config, table).some(
+    return claims.some(
       ({ range, row }) => row.interface === name && target !== null && contains(range, target),
     );
   };
   const standing = new Set(
-    table
-      .filter((row) => isRowOf(row.destination, row) && gateways.get(row.destination) === row.gateway)
-      .filter((row) => row.interface === config.tap.device || !isMadeThere(row))
-      .map(({ destination }) => destination),
+    alike.filter((row) => !(isElsewhere(row) && isTheirs(row))).map(({ destination }) => destination),
   );
   return owned.filter(({ subnet }) => standing.has(subnet));
 };

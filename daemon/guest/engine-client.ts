@@ -15,6 +15,12 @@ export class EngineError extends Error {
   }
 }
 
+/** For `catch`: null when what was asked for is not there (any more, 404), whoever removed it; throws anything else. */
+export const unlessGone = (error: unknown): null => {
+  if (error instanceof EngineError && error.status === 404) return null;
+  throw error;
+};
+
 /** Milliseconds; an engine that starts twenty containers at once takes its time. */
 const patience = 30_000;
 const mostBytes = 8 * 1024 * 1024;

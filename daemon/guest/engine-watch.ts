@@ -105,9 +105,9 @@ export function watchEngine(options: {
     let networks: readonly DockerNetwork[] = [];
     let asking = false;
     /** Whether there is something to tell; first some networks, by their ids, or all of them have to be asked for. */
-    let changed = true;
+    let changed = false;
     const stale = new Set<string>();
-    let allStale = true;
+    let allStale = false;
 
     /** One question at a time, so that an older answer never overtakes a newer one. */
     const ask = async (): Promise<void> => {
@@ -160,6 +160,7 @@ export function watchEngine(options: {
         {
           signal,
           timeout: 10_000,
+          // Only from here on is anything told that a list does not have.
           onOpen: () => {
             lookAnew();
           },

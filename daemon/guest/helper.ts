@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { GuestReport } from '../observation.js';
 import { StepError } from '../steps.js';
 import { messageOf, plain } from '../text.js';
-import { type EngineClient, EngineError } from './engine-client.js';
+import { type EngineClient, EngineError, unlessGone } from './engine-client.js';
 import { helperScript } from './helper-script.js';
 import { untrustedList } from './json.js';
 
@@ -100,11 +100,6 @@ async function sweep(engine: EngineClient): Promise<void> {
   );
   for (const { Id } of left) await remove(engine, Id);
 }
-
-/** Gone (404): somebody else removed it. */
-const unlessGone = (error: unknown): void => {
-  if (!(error instanceof EngineError && error.status === 404)) throw error;
-};
 
 /** With the volumes that its image may have asked for; returns when it is gone, whoever removed it. */
 async function remove(engine: EngineClient, id: string): Promise<void> {

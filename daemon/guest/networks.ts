@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { DockerNetwork } from '../observation.js';
-import { type CallOptions, type EngineClient, EngineError } from './engine-client.js';
+import { type CallOptions, type EngineClient, unlessGone } from './engine-client.js';
 import { untrustedList, untrustedRecord } from './json.js';
 
 const texts = untrustedRecord(z.string());
@@ -54,16 +54,12 @@ async function askNetwork(
   id: string,
   options: CallOptions,
 ): Promise<DockerNetwork | null> {
-  try {
-    const found = readNetwork(
-      await engine.json('GET', `/networks/${encodeURIComponent(id)}`, z.unknown(), options),
-    );
-    // The engine also looks for names that begin so.
-    return found?.id === id ? found : null;
-  } catch (error) {
-    if (error instanceof EngineError && error.status === 404) return null;
-    throw error;
-  }
+  const said = await engine
+    .json('GET', `/networks/${encodeURIComponent(id)}`, z.unknown(), options)
+    .catch(unlessGone);
+  const found = readNetwork(said);
+  // The engine also looks for names that begin so.
+  return found?.id === id ? found : null;
 }
 
 /**

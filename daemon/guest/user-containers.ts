@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { plain } from '../text.js';
-import { type EngineClient, EngineError } from './engine-client.js';
+import { type EngineClient, unlessGone } from './engine-client.js';
 import { untrustedList, untrustedRecord } from './json.js';
 import { label } from './helper.js';
 
@@ -15,12 +15,6 @@ const listSchema = untrustedList(
 );
 const infoSchema = z.object({ SystemTime: z.iso.datetime({ offset: true }) });
 const stateSchema = z.object({ State: z.object({ StartedAt: z.iso.datetime({ offset: true }) }) });
-
-/** It may have ended since the list was made. */
-const unlessGone = (error: unknown): null => {
-  if (error instanceof EngineError && error.status === 404) return null;
-  throw error;
-};
 
 /**
  * The container that has been running longest and is not ours, with its age in seconds by the VM's own clock; null
@@ -38,6 +32,7 @@ export async function longestRunning(
     // No container runs for longer than it has existed, so only these need be asked for one by one.
     if (longest && now / 1000 - Created <= longest.seconds) continue;
     const found = await engine.json('GET', `/containers/${Id}/json`, stateSchema).catch(unlessGone);
+    // It has ended since the list was made.
     if (!found) continue;
     const seconds = (now - Date.parse(found.State.StartedAt)) / 1000;
     const name = plain(Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12), 100);

@@ -53,6 +53,10 @@ const rulesInVm = (): Promise<string> =>
 const told = async (): Promise<ReadonlyMap<string, string>> =>
   new Map((await routesTold(mac)).map(({ subnet, state, why }) => [subnet, `${state}: ${why}`]));
 
+/** What bears our label, running or not. */
+const ourContainers = async () =>
+  (await dockerOf(mac).containers()).filter(({ labels }) => 'io.github.tuntapd' in labels);
+
 const helpersReports = (): number => logOf(mac, 'the helper container reported').length;
 
 /** Docker’s plugin protocol (docs/extend/plugins_authorization.md): refuses containers on the host’s network. */
@@ -247,15 +251,13 @@ chapter(
 );
 
 chapter('what a killed daemon left running in the VM is gone once the next one is there', async () => {
-  const ours = async (): Promise<number> =>
-    (await dockerOf(mac).containers()).filter(({ labels }) => 'io.github.tuntapd' in labels).length;
   const { pid } = await statusOf(mac);
   await must(mac, ['/bin/kill', '-KILL', String(pid)]);
   await dockerOf(mac)
     .serve('tuntapd-helper', 'none', { labels: { 'io.github.tuntapd': 'helper' } })
     .catch(() => undefined);
-  expect(await ours()).toBe(1);
-  await until('nothing of ours is left', 60, async () => (await ours()) === 0);
+  expect(await ourContainers()).toHaveLength(1);
+  await until('nothing of ours is left', 60, async () => (await ourContainers()).length === 0);
   await ready();
 });
 
@@ -264,6 +266,5 @@ chapter('down leaves no rule, no address, no image name and no container of ours
   expect(await rulesInVm()).not.toContain('tuntapd');
   expect(await dockerOf(mac).inVm('ip addr show')).not.toContain('10.0.75.');
   expect((await dockerOf(mac).images()).filter((name) => name.includes('tuntapd'))).toEqual([]);
-  const ours = (await dockerOf(mac).containers()).filter(({ labels }) => 'io.github.tuntapd' in labels);
-  expect(ours).toEqual([]);
+  expect(await ourContainers()).toEqual([]);
 });

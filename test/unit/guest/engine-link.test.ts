@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { type EngineLink, linkEngine } from '../../../daemon/engine-link.js';
+import { until } from '../../lab/until.js';
 import { fakeEngine, type FakeEngine } from './fake-engine.js';
 
 const uid = process.getuid?.() ?? 0;
@@ -26,17 +27,11 @@ async function start(): Promise<{ name: string; uid: number; gid: number; home: 
   return { name: 'person', uid, gid: 20, home };
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 10_000; !holds();) {
-    if (Date.now() > end) throw new Error('it never held');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-const isAnswering = (): boolean => {
-  const last = link.last();
-  return last.known && last.value !== null;
-};
+const answers = (): Promise<boolean> =>
+  until('the engine answers', 10, () => {
+    const last = link.last();
+    return Promise.resolve(last.known && last.value !== null);
+  });
 
 test('the engine is asked while its VM is there, and not otherwise', async () => {
   const person = await start();
@@ -44,7 +39,7 @@ test('the engine is asked while its VM is there, and not otherwise', async () =>
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(engine.asked).toEqual([]);
   link.follow(person, vm);
-  await until(isAnswering);
+  await answers();
   link.follow(person, null);
   const before = engine.asked.length;
   await new Promise((resolve) => setTimeout(resolve, 2500));
@@ -54,7 +49,7 @@ test('the engine is asked while its VM is there, and not otherwise', async () =>
 test('a pass that outlives the end of its run follows nobody any more', async () => {
   const person = await start();
   link.follow(person, vm);
-  await until(isAnswering);
+  await answers();
   link.stop();
   const before = engine.asked.length;
   link.follow(person, vm);
