@@ -80,6 +80,46 @@ test.each(Object.entries(layouts))('%s: every row, whatever its columns', (_name
   ]);
 });
 
+const printedRows = `Destination        Gateway            Flags        Refs      Use   Netif Expire
+default            10.219.16.1        UGSc           90        0     en4
+default            link#12            UCSI            0        0 bridge1
+0/1                utun0              UScg            2        0   utun0
+0.64/10            utun6              Uc              0        0   utun6
+1                  utun6              Uc              0        0   utun6
+4/6                utun6              Uc              0        0   utun6
+10.9/24            10.9.0.15          UGSc            1        0   utun4
+10.219.5.1/32      link#6             UCS             1        0     en0
+10.33.33.2         10.33.33.1         UH              0        0   utun3
+128.0/1            utun0              USc             0        0   utun0
+169.254            link#4             UCS             0        0     en0      !
+172.17             utun3              USc             0        0   utun3
+192.168.59         link#11            UC              2        0 vboxnet
+192.168.64.4       ce.19.fd.c4.c3.30  UHLWIi          4    24613 bridge1   1187
+224.0.0/4          link#4             UmCS            2        0     en0
+`;
+
+test('a Mac’s table with VPNs, bridges and virtual machines is read row by row, scoped or not', () => {
+  const { routes, unread } = readRoutingTable(printedRows);
+  expect(unread).toEqual([]);
+  expect(routes.map((row) => `${row.destination} ${row.gateway} ${row.flags} ${row.interface}`)).toEqual([
+    '0.0.0.0/0 10.219.16.1 UGSc en4',
+    '0.0.0.0/0 link#12 UCSI bridge1',
+    '0.0.0.0/1 utun0 UScg utun0',
+    '0.64.0.0/10 utun6 Uc utun6',
+    '1.0.0.0/8 utun6 Uc utun6',
+    '4.0.0.0/6 utun6 Uc utun6',
+    '10.9.0.0/24 10.9.0.15 UGSc utun4',
+    '10.219.5.1/32 link#6 UCS en0',
+    '10.33.33.2/32 10.33.33.1 UH utun3',
+    '128.0.0.0/1 utun0 USc utun0',
+    '169.254.0.0/16 link#4 UCS en0',
+    '172.17.0.0/16 utun3 USc utun3',
+    '192.168.59.0/24 link#11 UC vboxnet',
+    '192.168.64.4/32 ce.19.fd.c4.c3.30 UHLWIi bridge1',
+    '224.0.0.0/4 link#4 UmCS en0',
+  ]);
+});
+
 const samples = '../shared/samples';
 const isRow = (line: string): boolean => /^(default|\d)/.test(line);
 if (existsSync(samples))
