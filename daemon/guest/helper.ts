@@ -115,6 +115,12 @@ async function remove(engine: EngineClient, id: string): Promise<void> {
     });
 }
 
+/**
+ * All that the helper's root may do: enter dockerd's mount namespace (the first three), set addresses and rules.
+ * iptables-legacy, unlike the one on nft, speaks to the kernel through a raw socket.
+ */
+export const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_CHROOT', 'NET_ADMIN', 'NET_RAW'] as const;
+
 const containerOf = (image: string, args: readonly string[]): unknown => ({
   Image: image,
   Entrypoint: ['sh', '-c', helperScript, 'tuntapd'],
@@ -128,7 +134,7 @@ const containerOf = (image: string, args: readonly string[]): unknown => ({
     // An engine with `userns-remap` shares its namespaces with nobody else.
     UsernsMode: 'host',
     CapDrop: ['ALL'],
-    CapAdd: ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_CHROOT', 'NET_ADMIN'],
+    CapAdd: capabilities,
     SecurityOpt: ['apparmor=unconfined', 'label=disable', 'no-new-privileges'],
     ReadonlyRootfs: true,
     Memory: 64 * 1024 * 1024,

@@ -263,6 +263,25 @@ chapter('what a killed daemon left running in the VM is gone once the next one i
   await ready();
 });
 
+chapter(
+  'dockerd uses iptables-legacy from now on: so do we, and nothing of ours is left in the other one',
+  async () => {
+    await dockerOf(mac)
+      .inVm(
+        `for t in raw nat filter; do iptables -t $t -F; iptables -t $t -X; done; iptables -P FORWARD ACCEPT
+update-alternatives --set iptables /usr/sbin/iptables-legacy >/dev/null
+kill $(cat /run/docker.pid)`,
+      )
+      .catch(() => undefined);
+    await containerAnswers(mac, 'by-legacy');
+    await ready();
+    const rulesOf = (flavour: string): Promise<string> =>
+      dockerOf(mac).inVm(`for t in raw filter; do iptables-${flavour} -t $t -S; done`);
+    expect(await rulesOf('legacy')).toContain(`-A DOCKER-USER -i eth1 -m comment ${mark}`);
+    expect(await rulesOf('nft')).not.toContain('tuntapd');
+  },
+);
+
 chapter('down leaves no rule, no address, no image name and no container of ours in the VM', async () => {
   await must(mac, ['/usr/local/bin/tuntapctl', 'down']);
   expect(await rulesInVm()).not.toContain('tuntapd');

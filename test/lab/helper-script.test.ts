@@ -7,6 +7,7 @@ import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { capabilities } from '../../daemon/guest/helper.js';
 import { helperScript } from '../../daemon/guest/helper-script.js';
 
 const mac = '02:74:75:6e:74:61';
@@ -36,6 +37,8 @@ function inVm(flavour: string, script: string): string {
         HELPER: join(folder, 'helper'),
         MAC: mac,
         DOCKERD: join(folder, 'dockerd'),
+        // Root with the container's own capabilities.
+        CONFINED: `setpriv --no-new-privs --bounding-set -all,+${capabilities.join(',+').toLowerCase()}`,
       },
     },
   );
@@ -47,7 +50,7 @@ const vm = `
 mount -t sysfs sys /sys
 ip link add eth1 address $MAC type veth peer name far
 "$DOCKERD" 60 &
-helper() { sh "$HELPER" "$1" "$MAC" 10.0.75.2 30 1400 "\${2:-raw}"; }
+helper() { $CONFINED sh "$HELPER" "$1" "$MAC" 10.0.75.2 30 1400 "\${2:-raw}"; }
 iptables -N DOCKER-USER
 iptables -A FORWARD -j DOCKER-USER
 `;
@@ -115,7 +118,7 @@ describe.each(['nft', 'legacy'])('with iptables-%s', (flavour) => {
   test('release takes the rules also when the NIC is gone', () => {
     const output = inVm(
       flavour,
-      `${vm} helper prepare >/dev/null; ip link delete eth1; helper release; ${rules}`,
+      `${vm} helper prepare >/dev/null || exit; ip link delete eth1; helper release; ${rules}`,
     );
     expect(lines(output)).toEqual(['-A FORWARD -j DOCKER-USER']);
   });
