@@ -149,10 +149,12 @@ export function watchEngine(options: {
           const { data: event } = eventSchema.safeParse(line);
           if (!event || isQuiet(event)) return;
           const network = event.Type === 'network' ? event.Actor?.ID : undefined;
+          // With an overlay's first container comes docker_gwbridge, of which no event tells.
+          const isOverlay = event.Actor?.Attributes?.['type'] === 'overlay';
           if (event.Type === 'image') images += 1;
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
           if (event.Type === 'daemon') id = beginSession();
-          if (network) stale.add(network);
+          if (network && !isOverlay) stale.add(network);
           else if (['network', 'daemon'].includes(event.Type)) allStale = true;
           changed = true;
           void ask();

@@ -124,6 +124,27 @@ chapter('a network of every kind: a bridge is routed, each of the others says wh
   expect(await routedToTheVm(mac)).toEqual(['172.17', '172.31.1/24']);
 });
 
+chapter('a swarm: its overlay networks are not routed, the bridge that it makes on this VM is', async () => {
+  const docker = dockerOf(mac);
+  await docker.beginSwarm();
+  await docker.createNetwork('stack', '172.31.6.0/24', { driver: 'overlay', attachable: true });
+  await docker.serve('in-the-swarm', 'stack');
+  await until('all are told of', 30, async () => {
+    const routes = await routesTold(mac);
+    const of = (name: string) => routes.find(({ network }) => network === name);
+    const overlay = { state: 'refused', why: expect.stringMatching(/^an overlay/) };
+    expect(of('ingress')).toMatchObject(overlay);
+    expect(of('stack')).toMatchObject({ ...overlay, subnet: '172.31.6.0/24' });
+    expect(of('docker_gwbridge')).toMatchObject({ state: 'routed' });
+  });
+  await docker.remove('in-the-swarm');
+  await docker.leaveSwarm();
+  await docker.removeNetwork('docker_gwbridge');
+  await until('only what was there is routed', 30, async () => {
+    expect(await routedToTheVm(mac)).toEqual(['172.17', '172.31.1/24']);
+  });
+});
+
 chapter(
   'a pair that the VM itself uses is found before anything is set there: blocked, until it is moved',
   async () => {

@@ -19,6 +19,9 @@ export interface DockerClient {
   readonly inVm: (script: string) => Promise<string>;
   readonly removeNetwork: (name: string) => Promise<void>;
   readonly remove: (container: string) => Promise<void>;
+  /** Makes the engine a swarm of its own. */
+  readonly beginSwarm: () => Promise<void>;
+  readonly leaveSwarm: () => Promise<void>;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -33,6 +36,8 @@ export interface ServeOptions {
 export interface NetworkOptions {
   readonly driver?: string;
   readonly internal?: boolean;
+  /** Of an overlay: whether a container that is no swarm's may join it. */
+  readonly attachable?: boolean;
   readonly labels?: Labels;
   readonly options?: Labels;
 }
@@ -115,13 +120,14 @@ export function dockerClient(socketPath: string): DockerClient {
     createNetwork: async (
       name,
       subnets = [],
-      { driver = 'bridge', internal = false, labels = {}, options = {} } = {},
+      { driver = 'bridge', internal = false, attachable = false, labels = {}, options = {} } = {},
     ) => {
       const wanted = [subnets].flat();
       await call('POST', '/networks/create', {
         Name: name,
         Driver: driver,
         Internal: internal,
+        Attachable: attachable,
         EnableIPv6: wanted.some((subnet) => subnet.includes(':')),
         Labels: labels,
         Options: options,
@@ -130,6 +136,10 @@ export function dockerClient(socketPath: string): DockerClient {
     },
     removeNetwork: (name) => call('DELETE', `/networks/${name}`),
     remove: (container) => call('DELETE', `/containers/${container}?force=true`),
+    beginSwarm: async () => {
+      await call('POST', '/swarm/init', { ListenAddr: '127.0.0.1:2377', AdvertiseAddr: '127.0.0.1' });
+    },
+    leaveSwarm: () => call('POST', '/swarm/leave?force=true'),
     containers: async () =>
       (await call<{ Names: string[]; Labels: Labels }[]>('GET', '/containers/json?all=true')).map(
         ({ Names, Labels }) => ({ names: Names, labels: Labels }),

@@ -109,6 +109,17 @@ describe('networks', () => {
     },
   );
 
+  test('are all listed anew when an overlay is used: of docker_gwbridge, which comes with it, nothing is told', async () => {
+    await start();
+    const overlay = { ...network('stack', '10.0.1.0/24'), Driver: 'overlay', Scope: 'swarm' };
+    engine.networks = [overlay, network('docker_gwbridge', '172.18.0.0/16')];
+    engine.emit(event('network', 'connect', { type: 'overlay' }, 'stack'));
+    expect((await until(({ networks }) => networks.length > 0)).networks.map(({ name }) => name)).toEqual([
+      'stack',
+      'docker_gwbridge',
+    ]);
+  });
+
   test('are not when our helper, or anybody, joins the VM’s own network', async () => {
     const { listed } = await start();
     engine.emit(
