@@ -1,9 +1,10 @@
-import type { EngineClient } from './guest/engine-client.js';
-import { findEngine } from './guest/engine-socket.js';
+import type { Dial, EngineClient } from './guest/engine-client.js';
+import { DialError, findEngine } from './guest/engine-socket.js';
 import { listContainers } from './guest/networks.js';
 import { type EngineWatch, watchEngine } from './guest/engine-watch.js';
 import { type ConsoleUser, type Engine, type Seen, seen, type Vm } from './observation.js';
 import { StepError } from './steps.js';
+import { isAlive } from './vm/alive.js';
 
 export interface EngineLink {
   /**
@@ -21,6 +22,19 @@ export interface EngineLink {
   readonly lookAnew: () => void;
   /** For good: a pass that still runs follows nobody any more. */
   readonly stop: () => void;
+}
+
+/**
+ * How the engine of a VM is dialled. Docker's proxy starts the VM again for whoever knocks (Resource Saver), so nobody
+ * does once its process has ended, also before a pass has seen that.
+ */
+async function findWhileAlive(user: ConsoleUser, vm: Vm): Promise<Dial> {
+  const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (!isAlive(vm.pid)) throw new DialError('the VM has ended', 'VmEnded');
+    return work();
+  };
+  const dial = await whileAlive(() => findEngine(user));
+  return () => whileAlive(dial);
 }
 
 /** Follows one engine at a time: that of the console user's VM. */
@@ -43,14 +57,14 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
       if (!user || !vm) leave();
       else if (followed?.vm !== vm.id || followed.user !== user.name) {
         leave();
-        const watch = watchEngine({ find: () => findEngine(user), vm, ...options });
+        const watch = watchEngine({ find: () => findWhileAlive(user, vm), vm, ...options });
         followed = { vm: vm.id, user: user.name, watch };
       }
       return last();
     },
     last,
     client,
-    containers: () => listContainers(client()),
+    containers: async () => listContainers(client()),
     lookAnew: () => {
       followed?.watch.lookAnew();
     },

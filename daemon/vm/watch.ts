@@ -1,14 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import type { Vm } from '../observation.js';
-
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
+import { isAlive } from './alive.js';
 
 async function fingerprint(paths: readonly string[]): Promise<string> {
   const marks = await Promise.all(
@@ -46,7 +38,7 @@ export function watchVm(options: { pidFiles: () => readonly string[]; onChange: 
     last = now;
   };
   const look = (): void => {
-    if (vm && !alive(vm.pid)) {
+    if (vm && !isAlive(vm.pid)) {
       vm = null;
       options.onChange();
     }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { later, reload } from '../lab/dockerd.js';
@@ -8,6 +8,7 @@ import {
   conditionOf,
   containerAnswers,
   dockerOf,
+  dockersPid,
   engineAnswers,
   explained,
   fetchFromMac,
@@ -18,6 +19,7 @@ import {
   routedToTheVm,
   routesTold,
   statusOf,
+  vmPid,
 } from '../lab/story.js';
 import { until } from '../lab/until.js';
 
@@ -300,6 +302,23 @@ kill $(cat /run/docker.pid)`,
       dockerOf(mac).inVm(`for t in raw filter; do iptables-${flavour} -t $t -S; done`);
     expect(await rulesOf('legacy')).toContain(`-A DOCKER-USER -i eth1 -m comment ${mark}`);
     expect(await rulesOf('nft')).not.toContain('tuntapd');
+  },
+);
+
+chapter(
+  'Resource Saver: while the VM is off nobody knocks at Docker’s socket, and when it is woken containers answer',
+  async () => {
+    const isOff = (): boolean => !existsSync(mac.path(vmPid));
+    await must(mac, ['/bin/kill', '-USR1', String(dockersPid(mac))]);
+    await until('the VM is off', 30, () => Promise.resolve(isOff()));
+    await until('the daemon has seen it', 30, async () => (await statusOf(mac)).phase === 'idle');
+    await must(mac, ['/usr/local/bin/tuntapctl', 'status']);
+    await must(mac, ['/usr/local/bin/tuntapctl', 'doctor']);
+    // Longer than the daemon's longest pause between two looks.
+    await pause(70_000);
+    expect(isOff()).toBe(true);
+    await containerAnswers(mac, 'woken');
+    await ready();
   },
 );
 

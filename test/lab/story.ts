@@ -136,6 +136,9 @@ export async function containerAnswers(
 
 const pidIn = (mac: Mac, path: string): number => Number(readFileSync(mac.path(path), 'utf8').trim());
 
+/** Docker.app's own process. */
+export const dockersPid = (mac: Mac): number => pidIn(mac, `${data}/docker-app.pid`);
+
 const routesOf = (mac: Mac): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
 
 /** Whether a script stands at hyperkit's path. */

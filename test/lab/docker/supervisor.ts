@@ -1,12 +1,14 @@
 /**
  * Docker.app's own process in the lab, run as the user: starts hyperkit as Docker's supervisor does, restarts it
- * when it dies, offers the Engine API on the user's socket, and installs a staged update when it quits.
+ * when it dies, offers the Engine API on the user's socket, and installs a staged update when it quits. SIGUSR1 is
+ * Resource Saver: the VM goes off, and comes back for the first who asks the engine anything.
  * Called as: docker-app.js /Applications/Docker.app
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type DockerStart, dockerStart } from './command-line.js';
 
 const [, , app = '/Applications/Docker.app'] = process.argv;
@@ -38,6 +40,8 @@ writeFileSync(pidFile, `${process.pid}\n`);
 
 let vm: ChildProcess | null = null;
 let quitting = false;
+/** Whether the VM is off, or on its way there, until somebody asks. */
+let saving = false;
 const starts: number[] = [];
 
 function startVm(): void {
@@ -54,7 +58,7 @@ function startVm(): void {
   vm.on('exit', () => {
     vm = null;
     rmSync('engine.port', { force: true });
-    if (quitting) return;
+    if (quitting || saving) return;
     const now = Date.now();
     starts.push(now);
     if (starts.filter((start) => now - start < 30_000).length > 5) {
@@ -65,24 +69,39 @@ function startVm(): void {
   });
 }
 
+/** The engine's port; null while it does not answer, unless the VM had to be woken: then that is waited for. */
+async function enginePort(): Promise<number | null> {
+  const wakes = saving;
+  if (wakes) {
+    saving = false;
+    // One that is still on its way off is started again as any that ends.
+    if (!vm) startVm();
+  }
+  for (let left = wakes ? 600 : 1; left > 0; left -= 1) {
+    if (existsSync('engine.port')) return Number(readFileSync('engine.port', 'utf8'));
+    await pause(100);
+  }
+  return null;
+}
+
 rmSync(socket, { force: true });
-const proxy = createServer({ allowHalfOpen: true }, (client) => {
-  let port: number;
-  try {
-    port = Number(readFileSync('engine.port', 'utf8'));
-  } catch {
-    client.destroy();
-    return;
-  }
-  const engine = createConnection({ port, host: '127.0.0.1', allowHalfOpen: true });
-  client.pipe(engine).pipe(client);
-  for (const [from, to] of [
-    [client, engine],
-    [engine, client],
-  ] as const) {
-    from.on('error', () => to.destroy());
-    from.on('close', () => to.destroy());
-  }
+const proxy = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+  client.on('error', () => undefined);
+  void enginePort().then((port) => {
+    if (port === null) {
+      client.destroy();
+      return;
+    }
+    const engine = createConnection({ port, host: '127.0.0.1', allowHalfOpen: true });
+    client.pipe(engine).pipe(client);
+    for (const [from, to] of [
+      [client, engine],
+      [engine, client],
+    ] as const) {
+      from.on('error', () => to.destroy());
+      from.on('close', () => to.destroy());
+    }
+  });
 });
 proxy.listen(socket);
 
@@ -109,4 +128,9 @@ function quit(): void {
 }
 
 process.on('SIGTERM', quit);
+process.on('SIGUSR1', () => {
+  saving = true;
+  rmSync('engine.port', { force: true });
+  vm?.kill('SIGTERM');
+});
 startVm();

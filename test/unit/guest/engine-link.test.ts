@@ -1,18 +1,29 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type EngineLink, linkEngine } from '../../../daemon/engine-link.js';
+import type { Vm } from '../../../daemon/observation.js';
 import { until } from '../../lab/until.js';
 import { fakeEngine, type FakeEngine } from './fake-engine.js';
 
 const uid = process.getuid?.() ?? 0;
-const vm = { id: '9@then', pid: 9, uid, startedAt: 'then', startedWithTap: true, executable: null };
 let home: string;
 let engine: FakeEngine;
 let link: EngineLink;
+let hyperkit: ChildProcess;
+let vm: Vm;
+
+beforeEach(() => {
+  hyperkit = spawn('/bin/sleep', ['60']);
+  const pid = hyperkit.pid ?? 0;
+  vm = { id: `${pid}@then`, pid, uid, startedAt: 'then', startedWithTap: true, executable: null };
+});
 
 afterEach(async () => {
+  hyperkit.kill();
   link.stop();
   await engine.close();
   rmSync(home, { recursive: true, force: true });
@@ -54,5 +65,18 @@ test('a pass that outlives the end of its run follows nobody any more', async ()
   const before = engine.asked.length;
   link.follow(person, vm);
   await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(engine.asked).toHaveLength(before);
+});
+
+test('a VM that has ended is not asked for, though nobody has looked since: Docker would start it again', async () => {
+  const person = await start();
+  link.follow(person, vm);
+  await answers();
+  hyperkit.kill();
+  await once(hyperkit, 'exit');
+  const before = engine.asked.length;
+  engine.hangUp();
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await expect(link.containers()).rejects.toThrow();
   expect(engine.asked).toHaveLength(before);
 });
