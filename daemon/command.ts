@@ -31,8 +31,8 @@ export const commandLine = (file: string, args: readonly string[]): string =>
 const lastWords = 1000;
 
 /**
- * Runs a command by absolute path: no shell, clean environment, nothing on stdin (or `input`), 1 MiB of output at
- * the most, `timeout` in ms (10 s). Returns whatever exit code it had, since on macOS that alone says little
+ * Runs a command by absolute path: no shell, clean environment (or `env`), nothing on stdin (or `input`), 1 MiB of
+ * output at the most, `timeout` in ms (10 s). Returns whatever exit code it had, since on macOS that alone says little
  * (`route` exits 0 when the kernel refused, route.c). Throws CommandError when it could not start, ended by a
  * signal or took too long: then it gets a SIGTERM, which sudo hands on to what it runs, and at last a SIGKILL. What
  * it leaves behind with its output open (an osascript that hangs) is not waited for.
@@ -40,13 +40,18 @@ const lastWords = 1000;
 export async function run(
   file: string,
   args: readonly string[],
-  options: { timeout?: number; input?: string; signal?: AbortSignal } = {},
+  options: {
+    timeout?: number;
+    input?: string;
+    signal?: AbortSignal;
+    env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<CommandResult> {
   const timeout = options.timeout ?? 10_000;
   const child = execa(file, args, {
     reject: false,
     extendEnv: false,
-    env: cleanEnvironment,
+    env: options.env ?? cleanEnvironment,
     cwd: '/',
     timeout,
     forceKillAfterDelay: lastWords,

@@ -1,10 +1,13 @@
 /** How Docker is quit and opened again for its user: gracefully, with time-outs, and never by ending its VM. */
+import { run } from './command.js';
+import type { Run } from './mac/console-user.js';
 import { openDocker, quitDocker } from './mac/docker-gui.js';
 import { notify } from './mac/notify.js';
 import type { MemoryKeeper } from './memory.js';
 import type { ConsoleUser, DockerProcess } from './observation.js';
 import type { RestartMemory } from './restarting.js';
 import { type OpenDocker, type QuitDocker, StepError, type TellUser } from './steps.js';
+import { isAlive } from './vm/alive.js';
 import { listProcesses, pickDocker } from './vm/processes.js';
 
 /** Milliseconds for Docker to end its VM and itself. */
@@ -12,23 +15,17 @@ const quitting = 60_000;
 const poll = 250;
 const mostAttempts = 8;
 
+/** AppleScript’s own words for an app that ended before it could reply (-609), or had ended already (-600). */
+const ending = /\(-6(?:09|00)\)/;
+
 /**
  * AppleScript’s own words for what another way may still help against: automation is not permitted (-1743), Docker did
  * not reply in time (-1712), osascript itself hung. A person who cancels (-128) is no such thing.
  */
 const unheard = /-1743|-1712|took longer than/;
 
-const isThere = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
-
 async function areGone(pids: readonly number[], milliseconds: number): Promise<boolean> {
-  for (const end = performance.now() + milliseconds; pids.some(isThere);) {
+  for (const end = performance.now() + milliseconds; pids.some(isAlive);) {
     if (performance.now() > end) return false;
     await new Promise((resolve) => setTimeout(resolve, poll));
   }
@@ -49,7 +46,11 @@ async function terminate(user: ConsoleUser, gui: DockerProcess): Promise<void> {
  * Quits Docker, having first written down that it is tried and that Docker has to be opened again. Rejects when Docker
  * stays: then it is not tried another time.
  */
-export async function quitForRestart(step: QuitDocker, memory: MemoryKeeper): Promise<void> {
+export async function quitForRestart(
+  step: QuitDocker,
+  memory: MemoryKeeper,
+  command: Run = run,
+): Promise<void> {
   const { vm, bundle, user, gui, app } = step;
   const remember = (change: Partial<RestartMemory>): Promise<void> =>
     memory.change({ restart: { ...memory.now().restart, ...change } });
@@ -58,10 +59,11 @@ export async function quitForRestart(step: QuitDocker, memory: MemoryKeeper): Pr
     attempts: [...earlier, { vm: vm.id, bundle, failed: null }],
     reopen: { app, uid: user.uid, gui: gui.pid, at: Date.now() },
   });
-  const asked = await quitDocker(user);
+  const asked = await quitDocker(user, command);
   const pids = [vm.pid, gui.pid];
-  if (asked.done && (await areGone(pids, quitting))) return;
-  if (asked.done || unheard.test(asked.why)) {
+  const isHeard = asked.done || ending.test(asked.why);
+  if (isHeard && (await areGone(pids, quitting))) return;
+  if (isHeard || unheard.test(asked.why)) {
     await terminate(user, gui);
     if (await areGone(pids, quitting)) return;
   }

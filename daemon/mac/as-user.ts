@@ -1,10 +1,16 @@
-import { run } from '../command.js';
+import { cleanEnvironment, run } from '../command.js';
 import type { ConsoleUser } from '../observation.js';
 import { messageOf, plain } from '../text.js';
 import type { Run } from './console-user.js';
 
 /** Whether something asked of the user's session was done; if not, why. */
 export type Outcome = { readonly done: true } | { readonly done: false; readonly why: string };
+
+/**
+ * sudo keeps LC_ALL and TZ (macOS's sudoers), and an app inherits the environment of whoever opens it (open(1)): Docker
+ * would go on in our locale and time zone instead of the user's.
+ */
+const env = { PATH: cleanEnvironment.PATH };
 
 /**
  * Runs a command in a user's own session, as that user: `launchctl asuser` alone changes the bootstrap namespace but
@@ -18,7 +24,7 @@ export async function asUser(
 ): Promise<Outcome> {
   const args = ['asuser', String(user.uid), '/usr/bin/sudo', '-u', user.name, ...words];
   try {
-    const { exitCode, stdout, stderr } = await command('/bin/launchctl', args, options);
+    const { exitCode, stdout, stderr } = await command('/bin/launchctl', args, { ...options, env });
     if (exitCode === 0) return { done: true };
     return { done: false, why: plain(stderr || stdout) || `${words[0]} ended with ${exitCode}` };
   } catch (error) {

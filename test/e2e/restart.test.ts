@@ -8,6 +8,7 @@ import {
   conditionOf,
   containerAnswers,
   dockerOf,
+  dockersPid,
   engineAnswers,
   explained,
   hasShim,
@@ -26,12 +27,6 @@ let mac: Mac;
 const tuntapctl = (...args: string[]) => mac.run(['/usr/local/bin/tuntapctl', ...args], { timeout: 180_000 });
 const vmOf = (): string => readFileSync(mac.path(vmPid), 'utf8').trim();
 const notifications = (): Promise<readonly Notification[]> => mac.call('mac.notifications');
-
-const dockersPid = (): string =>
-  readFileSync(
-    mac.path('/Users/person/Library/Containers/com.docker.docker/Data/docker-app.pid'),
-    'utf8',
-  ).trim();
 
 /** How often the daemon has said something that begins so. */
 const saidOften = (words: string): number => logOf(mac, words).length;
@@ -119,6 +114,8 @@ chapter('without it, and asked once more: Docker is restarted, and containers an
   await until('another VM', 120, () => Promise.resolve(vmOf() !== untouched));
   await containerAnswers(mac, 'restarted');
   expect(begun('quit-docker')).toBe(1);
+  // Docker goes on in its user's locale and time zone, not in ours.
+  expect(readFileSync(mac.path(`/proc/${dockersPid(mac)}/environ`), 'utf8')).not.toMatch(/\b(LC_ALL|TZ)=/);
 });
 
 chapter(
@@ -151,13 +148,13 @@ chapter(
   'when Docker may not be told to quit (-1743), its own process gets one SIGTERM, and is opened again',
   async () => {
     await mac.call('privacy.set-automation', { allowed: false });
-    const docker = dockersPid();
+    const docker = dockersPid(mac);
     await restartDocker('auto');
     await until('another VM', 240, () => Promise.resolve(vmOf() !== untouched));
-    const restarted = dockersPid();
+    const restarted = dockersPid(mac);
     expect(restarted).not.toBe(docker);
     await reasonIs('TapAttached', 'Attached');
-    expect(dockersPid()).toBe(restarted);
+    expect(dockersPid(mac)).toBe(restarted);
     expect(begun('quit-docker')).toBe(2);
     expect(await notifications()).toHaveLength(2);
   },

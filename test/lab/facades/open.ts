@@ -52,7 +52,9 @@ spawn('/.lab/bin/node', ['/.lab/lib/docker-app.js', bundle], {
   detached: true,
   cwd: '/',
   stdio: ['ignore', log, log],
+  // An app inherits the environment of whoever opens it (open(1)).
   env: {
+    ...process.env,
     PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
     HOME: person.home,
     USER: person.name,
