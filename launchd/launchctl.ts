@@ -18,6 +18,8 @@ const inProgress = 36;
 /** Bootstrap right after a bootout: EIO while the old one is draining, 37 while another operation runs. */
 const passing = [5, 37];
 const disabled = 119;
+/** Kickstart of what runs already, which is no failure: EALREADY. */
+const running = 37;
 
 const words = ({ stdout, stderr, exitCode }: CommandResult): string =>
   `${stderr}${stdout}`.trim() || `exit status ${exitCode}`;
@@ -70,5 +72,6 @@ export async function load(outside: Outside, plist: string): Promise<void> {
     if (await isLoaded(outside)) await unload(outside);
   }
   const kick = await outside.run(launchctl, ['kickstart', service]);
-  if (kick.exitCode !== 0) throw new Problem(`launchctl kickstart ${service} said: ${words(kick)}`);
+  if (![0, running].includes(kick.exitCode))
+    throw new Problem(`launchctl kickstart ${service} said: ${words(kick)}`);
 }

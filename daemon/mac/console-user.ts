@@ -13,7 +13,7 @@ const logins = new WeakMap<Run, ConsoleUser>();
 /** `Name` and `UID` of scutil's `show State:/Users/ConsoleUser`; null when nobody is logged in. */
 export function parseConsoleUser(text: string): { name: string; uid: number } | null {
   const value = (key: string): string | undefined =>
-    new RegExp(`^\\s*${key}\\s*:\\s*(.+?)\\s*$`, 'm').exec(text)?.[1];
+    new RegExp(`^[ \\t]*${key}[ \\t]*:[ \\t]*(\\S.*?)[ \\t]*$`, 'm').exec(text)?.[1];
   const name = value('Name');
   const uid = Number(value('UID'));
   if (name === undefined || name === 'loginwindow' || !Number.isInteger(uid) || uid < firstPerson)

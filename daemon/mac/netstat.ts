@@ -51,9 +51,9 @@ const isFlags = (word: string | undefined): boolean => word !== undefined && /^U
 function parseRow(line: string, isOld: boolean): Route | null {
   const words = line.trim().split(/\s+/);
   const [short = '', gateway = '', flags = ''] = words;
-  const [name, expire, ...rest] = words.slice(isOld ? 5 : 3);
+  const [name = '', expire, ...rest] = words.slice(isOld ? 5 : 3);
   const destination = parseDestination(short, flags);
-  if (destination === null || name === undefined || rest.length > 0 || !isFlags(flags)) return null;
+  if (destination === null || !/^[a-z]/i.test(name) || rest.length > 0 || !isFlags(flags)) return null;
   if (expire !== undefined && !/^(?:!|\d+)$/.test(expire)) return null;
   return { destination, gateway, flags, interface: name };
 }

@@ -13,19 +13,24 @@ const isHyperkit = (path: string): boolean =>
     ? /\/(?:com\.docker\.hyperkit|hyperkit)(?:\.original)?$/.test(path) && !/ [-/]/.test(path)
     : !/[\s/]/.test(path);
 
+/** Options without a value, which may stand before another one in the same word (hyperkit.c, getopt). */
+const flags = '[behvuwxMACHPW]*';
+
 /**
  * Docker's VMs keep their pid file in `vms/N/` of Docker's container folder (where Docker starts them, so the path is
  * relative) or, up to 17.12, name the folder itself; minikube, multipass and linuxkit use folders of their own. A
  * virtio-vpnkit alone proves nothing: linuxkit has it too. `hyperkit -v` has no `-s`.
  */
-const dockers = /(?:^| )-F ?vms\/\d+\/|\/Library\/Containers\/com\.docker\.docker\/Data(?:[/,]|\s|$)/;
-const hasDevice = /(?:^| )-s ?[0-9:]+,/;
+const dockers = new RegExp(
+  `(?:^| )-${flags}F ?vms/\\d+/|/Library/Containers/com\\.docker\\.docker/Data(?:[/,]|\\s|$)`,
+);
+const hasDevice = new RegExp(`(?:^| )-${flags}s ?[0-9:]+,`);
 
 const isDockers = (path: string, args: string): boolean =>
   isHyperkit(path) && hasDevice.test(args) && dockers.test(args);
 
 const tapOption = (device: string): RegExp =>
-  new RegExp(`(?:^| )-s ?[0-9:]+,virtio-tap,${device}(?:,|\\s|$)`);
+  new RegExp(`(?:^| )-${flags}s ?[0-9:]+,virtio-tap,${device}(?:,|\\s|$)`);
 
 /** Every VM of Docker's among the processes, whoever's it is, the newest first. */
 function dockersVms(processes: readonly Process[], device: string): Vm[] {

@@ -18,6 +18,8 @@ export type Daemon = { version: string; leave: { done: boolean; problems: string
 
 export interface FakeLaunchd extends Outside {
   readonly loaded: () => boolean;
+  /** From now on `kickstart` calls what runs already a failure. */
+  readonly insist: () => void;
   readonly disable: () => void;
   readonly disabled: () => boolean;
   /** Errors that the next bootstraps give before they work. */
@@ -34,6 +36,7 @@ export interface FakeLaunchd extends Outside {
 export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemon): FakeLaunchd {
   let loaded = false;
   let disabled = false;
+  let insistent = false;
   let draining = 0;
   let drain = 0;
   let refusals: number[] = [];
@@ -100,7 +103,8 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
         await kill();
         return drain > 0 ? failed(36, 'Boot-out failed: 36: Operation now in progress') : done;
       case 'kickstart':
-        return loaded ? done : absent;
+        if (!loaded) return absent;
+        return insistent ? failed(37, 'Operation already in progress') : done;
       case 'enable':
         disabled = false;
         return done;
@@ -120,6 +124,9 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
     pause: () => new Promise((resolve) => void setImmediate(resolve)),
     loaded: () => loaded,
     disabled: () => disabled,
+    insist: () => {
+      insistent = true;
+    },
     disable: () => {
       disabled = true;
     },

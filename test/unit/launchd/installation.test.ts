@@ -92,11 +92,13 @@ describe('install', () => {
     ['a daemon that drains slowly', ['drain']],
     ['launchd busy for a while', ['busy']],
     ['a `disable` of earlier times', ['disabled']],
+    ['a kickstart that is too late', ['insistent']],
   ])('upgrades in place: %s', async (_title, troubles) => {
     await installing('1');
     if (troubles.includes('drain')) launchd.drainFor(7);
     if (troubles.includes('busy')) launchd.refuse(5, 37, 119, 5);
     if (troubles.includes('disabled')) launchd.disable();
+    if (troubles.includes('insistent')) launchd.insist();
     expect((await installing('2')).version).toBe('2');
     expect(installed()).toBe('2');
     expect(files().filter((path) => path.startsWith('/opt/.'))).toEqual([]);

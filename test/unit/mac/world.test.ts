@@ -201,6 +201,7 @@ const head = 'Routing tables\n\nInternet:\nDestination        Gateway           
 test.each([
   ['four octets that are no host', '10.1.2.3           link#5             UCS             en0'],
   ['too few octets for the class', '172                10.8.0.1           UGSc          utun3'],
+  ['no interface before the expiry', '10.9/24            10.8.0.1           UGSc                     !'],
   ['an empty gateway', '10.9/24                               UCS             utun4     12'],
 ])('%s: the row is left out and reported', (_name, row) => {
   const good = '10.7/16            10.8.0.1           UGSc          utun3       ';
@@ -227,6 +228,9 @@ test('scutil’s silence is no login window, and the directory is asked once a l
   expect(await observeConsoleUser(mac)).toEqual(lena);
   home = '/changed';
   expect(await observeConsoleUser(mac)).toEqual(lena);
+  const nameless: Run = () =>
+    Promise.resolve({ stdout: '<dictionary> {\n  Name : \n  UID : 504\n}\n', stderr: '', exitCode: 0 });
+  expect(await observeConsoleUser(nameless)).toEqual({ known: true, value: null });
   const silent: Run = () => Promise.resolve({ stdout: '', stderr: 'no store', exitCode: 1 });
   expect((await observeConsoleUser(silent)).known).toBe(false);
 });

@@ -49,6 +49,15 @@ test.each([
   });
 });
 
+test.each(['-AuF vms/0/hyperkit.pid', '-uFvms/0/hyperkit.pid'])(
+  'options in one word, as getopt takes them, are read: %s',
+  (word) => {
+    expect(
+      pick(process(31, `com.docker.hyperkit ${word} -us 1:0,virtio-vpnkit,path=vpnkit.eth.sock`)),
+    ).toMatchObject({ pid: 31 });
+  },
+);
+
 test.each([
   ['a shell that runs the shim', `/bin/sh ${bin}/com.docker.hyperkit ${args}`],
   ['bash that runs the shim', `/bin/bash -p ${bin}/com.docker.hyperkit ${args}`],
@@ -119,6 +128,7 @@ test.each([
   ['-s 2:1,virtio-tap,tap10', false],
   ['-s 2:1,virtio-tap,tap0', false],
   ['-s 5,virtio-blk,/x-s 2:1,virtio-tap,tap1', false],
+  ['-us 2:1,virtio-tap,tap1', true],
 ])('%s: with our tap %s', (option, expected) => {
   for (const line of [`${option} ${args}`, `${args} ${option}`])
     expect(pick(process(3, `com.docker.hyperkit ${line}`))?.startedWithTap).toBe(expected);
