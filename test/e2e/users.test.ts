@@ -16,6 +16,7 @@ import {
   must,
   openDocker,
   quitDocker,
+  statusOf,
 } from '../lab/story.js';
 import { until } from '../lab/until.js';
 
@@ -63,8 +64,35 @@ scene('somebody else comes to the front: the first user’s containers go on ans
   expect(tapOwner()).toBe(501);
 });
 
-scene('when the first user’s Docker has ended, the tap is that of whoever is in front', async () => {
+scene(
+  'he opens his Docker too: it is said who holds the tap, and the first user’s is untouched',
+  async () => {
+    await openDocker(mac, 'other');
+    await until('it is said', 60, async () => {
+      const { status, reason, message } = await conditionOf(mac, 'TapAttached');
+      expect({ status, reason }).toEqual({ status: 'False', reason: 'HeldByOtherUser' });
+      expect(message).toMatch(/VM of uid 501 .* so that of other \(pid \d+\) has no link: quit Docker there/);
+    });
+    expect(tapOwner()).toBe(501);
+    await answers(mac, 'first', web, 30);
+  },
+);
+
+scene('he logs out while his VM runs: it ends, the first user’s does not', async () => {
+  await mac.logout();
+  await until('his VM is gone', 30, async () => {
+    const { status, message } = await conditionOf(mac, 'VirtualMachine');
+    expect({ status, hasOther: message.includes('another one') }).toEqual({
+      status: 'True',
+      hasOther: false,
+    });
+  });
+  await answers(mac, 'first', web, 30);
   await mac.login('person');
+  await until('everything is ready', 60, async () => (await statusOf(mac)).phase === 'ready');
+});
+
+scene('when the first user’s Docker has ended, the tap is that of whoever is in front', async () => {
   await quitDocker(mac);
   await mac.login('other');
   await until('the tap is theirs', 30, () => Promise.resolve(tapOwner() === 502));
