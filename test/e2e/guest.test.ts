@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { later, reload } from '../lab/dockerd.js';
@@ -248,6 +249,29 @@ chapter(
     await ready();
     await dockerOf(mac).inVm(withoutAnyRule);
     await containerAnswers(mac, 'after-restart');
+  },
+);
+
+chapter(
+  'somebody else’s socket in place of Docker’s is not spoken to, and status says whose it is',
+  async () => {
+    const place = mac.path('/Users/person/.docker/run/docker.sock');
+    await dockerOf(mac).inVm(later('sleep 2; kill $(cat /run/docker.pid)'));
+    renameSync(place, `${place}.kept`);
+    let callers = 0;
+    const root = createServer(() => (callers += 1));
+    await new Promise<void>((resolve) => root.listen(place, resolve));
+    await until('it is said', 40, async () => {
+      const { status, reason, message } = await conditionOf(mac, 'Engine');
+      expect({ status, reason }).toEqual({ status: 'Unknown', reason: 'SocketForeign' });
+      expect(message).toContain(
+        'docker.sock belongs to uid 0, not to the user in front of the Mac (uid 501)',
+      );
+    });
+    expect(callers).toBe(0);
+    root.close();
+    renameSync(`${place}.kept`, place);
+    await ready();
   },
 );
 
