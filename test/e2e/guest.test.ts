@@ -226,6 +226,27 @@ chapter('rules that are flushed by hand are missed by nobody but the data path, 
   await ready();
 });
 
+chapter(
+  'the VM forwards nothing although every table looks right: that has a name of its own, and is over when it does',
+  async () => {
+    const docker = dockerOf(mac);
+    const forward = (value: 0 | 1): Promise<string> =>
+      docker.inVm(`echo ${value} >/proc/sys/net/ipv4/conf/eth1/forwarding`);
+    await forward(0);
+    await docker.createNetwork('unheard', '172.31.7.0/24');
+    await until('it is said', 60, async () => {
+      expect(await conditionOf(mac, 'DataPath')).toMatchObject({ status: 'False', reason: 'NothingAnswers' });
+      for (const type of ['TapAddress', 'Guest', 'Routes'])
+        expect(await conditionOf(mac, type)).toMatchObject({ status: 'True' });
+    });
+    expect((await mac.run(['/usr/local/bin/tuntapctl', 'status'])).exitCode).toBe(4);
+    await forward(1);
+    await docker.removeNetwork('unheard');
+    await ready();
+    await answers(mac, 'first', '172.17.0.2', 10);
+  },
+);
+
 chapter('after a sleep that nothing of the link outlived, all of it is made anew at once', async () => {
   const { pid } = await statusOf(mac);
   await must(mac, ['/bin/kill', '-STOP', String(pid)]);
