@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { replaceFile } from './replace-file.js';
-import { messageOf } from './text.js';
+import { messageOf, plain } from './text.js';
 
 const journalSchema = z.object({
   wanted: z.enum(['up', 'down', 'restored']).default('up'),
@@ -18,6 +18,19 @@ const journalSchema = z.object({
     .default({ attempts: [], told: null, asked: 0, reopen: null }),
 });
 
+/** Of a journal of another version of tuntapd whatever this one understands. Throws ZodError when it is no object. */
+function understood(said: unknown): Journal {
+  const entries = z.record(z.string(), z.unknown()).parse(said);
+  return journalSchema.parse(
+    Object.fromEntries(
+      Object.entries(journalSchema.shape).flatMap(([key, field]) => {
+        const read = field.safeParse(entries[key]);
+        return read.success ? [[key, read.data]] : [];
+      }),
+    ),
+  );
+}
+
 /**
  * What must outlive the daemon: whether a person took the link down, which routes are ours, which bundles have been
  * started, and whether Docker was restarted or is still to be opened again.
@@ -26,13 +39,16 @@ export type Journal = z.infer<typeof journalSchema>;
 
 /**
  * The journal at `path`, or its defaults with the reason when there is none that can be read: a daemon that forgot
- * its routes still works, one that does not start helps nobody.
+ * its routes still works, one that does not start helps nobody. What makes no sense of it costs nothing of the rest.
  */
 export async function readJournal(path: string): Promise<{ journal: Journal; trouble: string | null }> {
   try {
+    const said: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const read = journalSchema.safeParse(said);
+    if (read.success) return { journal: read.data, trouble: null };
     return {
-      journal: journalSchema.parse(JSON.parse(await readFile(path, 'utf8'))),
-      trouble: null,
+      journal: understood(said),
+      trouble: `some of ${path} cannot be read and starts anew: ${plain(read.error.message)}`,
     };
   } catch (error) {
     const absent = (error as NodeJS.ErrnoException).code === 'ENOENT';

@@ -3,32 +3,53 @@ import { z } from 'zod';
 import type { SavedOriginal } from '../observation.js';
 import { replaceFile } from '../replace-file.js';
 
-const originalsSchema = z.record(
-  z.string(),
-  z.object({
-    sha256: z.string().regex(/^[0-9a-f]{64}$/),
-    size: z.number().nonnegative(),
-    version: z.string().max(40).nullable(),
-  }),
-);
+const originalSchema = z.object({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  size: z.number().nonnegative(),
+  version: z.string().max(40).nullable(),
+});
 
-/** The journal of originals: by hyperkit's path, what was put aside there last. */
-export type Originals = Readonly<Record<string, SavedOriginal>>;
+/**
+ * The journal of originals: by hyperkit's path, what was put aside there last; null where this version of tuntapd
+ * cannot read what another one wrote.
+ */
+export type Originals = Readonly<Record<string, SavedOriginal | null>>;
+
+/** The journal as it lies there; empty when there is none, or none that makes sense. Rejects with the system's error. */
+async function readEntries(path: string): Promise<Readonly<Record<string, unknown>>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
+  }
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
 
 /**
  * The journal at `path`; empty when there is none, or none that can be read: then the originals are journalled anew
  * from what lies in the bundles.
  */
 export async function readOriginals(path: string): Promise<Originals> {
-  try {
-    return originalsSchema.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    return {};
-  }
+  const entries = await readEntries(path).catch(() => ({}));
+  return Object.fromEntries(
+    Object.entries(entries).map(([hyperkit, entry]) => [
+      hyperkit,
+      originalSchema.safeParse(entry).data ?? null,
+    ]),
+  );
 }
 
-/** Journals one original, on the disk when it resolves. Rejects with the system's error. */
+/**
+ * Journals one original, on the disk when it resolves; what another version wrote of others stays. Rejects with the
+ * system's error.
+ */
 export async function saveOriginal(path: string, hyperkit: string, original: SavedOriginal): Promise<void> {
-  const originals = { ...(await readOriginals(path)), [hyperkit]: original };
+  const originals = { ...(await readEntries(path)), [hyperkit]: original };
   await replaceFile(path, `${JSON.stringify(originals)}\n`);
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -24,6 +24,22 @@ afterEach(() => {
 });
 
 const route = (index: number) => ({ subnet: `10.${index}.0.0/16`, gateway: '10.0.75.2' });
+
+test('what another version of tuntapd wrote in a way of its own costs nothing of the rest', async () => {
+  const restart = { attempts: [], told: null, asked: 'often', reopen: null };
+  writeFileSync(
+    path,
+    JSON.stringify({ wanted: 'down', ownedRoutes: [route(1)], launched: ['1:42'], restart }),
+  );
+  const memory = await keepMemory(path, log);
+  expect(memory.now()).toMatchObject({
+    wanted: 'down',
+    ownedRoutes: [route(1)],
+    launched: ['1:42'],
+    restart: { asked: 0 },
+  });
+  expect(complaints).toEqual([expect.stringMatching(/^some of .* cannot be read and starts anew: .*asked/)]);
+});
 
 test('changes that come while another one is being written are all in the journal', async () => {
   for (let round = 0; round < 20; round += 1) {

@@ -1,0 +1,220 @@
+/** What a person is told who asks for the link, for its end, or for the end of tuntapd: what is so, and nothing else. */
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { type Failure, judgeConditions } from '../../../daemon/conditions.js';
+import type { Status } from '../../../daemon/control/messages.js';
+import type { ControlHandlers } from '../../../daemon/control/server.js';
+import { type Observation, seen } from '../../../daemon/observation.js';
+import { type Memory, plan } from '../../../daemon/plan.js';
+import { createReconciler } from '../../../daemon/reconciler.js';
+import { createHandlers } from '../../../daemon/requests.js';
+import { type Step, StepError } from '../../../daemon/steps.js';
+import { datedConditions, statusOf } from '../../../daemon/status.js';
+import { applied, bundle, config, hyperkit, network, quietMac, startedMac, up } from './worlds.js';
+
+const bridge = network('bridge', '172.17.0.0/16');
+
+interface Stage extends ControlHandlers {
+  readonly memory: () => Memory;
+  readonly world: () => Observation;
+  /** What became of the wishes that were journalled. */
+  readonly wishes: readonly string[];
+}
+
+/** A Mac that changes as the steps say, but for those that `refuse` knows an error for. */
+function stage(
+  start: Observation,
+  options: { refuse?: (step: Step) => Error | null; look?: () => void; memory?: Memory } = {},
+): Stage {
+  const { refuse = () => null, look = () => undefined } = options;
+  let world = { observation: start, memory: options.memory ?? up };
+  let lowered = false;
+  let failures: readonly Failure[] = [];
+  let status: Status | null = null;
+  const wishes: string[] = [];
+  const wanted = (): Memory => (lowered ? { ...world.memory, wanted: 'down' } : world.memory);
+  const reconciler = createReconciler<Observation>({
+    observe: () => {
+      look();
+      return Promise.resolve(world.observation);
+    },
+    plan: (observation) => plan(config, observation, wanted()),
+    apply: (step) => {
+      const error = refuse(step);
+      if (error) return Promise.reject(error);
+      world = applied(world, step);
+      return Promise.resolve();
+    },
+    report: (observation, left) => {
+      failures = left;
+      const { phase, findings } = judgeConditions(config, observation, world.memory, left);
+      const conditions = datedConditions(findings, [], 'now');
+      status = statusOf({ pid: 1, since: 'now', phase, conditions, routes: [], observation });
+    },
+    log: () => undefined,
+    now: () => performance.now(),
+    random: () => 0.5,
+    pace: () => 60_000,
+    setTimer: (callback, milliseconds) => {
+      const timer = setTimeout(callback, milliseconds);
+      return () => {
+        clearTimeout(timer);
+      };
+    },
+  });
+  const handlers = createHandlers({
+    memory: {
+      now: () => world.memory,
+      change: (part) => {
+        if (part.wanted !== undefined) wishes.push(part.wanted);
+        world = { ...world, memory: { ...world.memory, ...part } };
+        return Promise.resolve();
+      },
+      close: () => Promise.resolve(),
+    },
+    configuration: () => world.observation.configuration,
+    routes: { notice: () => Promise.resolve(), forget: () => Promise.resolve(), stop: () => undefined },
+    reconciler,
+    status: () => status,
+    failures: () => failures,
+    lower: (isLowered) => {
+      lowered = isLowered;
+    },
+    pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  });
+  return { ...handlers, memory: () => world.memory, world: () => world.observation, wishes };
+}
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+/** What is answered, however long it takes by the clock. */
+async function told<T>(answer: Promise<T> | T): Promise<T> {
+  await jest.advanceTimersByTimeAsync(150_000);
+  return answer;
+}
+
+test('a Mac that can be as it was asked to be: done', async () => {
+  const mac = stage(startedMac([bridge]));
+  expect(await told(mac.up())).toEqual({ done: true, problems: [] });
+  expect(await told(mac.down())).toEqual({ done: true, problems: [] });
+  expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [] } });
+  expect(await told(mac.restart())).toEqual({ done: true, problems: [] });
+  expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
+});
+
+test.each(['up', 'down', 'restart', 'restore'] as const)(
+  '%s with a configuration that was never in force: not done, and why; the wish is not kept',
+  async (action) => {
+    const problem = '/etc/tuntapd/config.toml: line 2: no such key';
+    const mac = stage({ ...startedMac([bridge]), configuration: { problem, inForce: false } });
+    const { done, problems } = await told(mac[action]());
+    expect(done).toBe(false);
+    expect(problems.join()).toContain(problem);
+    expect(mac.wishes).toEqual([]);
+  },
+);
+
+test('up without a tap kext: not done, with what to install', async () => {
+  const mac = stage({ ...quietMac, tapDevice: seen(null), kext: seen({ state: 'absent', bundle: null }) });
+  expect(await told(mac.up())).toEqual({
+    done: false,
+    problems: [expect.stringContaining('Install tuntaposx')],
+  });
+});
+
+test('up where one network is somebody else’s: the link is up, and that network is named', async () => {
+  const vpn = { destination: '172.17.0.0/16', gateway: '10.80.0.1', flags: 'UGSc', interface: 'utun4' };
+  const mac = stage(
+    startedMac(
+      [bridge, network('app', '172.18.0.0/16')],
+      [...(quietMac.routes.known ? quietMac.routes.value : []), vpn],
+    ),
+  );
+  expect(await told(mac.up())).toEqual({
+    done: true,
+    problems: [expect.stringContaining('172.17.0.0/16 (bridge): this Mac already has')],
+  });
+});
+
+test('a restart whose lowering fails brings the link up again all the same, and nothing else is ever wanted', async () => {
+  const refuse = (step: Step): Error | null =>
+    step.kind === 'release-guest'
+      ? new StepError('no local image has sh', { reason: 'NoHelperImage', blocked: true })
+      : null;
+  const mac = stage(startedMac([bridge]), { refuse });
+  await told(mac.up());
+  expect(await told(mac.restart())).toEqual({ done: false, problems: ['no local image has sh'] });
+  expect(mac.wishes).toEqual(['up', 'up']);
+  expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
+});
+
+test('a Mac that cannot be looked at is no Mac on which all is done', async () => {
+  const look = (): void => {
+    throw new Error('EMFILE: too many open files');
+  };
+  for (const action of ['up', 'down', 'leave'] as const) {
+    const mac = stage(quietMac, { look });
+    expect(await told(mac[action]())).toEqual({
+      done: false,
+      problems: ['this Mac could not be looked at: `tuntapctl logs` says why'],
+    });
+  }
+});
+
+test('up that is overtaken by down is not done', async () => {
+  const refuse = (step: Step): Error | null => (step.kind === 'prepare-guest' ? new Error('busy') : null);
+  const mac = stage(startedMac([bridge]), { refuse });
+  const upped = mac.up();
+  await jest.advanceTimersByTimeAsync(3000);
+  const downed = mac.down();
+  expect((await told(downed)).done).toBe(true);
+  expect(await upped).toEqual({ done: false, problems: ['something else was asked for meanwhile'] });
+});
+
+test('to leave is done when hyperkit is given back, whatever else fails', async () => {
+  const refuse = (step: Step): Error | null =>
+    step.kind === 'release-guest' ? new Error('the VM is going') : null;
+  expect(await told(stage(startedMac([bridge]), { refuse }).leave())).toEqual({
+    done: true,
+    problems: ['the VM is going'],
+  });
+});
+
+test.each(['leave', 'restore'] as const)(
+  '%s while hyperkit cannot be reached: not done, whether its bundle is refused or moved aside',
+  async (action) => {
+    const bundles = { withHyperkit: [], without: [], refused: [], outOfReach: [hyperkit], replacing: [] };
+    const why = 'Docker.app is a symbolic link, which root does not follow';
+    const mac = stage(
+      { ...quietMac, bundles: seen(bundles) },
+      { refuse: (step) => (step.kind === 'restore-hyperkit' ? new Error(why) : null) },
+    );
+    expect(await told(mac[action]())).toEqual({ done: false, problems: [why] });
+  },
+);
+
+test('hyperkit as Docker shipped it is told only when it is', async () => {
+  const refuse = (step: Step): Error | null =>
+    step.kind === 'restore-hyperkit'
+      ? new StepError('operation not permitted', { reason: 'AppManagement', blocked: true })
+      : null;
+  const mac = stage(quietMac, { refuse });
+  expect(await told(mac.restore())).toEqual({ done: false, problems: ['operation not permitted'] });
+  expect(mac.status()).toMatchObject({ phase: 'blocked' });
+  const other = stage({
+    ...quietMac,
+    bundles: seen({
+      withHyperkit: [bundle('mach-o', 'missing')],
+      without: [],
+      refused: [],
+      outOfReach: [],
+      replacing: [],
+    }),
+  });
+  expect(await told(other.restore())).toEqual({ done: true, problems: [] });
+  expect(other.status()).toMatchObject({ phase: 'down' });
+});
