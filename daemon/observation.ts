@@ -145,6 +145,8 @@ export interface Bundles {
   readonly without: readonly BundleWithoutHyperkit[];
   /** Bundles that could not be looked into, with the reason and what to do. */
   readonly refused: readonly { readonly app: string; readonly why: string }[];
+  /** Hyperkits put aside by us, in bundles that are refused or that an updater has moved aside: ours may stand there. */
+  readonly outOfReach: readonly string[];
   /** Bundles that are being replaced: nothing is written into them. They may be among the others too. */
   readonly replacing: readonly {
     readonly app: string;

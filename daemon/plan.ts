@@ -238,15 +238,16 @@ const giveWay = (config: Config, observation: Observation, memory: Memory, why: 
   dismantle(config, observation, memory, { why, isSetUp: (session) => memory.guest?.session === session });
 
 /** Also where it cannot be done (yet): whoever waits for hyperkit must be told. */
-const restores = (observation: Observation, why: string): Step[] =>
-  (valueOf(observation.bundles)?.withHyperkit ?? [])
-    .filter((bundle) => judgeRestore(bundle).kind !== 'done')
-    .map(({ hyperkit }): Step => ({
-      kind: 'restore-hyperkit',
-      key: `restore ${hyperkit}`,
-      why,
-      hyperkit,
-    }));
+const restores = (observation: Observation, why: string): Step[] => {
+  const { withHyperkit = [], outOfReach = [] } = valueOf(observation.bundles) ?? {};
+  const changed = withHyperkit.filter((bundle) => judgeRestore(bundle).kind !== 'done');
+  return [...changed.map(({ hyperkit }) => hyperkit), ...outOfReach].map((hyperkit): Step => ({
+    kind: 'restore-hyperkit',
+    key: `restore ${hyperkit}`,
+    why,
+    hyperkit,
+  }));
+};
 
 function leave(config: Config, observation: Observation, memory: Memory): Step[] {
   const tap = valueOf(observation.tapDevice);

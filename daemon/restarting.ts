@@ -139,9 +139,9 @@ export function reopenSteps(observation: Observation, memory: Memory): Step[] {
   const { docker, vm, bundles } = observation;
   if (!docker.known || docker.value.some(({ gui }) => gui) || !vm.known || vm.value || !bundles.known)
     return [];
-  const { withHyperkit, without, replacing } = bundles.value;
+  const { withHyperkit, without, refused, replacing } = bundles.value;
   const { app } = reopen;
-  if (![...withHyperkit, ...without].some((bundle) => bundle.app === app)) return [];
+  if (![...withHyperkit, ...without, ...refused].some((bundle) => bundle.app === app)) return [];
   const busy = replacing.some((bundle) => bundle.app === app);
   if (busy && observation.at - reopen.at < updating) return [];
   return [{ kind: 'open-docker', key: `open ${app}`, why: 'it was quit for its VM’s sake', app, user }];

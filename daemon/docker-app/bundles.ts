@@ -21,7 +21,16 @@ const grant =
   'App Management, add /opt/tuntapd/bin/tuntapd with the + button and switch it on; before macOS 13 there is none, ' +
   'and hyperkit or its folder is locked (ls -lO shows “uchg”). Then run `tuntapctl up`';
 
+/** Milliseconds in which a child that failed or hung is not started again only to look: everybody waits for it. */
+const afterFailure = 60_000;
+
 const appOf = (hyperkit: string): string => hyperkit.slice(0, hyperkit.lastIndexOf('/Contents/'));
+
+/** The folders from the app to hyperkit. */
+const wayTo = (hyperkit: string): readonly string[] =>
+  dirname(hyperkit)
+    .slice(appOf(hyperkit).length + 1)
+    .split('/');
 
 export interface BundleRoom {
   /** Docker.apps where hyperkit was ever put aside: they are to be given back, whoever is in front by then. */
@@ -30,6 +39,13 @@ export interface BundleRoom {
   readonly install: (hyperkit: string) => Promise<void>;
   readonly restore: (hyperkit: string) => Promise<void>;
 }
+
+/** What cannot be looked at may be there. */
+const isAbsent = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => false,
+    (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''),
+  );
 
 const exists = (path: string): Promise<boolean> =>
   lstat(path).then(
@@ -91,7 +107,9 @@ export function createBundleRoom(options: {
   originals: string;
   log: (level: 'info' | 'warn', message: string) => void;
 }): BundleRoom {
-  const known = new Map<string, { fingerprint: string; answer: WorkerAnswer }>();
+  const known = new Map<string, { fingerprint: string; answer: Found }>();
+  /** Of children that failed or hung: when, and why. */
+  const failed = new Map<string, { at: number; why: unknown }>();
   const settling = createSettling({ wall: () => Date.now(), steady: () => performance.now() });
 
   async function ask(
@@ -101,25 +119,31 @@ export function createBundleRoom(options: {
   ): Promise<WorkerAnswer> {
     const app = appOf(hyperkit);
     const folder = dirname(hyperkit);
-    const way = folder.slice(app.length + 1).split('/');
+    const way = wayTo(hyperkit);
     const owner = await ownerOfWay(app, way);
     if ('refused' in owner) return { ok: false, code: 'REFUSED', message: owner.refused };
     const { dev, ino } = await lstat(folder, { bigint: true });
-    const answer = answerSchema.safeParse(
-      await options.ask({
-        action,
-        app,
-        way,
-        folder: `${dev}:${ino}`,
-        name: basename(hyperkit),
-        uid: owner.uid,
-        gid: staff,
-        shim: options.shim,
-        expected,
-      }),
-    );
-    if (!answer.success) throw new Error(`the child in ${app} gave no sensible answer`);
-    return answer.data;
+    try {
+      const answer = answerSchema.safeParse(
+        await options.ask({
+          action,
+          app,
+          way: [...way],
+          folder: `${dev}:${ino}`,
+          name: basename(hyperkit),
+          uid: owner.uid,
+          gid: staff,
+          shim: options.shim,
+          expected,
+        }),
+      );
+      if (!answer.success) throw new Error(`the child in ${app} gave no sensible answer`);
+      failed.delete(hyperkit);
+      return answer.data;
+    } catch (error) {
+      failed.set(hyperkit, { at: performance.now(), why: error });
+      throw error;
+    }
   }
 
   async function inspect(hyperkit: string): Promise<WorkerAnswer> {
@@ -127,9 +151,15 @@ export function createBundleRoom(options: {
     const files = [hyperkit, `${hyperkit}.original`, folder, join(appOf(hyperkit), 'Contents/Info.plist')];
     const fingerprint = (await Promise.all(files.map(mark))).join('|');
     const before = known.get(hyperkit);
-    if (before?.fingerprint === fingerprint) return before.answer;
+    if (before?.fingerprint === fingerprint) {
+      const owner = await ownerOfWay(appOf(hyperkit), wayTo(hyperkit));
+      return 'refused' in owner ? { ok: false, code: 'REFUSED', message: owner.refused } : before.answer;
+    }
+    const failure = failed.get(hyperkit);
+    if (failure && performance.now() - failure.at < afterFailure) throw failure.why;
+    // A refusal is not kept: what a person has to mend the fingerprint may not show.
     const answer = await ask('inspect', hyperkit);
-    known.set(hyperkit, { fingerprint, answer });
+    if (answer.ok) known.set(hyperkit, { fingerprint, answer });
     return answer;
   }
 
@@ -145,20 +175,28 @@ export function createBundleRoom(options: {
     const withHyperkit: Bundle[] = [];
     const without: { app: string }[] = [];
     const refused: { app: string; why: string }[] = [];
+    const outOfReach: string[] = [];
     const replacing: Bundles['replacing'][number][] = [];
     const saved = await readOriginals(options.originals);
+    const refuse = async (app: string, hyperkit: string, why: string): Promise<void> => {
+      refused.push({ app, why });
+      if (hyperkit in saved && !(await isAbsent(`${hyperkit}.original`))) outOfReach.push(hyperkit);
+    };
     for (const app of new Set(apps)) {
       const { signs, unsettled } = await settling.look(app);
       if (unsettled) replacing.push({ app, ...unsettled });
-      if (!signs.present) continue;
-      const hyperkit = await locate(app);
+      const hyperkit = signs.present ? await locate(app) : null;
       if (hyperkit === null) {
-        if (!unsettled) without.push({ app });
+        if (signs.present && !unsettled) without.push({ app });
+        // An updater may put back what it has moved aside.
+        for (const path of unsettled ? Object.keys(saved) : [])
+          if (appOf(path) === app && (await exists(`${app}.back${path.slice(app.length)}.original`)))
+            outOfReach.push(path);
         continue;
       }
       try {
         const answer = await inspect(hyperkit);
-        if (!answer.ok) refused.push({ app, why: answer.message });
+        if (!answer.ok) await refuse(app, hyperkit, answer.message);
         else
           withHyperkit.push({
             app,
@@ -173,10 +211,10 @@ export function createBundleRoom(options: {
             leftovers: answer.leftovers,
           });
       } catch (error) {
-        refused.push({ app, why: messageOf(error) });
+        await refuse(app, hyperkit, messageOf(error));
       }
     }
-    return seen({ withHyperkit, without, refused, replacing });
+    return seen({ withHyperkit, without, refused, outOfReach, replacing });
   }
 
   async function done(
@@ -252,8 +290,9 @@ export function createBundleRoom(options: {
       );
   }
 
-  const touched = async (): Promise<readonly string[]> =>
-    Object.keys(await readOriginals(options.originals)).map(appOf);
+  const touched = async (): Promise<readonly string[]> => [
+    ...new Set(Object.keys(await readOriginals(options.originals)).map(appOf)),
+  ];
 
   return { touched, observe, install, restore };
 }

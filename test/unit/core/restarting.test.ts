@@ -24,6 +24,7 @@ const bundles = (target: Bundle['target']['kind'], more: Partial<Bundle> = {}) =
   withHyperkit: [{ ...bundle(target, target === 'mach-o' ? 'missing' : 'mach-o'), ...more }],
   without: [],
   refused: [],
+  outOfReach: [],
   replacing: [],
 });
 
@@ -120,6 +121,12 @@ test('Docker is not opened into an update, and not for another user, but also wh
   expect(kinds({ bundles: replacing })).toEqual([]);
   expect(kinds({ bundles: replacing, at: began + 60_000 })).toEqual(['open-docker']);
   expect(kinds({ bundles: seen({ ...bundles('shim'), withHyperkit: [] }) })).toEqual([]);
+  const refused = {
+    ...bundles('shim'),
+    withHyperkit: [],
+    refused: [{ app, why: 'it belongs to several users' }],
+  };
+  expect(kinds({ bundles: seen(refused) })).toEqual(['open-docker']);
   expect(
     kinds({ consoleUser: seen({ name: 'other', uid: 502, gid: 20, home: '/Users/other' }) }),
   ).not.toContain('open-docker');

@@ -82,7 +82,13 @@ export const quietMac: Observation = {
   tapInterface: seen(null),
   routes: seen(lan),
   resolvers: seen(['192.168.1.1', '9.9.9.9']),
-  bundles: seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [], replacing: [] }),
+  bundles: seen({
+    withHyperkit: [bundle('shim', 'mach-o')],
+    without: [],
+    refused: [],
+    outOfReach: [],
+    replacing: [],
+  }),
   vm: seen(null),
   otherVms: [],
   engine: seen(null),
@@ -108,7 +114,7 @@ export interface World {
 
 const withBundle = (observation: Observation, next: Bundle): Observation => ({
   ...observation,
-  bundles: seen({ withHyperkit: [next], without: [], refused: [], replacing: [] }),
+  bundles: seen({ withHyperkit: [next], without: [], refused: [], outOfReach: [], replacing: [] }),
 });
 
 const known = <T>(value: { known: true; value: T } | { known: false }): T => {

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import type { Bundles } from '../../../daemon/observation.js';
@@ -152,6 +152,95 @@ test('where hyperkit was ever put aside is known, also when nobody runs that Doc
   expect(await room.touched()).toEqual([]);
   await room.install(hyperkit);
   expect(await room.touched()).toEqual([app]);
+});
+
+test('what another version of tuntapd journalled in its own way stays, and is known to be there', async () => {
+  const journal = join(base, 'state/originals.json');
+  const other = '/Applications/Other/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
+  mkdirSync(join(base, 'state'));
+  writeFileSync(journal, JSON.stringify({ [other]: { sha512: 'ab' } }));
+  await room.install(hyperkit);
+  expect(JSON.parse(readFileSync(journal, 'utf8'))).toMatchObject({
+    [other]: { sha512: 'ab' },
+    [hyperkit]: { version: '4.1.1' },
+  });
+  expect(await room.touched()).toEqual(['/Applications/Other/Docker.app', app]);
+});
+
+describe('a bundle that is refused', () => {
+  const bin = (): string => join(app, 'Contents/Resources/bin');
+  const elsewhere = (): string => join(base, 'elsewhere');
+  const reasons: [string, () => void, () => void][] = [
+    [
+      'because it is a symbolic link',
+      () => {
+        renameSync(app, elsewhere());
+        symlinkSync(elsewhere(), app);
+      },
+      () => {
+        rmSync(app);
+        renameSync(elsewhere(), app);
+      },
+    ],
+  ];
+  if (process.getuid?.() === 0)
+    reasons.push([
+      'because others may write a folder of root’s',
+      () => {
+        chownSync(bin(), 0, 0);
+        chmodSync(bin(), 0o775);
+      },
+      () => {
+        chownSync(bin(), owner.uid, owner.gid);
+        chmodSync(bin(), 0o755);
+      },
+    ]);
+  test.each(reasons)(
+    '%s may still have our shim, and is seen again when that is mended',
+    async (_why, spoil, mend) => {
+      await room.install(hyperkit);
+      expect((await look()).outOfReach).toEqual([]);
+      spoil();
+      expect(await look()).toMatchObject({ withHyperkit: [], refused: [{ app }], outOfReach: [hyperkit] });
+      await expect(room.restore(hyperkit)).rejects.toMatchObject({ reason: 'BundleRefused' });
+      mend();
+      expect(await look()).toMatchObject({ withHyperkit: [{ hyperkit }], refused: [], outOfReach: [] });
+    },
+  );
+
+  test('never had anything of ours where nothing was put aside', async () => {
+    renameSync(app, elsewhere());
+    symlinkSync(elsewhere(), app);
+    expect(await look()).toMatchObject({ refused: [{ app }], outOfReach: [] });
+  });
+});
+
+test('a bundle that an updater has moved aside may be put back, shim and all', async () => {
+  await room.install(hyperkit);
+  renameSync(app, `${app}.back`);
+  expect(await look()).toMatchObject({ withHyperkit: [], outOfReach: [hyperkit] });
+  rmSync(`${app}.back`, { recursive: true });
+  expect(await look()).toMatchObject({ withHyperkit: [], outOfReach: [] });
+});
+
+test('a child that fails is not started at each look, but when hyperkit is to be changed', async () => {
+  let children = 0;
+  const failing = createBundleRoom({
+    ask: () => {
+      children += 1;
+      return Promise.reject(new Error('it took longer than 30 s'));
+    },
+    originals: join(base, 'state/originals.json'),
+    log: () => undefined,
+    shim: '',
+  });
+  for (let turn = 0; turn < 3; turn += 1)
+    expect(await failing.observe([app])).toMatchObject({
+      value: { refused: [{ app, why: 'it took longer than 30 s' }] },
+    });
+  expect(children).toBe(1);
+  await expect(failing.restore(hyperkit)).rejects.toThrow('longer than 30 s');
+  expect(children).toBe(2);
 });
 
 test('an original that was replaced is given back all the same, and said', async () => {
