@@ -124,14 +124,11 @@ const shim: Judge = (config, observation, memory, failures) => {
   const { bundles } = observation;
   if (!config.shim.manage) return yes('NotManaged', 'shim.manage is false: hyperkit is left as it is');
   if (memory.wanted === 'removed') return no('Removed', 'tuntapd is being removed');
-  if (memory.wanted === 'restored')
-    return (
-      failed(failures, ['restore-hyperkit']) ??
-      no('Restored', 'hyperkit is as Docker shipped it, as asked; `tuntapctl up` puts the shim back')
-    );
-  const failure = failed(failures, ['install-shim']);
+  const failure = failed(failures, ['install-shim', 'restore-hyperkit']);
   if (failure) return failure;
   if (!bundles.known) return unclear(bundles.why);
+  if (memory.wanted === 'restored')
+    return no('Restored', 'hyperkit is as Docker shipped it, as asked; `tuntapctl up` puts the shim back');
   const { withHyperkit, without, refused, replacing } = bundles.value;
   if (replacing[0]) return no('BeingReplaced', replacing[0].why);
   const [first] = refused;
@@ -277,7 +274,11 @@ const routes: Judge = (config, observation, memory, failures) => {
   if (unsure) return no('ResolversUnknown', `not routed: ${unsure.why}`);
   const pending = inState('pending', 'waiting');
   if (pending.length > 0) return no('Pending', `not routed yet: ${subnets(pending)}`);
-  return yes('Set', subnets(inState('routed')) || 'no network needs a route');
+  const routed = inState('routed');
+  if (routed.length > 0) return yes('Set', subnets(routed));
+  return verdicts.length === 0
+    ? yes('NoNetwork', 'Docker has no network yet')
+    : yes('NoneRouted', 'no subnet of Docker’s is routed: `tuntapctl routes` says why of each');
 };
 
 const dataPath: Judge = (config, observation, memory) => {
@@ -345,10 +346,13 @@ function phaseOf(
     findings.some((finding) => finding.type === type && finding.status === 'True');
   const unread = findings.find(({ type, reason }) => type === 'Configuration' && reason === 'Invalid');
   if (unread) return { phase: 'blocked', verdict: no(unread.reason, unread.message) };
-  if (memory.wanted !== 'up')
-    return { phase: 'down', verdict: no('Down', 'taken down; `tuntapctl up` brings it back') };
   const blocked = failures.find((failure) => failure.blocked);
   if (blocked) return { phase: 'blocked', verdict: no(blocked.reason, blocked.message) };
+  const [failure] = failures;
+  if (memory.wanted !== 'up')
+    return failure
+      ? { phase: 'degraded', verdict: no(failure.reason, failure.message) }
+      : { phase: 'down', verdict: no('Down', 'taken down; `tuntapctl up` brings it back') };
   const user = findings.find(({ type }) => type === 'ConsoleUser');
   // A VM of somebody who is logged in behind the login window goes on.
   if (user && user.status !== 'True' && !holds('VirtualMachine'))
@@ -363,8 +367,17 @@ function phaseOf(
     const phase = failures.length === 0 && passing.has(trouble.reason) ? 'working' : 'degraded';
     return { phase, verdict: no(trouble.reason, trouble.message) };
   }
+  // Of a step that no condition is about, as of opening Docker again, too.
+  if (failure) return { phase: 'degraded', verdict: no(failure.reason, failure.message) };
+  const unseen = findings.find(({ type, status }) => type === 'VirtualMachine' && status === 'Unknown');
+  if (unseen) return { phase: 'working', verdict: no(unseen.reason, unseen.message) };
   if (!holds('VirtualMachine')) return { phase: 'idle', verdict: no('Idle', 'Docker’s VM does not run') };
-  return { phase: 'ready', verdict: yes('Ready', 'containers answer on their own addresses') };
+  const routed = findings.find(({ type }) => type === 'Routes');
+  const what =
+    routed?.reason === 'Set'
+      ? 'containers answer on their own addresses'
+      : `the link is set up; ${routed?.message ?? ''}`;
+  return { phase: 'ready', verdict: yes('Ready', what) };
 }
 
 /** Every condition, in the order of `conditionTypes`, and the one word that sums them up. */

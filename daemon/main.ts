@@ -212,10 +212,15 @@ async function start(
     log: (level, message) => log.log(level, message),
     handlers: createHandlers({
       memory,
+      configuration: () => configuration,
       routes: routeKeeper,
       reconciler,
       status: () => status,
       failures: () => failures,
+      lower: (isLowered) => {
+        lowering = isLowered;
+      },
+      pause,
     }),
   });
   log.info(`tuntapd ${version} started`, { pid: process.pid });

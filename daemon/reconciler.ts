@@ -32,8 +32,8 @@ export interface Reconciler {
    * those of steps that wait for a person (the Mac `woke`).
    */
   readonly trigger: (why: string, options?: { retry?: 'asked' | 'woke' }) => void;
-  /** Resolves when a pass that began after this call has ended. */
-  readonly settled: (why: string) => Promise<void>;
+  /** Resolves when a pass that began after this call has ended: whether it went as far as its report. */
+  readonly settled: (why: string) => Promise<boolean>;
   /** No more passes; resolves when the running one has ended. */
   readonly stop: () => Promise<void>;
 }
@@ -68,7 +68,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
   let passes = 0;
   let running: Promise<void> | null = null;
   let reasons: string[] = [];
-  let waiters: (() => void)[] = [];
+  let waiters: ((hasReported: boolean) => void)[] = [];
   let stopped = false;
   let cancelTimer: () => void = () => undefined;
 
@@ -113,9 +113,10 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     }
   }
 
-  async function once(pass: string): Promise<void> {
+  /** Whether it was reported. */
+  async function once(pass: string): Promise<boolean> {
     let world = await parts.observe();
-    if (isStopped()) return;
+    if (isStopped()) return false;
     for (let round = 0; round < mostRounds && !isStopped(); round += 1) {
       const steps = parts.plan(world);
       const asked = new Set(steps.map(({ key }) => key));
@@ -128,13 +129,14 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
         const done = await Promise.all(together.map((step) => attempt(step, pass)));
         progress ||= done.includes(true);
       }
-      if (isStopped()) return;
+      if (isStopped()) return false;
       world = await parts.observe();
       if (!progress) break;
       if (round === mostRounds - 1)
         parts.log('warn', 'the plan does not come to an end; it goes on at the next look', { pass });
     }
     parts.report(world, [...setbacks.values()], pass);
+    return true;
   }
 
   const isStopped = (): boolean => stopped;
@@ -148,12 +150,11 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       passes += 1;
       const pass = String(passes);
       parts.log('debug', 'looking', { pass, why });
-      try {
-        await once(pass);
-      } catch (error) {
+      const hasReported = await once(pass).catch((error: unknown) => {
         parts.log('error', `a pass failed: ${messageOf(error)}`, { pass });
-      }
-      for (const release of released) release();
+        return false;
+      });
+      for (const release of released) release(hasReported);
     }
   }
 
@@ -187,7 +188,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     settled: (why) =>
       new Promise((resolve) => {
         if (stopped) {
-          resolve();
+          resolve(false);
           return;
         }
         waiters.push(resolve);
@@ -196,7 +197,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     stop: async () => {
       stopped = true;
       cancelTimer();
-      for (const release of waiters) release();
+      for (const release of waiters) release(false);
       await running;
     },
   };

@@ -1,55 +1,121 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { version } from '../config/version.js';
 import type { Failure } from './conditions.js';
 import { actionTimeout, type Outcome, type Status } from './control/messages.js';
 import type { ControlHandlers } from './control/server.js';
 import type { MemoryKeeper } from './memory.js';
+import type { Configuration } from './observation.js';
 import type { Memory } from './plan.js';
 import type { Reconciler } from './reconciler.js';
 import type { RouteKeeper } from './route-keeper.js';
 
+/** Milliseconds in which what a person asked for may come to be, when no step fails and yet something is amiss. */
+const patience = 10_000;
+
+/** What the link itself does not depend on: it is up although a route is somebody else’s, or one container is silent. */
+const beyondTheLink: readonly string[] = ['Routes', 'DataPath'];
+
+interface Trouble {
+  readonly problems: readonly string[];
+  /** Whether what was asked for is done all the same. */
+  readonly done: boolean;
+  /** Milliseconds after which it is told, from the moment of asking. */
+  readonly bearable: number;
+}
+
+/** Why the link is not up as it should be, though no step failed; null when it is, or comes up by itself. */
+function amiss({ phase, conditions }: Status): Trouble | null {
+  if (phase !== 'blocked' && phase !== 'degraded') return null;
+  const ready = conditions.find(({ type }) => type === 'Ready');
+  const cause = conditions.find(
+    ({ type, status, reason }) => type !== 'Ready' && status !== 'True' && reason === ready?.reason,
+  );
+  const done = cause !== undefined && beyondTheLink.includes(cause.type);
+  return {
+    problems: ready ? [ready.message] : [],
+    done,
+    bearable: done || phase === 'blocked' ? 0 : patience,
+  };
+}
+
 /** What a person can ask over the control socket: each says what is wanted from now on and waits for the loop. */
 export function createHandlers(parts: {
   memory: MemoryKeeper;
+  configuration: () => Configuration;
   routes: RouteKeeper;
   reconciler: Reconciler;
   status: () => Status | null;
   failures: () => readonly Failure[];
+  /** Whether the link is to be down for a moment, whatever is wanted: not for longer than this daemon lives. */
+  lower: (isLowered: boolean) => void;
+  pause: (milliseconds: number) => Promise<unknown>;
 }): ControlHandlers {
-  const { memory, routes, reconciler, status, failures } = parts;
-  const settle = async (wanted: Memory['wanted']): Promise<Outcome> => {
+  const { memory, configuration, routes, reconciler, status, failures, lower, pause } = parts;
+  const why = 'a person asked';
+  const longest = actionTimeout - 10_000;
+
+  /** What stands in the way of what is wanted after one more look; null when nothing does. */
+  async function trouble(wanted: Memory['wanted'], isUp: boolean): Promise<Trouble | null> {
+    reconciler.trigger(why, { retry: 'asked' });
+    const hasLooked = await reconciler.settled(why);
+    if (memory.now().wanted !== wanted)
+      return { problems: ['something else was asked for meanwhile'], done: false, bearable: 0 };
+    if (!hasLooked)
+      return {
+        problems: ['this Mac could not be looked at: `tuntapctl logs` says why'],
+        done: false,
+        bearable: longest,
+      };
+    const failed = failures();
+    if (failed.length > 0)
+      return {
+        problems: failed.map(({ message }) => message),
+        // Only hyperkit matters for whether the daemon may be removed; the rest goes with the VM.
+        done: wanted === 'removed' && !failed.some(({ step }) => step.kind === 'restore-hyperkit'),
+        bearable: failed.every(({ blocked }) => blocked) ? 0 : longest,
+      };
+    const now = status();
+    return isUp && now ? amiss(now) : null;
+  }
+
+  /** Has the loop at work until what is wanted is done, or is told why it is not. */
+  async function carryOut(wanted: Memory['wanted'], isUp = wanted === 'up'): Promise<Outcome> {
+    const began = performance.now();
+    for (;;) {
+      const found = await trouble(wanted, isUp);
+      if (!found) return { done: true, problems: [] };
+      const { problems, done, bearable } = found;
+      if (performance.now() - began >= bearable) return { done, problems };
+      await pause(1000);
+    }
+  }
+
+  async function ask(wanted: Memory['wanted']): Promise<Outcome> {
+    const { problem, inForce } = configuration();
+    if (!inForce && wanted !== 'removed')
+      return { done: false, problems: [`${problem ?? ''}; nothing is done until that is mended`] };
     // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
     // So is a restart of Docker that did not help before.
     const { restart } = memory.now();
     const anew = { guest: null, restart: { ...restart, attempts: [], told: null, asked: restart.asked + 1 } };
     await memory.change({ wanted, ...(wanted === 'up' ? anew : {}) });
     if (wanted === 'up') await routes.forget();
-    const end = performance.now() + actionTimeout - 10_000;
-    for (;;) {
-      reconciler.trigger('a person asked', { retry: 'asked' });
-      await reconciler.settled('a person asked');
-      const problems = failures().map(({ message }) => message);
-      if (problems.length === 0) return { done: true, problems };
-      if (failures().every(({ blocked }) => blocked) || performance.now() > end)
-        return { done: false, problems };
-      await pause(1000);
-    }
-  };
+    return carryOut(wanted);
+  }
+
   return {
     version: () => ({ version, pid: process.pid }),
     status,
-    up: () => settle('up'),
-    down: () => settle(memory.now().wanted === 'restored' ? 'restored' : 'down'),
+    up: () => ask('up'),
+    down: () => ask(memory.now().wanted === 'restored' ? 'restored' : 'down'),
     restart: async () => {
-      const lowered = await settle('down');
-      return lowered.done ? settle('up') : lowered;
+      lower(true);
+      const lowered = await carryOut(memory.now().wanted, false).finally(() => {
+        lower(false);
+      });
+      const raised = await ask('up');
+      return { done: lowered.done && raised.done, problems: [...lowered.problems, ...raised.problems] };
     },
-    leave: async () => {
-      const { problems } = await settle('removed');
-      // Only hyperkit matters for whether the daemon may be removed; the rest goes with the VM.
-      const done = !failures().some(({ step }) => step.kind === 'restore-hyperkit');
-      return { done, problems };
-    },
-    restore: () => settle('restored'),
+    leave: () => ask('removed'),
+    restore: () => ask('restored'),
   };
 }

@@ -10,14 +10,18 @@ const healthy: readonly Phase[] = ['ready', 'idle', 'down'];
 
 export const isHealthy = ({ phase }: Status): boolean => healthy.includes(phase);
 
-const nameOf: Readonly<Record<Phase, string>> = {
-  ready: 'ready: containers answer on their own addresses',
+const nameOf: Readonly<Record<Exclude<Phase, 'ready'>, string>> = {
   idle: 'idle: nothing to do until Docker’s VM runs',
   down: 'down: taken down by hand; `tuntapctl up` brings it back',
   working: 'working: not there yet',
   degraded: 'degraded: something does not work',
   blocked: 'blocked: waits for you',
 };
+
+function headline({ phase, conditions }: Status): string {
+  if (phase !== 'ready') return nameOf[phase];
+  return `ready: ${plain(conditions.find(({ type }) => type === 'Ready')?.message ?? '', 2000)}`;
+}
 
 const colourOf = (phase: Phase): 'green' | 'yellow' | 'red' =>
   phase === 'ready' ? 'green' : phase === 'degraded' || phase === 'blocked' ? 'red' : 'yellow';
@@ -51,7 +55,7 @@ export async function status(io: Io, options: { json?: boolean }): Promise<numbe
     return code;
   }
   const paint = painter(io, io.stdout);
-  printLine(io.stdout, paint('bold', paint(colourOf(answer.phase), nameOf[answer.phase])));
+  printLine(io.stdout, paint('bold', paint(colourOf(answer.phase), headline(answer))));
   const width = Math.max(0, ...answer.conditions.map(({ type }) => plain(type, 40).length));
   for (const condition of answer.conditions) {
     const mark = tick(condition, code === exit.healthy);

@@ -9,6 +9,7 @@ import {
 } from '../../../daemon/observation.js';
 import { judgeConditions } from '../../../daemon/conditions.js';
 import { plan, type Memory } from '../../../daemon/plan.js';
+import type { Step } from '../../../daemon/steps.js';
 import { applied, bundle, config, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
 
 /** Plans and applies until nothing is left to do; fails when that does not come to an end. */
@@ -66,7 +67,13 @@ test('after a reboot the device belongs to root again and is given back before a
 });
 
 test('without a configuration that can be read nothing is done, but to leave', () => {
-  const shimmed = seen({ withHyperkit: [bundle('shim', 'mach-o')], without: [], refused: [], replacing: [] });
+  const shimmed = seen({
+    withHyperkit: [bundle('shim', 'mach-o')],
+    without: [],
+    refused: [],
+    outOfReach: [],
+    replacing: [],
+  });
   const unread: Observation = {
     ...startedMac([network('bridge', '172.17.0.0/16')]),
     bundles: shimmed,
@@ -86,6 +93,7 @@ test('restored: hyperkit goes back and stays so, also over a Docker update, unti
     withHyperkit: [bundle('mach-o', 'missing')],
     without: [],
     refused: [],
+    outOfReach: [],
     replacing: [],
   });
   expect(kindsFor({ ...quietMac, bundles: asShipped }, restored)).toEqual([]);
@@ -125,7 +133,13 @@ describe('hyperkit', () => {
   test.each(table)('%s beside an original that is %s: %j', (target, original, expected) => {
     const observation = {
       ...quietMac,
-      bundles: seen({ withHyperkit: [bundle(target, original)], without: [], refused: [], replacing: [] }),
+      bundles: seen({
+        withHyperkit: [bundle(target, original)],
+        without: [],
+        refused: [],
+        outOfReach: [],
+        replacing: [],
+      }),
     };
     expect(kindsFor(observation)).toEqual(expected);
   });
@@ -136,6 +150,7 @@ test('no write into a bundle that is being replaced, which the condition says', 
     withHyperkit: [bundle('mach-o', 'missing')],
     without: [],
     refused: [],
+    outOfReach: [],
     replacing: [{ app: '/Applications/Docker.app', why: 'Docker is being updated', settlesIn: null }],
   });
   expect(kindsFor({ ...quietMac, bundles })).toEqual([]);
@@ -164,6 +179,7 @@ describe('a step is asked for to give hyperkit back, also where a person must be
       withHyperkit: [bundle(target, original)],
       without: [],
       refused: [],
+      outOfReach: [],
       replacing: [],
     });
     const kinds = kindsFor({ ...quietMac, bundles }, { ...up, wanted: 'removed' });
@@ -281,4 +297,62 @@ test('leaving restores hyperkit and gives the device back', () => {
   const left = settle({ ...world, memory: { ...world.memory, wanted: 'removed' } });
   expect(left.done[0]).toMatch(/^restore /);
   expect(left.done.at(-1)).toBe('own /dev/tap1');
+});
+
+describe('the one word that sums everything up is no better than what is so', () => {
+  const judged = (
+    observation: Observation,
+    memory = up,
+    failures: Parameters<typeof judgeConditions>[3] = [],
+  ) => {
+    const { phase, findings } = judgeConditions(config, observation, memory, failures);
+    return { phase, of: (type: string) => findings.find((finding) => finding.type === type) };
+  };
+  const failure = (step: Partial<Step>, blocked = false) => ({
+    step: step as Step,
+    reason: 'Refused',
+    message: 'macOS’s own words',
+    blocked,
+  });
+
+  test('a VM that cannot be looked for is not one that does not run', () => {
+    const { phase, of } = judged({ ...quietMac, vm: unknown('ps took longer than 10 s') });
+    expect(phase).toBe('working');
+    expect(of('Ready')?.message).toBe('ps took longer than 10 s');
+  });
+
+  test('a Docker that we quit and cannot open again is no rest', () => {
+    const { phase, of } = judged(quietMac, up, [failure({ kind: 'open-docker' })]);
+    expect(phase).toBe('degraded');
+    expect(of('Ready')?.message).toBe('macOS’s own words');
+  });
+
+  test.each([
+    ['down', 'release-guest', false, 'degraded'],
+    ['restored', 'restore-hyperkit', true, 'blocked'],
+  ] as const)('%s is not done while %s fails', (wanted, kind, blocked, expected) => {
+    const { phase, of } = judged(quietMac, { ...up, wanted }, [failure({ kind }, blocked)]);
+    expect(phase).toBe(expected);
+    expect(of('Shim')?.reason).not.toBe('Restored');
+  });
+
+  test('hyperkit that could not be looked at is not said to be as Docker shipped it', () => {
+    const { of } = judged({ ...quietMac, bundles: unknown('no answer') }, { ...up, wanted: 'restored' });
+    expect(of('Shim')).toMatchObject({ status: 'Unknown', message: 'no answer' });
+  });
+
+  test('networks none of which is routed are not none', () => {
+    const { world } = settle({ observation: startedMac([network('shared', '100.64.0.0/16')]), memory: up });
+    const { session } = world.observation.engine.known
+      ? (world.observation.engine.value ?? { session: '' })
+      : { session: '' };
+    const answered = { session, state: 'alive', detail: '10.0.75.2 answered', repairs: 0 } as const;
+    const { phase, of } = judged({ ...world.observation, dataPath: answered }, world.memory);
+    expect(phase).toBe('ready');
+    expect(of('Ready')?.message).toBe(
+      'the link is set up; no subnet of Docker’s is routed: `tuntapctl routes` says why of each',
+    );
+    const empty = settle({ observation: startedMac([]), memory: up }).world;
+    expect(judged(empty.observation, empty.memory).of('Routes')?.message).toBe('Docker has no network yet');
+  });
 });
