@@ -1,4 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readOriginals } from '../daemon/docker-app/originals.js';
 import { messageOf, plain } from '../daemon/text.js';
 import { askToLeave, type Leave, untilAnswers } from './control.js';
 import { exists, unlinkCli } from './files.js';
@@ -18,12 +20,29 @@ export interface Removal {
   readonly say: (line: string) => void;
 }
 
-const byHand = `What only the daemon can undo cleanly, and how to do it by hand:
-  hyperkit   next to it lies the original as …/com.docker.hyperkit.original; quit Docker, then as its owner:
-             mv -f com.docker.hyperkit.original com.docker.hyperkit
-  routes     netstat -rn -f inet shows them with gateway 10.0.75.2; a reboot or the end of the VM removes them
-  VM rules   gone with the VM: restart Docker
-  /dev/tap1  root's again after a reboot`;
+/** The journalled hyperkits whose originals still lie beside them: shims that nobody has taken back. */
+async function shimmed(layout: Layout): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const hyperkit of Object.keys(await readOriginals(join(layout.state, 'originals.json')))) {
+    const gone = await lstat(`${hyperkit}.original`).then(
+      () => false,
+      (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''),
+    );
+    if (!gone) found.push(hyperkit);
+  }
+  return found;
+}
+
+const byHand = (hyperkits: readonly string[]): string =>
+  [
+    'What only the daemon can undo cleanly, and how to do it by hand:',
+    '  hyperkit   next to it lies the original as …/com.docker.hyperkit.original; quit Docker, then as its owner:',
+    '             mv -f com.docker.hyperkit.original com.docker.hyperkit',
+    ...hyperkits.map((hyperkit) => `             here: ${plain(hyperkit, 1000)}`),
+    '  routes     netstat -rn -f inet shows them with gateway 10.0.75.2; a reboot or the end of the VM removes them',
+    '  VM rules   gone with the VM: restart Docker',
+    '  /dev/tap1  root’s again after a reboot',
+  ].join('\n');
 
 /** Only the running daemon has the grants to touch Docker.app (App Management): it is started once more if need be. */
 async function leave(given: Removal): Promise<Leave> {
@@ -32,7 +51,9 @@ async function leave(given: Removal): Promise<Leave> {
     let { answer } = await untilAnswers(layout.socket, 0, outside.pause);
     if (!answer) {
       if (!(await exists(layout.plist)) || !(await exists(layout.runtime)))
-        throw new Problem(`no daemon runs, and ${layout.plist} or ${layout.prefix} is missing to start one`);
+        throw new Problem(
+          `no daemon runs, and ${layout.plist} or ${layout.prefix} is missing to start one; both come back with: sudo make install-daemon`,
+        );
       say('no daemon answers; starting it once more, so that it can clean up');
       await unload(outside);
       await load(outside, layout.plist);
@@ -53,20 +74,24 @@ async function leave(given: Removal): Promise<Leave> {
 export async function remove(given: Removal): Promise<readonly string[]> {
   const { outside, layout, purge, force, say } = given;
   const installed =
-    (await isLoaded(outside)) || (await exists(layout.plist)) || (await exists(layout.prefix));
+    (await isLoaded(outside)) ||
+    (await exists(layout.plist)) ||
+    (await exists(layout.prefix)) ||
+    (await shimmed(layout)).length > 0;
   let problems: readonly string[] = [];
   if (installed) {
     const left = await leave(given);
     problems = left.problems.map((problem) => plain(problem, 1000));
     const list = problems.map((problem) => `  ${problem}\n`).join('');
+    const hint = left.done ? '' : byHand(await shimmed(layout));
     if (!left.done && !force)
       throw new Problem(
-        `hyperkit could not be given back:\n${list}${byHand}\n` +
-          'tuntapd is still installed. Try again (sudo make uninstall-daemon), or remove it regardless (sudo make uninstall-daemon FORCE=1).',
+        `hyperkit could not be given back:\n${list}${hint}\n` +
+          'Nothing was removed. Try again (sudo make uninstall-daemon), or remove it regardless (sudo make uninstall-daemon FORCE=1).',
       );
     if (left.done) say('hyperkit is what it was; addresses, routes and rules are gone');
     if (list !== '') say(`left as it is:\n${list.trimEnd()}`);
-    if (!left.done) say(byHand);
+    if (!left.done) say(hint);
     await unload(outside);
   } else say('tuntapd is not installed');
 

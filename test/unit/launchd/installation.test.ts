@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { saveOriginal } from '../../../daemon/docker-app/originals.js';
 import { install } from '../../../launchd/installation.js';
 import { type Layout, layoutAt } from '../../../launchd/layout.js';
 import { remove } from '../../../launchd/removal.js';
@@ -206,7 +207,7 @@ describe('uninstall', () => {
     await installing('1');
     leaves = { done: false, problems: ['App Management refused it: allow tuntapd in System Settings'] };
     await launchd.run('/bin/launchctl', ['bootout', 'system/io.github.tuntapd']);
-    await expect(removing()).rejects.toThrow(/App Management refused[^]*still installed/);
+    await expect(removing()).rejects.toThrow(/App Management refused[^]*Nothing was removed/);
     expect(installed()).toBe('1');
     expect(launchd.loaded()).toBe(true);
     expect(await removing({ force: true })).toEqual(leaves.problems);
@@ -220,6 +221,51 @@ describe('uninstall', () => {
     await rm(layout.prefix, { recursive: true });
     await expect(removing()).rejects.toThrow(/no daemon runs[^]*\.original/);
     expect(existsSync(layout.plist)).toBe(true);
+  });
+
+  describe('of an installation of which only the journal is left', () => {
+    const hyperkit = (app: string): string => join(root, 'Applications', app, 'com.docker.hyperkit');
+    const original = { sha256: '0'.repeat(64), size: 1, version: null };
+
+    beforeEach(async () => {
+      await installing('1');
+      for (const app of ['Docker.app', 'Given Back.app']) {
+        await mkdir(dirname(hyperkit(app)), { recursive: true });
+        await writeFile(hyperkit(app), '');
+        await saveOriginal(join(layout.state, 'originals.json'), hyperkit(app), original);
+      }
+      await writeFile(`${hyperkit('Docker.app')}.original`, '');
+      await saveOriginal(join(layout.state, 'originals.json'), hyperkit('Thrown Away.app'), original);
+      await launchd.run('/bin/launchctl', ['bootout', 'system/io.github.tuntapd']);
+      for (const path of [layout.prefix, layout.plist]) await rm(path, { recursive: true });
+    });
+
+    test('a shim that stands is not forgotten', async () => {
+      const told = await removing().catch(String);
+      expect(told).toMatch(/no daemon runs[^]*install-daemon[^]*Nothing was removed/);
+      expect(told).toContain(hyperkit('Docker.app'));
+      expect(told).not.toMatch(/Given Back|Thrown Away/);
+      expect(existsSync(join(layout.state, 'originals.json'))).toBe(true);
+    });
+
+    test('forced, it tells where the shims are that it forgets', async () => {
+      expect(await removing({ force: true })).toHaveLength(1);
+      expect(said.join('\n')).toContain(`here: ${hyperkit('Docker.app')}`);
+      expect(existsSync(layout.state)).toBe(false);
+    });
+
+    test('installed again, it gives them back', async () => {
+      await installing('2');
+      expect(await removing()).toEqual([]);
+      expect(existsSync(layout.state)).toBe(false);
+    });
+
+    test('without a shim that stands there is nothing to give back', async () => {
+      await rm(`${hyperkit('Docker.app')}.original`);
+      expect(await removing()).toEqual([]);
+      expect(said).toContain('tuntapd is not installed');
+      expect(existsSync(layout.state)).toBe(false);
+    });
   });
 
   test('what could not be undone besides is told', async () => {
