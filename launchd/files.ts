@@ -107,10 +107,13 @@ export async function swapIn(layout: Layout): Promise<void> {
   await rename(layout.staged, layout.prefix);
 }
 
-/** Gives the old prefix its place back. */
+/** Gives the old prefix its place back, wherever the swap stopped. */
 export async function swapBack(layout: Layout): Promise<void> {
-  await rm(layout.prefix, { recursive: true, force: true });
-  await rename(layout.previous, layout.prefix);
+  // As long as the new one is staged, what stands at the prefix is the old one.
+  if (!(await exists(layout.staged)) && (await exists(layout.previous)))
+    await rm(layout.prefix, { recursive: true, force: true });
+  await mendSwap(layout);
+  await rm(layout.staged, { recursive: true, force: true });
 }
 
 /** After an interruption between the two renames of a swap: the old prefix is at its place again. */

@@ -121,6 +121,15 @@ describe('install', () => {
     expect(installed()).toBe('1');
   });
 
+  test('a swap that could not begin takes nothing away', async () => {
+    await installing('1');
+    const before = files();
+    layout = { ...layout, previous: join(root, 'nowhere/.tuntapd-old') };
+    await expect(installing('2')).rejects.toThrow(/ENOENT[^]*\(1\) is back and runs/);
+    expect(installed()).toBe('1');
+    expect(files()).toEqual(before);
+  });
+
   test('a first version that launchd refuses leaves nothing', async () => {
     launchd.refuse(...Array.from({ length: 10 }, () => 5));
     await expect(installing('1')).rejects.toThrow(/tried 10 times[^]*Nothing stays installed/);
