@@ -117,7 +117,10 @@ export async function install(given: Installation): Promise<Answer> {
   const { layout, outside, product, runtime, say } = given;
   await requireTrusted(given);
   await mendSwap(layout);
-  const oldPlist = (await exists(layout.prefix)) ? await textOf(layout.plist) : null;
+  // An installation whose plist somebody deleted is one to go back to all the same.
+  const oldPlist = (await exists(layout.prefix))
+    ? ((await textOf(layout.plist)) ?? renderPlist(daemonPlist(layout)))
+    : null;
 
   const { uid, gid } = layout.owner;
   for (const path of [layout.prefix, layout.plist]) {

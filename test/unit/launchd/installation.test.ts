@@ -121,6 +121,16 @@ describe('install', () => {
     expect(installed()).toBe('1');
   });
 
+  test('an old version whose plist somebody deleted gets its place back too, with a plist', async () => {
+    await installing('1');
+    await rm(layout.plist);
+    const before = [...files(), '/Library/LaunchDaemons/io.github.tuntapd.plist'].sort();
+    launchd.refuse(125);
+    await expect(installing('2')).rejects.toThrow(/125: Refused[^]*\(1\) is back and runs/);
+    expect(installed()).toBe('1');
+    expect(files()).toEqual(before);
+  });
+
   test('a swap that could not begin takes nothing away', async () => {
     await installing('1');
     const before = files();
