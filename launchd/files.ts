@@ -17,6 +17,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import type { Layout } from './layout.js';
 import type { Product } from './product.js';
+import { untrusted } from './trusted-path.js';
 
 const absent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
@@ -133,12 +134,20 @@ export async function cliLinkState(layout: Layout): Promise<LinkState> {
   }
 }
 
-/** Links the CLI into everybody's PATH unless something else is there; returns whose it is then. */
+/**
+ * Links the CLI into everybody's PATH unless something else is there; returns whose it is then. `absent`: its folder
+ * is missing, where not root alone could make one.
+ */
 export async function linkCli(layout: Layout): Promise<LinkState> {
   const state = await cliLinkState(layout);
   if (state !== 'absent') return state;
-  if (!(await exists(dirname(layout.cliLink))))
-    await folder(dirname(layout.cliLink), 0o755, layout.owner.uid, layout.owner.gid);
+  const place = dirname(layout.cliLink);
+  const { uid, gid } = layout.owner;
+  if (!(await exists(place))) {
+    // Whoever may write there could put a link in the new folder's place, and have its target given to everybody.
+    if ((await untrusted(place, { from: layout.root, uid })).length > 0) return state;
+    await folder(place, 0o755, uid, gid);
+  }
   await symlink(layout.cli, layout.cliLink);
   return 'ours';
 }

@@ -144,7 +144,12 @@ export async function install(given: Installation): Promise<Answer> {
   await rm(layout.previous, { recursive: true, force: true });
   say(`${layout.prefix} and ${layout.plist} are in place, launchd has started the daemon`);
 
-  if ((await linkCli(layout)) === 'foreign')
+  const link = await linkCli(layout);
+  if (link === 'foreign')
     say(`warning: ${layout.cliLink} is something else and was left alone; the command is ${layout.cli}`);
+  if (link === 'absent')
+    say(
+      `warning: ${layout.cliLink} was not made, for its folder is missing where others than root may write; the command is ${layout.cli}`,
+    );
   return answer;
 }

@@ -192,6 +192,17 @@ describe('install', () => {
     await removing();
     expect(readlinkSync(layout.cliLink)).toBe('/somewhere/else');
   });
+
+  test('makes no folder for the command where somebody else could put a link in its place', async () => {
+    await mkdir(join(root, 'usr/local'), { recursive: true });
+    await chmod(join(root, 'usr/local'), 0o775);
+    await installing('1');
+    expect(readdirSync(join(root, 'usr/local'))).toEqual([]);
+    expect(said.join('\n')).toContain(`warning: ${layout.cliLink} was not made`);
+    await mkdir(join(root, 'usr/local/bin'));
+    await installing('2');
+    expect(readlinkSync(layout.cliLink)).toBe(layout.cli);
+  });
 });
 
 describe('uninstall', () => {
