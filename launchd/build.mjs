@@ -25,7 +25,10 @@ const nobody = 65534;
 const sha256 = (content) => createHash('sha256').update(content).digest('hex');
 const read = (path) => readFileSync(join(root, path));
 
-/** One hash over everything a build is made of. By content: a copied or cloned tree has times that mean nothing. */
+/**
+ * One hash over everything a build is made of. By content: a copied or cloned tree has times that mean nothing. Of the
+ * packages npm's own note of what it installed, which may not be what package-lock.json wants by now.
+ */
 function inputsHash() {
   const sources = ['config', 'daemon', 'cli', 'launchd'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -33,8 +36,8 @@ function inputsHash() {
       .map((entry) => relative(root, join(entry.parentPath, entry.name))),
   );
   const hash = createHash('sha256');
-  for (const path of [...sources.sort(), 'package.json', 'package-lock.json', 'LICENSE'])
-    hash.update(`${path}\0${sha256(read(path))}\n`);
+  const others = ['package.json', 'package-lock.json', 'node_modules/.package-lock.json', 'LICENSE'];
+  for (const path of [...sources.sort(), ...others]) hash.update(`${path}\0${sha256(read(path))}\n`);
   return hash.digest('hex');
 }
 

