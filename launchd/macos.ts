@@ -19,7 +19,10 @@ export async function requireRootOnMac(command: string): Promise<void> {
   if (process.getuid?.() !== 0) throw new Problem(`This needs root: ${command}`);
 }
 
-/** Runs `main`; a Problem becomes its message on stderr and exit status 1. Signals wait for the end of it. */
+/**
+ * Runs `main`; what it throws becomes a message on stderr and exit status 1, or the one that a Problem brings. Signals
+ * wait for the end of it.
+ */
 export async function toTheEnd(main: () => Promise<void>): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
@@ -29,7 +32,7 @@ export async function toTheEnd(main: () => Promise<void>): Promise<void> {
     await main();
   } catch (error) {
     process.stderr.write(`${error instanceof Problem ? error.message : String(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof Problem ? error.exitCode : 1;
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeAllListeners(signal);
   }

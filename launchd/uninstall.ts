@@ -1,17 +1,18 @@
 /** `sudo make uninstall-daemon`: run as root, by preference from the installed prefix itself. */
+import { chosen } from './choice.js';
 import { layoutAt } from './layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';
 import { remove } from './removal.js';
 
-const chosen = (name: string): boolean => !['', '0', undefined].includes(process.env[name]);
-
 await toTheEnd(async () => {
+  const purge = chosen('PURGE', process.env.PURGE);
+  const force = chosen('FORCE', process.env.FORCE);
   await requireRootOnMac('sudo make uninstall-daemon');
   await remove({
     outside: mac,
     layout: layoutAt(),
-    purge: chosen('PURGE'),
-    force: chosen('FORCE'),
+    purge,
+    force,
     patience: 30_000,
     say: (line) => {
       console.log(line);
