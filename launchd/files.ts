@@ -6,6 +6,7 @@ import {
   lstat,
   mkdir,
   open,
+  readdir,
   readFile,
   readlink,
   rename,
@@ -63,13 +64,22 @@ async function clone(from: string, to: string, mode: number, layout: Layout): Pr
   await chmod(to, mode);
 }
 
+/** Has the disk hold what is at `path`: a file's content, or what a folder names. */
+async function settle(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  await file.sync().finally(() => file.close());
+}
+
 /** The command: no `env node`, for what that finds may be the user's; nothing of the caller's that changes node. */
 const command = (layout: Layout): string => `#!/bin/sh
 unset NODE_OPTIONS NODE_PATH
 exec ${layout.cliRuntime} ${join(layout.prefix, 'lib/tuntapctl.mjs')} "$@"
 `;
 
-/** Builds the whole prefix at its staging place, next to where it will be. Returns the runtime that root will run. */
+/**
+ * Builds the whole prefix at its staging place, next to where it will be, and has it on the disk. Returns the runtime
+ * that root will run.
+ */
 export async function stage(layout: Layout, product: Product, runtime: string): Promise<string> {
   const { uid, gid } = layout.owner;
   const at = (path: string): string => join(layout.staged, path);
@@ -85,6 +95,8 @@ export async function stage(layout: Layout, product: Product, runtime: string): 
     await folder(dirname(at(path)), 0o755, uid, gid);
     await place(at(path), content, 0o644, layout);
   }
+  // Names reach the disk before contents: after a power cut the prefix would have empty programs.
+  for (const path of ['.', ...(await readdir(layout.staged, { recursive: true }))]) await settle(at(path));
   return own;
 }
 
@@ -93,9 +105,9 @@ export async function writePlist(layout: Layout, text: string): Promise<void> {
   const temporary = `${layout.plist}.new`;
   await rm(temporary, { force: true });
   await place(temporary, text, 0o644, layout);
-  const file = await open(temporary, 'r');
-  await file.sync().finally(() => file.close());
+  await settle(temporary);
   await rename(temporary, layout.plist);
+  await settle(dirname(layout.plist));
 }
 
 /**
@@ -106,6 +118,7 @@ export async function swapIn(layout: Layout): Promise<void> {
   await rm(layout.previous, { recursive: true, force: true });
   if (await exists(layout.prefix)) await rename(layout.prefix, layout.previous);
   await rename(layout.staged, layout.prefix);
+  await settle(dirname(layout.prefix));
 }
 
 /** Gives the old prefix its place back, wherever the swap stopped. */

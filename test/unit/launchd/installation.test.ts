@@ -1,8 +1,18 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  open,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { saveOriginal } from '../../../daemon/docker-app/originals.js';
 import { install } from '../../../launchd/installation.js';
 import { type Layout, layoutAt } from '../../../launchd/layout.js';
@@ -86,6 +96,28 @@ describe('install', () => {
     expect([layout.state, layout.logs].map(mode)).toEqual(['700', '750']);
     expect(readFileSync(layout.runtime, 'utf8')).toBe('the official runtime');
     expect(readFileSync(layout.cli, 'utf8')).toMatch(/^#!\/bin\/sh\n/);
+  });
+
+  test('has everything on the disk before the swap, or a power cut would leave empty programs', async () => {
+    const file = await open(join(root, 'runtime'));
+    const handle = Object.getPrototypeOf(file) as FileHandle;
+    await file.close();
+    const sync = Object.getOwnPropertyDescriptor(handle, 'sync')?.value as FileHandle['sync'];
+    const synced: string[] = [];
+    const sight = ({ ino, size }: { ino: number; size: number }): string => `${ino}: ${size}`;
+    const spy = jest.spyOn(handle, 'sync').mockImplementation(async function (this: FileHandle) {
+      if (!existsSync(layout.prefix)) synced.push(sight(await this.stat()));
+      await sync.call(this);
+    });
+    try {
+      await installing('1');
+    } finally {
+      spy.mockRestore();
+    }
+    const wanted = ['.', ...readdirSync(layout.prefix, { recursive: true })].map((path) =>
+      sight(lstatSync(join(layout.prefix, path.toString()))),
+    );
+    expect(synced.sort()).toEqual(wanted.sort());
   });
 
   test.each([
