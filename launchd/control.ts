@@ -1,8 +1,11 @@
 import { request } from 'node:http';
 import { z } from 'zod';
+import { messageOf } from '../daemon/text.js';
+
+const versionSchema = z.looseObject({ version: z.string(), pid: z.int() });
 
 /** As much of the daemon's status as an installation has to know. */
-const statusSchema = z.looseObject({ version: z.string(), pid: z.int(), phase: z.string() });
+const statusSchema = versionSchema.extend({ phase: z.string() });
 
 export type Answer = z.infer<typeof statusSchema>;
 
@@ -19,7 +22,9 @@ const limit = 1_048_576;
 /** One request to the daemon; its JSON. Rejects when nobody answers within `timeout` ms or the answer is no 200. */
 function ask(socketPath: string, method: string, path: string, timeout: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, method, path, signal: AbortSignal.timeout(timeout) }, (response) => {
+    // A connection of its own for each, for one that is kept may lead to a daemon that has ended.
+    const options = { socketPath, method, path, agent: false, signal: AbortSignal.timeout(timeout) };
+    const call = request(options, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
@@ -44,7 +49,12 @@ function ask(socketPath: string, method: string, path: string, timeout: number):
   });
 }
 
-/** What the daemon says of itself; rejects when it does not answer within 5 s. */
+/** What a daemon says that has just started and has not looked around yet; rejects when none answers within 5 s. */
+export async function askVersion(socket: string): Promise<z.infer<typeof versionSchema>> {
+  return versionSchema.parse(await ask(socket, 'GET', '/v1/version', 5000));
+}
+
+/** What the daemon says once it has looked around; rejects when it has not, or does not answer within 5 s. */
 export async function askStatus(socket: string): Promise<Answer> {
   return statusSchema.parse(await ask(socket, 'GET', '/v1/status', 5000));
 }
@@ -54,24 +64,19 @@ export async function askToLeave(socket: string): Promise<Leave> {
   return leaveSchema.parse(await ask(socket, 'POST', '/v1/leave', 120_000));
 }
 
-/** The first status that satisfies `wanted` within `patience` ms, or the last reason why there was none. */
-export async function untilAnswers(
-  socket: string,
+/** The first answer to `question` within `patience` ms, or the last reason why there was none. */
+export async function untilAnswers<T extends object>(
+  question: () => Promise<T>,
   patience: number,
   pause: (milliseconds: number) => Promise<void>,
-  wanted: (answer: Answer) => boolean = () => true,
-): Promise<{ readonly answer: Answer } | { readonly answer: null; readonly why: string }> {
+): Promise<{ readonly answer: T } | { readonly answer: null; readonly why: string }> {
   const end = performance.now() + patience;
   for (;;) {
-    let why: string;
     try {
-      const answer = await askStatus(socket);
-      if (wanted(answer)) return { answer };
-      why = `pid ${answer.pid}, version ${answer.version} answers`;
+      return { answer: await question() };
     } catch (error) {
-      why = error instanceof Error ? error.message : String(error);
+      if (performance.now() >= end) return { answer: null, why: messageOf(error) };
     }
-    if (performance.now() >= end) return { answer: null, why };
     await pause(200);
   }
 }

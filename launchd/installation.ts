@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { messageOf } from '../daemon/text.js';
-import { type Answer, untilAnswers } from './control.js';
+import { type Answer, askStatus, untilAnswers } from './control.js';
 import { exists, folder, linkCli, mendSwap, stage, swapBack, swapIn, textOf, writePlist } from './files.js';
 import { daemonPlist, renderPlist } from './io.github.tuntapd.plist.js';
 import { isLoaded, load, type Outside, unload } from './launchctl.js';
@@ -60,7 +60,7 @@ async function start(given: Installation): Promise<Answer> {
   await folder(layout.logs, 0o750, layout.owner.uid, layout.readers);
   await writePlist(layout, renderPlist(daemonPlist(layout)));
   await load(outside, layout.plist);
-  const { answer, ...silence } = await untilAnswers(layout.socket, patience, outside.pause);
+  const { answer, ...silence } = await untilAnswers(() => askStatus(layout.socket), patience, outside.pause);
   if (answer) return answer;
   const why = 'why' in silence ? silence.why : '';
   throw new Problem(
@@ -83,7 +83,7 @@ async function goBack(
     await writePlist(layout, plist);
     if (wasLoaded) {
       await load(outside, layout.plist);
-      const { answer } = await untilAnswers(layout.socket, patience, outside.pause);
+      const { answer } = await untilAnswers(() => askStatus(layout.socket), patience, outside.pause);
       outcome = answer
         ? `The version that was there before (${answer.version}) is back and runs.`
         : 'The version that was there before is back and was started, but does not answer either.';

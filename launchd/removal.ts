@@ -2,7 +2,7 @@ import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readOriginals } from '../daemon/docker-app/originals.js';
 import { messageOf, plain } from '../daemon/text.js';
-import { askToLeave, type Leave, untilAnswers } from './control.js';
+import { askStatus, askToLeave, askVersion, type Leave, untilAnswers } from './control.js';
 import { exists, unlinkCli } from './files.js';
 import { enable, isLoaded, load, type Outside, unload } from './launchctl.js';
 import type { Layout } from './layout.js';
@@ -47,9 +47,10 @@ const byHand = (hyperkits: readonly string[]): string =>
 /** Only the running daemon has the grants to touch Docker.app (App Management): it is started once more if need be. */
 async function leave(given: Removal): Promise<Leave> {
   const { outside, layout, patience, say } = given;
+  const present = () => askVersion(layout.socket);
   try {
-    let { answer } = await untilAnswers(layout.socket, 0, outside.pause);
-    if (!answer) {
+    const running = await untilAnswers(present, 0, outside.pause);
+    if (!running.answer) {
       if (!(await exists(layout.plist)) || !(await exists(layout.runtime)))
         throw new Problem(
           `no daemon runs, and ${layout.plist} or ${layout.prefix} is missing to start one; both come back with: sudo make install-daemon`,
@@ -57,11 +58,13 @@ async function leave(given: Removal): Promise<Leave> {
       say('no daemon answers; starting it once more, so that it can clean up');
       await unload(outside);
       await load(outside, layout.plist);
-      const second = await untilAnswers(layout.socket, patience, outside.pause);
-      answer = second.answer;
-      if (!second.answer) throw new Problem(`the daemon was started, but does not answer (${second.why})`);
+      const started = await untilAnswers(present, patience, outside.pause);
+      if (!started.answer) throw new Problem(`the daemon was started, but does not answer (${started.why})`);
     }
-    return await askToLeave(layout.socket);
+    const left = await askToLeave(layout.socket);
+    // A daemon that has never seen anything has given nothing back, whatever it says.
+    await askStatus(layout.socket);
+    return left;
   } catch (error) {
     return { done: false, problems: [messageOf(error)] };
   }

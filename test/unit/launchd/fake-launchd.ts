@@ -14,7 +14,12 @@ const failed = (exitCode: number, stderr: string): CommandResult => ({
 });
 
 /** What a started daemon is: `null` is one that starts and never answers. */
-export type Daemon = { version: string; leave: { done: boolean; problems: string[] } } | null;
+export type Daemon = {
+  version: string;
+  leave: { done: boolean; problems: string[] };
+  /** When its first look is over, before which it has no status; `leave` waits for one. */
+  looked?: 'at once' | 'when it leaves' | 'never';
+} | null;
 
 export interface FakeLaunchd extends Outside {
   readonly loaded: () => boolean;
@@ -67,9 +72,13 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
     started.push(readFileSync(script, 'utf8'));
     loaded = true;
     if (!daemon) return done;
-    const serving = createServer((request, response) => {
-      const status = { version: daemon.version, pid: 77, phase: 'idle' };
-      response.end(JSON.stringify(request.url === '/v1/leave' ? daemon.leave : status));
+    const { version, leave, looked = 'at once' } = daemon;
+    let seen = looked === 'at once';
+    const serving = createServer(({ url }, response) => {
+      if (url === '/v1/leave') seen ||= looked === 'when it leaves';
+      if (url === '/v1/status' && !seen) response.statusCode = 503;
+      const status = { version, pid: 77, phase: 'idle' };
+      response.end(JSON.stringify(url === '/v1/leave' ? leave : status));
     });
     mkdirSync(dirname(socket), { recursive: true });
     rmSync(socket, { force: true });

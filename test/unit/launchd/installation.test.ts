@@ -25,6 +25,7 @@ let launchd: FakeLaunchd;
 let said: string[];
 let leaves: { done: boolean; problems: string[] };
 let mute: string[];
+let looked: NonNullable<NonNullable<Daemon>['looked']>;
 
 const say = (line: string): void => void said.push(line);
 
@@ -35,9 +36,10 @@ beforeEach(async () => {
   await writeFile(join(root, 'runtime'), 'the official runtime');
   said = [];
   mute = [];
+  looked = 'at once';
   leaves = { done: true, problems: [] };
   launchd = fakeLaunchd(layout.socket, (version): Daemon =>
-    mute.includes(version) ? null : { version, leave: leaves },
+    mute.includes(version) ? null : { version, leave: leaves, looked },
   );
 });
 
@@ -263,6 +265,27 @@ describe('uninstall', () => {
     await removing();
     expect(launchd.started()).toEqual(['1', '1']);
     expect(existsSync(layout.prefix)).toBe(false);
+  });
+
+  describe('of a daemon that has just started', () => {
+    beforeEach(async () => {
+      await installing('1');
+      await launchd.run('/bin/launchctl', ['bootout', 'system/io.github.tuntapd']);
+    });
+
+    test('does not wait for its first look, which may take long', async () => {
+      looked = 'when it leaves';
+      await launchd.run('/bin/launchctl', ['bootstrap', 'system', layout.plist]);
+      expect(await removing()).toEqual([]);
+      expect(launchd.started()).toEqual(['1', '1']);
+      expect(existsSync(layout.prefix)).toBe(false);
+    });
+
+    test('does not believe it when it never comes to see anything', async () => {
+      looked = 'never';
+      await expect(removing()).rejects.toThrow(/answered 503[^]*Nothing was removed/);
+      expect(installed()).toBe('1');
+    });
   });
 
   test('with hyperkit not given back the daemon stays, unless it is forced to go', async () => {
