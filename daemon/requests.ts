@@ -8,7 +8,7 @@ import type { Memory } from './plan.js';
 import type { Reconciler } from './reconciler.js';
 import type { RouteKeeper } from './route-keeper.js';
 
-/** Milliseconds in which what a person asked for may come to be, when no step fails and yet something is amiss. */
+/** Milliseconds in which what a person asked for may come to be, when no step fails and yet it is not there. */
 const patience = 10_000;
 
 /** What the link itself does not depend on: it is up although a route is somebody else’s, or one container is silent. */
@@ -22,18 +22,18 @@ interface Trouble {
   readonly bearable: number;
 }
 
-/** Why the link is not up as it should be, though no step failed; null when it is, or comes up by itself. */
+/** Why the link is not up as it should be, or not yet, though no step failed; null when it is. */
 function amiss({ phase, conditions }: Status): Trouble | null {
-  if (phase !== 'blocked' && phase !== 'degraded') return null;
+  if (phase !== 'blocked' && phase !== 'degraded' && phase !== 'working') return null;
   const ready = conditions.find(({ type }) => type === 'Ready');
   const cause = conditions.find(
     ({ type, status, reason }) => type !== 'Ready' && status !== 'True' && reason === ready?.reason,
   );
-  const done = cause !== undefined && beyondTheLink.includes(cause.type);
+  const isBeyond = cause !== undefined && beyondTheLink.includes(cause.type);
   return {
     problems: ready ? [ready.message] : [],
-    done,
-    bearable: done || phase === 'blocked' ? 0 : patience,
+    done: isBeyond || phase === 'working',
+    bearable: phase === 'blocked' || (isBeyond && phase === 'degraded') ? 0 : patience,
   };
 }
 

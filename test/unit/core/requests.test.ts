@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { type Failure, judgeConditions } from '../../../daemon/conditions.js';
 import type { Status } from '../../../daemon/control/messages.js';
 import type { ControlHandlers } from '../../../daemon/control/server.js';
-import { type Observation, seen } from '../../../daemon/observation.js';
+import { type Observation, seen, unknown } from '../../../daemon/observation.js';
 import { type Memory, plan } from '../../../daemon/plan.js';
 import { createReconciler } from '../../../daemon/reconciler.js';
 import { createHandlers } from '../../../daemon/requests.js';
@@ -35,7 +35,9 @@ function stage(
   const reconciler = createReconciler<Observation>({
     observe: () => {
       look();
-      return Promise.resolve(world.observation);
+      const session = world.memory.guest?.session ?? null;
+      const dataPath = { session, state: 'alive', detail: '172.17.0.2 answered', repairs: 0 } as const;
+      return Promise.resolve({ ...world.observation, dataPath });
     },
     plan: (observation) => plan(config, observation, wanted()),
     apply: (step) => {
@@ -124,6 +126,12 @@ test('up without a tap kext: not done, with what to install', async () => {
     done: false,
     problems: [expect.stringContaining('Install tuntaposx')],
   });
+});
+
+test('up while the VM is only starting: done, with what is waited for', async () => {
+  const why = 'Docker Engine has not answered yet';
+  const mac = stage({ ...startedMac([]), engine: unknown(why) });
+  expect(await told(mac.up())).toEqual({ done: true, problems: [why] });
 });
 
 test('up where one network is somebody else’s: the link is up, and that network is named', async () => {
