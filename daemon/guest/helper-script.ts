@@ -25,15 +25,29 @@ if [ -n "$nic" ]; then echo "interface=$nic"
 elif [ "$action" = prepare ]; then echo reason=NoTapNic; fail "no interface with MAC $mac in the VM"
 fi
 
-dockerd=
+# The first one that was started: a later one is in somebody's container, which may share the VM's namespaces.
+dockerd='' oldest=''
 self=$(readlink /proc/self/ns/net) own=$(readlink /proc/self/ns/pid)
 for folder in /proc/[0-9]*; do
   read -r name <"$folder/comm" 2>/dev/null || continue
   [ "$name" = dockerd ] || continue
-  [ "$(readlink "$folder/ns/net")" = "$self" ] && [ "$(readlink "$folder/ns/pid")" = "$own" ] && dockerd=\${folder##*/}
+  [ "$(readlink "$folder/ns/net")" = "$self" ] && [ "$(readlink "$folder/ns/pid")" = "$own" ] || continue
+  read -r stat <"$folder/stat" || continue
+  # shellcheck disable=SC2086 # the fields after the name; the 20th of them is the start (proc(5))
+  set -- \${stat##*) }
+  [ -z "$oldest" ] || [ "\${20}" -lt "$oldest" ] || continue
+  oldest=\${20} dockerd=\${folder##*/}
 done
 [ -n "$dockerd" ] || { echo reason=NoDockerd; fail "no dockerd in the VM's own namespaces"; }
-tables() { nsenter -t "$dockerd" -m -- iptables -w 5 "$@"; }
+
+# Another processor's image runs by emulation, which cannot change a mount namespace.
+case $(nsenter -t "$dockerd" -m -- true 2>&1) in
+  *reassociate*"Invalid argument"* | *"illegal option"*) exit 127 ;;
+esac
+
+# The iptables that dockerd finds by its own PATH: docker's image has both kinds, and chooses by that.
+its=$(tr '\\0' '\\n' <"/proc/$dockerd/environ" 2>/dev/null | sed -n 's/^PATH=//p')
+tables() { PATH=\${its:+$its:}$PATH nsenter -t "$dockerd" -m -- iptables -w 5 "$@"; }
 
 ipcommand=ip
 command -v ip >/dev/null 2>&1 || ipcommand="nsenter -t $dockerd -m -- ip"

@@ -126,6 +126,8 @@ const containerOf = (image: string, args: readonly string[]): unknown => ({
   Entrypoint: ['sh', '-c', helperScript, 'tuntapd'],
   Cmd: args,
   User: '0:0',
+  // The image's own may be closed to whoever has no capability to pass.
+  WorkingDir: '/',
   Labels: { [label]: 'helper' },
   Healthcheck: { Test: ['NONE'] },
   HostConfig: {
@@ -188,9 +190,12 @@ const valuesOf = (words: string, key: string): string[] =>
     .split('\n')
     .flatMap((line) => (line.startsWith(`${key}=`) ? [plain(line.slice(key.length + 1))] : []));
 
-/** An image that lacks sh or nsenter is no failure, only the wrong image. */
+/** Of another processor: runc starts it, and its sh fails, with 255 or, up to Engine 20.10, with 1. */
+const foreignProcessor = /exec format error/i;
+
+/** An image that lacks sh or nsenter, or is another processor's, is no failure, only the wrong image. */
 const isUnfit = ({ status, words }: Outcome): boolean =>
-  status === 127 || status === 126 || /nsenter: .*not found/.test(words);
+  status === 127 || status === 126 || /nsenter: .*not found/.test(words) || foreignProcessor.test(words);
 
 const wrongImage = /executable file not found|no such file or directory|exec format error/i;
 

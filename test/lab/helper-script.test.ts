@@ -54,6 +54,9 @@ helper() { $CONFINED sh "$HELPER" "$1" "$MAC" 10.0.75.2 30 1400 "\${2:-raw}"; }
 iptables -N DOCKER-USER
 iptables -A FORWARD -j DOCKER-USER
 `;
+/** Another dockerd than the first, to which the same namespaces are visible. */
+const another =
+  'sleep 0.1; unshare --mount sh -c \'mount --bind "$(mktemp -d)" /usr/sbin; exec "$DOCKERD" 60\' & sleep 0.3';
 const rules = 'iptables -t raw -S PREROUTING; iptables -S DOCKER-USER; iptables -S FORWARD';
 const ours = (chain: string): string => `-A ${chain} -i eth1 -m comment --comment tuntapd -j ACCEPT`;
 const lines = (output: string): string[] => output.split('\n').filter((line) => line.startsWith('-A'));
@@ -133,6 +136,36 @@ test.each([
   const output = inVm('nft', `${vm} ${change}; helper prepare || echo "ended with $?"`);
   expect(output).toContain(`reason=${reason}\n`);
   expect(output).toContain('ended with 1');
+});
+
+test('of several dockerds the first one counts: a later one is somebody’s container', () => {
+  const output = inVm('nft', `${vm} ${another}; helper prepare; ${rules}`);
+  expect(output).not.toContain('error=');
+  expect(lines(output)).toContain(ours('DOCKER-USER'));
+});
+
+test('the iptables that counts is the one that dockerd itself finds', () => {
+  const output = inVm(
+    'nft',
+    `${vm.replace('"$DOCKERD" 60 &', 'PATH="${HELPER%/*}/legacy:$PATH" "$DOCKERD" 60 &').replaceAll('iptables -', 'iptables-legacy -')}
+     helper prepare; iptables-legacy -S DOCKER-USER; iptables-nft -S`,
+  );
+  expect(output).toContain('rule=filter DOCKER-USER');
+  expect(lines(output)).toEqual([ours('DOCKER-USER')]);
+});
+
+test('an image of another platform, whose nsenter enters nothing, is the wrong one', () => {
+  const output = inVm(
+    'nft',
+    `${vm} bin=$(mktemp -d); cat >$bin/nsenter <<'SH'; chmod 755 $bin/nsenter
+#!/bin/sh
+echo "nsenter: setns(): can't reassociate to namespace 'mnt': Invalid argument" >&2
+exit 1
+SH
+     PATH=$bin:$PATH helper prepare; echo "ended with $?"; ip -o addr show eth1`,
+  );
+  expect(output).toContain('ended with 127\n');
+  expect(output).not.toContain('10.0.75.2');
 });
 
 test('in a shell of any kind an image without nsenter is the wrong one, and nothing is done', () => {

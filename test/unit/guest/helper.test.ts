@@ -86,6 +86,15 @@ describe('the helper container', () => {
     expect(engine.mostAtOnce()).toBe(1);
   });
 
+  test.each([255, 1])(
+    'passes over an image of another processor also where that starts and ends with %i',
+    async (status) => {
+      const started = () => ({ status, says: 'exec /bin/sh: exec format error\n' });
+      await prepare({ images: [image('arm', ['busybox:arm'], started), image('fit', ['app:1'], fit)] });
+      await isKept('fit');
+    },
+  );
+
   test('of a daemon that was killed is swept before the next one starts', async () => {
     engine = await fakeEngine({ images: [image('i1', ['busybox:latest'], fit)] });
     const [box] = engine.images;
