@@ -20,6 +20,8 @@ export interface EngineLink {
   readonly containers: () => Promise<readonly string[]>;
   /** Asks the engine that is followed for everything once more. */
   readonly lookAnew: () => void;
+  /** Leaves the engine that is followed and comes back at once, in a new session. */
+  readonly startOver: () => void;
   /** For good: a pass that still runs follows nobody any more. */
   readonly stop: () => void;
 }
@@ -67,6 +69,9 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
     containers: async () => listContainers(client()),
     lookAnew: () => {
       followed?.watch.lookAnew();
+    },
+    startOver: () => {
+      followed?.watch.startOver();
     },
     stop: () => {
       stopped = true;

@@ -214,6 +214,7 @@ async function start(
       memory,
       configuration: () => configuration,
       routes: routeKeeper,
+      engine,
       reconciler,
       status: () => status,
       failures: () => failures,

@@ -3,6 +3,7 @@ import type { Failure } from './conditions.js';
 import { actionTimeout, type Outcome, type Status } from './control/messages.js';
 import type { ControlHandlers } from './control/server.js';
 import type { MemoryKeeper } from './memory.js';
+import type { EngineLink } from './engine-link.js';
 import type { Configuration } from './observation.js';
 import type { Memory } from './plan.js';
 import type { Reconciler } from './reconciler.js';
@@ -41,7 +42,8 @@ function amiss({ phase, conditions }: Status): Trouble | null {
 export function createHandlers(parts: {
   memory: MemoryKeeper;
   configuration: () => Configuration;
-  routes: RouteKeeper;
+  routes: Pick<RouteKeeper, 'forget'>;
+  engine: Pick<EngineLink, 'startOver'>;
   reconciler: Reconciler;
   status: () => Status | null;
   failures: () => readonly Failure[];
@@ -49,7 +51,7 @@ export function createHandlers(parts: {
   lower: (isLowered: boolean) => void;
   pause: (milliseconds: number) => Promise<unknown>;
 }): ControlHandlers {
-  const { memory, configuration, routes, reconciler, status, failures, lower, pause } = parts;
+  const { memory, configuration, routes, engine, reconciler, status, failures, lower, pause } = parts;
   const why = 'a person asked';
   const longest = actionTimeout - 10_000;
 
@@ -98,7 +100,10 @@ export function createHandlers(parts: {
     const { restart } = memory.now();
     const anew = { guest: null, restart: { ...restart, attempts: [], told: null, asked: restart.asked + 1 } };
     await memory.change({ wanted, ...(wanted === 'up' ? anew : {}) });
-    if (wanted === 'up') await routes.forget();
+    if (wanted === 'up') {
+      await routes.forget();
+      engine.startOver();
+    }
     return carryOut(wanted);
   }
 

@@ -12,6 +12,11 @@ export interface EngineWatch {
   readonly client: () => EngineClient | null;
   /** Asks for everything once more: after a sleep the stream of events may have missed some of them. */
   readonly lookAnew: () => void;
+  /**
+   * Begins the next session at once. Docker Desktop's proxy has been seen to keep a stream open that the engine had
+   * ended (docker/for-mac#7427): nothing tells that it is deaf.
+   */
+  readonly startOver: () => void;
   readonly stop: () => void;
 }
 
@@ -81,6 +86,8 @@ export function watchEngine(options: {
   let client: EngineClient | null = null;
   let sessions = 0;
   let lookAnew = (): void => undefined;
+  let endSession = (): void => undefined;
+  let isStartingOver = false;
 
   const pause = (milliseconds: number): Promise<void> =>
     new Promise((resolve) => {
@@ -97,6 +104,10 @@ export function watchEngine(options: {
   async function session(): Promise<void> {
     const engine = await connectEngine(await find(), { timeout: 10_000, signal: stopped.signal });
     const ended = new AbortController();
+    isStartingOver = false;
+    endSession = () => {
+      ended.abort();
+    };
     const signal = AbortSignal.any([stopped.signal, ended.signal]);
     const beginSession = (): string => `${vm.id}#${(sessions += 1)}`;
     let id = beginSession();
@@ -204,7 +215,7 @@ export function watchEngine(options: {
         snapshot = unknown('Docker Engine’s event stream ended');
         client = null;
         onChange();
-        await pause(farewell);
+        if (!isStartingOver) await pause(farewell);
         since = Date.now();
         wait = firstWait;
         continue;
@@ -222,6 +233,10 @@ export function watchEngine(options: {
     client: () => client,
     lookAnew: () => {
       lookAnew();
+    },
+    startOver: () => {
+      isStartingOver = true;
+      endSession();
     },
     stop: () => {
       stopped.abort();

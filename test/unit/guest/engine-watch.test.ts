@@ -250,6 +250,15 @@ test('a network that was made while the stream was opened is known, also when th
   expect((await until(({ networks }) => networks.length === 1)).networks[0]?.name).toBe('meanwhile');
 });
 
+test('a stream that has gone deaf is left when somebody asks: the next session begins', async () => {
+  const { session } = await start();
+  engine.networks = [network('unheard', '172.20.0.0/16')];
+  await after(100);
+  watch.startOver();
+  const { networks } = await until((now) => now.session !== session);
+  expect(networks.map(({ name }) => name)).toEqual(['unheard']);
+});
+
 test('the event stream’s end is no error: the next session begins, but nobody knocks at a VM that is just going', async () => {
   const { session } = await start();
   const before = engine.asked.length;
