@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -30,11 +30,25 @@ test('the first look tells what there is, the next ones only what changed', asyn
   expect(await look()).toMatchObject({ config: { tap: { device: 'tap1' } } });
 });
 
-test('what is wrong is said once, and what is mended is taken', async () => {
+test('what is wrong is said until it is mended, and what is mended is taken', async () => {
   const look = followConfig(path, { owner });
   await write('[tap]\ndevice = "tun7"\n');
-  expect(await look()).toMatchObject({ problem: expect.stringContaining('tap.device') as unknown });
-  expect(await look()).toBeNull();
+  const problem = { problem: expect.stringContaining('tap.device') as unknown };
+  expect(await look()).toMatchObject(problem);
+  expect(await look()).toMatchObject(problem);
   await write('[tap]\ndevice = "tap7"\n');
   expect(await look()).toMatchObject({ config: { tap: { device: 'tap7' } } });
+  expect(await look()).toBeNull();
+});
+
+test('a folder that others may write is a problem, and doing what the problem says ends it', async () => {
+  await write('[tap]\ndevice = "tap7"\n');
+  await chmod(folder, 0o777);
+  const look = followConfig(path, { owner });
+  expect(await look()).toMatchObject({
+    problem: expect.stringContaining(`sudo chmod go-w ${folder}`) as unknown,
+  });
+  await chmod(folder, 0o755);
+  expect(await look()).toMatchObject({ config: { tap: { device: 'tap7' } } });
+  expect(await look()).toBeNull();
 });
