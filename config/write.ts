@@ -1,13 +1,14 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /**
  * Replaces the configuration file at once or not at all, readable by everyone and writable by its owner only. The
- * folder is made when it is missing. Throws what the file system says (EACCES without root).
+ * folder is made, likewise, when it is missing. Throws what the file system says (EACCES without root).
  */
 export async function writeConfigText(path: string, text: string): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o755 });
+  // Root's umask may be 077, and everybody reads the configuration.
+  if ((await mkdir(folder, { recursive: true })) !== undefined) await chmod(folder, 0o755);
   const temporary = join(folder, `.config.${process.pid}.new`);
   await rm(temporary, { force: true });
   const file = await open(temporary, 'wx', 0o644);

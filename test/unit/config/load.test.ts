@@ -97,6 +97,19 @@ test('writing replaces the file at once and leaves nothing else', async () => {
   expect(await readdir(join(folder, 'etc/tuntapd'))).toEqual(['config.toml']);
 });
 
+test('a folder that is made for the file is readable by everyone, whatever the umask; one that is there stays as it is', async () => {
+  const before = process.umask(0o077);
+  try {
+    await writeConfigText(join(folder, 'tuntapd/config.toml'), 'a');
+    await writeConfigText(path, 'a');
+  } finally {
+    process.umask(before);
+  }
+  expect((await stat(join(folder, 'tuntapd'))).mode & 0o777).toBe(0o755);
+  expect((await stat(join(folder, 'tuntapd/config.toml'))).mode & 0o777).toBe(0o644);
+  expect((await stat(folder)).mode & 0o777).toBe(0o700);
+});
+
 test('docs/configuration.md is what config/reference.ts makes', async () => {
   const page = await readFile(join(import.meta.dirname, '../../../docs/configuration.md'), 'utf8');
   expect(page).toBe(await format(renderReference(), { parser: 'markdown', printWidth: 110 }));
