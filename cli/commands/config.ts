@@ -4,6 +4,7 @@ import { ConfigError, loadConfig, readConfigText } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
 import { tomlValue } from '../../config/toml-value.js';
 import { writeConfigText } from '../../config/write.js';
+import { commandLine } from '../../daemon/command.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { plainLines, printJson, printLine } from '../terminal.js';
@@ -93,7 +94,8 @@ export async function configSet(
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (!['EACCES', 'EPERM', 'EROFS'].includes(code)) throw error;
-    throw new CliError(`only root writes ${io.configPath}: sudo tuntapctl config set ${words.join(' ')}`);
+    const asRoot = commandLine('sudo', ['tuntapctl', 'config', 'set', ...words]);
+    throw new CliError(`only root writes ${io.configPath}: ${asRoot}`);
   }
   const { config } = await loadConfig(io.configPath, trust(io));
   if (options.json === true) {

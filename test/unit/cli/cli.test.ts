@@ -314,6 +314,14 @@ describe('config', () => {
   });
 });
 
+test('set without root tells the line to paste, quoted for a shell', async () => {
+  // Nobody makes a folder there, not even root.
+  io = { ...io, configPath: '/sys/tuntapd/config.toml' };
+  expect(await cli('config', 'set', 'routes.include', 'label=a b, $(id)*')).toBe(1);
+  expect(errors).toContain('only root writes /sys/tuntapd/config.toml: ');
+  expect(errors).toContain("sudo tuntapctl config set routes.include 'label=a b, $(id)*'\n");
+});
+
 test('shim restore asks the daemon', async () => {
   const asked = await daemon();
   expect(await cli('shim', 'restore')).toBe(0);
