@@ -18,6 +18,9 @@ export interface Io {
   readonly layout: Layout;
   readonly run: (file: string, args: readonly string[]) => Promise<CommandResult>;
   readonly renderShim: (options: { device: string; mac: string; wait: number }) => string;
-  /** Aborted when the person presses Ctrl-C: `logs -f` ends. */
-  readonly signal: AbortSignal;
+  /**
+   * For what goes on until it is interrupted (`logs -f`): from now on Ctrl-C aborts this signal instead of ending the
+   * process, and so does a reader that goes away.
+   */
+  readonly untilInterrupted: () => AbortSignal;
 }

@@ -19,7 +19,7 @@ export async function logs(
   const absent = `there is no log yet: ${io.logPath} does not exist (tuntapd has not run)`;
   try {
     if (options.follow === true) {
-      await followLog(reading, io.signal, () => {
+      await followLog(reading, io.untilInterrupted(), () => {
         printLine(io.stderr, absent);
       });
       return exit.healthy;

@@ -55,7 +55,7 @@ beforeEach(async () => {
         exitCode: 0,
       }),
     renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
-    signal: stop.signal,
+    untilInterrupted: () => stop.signal,
   };
 });
 

@@ -1,0 +1,36 @@
+import { version } from '../config/version.js';
+import { run } from '../daemon/command.js';
+import { renderShim } from '../daemon/docker-app/shim.js';
+import type { Layout } from '../launchd/layout.js';
+import { exit } from './exit.js';
+import { main } from './main.js';
+
+/** Runs `tuntapctl` as this process, with its arguments and streams. Returns the exit code; never throws. */
+export function runProcess(layout: Layout): Promise<number> {
+  const ending = new AbortController();
+  const end = (): void => {
+    ending.abort();
+  };
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') process.exit(exit.failed);
+      // `tuntapctl status | head -1`: whoever read has gone, and what is told by the exit code still is.
+      end();
+    });
+  return main(process.argv.slice(2), {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    version,
+    socketPath: layout.socket,
+    logPath: `${layout.logs}/tuntapd.log`,
+    configPath: `${layout.configuration}/config.toml`,
+    layout,
+    run,
+    renderShim,
+    untilInterrupted: () => {
+      process.once('SIGINT', end);
+      return ending.signal;
+    },
+  });
+}

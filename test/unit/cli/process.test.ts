@@ -1,0 +1,117 @@
+/** tuntapctl as a process: what a shell sees of Ctrl-C, and of a pipe whose reader has gone. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { build } from 'esbuild';
+import { layoutAt } from '../../../launchd/layout.js';
+import { madeUpStatus } from './made-up.js';
+
+const uid = process.getuid?.() ?? 0;
+let root: string;
+let log: string;
+let program: string;
+let daemon: Server | null;
+let child: ChildProcess | null;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'process-'));
+  program = join(root, 'tuntapctl.mjs');
+  const repository = join(import.meta.dirname, '../../..');
+  await build({
+    stdin: {
+      contents: `import { layoutAt } from './launchd/layout.js';
+        import { runProcess } from './cli/process.js';
+        process.exitCode = await runProcess(layoutAt(${JSON.stringify(root)}));`,
+      resolveDir: repository,
+    },
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    loader: { '.sh': 'text' },
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+  });
+  const layout = layoutAt(root, { uid, gid: 0 });
+  log = join(layout.logs, 'tuntapd.log');
+  for (const folder of [dirname(layout.socket), layout.logs]) await mkdir(folder, { recursive: true });
+  await writeFile(log, 'first\n');
+});
+
+afterAll(async () => {
+  await rm(root, { recursive: true });
+});
+
+beforeEach(() => {
+  daemon = null;
+  child = null;
+});
+
+afterEach(async () => {
+  child?.kill('SIGKILL');
+  daemon?.closeAllConnections();
+  if (daemon) await new Promise((resolve) => daemon?.close(resolve));
+});
+
+/** A daemon that answers every question by `body`, or never. Resolves what resolves when it is asked. */
+async function serve(body: unknown): Promise<{ readonly asked: Promise<unknown> }> {
+  const server = createServer((_request, response) => {
+    if (body !== null) response.end(JSON.stringify(body));
+  });
+  daemon = server;
+  const asked = once(server, 'request');
+  server.listen(layoutAt(root).socket);
+  await once(server, 'listening');
+  return { asked };
+}
+
+const start = (...argv: string[]): ChildProcess => (child = spawn(process.execPath, [program, ...argv]));
+
+const end = async (of: ChildProcess): Promise<unknown> => {
+  const [code, signal] = (await once(of, 'exit')) as [number | null, string | null];
+  return code ?? signal;
+};
+
+test('Ctrl-C ends a command that waits', async () => {
+  const { asked } = await serve(null);
+  const status = start('status');
+  await asked;
+  const ended = end(status);
+  status.kill('SIGINT');
+  expect(await ended).toBe('SIGINT');
+});
+
+test('Ctrl-C is how logs -f is meant to end', async () => {
+  const logs = start('logs', '-f');
+  if (logs.stdout) await once(logs.stdout, 'data');
+  const ended = end(logs);
+  logs.kill('SIGINT');
+  expect(await ended).toBe(0);
+});
+
+test('logs -f ends when its reader has gone', async () => {
+  const logs = start('logs', '-f');
+  if (logs.stdout) await once(logs.stdout, 'data');
+  const ended = end(logs);
+  logs.stdout?.destroy();
+  await appendFile(log, 'second\n');
+  expect(await ended).toBe(0);
+});
+
+test('the exit code tells the same when nobody reads the rest: 4 for a degraded daemon', async () => {
+  await serve(madeUpStatus({ phase: 'degraded' }));
+  const status = start('status');
+  status.stdout?.destroy();
+  expect(await end(status)).toBe(4);
+});
+
+test('nor when nobody reads the complaint: 3 without a daemon', async () => {
+  const status = start('status');
+  status.stderr?.destroy();
+  expect(await end(status)).toBe(3);
+});
