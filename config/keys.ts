@@ -25,7 +25,8 @@ interface Node {
   readonly allowed?: string;
 }
 
-const tree = (): Node => z.toJSONSchema(configSchema, { io: 'input' }) as unknown as Node;
+let made: Node | undefined;
+const tree = (): Node => (made ??= z.toJSONSchema(configSchema, { io: 'input' }) as unknown as Node);
 
 const oneOf = (values: readonly unknown[]): string =>
   `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`;
@@ -104,11 +105,15 @@ export function distance(from: string, to: string): number {
   return cell(from.length, to.length);
 }
 
+/** No key is half as long, so none is near. */
+const longest = 64;
+
 const normal = (word: string): string => word.toLowerCase().replaceAll(/[-_]/g, '');
 const lastPart = (key: string): string => key.slice(key.lastIndexOf('.') + 1);
 
 /** The known key or section that was probably meant by an unknown one; null when nothing is near. */
 export function nearestKey(key: string): string | null {
+  if (key.length > longest) return null;
   const keys = describeConfig().map((known) => known.key);
   const sections = keys
     .filter((known) => known.includes('.'))

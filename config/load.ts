@@ -107,7 +107,7 @@ export async function readConfigText(path: string, options: { owner?: number } =
 
 /**
  * The configuration: the file's, or the defaults when there is none. Wholly or not at all: throws ConfigError with
- * every problem. `owner` is the uid, besides root, that may own the file and its folders (nobody by default).
+ * its problems. `owner` is the uid, besides root, that may own the file and its folders (nobody by default).
  */
 export async function loadConfig(path = configPath, options: { owner?: number } = {}): Promise<LoadedConfig> {
   const text = await readConfigText(path, options);

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { allowedAt, nearestKey } from './keys.js';
 import { ConfigError, type ConfigProblem } from './problems.js';
 import { type Config, configSchema } from './schema.js';
-import { lineOf, outlineToml, type TomlPath } from './toml-outline.js';
+import { linesIn, outlineToml, type TomlPath } from './toml-outline.js';
 import { tomlKey, tomlValue } from './toml-value.js';
 
 const nameOf = (path: TomlPath): string =>
@@ -28,28 +28,41 @@ function unknownKey(path: TomlPath): string {
   return nearest === null ? 'there is no such key' : `there is no such key; did you mean ${nearest}?`;
 }
 
+/** Each costs a search through the file, and nobody reads more. */
+const mostProblems = 20;
+
+interface Fault {
+  readonly path: TomlPath;
+  /** null: there is no such key. */
+  readonly issue: z.core.$ZodIssue | null;
+}
+
+function faultsOf(issue: z.core.$ZodIssue): Fault[] {
+  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+  return issue.code === 'unrecognized_keys'
+    ? issue.keys.map((key) => ({ path: [...path, key], issue: null }))
+    : [{ path, issue }];
+}
+
 function problemsOf(issues: readonly z.core.$ZodIssue[], text: string, document: unknown): ConfigProblem[] {
-  const outline = outlineToml(text);
-  return issues
-    .flatMap((issue): ConfigProblem[] => {
-      const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
-      if (issue.code === 'unrecognized_keys')
-        return issue.keys.map((key) => ({
-          key: nameOf([...path, key]),
-          line: lineOf(text, outline, [...path, key]),
-          value: null,
-          message: unknownKey([...path, key]),
-        }));
-      return [
-        {
-          key: nameOf(path),
-          line: lineOf(text, outline, path),
-          value: short(tomlValue(valueAt(document, path) ?? valueAt(configSchema.parse({}), path))),
-          message: issue.code === 'custom' ? issue.message : (allowedAt(path) ?? issue.message),
-        },
-      ];
+  const faults = issues.flatMap(faultsOf);
+  const lineOf = linesIn(text, outlineToml(text));
+  const told = faults
+    .slice(0, mostProblems)
+    .map(({ path, issue }): ConfigProblem => {
+      const place = { key: short(nameOf(path)), line: lineOf(path) };
+      if (issue === null) return { ...place, value: null, message: unknownKey(path) };
+      return {
+        ...place,
+        value: short(tomlValue(valueAt(document, path) ?? valueAt(configSchema.parse({}), path))),
+        message: issue.code === 'custom' ? issue.message : (allowedAt(path) ?? issue.message),
+      };
     })
     .sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  const more = faults.length - told.length;
+  return more === 0
+    ? told
+    : [...told, { key: '', line: null, value: null, message: `and ${more} more that are wrong` }];
 }
 
 /** What `text` means as TOML. Throws ConfigError that names the line. */
@@ -64,7 +77,7 @@ export function parseToml(text: string, path: string): Record<string, unknown> {
   }
 }
 
-/** The configuration that `text` gives, all defaults filled in. Throws ConfigError with every problem in it. */
+/** The configuration that `text` gives, all defaults filled in. Throws ConfigError with its problems, 20 at the most. */
 export function parseConfig(text: string, path: string): Config {
   const document = parseToml(text, path);
   const result = configSchema.safeParse(document);

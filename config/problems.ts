@@ -18,7 +18,7 @@ const sentence = ({ key, line, value, message }: ConfigProblem): string => {
     : `${place}${key} = ${value} is not allowed; it must be ${message}`;
 };
 
-/** A configuration that cannot be used, with every problem in it. Nothing of it has been applied. */
+/** A configuration that cannot be used, with its problems. Nothing of it has been applied. */
 export class ConfigError extends Error {
   readonly path: string;
   readonly problems: readonly ConfigProblem[];

@@ -159,18 +159,20 @@ const isPrefix = (prefix: TomlPath, path: TomlPath): boolean =>
 /** Whether two paths are the same. */
 export const samePath = (a: TomlPath, b: TomlPath): boolean => a.length === b.length && isPrefix(a, b);
 
-/** The line (from 1) where `path`, or else the nearest thing around it, stands; null when nothing of it is there. */
-export function lineOf(text: string, { entries, headers }: TomlOutline, path: TomlPath): number | null {
+/** Tells the line (from 1) where a path, or else the nearest thing around it, stands; null when nothing of it is there. */
+export function linesIn(text: string, { entries, headers }: TomlOutline): (path: TomlPath) => number | null {
   const places = [
     ...entries.map((entry) => ({ path: entry.path, at: entry.keyStart })),
     ...headers.map((header) => ({ path: header.path, at: header.start })),
   ];
-  for (let length = path.length; length > 0; length -= 1) {
-    const part = path.slice(0, length);
-    const place =
-      places.find((candidate) => samePath(candidate.path, part)) ??
-      places.find((candidate) => isPrefix(part, candidate.path));
-    if (place) return text.slice(0, place.at).split('\n').length;
-  }
-  return null;
+  return (path) => {
+    for (let length = path.length; length > 0; length -= 1) {
+      const part = path.slice(0, length);
+      const place =
+        places.find((candidate) => samePath(candidate.path, part)) ??
+        places.find((candidate) => isPrefix(part, candidate.path));
+      if (place) return text.slice(0, place.at).split('\n').length;
+    }
+    return null;
+  };
 }

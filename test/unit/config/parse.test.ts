@@ -54,6 +54,19 @@ describe('parseConfig', () => {
   });
 
   test.each([
+    ['wrong entries', `[routes]\nforce = [${'"ten",\n'.repeat(20_000)}]\n`],
+    ['unknown keys', Array.from({ length: 20_000 }, (_, index) => `key${index} = 1\n`).join('')],
+    ['a key of a million letters', `${'k'.repeat(1_000_000)} = 1\n`],
+  ])('a file of nothing but %s is judged in a moment, and told in a few lines', (_name, text) => {
+    const begin = performance.now();
+    const [last, ...others] = problems(text).toReversed();
+    expect(performance.now() - begin).toBeLessThan(5000);
+    expect(others.length).toBeLessThanOrEqual(20);
+    if (others.length > 0) expect(last?.message).toBe('and 19980 more that are wrong');
+    expect(JSON.stringify([last, ...others]).length).toBeLessThan(5000);
+  });
+
+  test.each([
     ['a = ', 1, /not TOML/],
     ['[tap]\nmtu = 1\nmtu = 2', 3, /not TOML/],
     ['__proto__ = 1', 1, /unsafe/],
