@@ -1,23 +1,27 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TomlDate } from 'smol-toml';
-import { type ConfigKey, describeConfig, nearestKey } from './keys.js';
+import { type ConfigKey, describeConfig, noSuchKey } from './keys.js';
 import { configPath } from './load.js';
 import { parseConfig, parseToml } from './parse.js';
-import { ConfigError } from './problems.js';
+import { ConfigError, type ConfigProblem } from './problems.js';
 import { outlineToml, samePath, type TomlEntry, type TomlOutline, type TomlPath } from './toml-outline.js';
 import { tomlValue } from './toml-value.js';
 
+/** The file stays as it is: a line of what it would have become is no line of it. */
+const refusal = (problems: readonly ConfigProblem[], cause?: unknown): ConfigError =>
+  new ConfigError(
+    configPath,
+    problems.map((problem) => ({ ...problem, line: null })),
+    { headline: 'nothing is changed:', cause },
+  );
+
 const fault = (key: string, message: string, value: string | null = null): ConfigError =>
-  new ConfigError(configPath, [{ key, line: null, value, message }]);
+  refusal([{ key, line: null, value, message }]);
 
 function knownKey(key: string): ConfigKey {
   const known = describeConfig().find((candidate) => candidate.key === key);
   if (known) return known;
-  const nearest = nearestKey(key);
-  throw fault(
-    key,
-    nearest === null ? 'there is no such key' : `there is no such key; did you mean ${nearest}?`,
-  );
+  throw fault(key, noSuchKey(key));
 }
 
 function asToml(value: string): unknown {
@@ -172,6 +176,10 @@ export type Setting = readonly [key: string, value: string];
  */
 export function setConfigValues(text: string, settings: readonly Setting[]): string {
   const edited = settings.reduce((before, [key, value]) => withOneValue(before, key, value), text);
-  parseConfig(edited, configPath);
+  try {
+    parseConfig(edited, configPath);
+  } catch (error) {
+    throw error instanceof ConfigError ? refusal(error.problems, error) : error;
+  }
   return edited;
 }

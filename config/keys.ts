@@ -131,3 +131,11 @@ export function nearestKey(key: string): string | null {
     .sort((a, b) => a.cost - b.cost);
   return best && best.cost <= Math.max(1, Math.floor(lastPart(key).length / 3)) ? best.known : null;
 }
+
+/** What is wrong with a key that cannot be set, for people. */
+export function noSuchKey(key: string): string {
+  const group = describeConfig().filter((known) => known.key.startsWith(`${key}.`));
+  if (group.length > 0) return `it is a group of keys: ${group.map((known) => known.key).join(', ')}`;
+  const nearest = nearestKey(key);
+  return nearest === null ? 'there is no such key' : `there is no such key; did you mean ${nearest}?`;
+}

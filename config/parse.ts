@@ -1,6 +1,6 @@
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
-import { allowedAt, nearestKey } from './keys.js';
+import { allowedAt, noSuchKey } from './keys.js';
 import { ConfigError, type ConfigProblem } from './problems.js';
 import { type Config, configSchema } from './schema.js';
 import { linesIn, outlineToml, type TomlPath } from './toml-outline.js';
@@ -22,11 +22,6 @@ const valueAt = (document: unknown, path: TomlPath): unknown =>
   );
 
 const short = (text: string): string => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
-
-function unknownKey(path: TomlPath): string {
-  const nearest = nearestKey(nameOf(path));
-  return nearest === null ? 'there is no such key' : `there is no such key; did you mean ${nearest}?`;
-}
 
 /** Each costs a search through the file, and nobody reads more. */
 const mostProblems = 20;
@@ -51,7 +46,7 @@ function problemsOf(issues: readonly z.core.$ZodIssue[], text: string, document:
     .slice(0, mostProblems)
     .map(({ path, issue }): ConfigProblem => {
       const place = { key: short(nameOf(path)), line: lineOf(path) };
-      if (issue === null) return { ...place, value: null, message: unknownKey(path) };
+      if (issue === null) return { ...place, value: null, message: noSuchKey(nameOf(path)) };
       return {
         ...place,
         value: short(tomlValue(valueAt(document, path) ?? valueAt(configSchema.parse({}), path))),

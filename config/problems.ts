@@ -23,10 +23,14 @@ export class ConfigError extends Error {
   readonly path: string;
   readonly problems: readonly ConfigProblem[];
 
-  constructor(path: string, problems: readonly ConfigProblem[], options?: { cause?: unknown }) {
+  constructor(
+    path: string,
+    problems: readonly ConfigProblem[],
+    options: { headline?: string; cause?: unknown } = {},
+  ) {
     super(
       [
-        `${path} cannot be used, and nothing of it is applied:`,
+        options.headline ?? `${path} cannot be used, and nothing of it is applied:`,
         ...problems.map((problem) => `  ${sentence(problem)}`),
       ].join('\n'),
       options,

@@ -40,7 +40,8 @@ describe('setConfigValues', () => {
 
   test.each([
     ['', 'tap.devce', 'tap2', /did you mean tap\.device/],
-    ['', 'tap', '1', /no such key/],
+    ['', 'tap', '1', /tap: it is a group of keys: tap\.device, tap\.mac, /],
+    ['', 'Tap', '1', /did you mean tap\?/],
     ['', 'tap.mtu', '9000', /576 to 1500/],
     ['', 'tap.mtu', 'many', /576 to 1500/],
     ['', 'shim.manage', 'yes', /true or false/],
@@ -49,6 +50,14 @@ describe('setConfigValues', () => {
     ['', 'tap.peer', '10.0.75.1', /another address/],
   ])('%j refuses %s = %j', (text, key, value, message) => {
     expect(() => setConfigValues(text, [[key, value]])).toThrow(message);
+  });
+
+  test('a refusal speaks of the value, not of a file that is fine and of lines that it does not have', () => {
+    expect(() => setConfigValues('', [['tap.mtu', '9000']])).toThrow(
+      /^nothing is changed:\n {2}tap\.mtu = 9000 is not allowed; it must be a whole number from 576 to 1500$/,
+    );
+    expect(() => setConfigValues('', [['tap.mtu', 'many']])).toThrow(/^nothing is changed:/);
+    expect(() => setConfigValues('[tap\n', [['tap.mtu', '1400']])).toThrow(/cannot be used.*\n {2}line 1: /);
   });
 
   test('what is valid only together is set together', () => {
