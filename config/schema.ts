@@ -52,6 +52,9 @@ export const configSchema = z.strictObject({
       mtu: z.int().min(576).max(1500).default(1500).describe('MTU of both ends.'),
     })
     .superRefine((tap, context) => {
+      // An end cannot be judged by what is wrong by itself.
+      if (context.issues.some(({ path }) => ['address', 'peer', 'prefix'].includes(String(path?.[0]))))
+        return;
       const problem = linkProblem(tap);
       if (problem) context.addIssue({ code: 'custom', path: [problem.key], message: problem.message });
     })

@@ -86,6 +86,16 @@ describe('parseConfig', () => {
     expect(problems(`[tap]\n${lines}`).map((problem) => problem.key)).toEqual([key]);
   });
 
+  test.each([
+    ['prefix = 32', ['tap.prefix']],
+    ['prefix = 0', ['tap.prefix']],
+    ['address = "ten"', ['tap.address']],
+    ['peer = 10', ['tap.peer']],
+    ['mtu = 1\npeer = "10.0.76.2"', ['tap.mtu', 'tap.peer']],
+  ])('nothing else is blamed for what is wrong by itself: %s', (lines, keys) => {
+    expect(problems(`[tap]\n${lines}`).map((problem) => problem.key)).toEqual(keys);
+  });
+
   test('another pair is fine', () => {
     expect(problems('tap = { address = "192.168.9.1", peer = "192.168.9.77", prefix = 24 }')).toEqual([]);
   });
