@@ -1,5 +1,5 @@
-import { lstat, readdir, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { loadConfig } from '../config/load.js';
 import type { Status } from '../daemon/control/messages.js';
 import { messageOf } from '../daemon/text.js';
@@ -42,6 +42,15 @@ async function presence(path: string): Promise<Awaited<ReturnType<typeof lstat>>
   }
 }
 
+const above = (path: string): string[] =>
+  dirname(path) === path ? [] : [...above(dirname(path)), dirname(path)];
+
+/** The prefix wholly, but nothing else of a folder that is not ours. */
+function mend(path: string, { prefix }: Io['layout']): string {
+  const wholly = path === prefix ? '-R ' : '';
+  return `sudo chown ${wholly}root:wheel ${path} && sudo chmod ${wholly}go-w ${path}`;
+}
+
 async function installation({ layout }: Io): Promise<Answer> {
   if (!(await presence(layout.prefix))) return fail(`${layout.prefix} does not exist`, install);
   const files = (await readdir(layout.prefix, { recursive: true })).slice(0, mostFiles);
@@ -49,12 +58,13 @@ async function installation({ layout }: Io): Promise<Answer> {
   const problems = new Set<string>();
   for (const path of ['', ...files])
     for (const problem of await untrusted(join(layout.prefix, path), trust)) problems.add(problem);
-  return problems.size === 0
-    ? pass(`${files.length} files below ${layout.prefix}`)
-    : fail(
-        [...problems].slice(0, 5).join('; '),
-        `sudo chown -R root:wheel ${layout.prefix} && sudo chmod -R go-w ${layout.prefix}`,
-      );
+  if (problems.size === 0) return pass(`${files.length} files below ${layout.prefix}`);
+  // By the names asked for and by their own: either may be a link.
+  const folders = [layout.prefix, await realpath(layout.prefix)].flatMap(above);
+  const culprits = [...problems].map(
+    (problem) => folders.find((folder) => problem.startsWith(`${folder} `)) ?? layout.prefix,
+  );
+  return fail([...problems].slice(0, 5).join('; '), ...new Set(culprits.map((path) => mend(path, layout))));
 }
 
 async function link({ layout }: Io): Promise<Answer> {
@@ -69,13 +79,13 @@ async function link({ layout }: Io): Promise<Answer> {
 async function plist({ layout }: Io): Promise<Answer> {
   const found = await presence(layout.plist);
   if (!found) return fail(`${layout.plist} does not exist`, install);
-  const mend = `sudo chown root:wheel ${layout.plist} && sudo chmod 644 ${layout.plist}`;
+  const repair = `sudo chown root:wheel ${layout.plist} && sudo chmod 644 ${layout.plist}`;
   if (!found.isFile())
     return fail(`${layout.plist} is not a regular file`, `sudo rm ${layout.plist}`, install);
   if (Number(found.uid) !== layout.owner.uid)
-    return fail(`${layout.plist} belongs to uid ${Number(found.uid)}: launchd refuses it`, mend);
+    return fail(`${layout.plist} belongs to uid ${Number(found.uid)}: launchd refuses it`, repair);
   return (Number(found.mode) & 0o022) !== 0
-    ? fail(`${layout.plist} has mode ${permissions(Number(found.mode))}: launchd refuses it`, mend)
+    ? fail(`${layout.plist} has mode ${permissions(Number(found.mode))}: launchd refuses it`, repair)
     : pass(layout.plist);
 }
 

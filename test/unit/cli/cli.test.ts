@@ -342,6 +342,10 @@ describe('doctor', () => {
     for (const file of [layout.daemon, layout.cli, layout.plist]) await writeFile(file, '', { mode: 0o644 });
     await symlink(layout.cli, layout.cliLink);
   }
+  const found = (id: string): { status: string; detail: string; fix: string[] } | undefined =>
+    (JSON.parse(out) as { id: string; status: string; detail: string; fix: string[] }[]).find(
+      (finding) => finding.id === id,
+    );
   const verdicts = (): Record<string, string> =>
     Object.fromEntries(
       (JSON.parse(out) as { id: string; status: string }[]).map(({ id, status }) => [id, status]),
@@ -352,6 +356,21 @@ describe('doctor', () => {
     await daemon();
     expect(await cli('doctor', '--json')).toBe(0);
     expect(new Set(Object.values(verdicts()))).toEqual(new Set(['pass']));
+  });
+
+  test('what to do is done where the trouble is: nothing of /opt but tuntapd’s own is changed wholly', async () => {
+    await install();
+    const opt = dirname(io.layout.prefix);
+    await chmod(opt, 0o777);
+    await cli('doctor', '--json');
+    expect(found('TT003')?.fix).toEqual([`sudo chown root:wheel ${opt} && sudo chmod go-w ${opt}`]);
+    await chmod(io.layout.daemon, 0o666);
+    out = '';
+    await cli('doctor', '--json');
+    expect(found('TT003')?.fix).toEqual([
+      `sudo chown root:wheel ${opt} && sudo chmod go-w ${opt}`,
+      `sudo chown -R root:wheel ${io.layout.prefix} && sudo chmod -R go-w ${io.layout.prefix}`,
+    ]);
   });
 
   test('each finding is told, with what to do; a check that crashes is not the end', async () => {
