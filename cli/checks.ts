@@ -5,7 +5,8 @@ import type { Status } from '../daemon/control/messages.js';
 import { messageOf } from '../daemon/text.js';
 import { label } from '../launchd/layout.js';
 import { untrusted } from '../launchd/trusted-path.js';
-import { CliError } from './exit.js';
+import { isSilent } from './client.js';
+import { CliError, exit } from './exit.js';
 import type { Io } from './io.js';
 
 export interface Answer {
@@ -152,7 +153,12 @@ export const checks: readonly Check[] = [
     ask: (_io, status) =>
       Promise.resolve(
         status instanceof CliError
-          ? fail(status.message, kickstart, 'tuntapctl logs -n 50')
+          ? fail(
+              status.message,
+              // One that answers, or refuses who asks, would do the same when started anew.
+              ...(status.code === exit.notRunning || isSilent(status) ? [kickstart] : []),
+              'tuntapctl logs -n 50',
+            )
           : pass(`pid ${status.pid}`),
       ),
   },

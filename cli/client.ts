@@ -25,8 +25,16 @@ interface Reply {
   readonly text: string;
 }
 
-const toCliError = (socketPath: string, error: unknown): CliError => {
-  switch ((error as NodeJS.ErrnoException).code ?? '') {
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+
+/** What `AbortSignal.timeout` makes of a request. */
+const tooLate = 'ABORT_ERR';
+
+/** Whether the daemon is there and does not answer at all. */
+export const isSilent = ({ cause }: CliError): boolean => codeOf(cause) === tooLate;
+
+const toCliError = (socketPath: string, error: unknown, timeout: number): CliError => {
+  switch (codeOf(error)) {
     case 'ENOENT':
     case 'ECONNREFUSED':
     case 'ENOTSOCK':
@@ -36,6 +44,10 @@ const toCliError = (socketPath: string, error: unknown): CliError => {
       return new CliError(
         `${socketPath} is for root and the admin group: be an administrator of this Mac, or use sudo`,
       );
+    case tooLate:
+      return new CliError(`tuntapd gave no answer within ${timeout / 1000} s on ${socketPath}`, exit.failed, {
+        cause: error,
+      });
     default:
       return new CliError(`tuntapd did not answer on ${socketPath}: ${messageOf(error)}`);
   }
@@ -44,7 +56,7 @@ const toCliError = (socketPath: string, error: unknown): CliError => {
 function ask(socketPath: string, method: string, path: string, timeout: number): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
-      reject(toCliError(socketPath, error));
+      reject(toCliError(socketPath, error, timeout));
     };
     const call = request(
       { socketPath, method, path, agent: false, signal: AbortSignal.timeout(timeout) },

@@ -5,8 +5,8 @@ export const exit = { healthy: 0, failed: 1, usage: 2, notRunning: 3, degraded: 
 export class CliError extends Error {
   readonly code: number;
 
-  constructor(message: string, code: number = exit.failed) {
-    super(message);
+  constructor(message: string, code: number = exit.failed, options?: { cause?: unknown }) {
+    super(message, options);
     this.name = 'CliError';
     this.code = code;
   }

@@ -10,8 +10,10 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Io } from '../../../cli/io.js';
@@ -21,6 +23,7 @@ import { type ControlServer, serveControl } from '../../../daemon/control/server
 import { layoutAt } from '../../../launchd/layout.js';
 import { condition, madeUpStatus } from './made-up.js';
 
+const kickstart = 'sudo launchctl kickstart -k system/io.github.tuntapd';
 const uid = process.getuid?.() ?? 0;
 const gid = process.getgid?.() ?? 0;
 let root: string;
@@ -371,6 +374,21 @@ describe('doctor', () => {
       `sudo chown root:wheel ${opt} && sudo chmod go-w ${opt}`,
       `sudo chown -R root:wheel ${io.layout.prefix} && sudo chmod -R go-w ${io.layout.prefix}`,
     ]);
+  });
+
+  test.each<[string, RequestListener, RegExp, string[]]>([
+    ['is silent', () => undefined, /^tuntapd gave no answer within 5 s on .*sock$/, [kickstart]],
+    ['answers nonsense', (_request, response) => response.end('<html>'), /is no JSON/, []],
+  ])('a daemon that %s', async (_name, answer, detail, fix) => {
+    const other = createServer(answer).listen(io.socketPath);
+    try {
+      expect(await cli('doctor', '--json')).toBe(4);
+      expect(found('TT008')?.detail).toMatch(detail);
+      expect(found('TT008')?.fix).toEqual([...fix, 'tuntapctl logs -n 50']);
+    } finally {
+      other.closeAllConnections();
+      await promisify(other.close.bind(other))();
+    }
   });
 
   test('each finding is told, with what to do; a check that crashes is not the end', async () => {
