@@ -90,6 +90,10 @@ async function daemon(status: Status | null = madeUpStatus(), outcome?: Outcome)
   return asked;
 }
 
+const unasked = (type: string, message: string): Partial<Status> => ({
+  conditions: [condition(type, 'Unknown', message)],
+});
+
 const cli = (...argv: string[]): Promise<number> => main(argv, io);
 
 describe('status', () => {
@@ -180,6 +184,22 @@ test('routes', async () => {
   await daemon();
   expect(await cli('routes', '--json')).toBe(0);
   expect(JSON.parse(out)).toEqual(madeUpStatus().routes);
+});
+
+test.each<[string, Partial<Status>, string]>([
+  ['without a VM', { vm: null }, 'Docker’s VM does not run'],
+  ['while nobody can tell whether there is one', unasked('VirtualMachine', 'ps took 10 s'), 'ps took 10 s'],
+  [
+    'of an engine that is silent',
+    unasked('Engine', 'no answer from docker.sock'),
+    'no answer from docker.sock',
+  ],
+  ['of a routing table that cannot be read', unasked('Routes', 'netstat: exit 1'), 'netstat: exit 1'],
+  ['of a VM that has none', {}, 'the VM has none'],
+])('routes %s says why it shows none', async (_name, change, why) => {
+  await daemon(madeUpStatus({ routes: [], ...change }));
+  expect(await cli('routes')).toBe(0);
+  expect(out).toBe(`No Docker network is known (${why}).\n`);
 });
 
 test.each([['stauts'], ['--colour'], ['fisch']])('what is not known is named: %s', async (word) => {
