@@ -36,15 +36,19 @@ async function lastLines(file: FileHandle, size: number, count: number): Promise
   return count === 0 ? [] : linesOf(bytes.toString('utf8')).slice(-count);
 }
 
-/** The rotated part `path.1` as well, when the current one is shorter than what is wanted. */
+/** The rotated parts `path.1`, `path.2`, … as well, as far as what is wanted goes back. */
 async function withRotated(path: string, lines: readonly string[], count: number): Promise<string[]> {
-  const rotated = lines.length < count ? await openIfThere(`${path}.1`) : null;
-  if (!rotated) return [...lines];
-  try {
-    return [...(await lastLines(rotated, (await rotated.stat()).size, count - lines.length)), ...lines];
-  } finally {
-    await rotated.close();
+  let found = [...lines];
+  for (let index = 1; found.length < count; index += 1) {
+    const rotated = await openIfThere(`${path}.${index}`);
+    if (!rotated) break;
+    try {
+      found = [...(await lastLines(rotated, (await rotated.stat()).size, count - found.length)), ...found];
+    } finally {
+      await rotated.close();
+    }
   }
+  return found;
 }
 
 /** Calls `onLine` for each complete line between `from` and the end; returns where the last complete one ended. */

@@ -240,8 +240,10 @@ describe('logs', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
   };
 
-  test('the last lines, readable; older ones from the rotated file; no daemon needed', async () => {
-    await writeFile(`${io.logPath}.1`, entry('one') + entry('two'));
+  test('the last lines, readable; older ones from the rotated files; no daemon needed', async () => {
+    await writeFile(`${io.logPath}.3`, entry('zero'));
+    await writeFile(`${io.logPath}.2`, entry('one'));
+    await writeFile(`${io.logPath}.1`, entry('two'));
     await writeFile(io.logPath, `${entry('three')}Segmentation fault\u001b[2J\n`);
     expect(await cli('logs', '-n', '3')).toBe(0);
     const lines = out.trimEnd().split('\n');
@@ -249,6 +251,12 @@ describe('logs', () => {
     expect(lines[0]).toMatch(/^2026-03-0\d \d\d:\d\d:\d\d info {2}two \(pass p1\)$/);
     expect(lines[1]).toContain('three');
     expect(lines[2]).toBe('Segmentation fault [2J');
+    out = '';
+    await cli('logs', '-n', '4');
+    expect(out.match(/zero|one|two|three|Segmentation/g)).toEqual(['one', 'two', 'three', 'Segmentation']);
+    out = '';
+    await cli('logs');
+    expect(out).toContain('zero');
     out = '';
     await cli('logs', '-n', '1', '--json');
     await cli('logs', '-n', '0');
