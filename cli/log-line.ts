@@ -28,7 +28,7 @@ export function renderLogLine(text: string): string {
 export function jsonLogLine(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return safeJson(value);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return safeJson(value);
   } catch {
     // told below
   }

@@ -36,6 +36,17 @@ async function lastLines(file: FileHandle, size: number, count: number): Promise
   return count === 0 ? [] : linesOf(bytes.toString('utf8')).slice(-count);
 }
 
+/** Where the last complete one of the first `size` bytes' lines ends. */
+async function endOfLines(file: FileHandle, size: number): Promise<number> {
+  for (let to = size; to > 0;) {
+    const from = Math.max(0, to - chunkSize);
+    const at = (await readAt(file, from, to - from)).lastIndexOf(10);
+    if (at !== -1) return from + at + 1;
+    to = from;
+  }
+  return 0;
+}
+
 /** The rotated parts `path.1`, `path.2`, … as well, as far as what is wanted goes back. */
 async function withRotated(path: string, lines: readonly string[], count: number): Promise<string[]> {
   let found = [...lines];
@@ -98,10 +109,10 @@ export async function followLog(
   let file = await openIfThere(path);
   let position = 0;
   if (file) {
-    const { size } = await file.stat();
-    const lines = await lastLines(file, size, count);
+    // What stands there of a line that is just being written is read with its rest.
+    position = await endOfLines(file, (await file.stat()).size);
+    const lines = await lastLines(file, position, count);
     (await withRotated(path, lines, count)).forEach(onLine);
-    position = size;
   } else onAbsent();
   while (!signal.aborted) {
     if (file) {

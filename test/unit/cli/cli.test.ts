@@ -264,6 +264,32 @@ describe('logs', () => {
     expect(JSON.parse(out)).toEqual({ message: 'Segmentation fault\u001b[2J' });
   });
 
+  test('--json is one object a line, whatever stands in the file', async () => {
+    await writeFile(io.logPath, `${entry('one')}[1,2]\nnull\n`);
+    await cli('logs', '--json');
+    const lines = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+    expect(lines).toEqual([
+      expect.objectContaining({ message: 'one' }),
+      { message: '[1,2]' },
+      { message: 'null' },
+    ]);
+  });
+
+  test('-f waits for the rest of a line that is half there', async () => {
+    await writeFile(io.logPath, entry('one') + entry('two').slice(0, 20));
+    const following = cli('logs', '-f');
+    await until(() => out.includes('one'));
+    await appendFile(io.logPath, entry('two').slice(20));
+    await until(() => out.includes('two'));
+    stop.abort();
+    expect(await following).toBe(0);
+    expect(out.match(/info +\w+/g)).toEqual(['info  one', 'info  two']);
+    expect(out.trimEnd().split('\n')).toHaveLength(2);
+  });
+
   test('more lines than a chunk holds', async () => {
     await writeFile(
       io.logPath,
