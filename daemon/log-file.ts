@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fchownSync,
   fstatSync,
@@ -97,7 +98,8 @@ export function openLogFile(options: LogFileOptions): Writable {
     for (let index = maxFiles - 1; index >= 1; index -= 1)
       renameIfThere(`${path}.${index}`, `${path}.${index + 1}`);
     renameIfThere(path, `${path}.1`);
-    rmSync(`${path}.${maxFiles + 1}`, { force: true });
+    // More than one where maxFiles was larger before.
+    for (let index = maxFiles + 1; existsSync(`${path}.${index}`); index += 1) rmSync(`${path}.${index}`);
   }
 
   function write(bytes: Buffer): void {

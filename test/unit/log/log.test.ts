@@ -74,6 +74,16 @@ test('modes of folder and files, after rotation too; no line is lost; old files 
   expect(kept).toEqual(Array.from({ length: kept.length }, (_, index) => `line ${60 - kept.length + index}`));
 });
 
+test('when fewer files are to be kept, the next rotation removes the others', async () => {
+  await mkdir(folder);
+  for (let index = 1; index <= 9; index += 1) await writeFile(join(folder, `tuntapd.log.${index}`), '');
+  const log = open({ maxSize: 100, maxFiles: 2 });
+  log.info('one', { filler: 'x'.repeat(50) });
+  log.info('two', { filler: 'x'.repeat(50) });
+  await log.flush();
+  expect((await readdir(folder)).sort()).toEqual(['tuntapd.log', 'tuntapd.log.1', 'tuntapd.log.2']);
+});
+
 test('a log that cannot be written ends nothing, complains once, and tells later how much is lost', async () => {
   await writeFile(folder, 'in the way');
   const log = open();
