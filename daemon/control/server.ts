@@ -109,7 +109,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
   }
 
   async function answer(request: IncomingMessage): Promise<Answer> {
-    const path = new URL(request.url ?? '/', 'http://tuntapd').pathname;
+    const [path = ''] = (request.url ?? '').split('?');
     const action = toAction(path);
     const method = action ? 'POST' : 'GET';
     if (!(await drain(request)))

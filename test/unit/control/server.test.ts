@@ -11,12 +11,14 @@ import { madeUpStatus } from '../cli/made-up.js';
 let folder: string;
 let socketPath: string;
 let servers: ControlServer[];
+let logged: string[];
 const done = { done: true, problems: [] };
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'control-'));
   socketPath = join(folder, 'tuntapd.sock');
   servers = [];
+  logged = [];
 });
 
 afterEach(async () => {
@@ -29,7 +31,7 @@ async function serve(handlers: Partial<ControlHandlers> = {}, timeout = 5000): P
     socketPath,
     gid: process.getgid?.() ?? 0,
     timeout,
-    log: () => undefined,
+    log: (_level, message) => logged.push(message),
     handlers: {
       version: () => ({ version: '1.2.3', pid: 7 }),
       status: () => madeUpStatus(),
@@ -77,10 +79,14 @@ test.each([
   ['GET', '/v1/up', 405, 'MethodNotAllowed'],
   ['POST', '/v1/status', 405, 'MethodNotAllowed'],
   ['GET', '/', 404, 'NotFound'],
+  ['GET', '//', 404, 'NotFound'],
+  ['GET', 'http://[', 404, 'NotFound'],
+  ['GET', '/v1/up?now', 405, 'MethodNotAllowed'],
   ['DELETE', '/v1/everything', 404, 'NotFound'],
 ])('%s %s is %i %s', async (method, path, status, code) => {
   await serve();
   expect(await ask(method, path)).toMatchObject({ status, body: { error: { code } } });
+  expect(logged).toEqual([]);
 });
 
 test('bodies and time are bounded, failures are answers, and the next request is served', async () => {
