@@ -170,9 +170,9 @@ function withOneValue(text: string, key: string, value: string): string {
 export type Setting = readonly [key: string, value: string];
 
 /**
- * `text` with these settings, everything else left as it stands, comments too. Only their sum has to be valid: the two
- * ends of the link can be moved only together. Throws ConfigError when there is no such key, a value is not allowed,
- * or the file as a whole would not be valid.
+ * `text` with these settings, everything else left as it stands, comments too, but those within a value. Only their
+ * sum has to be valid: the two ends of the link can be moved only together. Throws ConfigError when there is no such
+ * key, a value is not allowed, or the file as a whole would not be valid.
  */
 export function setConfigValues(text: string, settings: readonly Setting[]): string {
   const edited = settings.reduce((before, [key, value]) => withOneValue(before, key, value), text);

@@ -17,7 +17,7 @@ folder on the way to it, and it is not a symbolic link.
 tuntapctl config show                        # what is in force: the file's values and the defaults
 tuntapctl config check                       # is the file valid?
 tuntapctl config schema                      # JSON Schema, for editors
-sudo tuntapctl config set log.level debug    # change a key; comments stay
+sudo tuntapctl config set log.level debug    # change a key; comments stay, but those within a list
 # Keys that are valid only together are changed together:
 sudo tuntapctl config set tap.address 192.168.255.253 tap.peer 192.168.255.254
 \`\`\`

@@ -52,6 +52,13 @@ describe('setConfigValues', () => {
     expect(() => setConfigValues(text, [[key, value]])).toThrow(message);
   });
 
+  test('of the comments only those within the list that is replaced go with it', () => {
+    const list = '# why\nforce = [ # all\n "172.18.0.0/16", # VPN\n] # mine\n';
+    expect(setConfigValues(`[routes]\n${list}`, [['routes.force', '10.1.0.0/16']])).toBe(
+      '[routes]\n# why\nforce = ["10.1.0.0/16"] # mine\n',
+    );
+  });
+
   test('a refusal speaks of the value, not of a file that is fine and of lines that it does not have', () => {
     expect(() => setConfigValues('', [['tap.mtu', '9000']])).toThrow(
       /^nothing is changed:\n {2}tap\.mtu = 9000 is not allowed; it must be a whole number from 576 to 1500$/,
