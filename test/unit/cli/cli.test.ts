@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFile,
   chmod,
@@ -554,4 +554,35 @@ test('bash completes commands, subcommands and options', async () => {
   expect(complete('tuntapctl', 'config', 's')).toEqual(['show', 'set', 'schema']);
   expect(complete('tuntapctl', 'logs', '--f')).toEqual(['--follow']);
   expect(complete('tuntapctl', 'completion', 'z')).toEqual(['zsh']);
+  expect(complete('tuntapctl', 'help', 'st')).toEqual(['status']);
+  expect(complete('tuntapctl', 'config', 'help', 'sc')).toEqual(['schema']);
+  expect(complete('tuntapctl', 'logs', '-n', '')).toEqual(['']);
+  expect(complete('tuntapctl', 'logs', '-n', '50', '--f')).toEqual(['--follow']);
+  expect(complete('tuntapctl', 'config', 'set', 'tap.p')).toEqual(['tap.peer', 'tap.prefix']);
+  expect(complete('tuntapctl', 'config', 'set', 'tap.peer', 'tap.p')).toEqual(['']);
+  expect(complete('tuntapctl', 'config', 'set', 'tap.peer', '10.9.0.2', '--json', 'tap.a')).toEqual([
+    'tap.address',
+  ]);
+});
+
+// Every Mac has zsh; a Linux machine may have none.
+const withZsh = spawnSync('zsh', ['-c', '']).error ? test.skip : test;
+
+withZsh.each([
+  ['as a file in fpath, from the first TAB', 'autoload -U compinit; compinit -u -D'],
+  ['sourced', 'autoload -U compinit; compinit -u -D; source $fpath[1]/_tuntapctl'],
+])('zsh completes %s', async (_name, rc) => {
+  await cli('completion', 'zsh');
+  await writeFile(join(root, '_tuntapctl'), out);
+  await writeFile(join(root, '.zshrc'), `PS1='> '; fpath=(${root} $fpath); ${rc}; print ready\n`);
+  const script = `
+    zmodload zsh/zpty
+    zpty shell 'ZDOTDIR=${root} TERM=dumb zsh -i'
+    zpty -r shell text '*ready*'
+    zpty -w -n shell $'tuntapctl stat\\t'
+    zpty -r -m shell text '*status *'
+    zpty -w -n shell $'\\C-utuntapctl config set tap.mt\\t'
+    zpty -r -m shell text '*tap.mtu *'
+    print done`;
+  expect(execFileSync('zsh', ['-f', '-c', script], { encoding: 'utf8', timeout: 10_000 })).toBe('done\n');
 });
