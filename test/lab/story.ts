@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import type { Status } from '../../daemon/control/messages.js';
+import { layoutAt } from '../../launchd/layout.js';
 import { dockerClient, type DockerClient } from './docker-client.js';
 import { bootMac, type Mac } from './lab.js';
 import { until } from './until.js';
@@ -159,6 +160,7 @@ async function stateOf(mac: Mac): Promise<string> {
   const looks: readonly (readonly [string, ...string[]])[] = [
     ['/usr/local/bin/tuntapctl', 'status'],
     ['/usr/bin/tail', '-n', '25', '/var/log/tuntapd/tuntapd.log'],
+    ['/usr/bin/tail', '-n', '15', layoutAt().launchdLog, '/var/log/com.apple.xpc.launchd/launchd.log'],
     ['/usr/bin/tail', '-n', '15', vmConsole],
     ['/usr/sbin/netstat', '-rn', '-f', 'inet'],
   ];
