@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { launchedNow } from './launching.js';
 import type { ConsoleUser, Observation } from './observation.js';
@@ -10,7 +11,8 @@ const mostApps = 4;
 
 /** Where a Docker.app is looked for whether or not one was ever seen there, the configured place first. */
 export const usualApps = (config: Config, user: ConsoleUser | null): string[] => [
-  ...(config.docker.app === undefined ? [] : [config.docker.app]),
+  // A shell completes a folder's name with a slash.
+  ...(config.docker.app === undefined ? [] : [resolve(config.docker.app)]),
   '/Applications/Docker.app',
   ...(user ? [`${user.home}/Applications/Docker.app`] : []),
 ];

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Config, configSchema } from '../../../config/schema.js';
 import { judgeConditions } from '../../../daemon/conditions.js';
-import { learn } from '../../../daemon/learning.js';
+import { learn, usualApps } from '../../../daemon/learning.js';
 import { type Bundle, type Observation, seen, unknown } from '../../../daemon/observation.js';
 import { type Memory, plan } from '../../../daemon/plan.js';
 import { judgeRestart, noRestart } from '../../../daemon/restarting.js';
@@ -184,6 +184,16 @@ describe('on macOS 13 and newer a new bundle is changed only after its first sta
     expect(kinds({ ...fresh, bundles: seen(bundles('outdated-shim')) })).toEqual(['install-shim']);
   });
 });
+
+test.each(['/Apps/Docker.app', '/Apps/Docker.app/', '/Apps/./Docker.app//'])(
+  'a Docker.app that is configured as %s is one place',
+  (written) => {
+    const given = configSchema.parse({ docker: { app: written } });
+    expect(usualApps(given, null)).toEqual(['/Apps/Docker.app', '/Applications/Docker.app']);
+    const running = { ...gui, app: '/Apps/Docker.app' };
+    expect(learn(given, { ...quietMac, docker: seen([running]) }, up).apps).toBeUndefined();
+  },
+);
 
 test('a Docker.app in an unusual place is found by its processes and remembered', () => {
   const elsewhere = { ...gui, app: '/Applications/Developer/Docker.app' };
