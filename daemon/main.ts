@@ -67,7 +67,7 @@ async function start(
     log: (level, message) => log.log(level, message),
     shim: renderShim({ device: config.tap.device, mac: config.tap.mac, wait: config.shim.wait }),
   });
-  let lowering = false;
+  let ending = false;
   let status: Status | null = null;
   let conditions: readonly Condition[] = [];
   let failures: readonly Failure[] = [];
@@ -150,7 +150,7 @@ async function start(
       return observation;
     },
     plan: (observation) =>
-      plan(config, observation, lowering ? { ...memory.now(), wanted: 'down' } : memory.now()),
+      plan(config, observation, ending ? { ...memory.now(), lowered: true } : memory.now()),
     apply: (step: Step) => (executors[step.kind] as (step: Step) => Promise<void>)(step),
     report,
     log: (level, message, details) => log.log(level, message, details),
@@ -218,9 +218,7 @@ async function start(
       reconciler,
       status: () => status,
       failures: () => failures,
-      lower: (isLowered) => {
-        lowering = isLowered;
-      },
+      bundles,
       pause,
     }),
   });
@@ -232,7 +230,7 @@ async function start(
     clearTimeout(settled);
     // Routes and addresses of the link as it was would be nobody's afterwards.
     if (next && JSON.stringify(next.tap) !== JSON.stringify(config.tap)) {
-      lowering = true;
+      ending = true;
       await reconciler.settled('configuration');
     }
     vmWatch.stop();

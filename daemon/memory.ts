@@ -12,13 +12,13 @@ export interface MemoryKeeper {
 }
 
 /** What is worth nothing to another daemon. */
-const fleeting = new Set(['guest', 'released', 'heldRoutes']);
+const fleeting = new Set(['lowered', 'guest', 'released', 'heldRoutes']);
 
 /** What the daemon remembers, begun with what its journal at `path` holds. */
 export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> {
   const { journal, trouble } = await readJournal(path);
   if (trouble !== null) log.warn(trouble);
-  let memory: Memory = { ...journal, guest: null, released: null, heldRoutes: [] };
+  let memory: Memory = { ...journal, lowered: false, guest: null, released: null, heldRoutes: [] };
   let closed = false;
   const write = async (): Promise<void> => {
     if (closed) return;

@@ -15,6 +15,8 @@ import type { Step } from './steps.js';
 export interface Memory extends RouteMemory {
   /** `restored`: down, and hyperkit as Docker shipped it. `removed`: leave without a trace (uninstall). */
   readonly wanted: 'up' | 'down' | 'restored' | 'removed';
+  /** For a moment, and not for longer than this daemon lives, the link is to be down although it is wanted. */
+  readonly lowered: boolean;
   /** What was last done in the VM; worth nothing for another session. */
   readonly guest: GuestReport | null;
   /** The session in which the VM was last given back as it was. */
@@ -287,7 +289,7 @@ export function plan(config: Config, observation: Observation, memory: Memory): 
     ];
   const bundles = config.shim.manage ? shim(observation, memory.launched) : [];
   const ground = [...device(observation), ...bundles, ...reopenSteps(observation, memory)];
-  if (memory.wanted === 'down') return [...ground, ...lower(config, observation, memory)];
+  if (memory.wanted === 'down' || memory.lowered) return [...ground, ...lower(config, observation, memory)];
   const collision = linkCollision(config, observation);
   if (collision !== null)
     return [...ground, ...(attachedTap(observation) ? giveWay(config, observation, memory, collision) : [])];

@@ -26,14 +26,19 @@ export interface Parts<World> {
   readonly setTimer: (callback: () => void, milliseconds: number) => () => void;
 }
 
+export type Settled = 'reported' | 'failed' | 'stopped';
+
 export interface Reconciler {
   /**
    * Something may have changed: look again soon. `retry` also forgets pauses: all of them (a person `asked`), or all but
    * those of steps that wait for a person (the Mac `woke`).
    */
   readonly trigger: (why: string, options?: { retry?: 'asked' | 'woke' }) => void;
-  /** Resolves when a pass that began after this call has ended: whether it went as far as its report. */
-  readonly settled: (why: string) => Promise<boolean>;
+  /**
+   * Resolves when a pass that began after this call has ended: whether it went as far as its report. `stopped`: there
+   * are no more passes.
+   */
+  readonly settled: (why: string) => Promise<Settled>;
   /** No more passes; resolves when the running one has ended. */
   readonly stop: () => Promise<void>;
 }
@@ -68,7 +73,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
   let passes = 0;
   let running: Promise<void> | null = null;
   let reasons: string[] = [];
-  let waiters: ((hasReported: boolean) => void)[] = [];
+  let waiters: ((how: Settled) => void)[] = [];
   let stopped = false;
   let cancelTimer: () => void = () => undefined;
 
@@ -113,10 +118,9 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     }
   }
 
-  /** Whether it was reported. */
-  async function once(pass: string): Promise<boolean> {
+  async function once(pass: string): Promise<Settled> {
     let world = await parts.observe();
-    if (isStopped()) return false;
+    if (isStopped()) return 'stopped';
     for (let round = 0; round < mostRounds && !isStopped(); round += 1) {
       const steps = parts.plan(world);
       const asked = new Set(steps.map(({ key }) => key));
@@ -129,14 +133,14 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
         const done = await Promise.all(together.map((step) => attempt(step, pass)));
         progress ||= done.includes(true);
       }
-      if (isStopped()) return false;
+      if (isStopped()) return 'stopped';
       world = await parts.observe();
       if (!progress) break;
       if (round === mostRounds - 1)
         parts.log('warn', 'the plan does not come to an end; it goes on at the next look', { pass });
     }
     parts.report(world, [...setbacks.values()], pass);
-    return true;
+    return 'reported';
   }
 
   const isStopped = (): boolean => stopped;
@@ -150,11 +154,11 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       passes += 1;
       const pass = String(passes);
       parts.log('debug', 'looking', { pass, why });
-      const hasReported = await once(pass).catch((error: unknown) => {
+      const how = await once(pass).catch((error: unknown): Settled => {
         parts.log('error', `a pass failed: ${messageOf(error)}`, { pass });
-        return false;
+        return 'failed';
       });
-      for (const release of released) release(hasReported);
+      for (const release of released) release(how);
     }
   }
 
@@ -188,7 +192,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     settled: (why) =>
       new Promise((resolve) => {
         if (stopped) {
-          resolve(false);
+          resolve('stopped');
           return;
         }
         waiters.push(resolve);
@@ -197,7 +201,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     stop: async () => {
       stopped = true;
       cancelTimer();
-      for (const release of waiters) release(false);
+      for (const release of waiters) release('stopped');
       await running;
     },
   };

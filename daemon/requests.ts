@@ -3,6 +3,7 @@ import type { Failure } from './conditions.js';
 import { actionTimeout, type Outcome, type Status } from './control/messages.js';
 import type { ControlHandlers } from './control/server.js';
 import type { MemoryKeeper } from './memory.js';
+import type { BundleRoom } from './docker-app/bundles.js';
 import type { EngineLink } from './engine-link.js';
 import type { Configuration } from './observation.js';
 import type { Memory } from './plan.js';
@@ -12,8 +13,15 @@ import type { RouteKeeper } from './route-keeper.js';
 /** Milliseconds in which what a person asked for may come to be, when no step fails and yet it is not there. */
 const patience = 10_000;
 
-/** What the link itself does not depend on: it is up although a route is somebody else’s, or one container is silent. */
-const beyondTheLink: readonly string[] = ['Routes', 'DataPath'];
+/** Milliseconds in which a restart takes the link down; then it comes up again all the same. */
+const lowering = 30_000;
+const longest = actionTimeout - 10_000;
+
+/**
+ * What the link itself does not depend on: it is up although a route is somebody else’s, one container is silent, or
+ * the configuration file is wrong while the one before it is in force.
+ */
+const beyondTheLink: readonly string[] = ['Configuration', 'Routes', 'DataPath'];
 
 interface Trouble {
   readonly problems: readonly string[];
@@ -34,7 +42,7 @@ function amiss({ phase, conditions }: Status): Trouble | null {
   return {
     problems: ready ? [ready.message] : [],
     done: isBeyond || phase === 'working',
-    bearable: phase === 'blocked' || (isBeyond && phase === 'degraded') ? 0 : patience,
+    bearable: phase === 'working' || !(isBeyond || phase === 'blocked') ? patience : 0,
   };
 }
 
@@ -44,24 +52,24 @@ export function createHandlers(parts: {
   configuration: () => Configuration;
   routes: Pick<RouteKeeper, 'forget'>;
   engine: Pick<EngineLink, 'startOver'>;
-  reconciler: Reconciler;
+  bundles: Pick<BundleRoom, 'lookAnew'>;
+  reconciler: Pick<Reconciler, 'trigger' | 'settled'>;
   status: () => Status | null;
   failures: () => readonly Failure[];
-  /** Whether the link is to be down for a moment, whatever is wanted: not for longer than this daemon lives. */
-  lower: (isLowered: boolean) => void;
   pause: (milliseconds: number) => Promise<unknown>;
 }): ControlHandlers {
-  const { memory, configuration, routes, engine, reconciler, status, failures, lower, pause } = parts;
+  const { memory, configuration, routes, engine, bundles, reconciler, status, failures, pause } = parts;
   const why = 'a person asked';
-  const longest = actionTimeout - 10_000;
 
   /** What stands in the way of what is wanted after one more look; null when nothing does. */
   async function trouble(wanted: Memory['wanted'], isUp: boolean): Promise<Trouble | null> {
     reconciler.trigger(why, { retry: 'asked' });
-    const hasLooked = await reconciler.settled(why);
+    const how = await reconciler.settled(why);
+    if (how === 'stopped')
+      return { problems: ['tuntapd is ending or starting anew: ask again'], done: false, bearable: 0 };
     if (memory.now().wanted !== wanted)
       return { problems: ['something else was asked for meanwhile'], done: false, bearable: 0 };
-    if (!hasLooked)
+    if (how === 'failed')
       return {
         problems: ['this Mac could not be looked at: `tuntapctl logs` says why'],
         done: false,
@@ -79,19 +87,19 @@ export function createHandlers(parts: {
     return isUp && now ? amiss(now) : null;
   }
 
-  /** Has the loop at work until what is wanted is done, or is told why it is not. */
-  async function carryOut(wanted: Memory['wanted'], isUp = wanted === 'up'): Promise<Outcome> {
+  /** Has the loop at work until what is wanted is done, or for `most` ms; then it is told why it is not. */
+  async function carryOut(wanted: Memory['wanted'], isUp: boolean, most: number): Promise<Outcome> {
     const began = performance.now();
     for (;;) {
       const found = await trouble(wanted, isUp);
       if (!found) return { done: true, problems: [] };
       const { problems, done, bearable } = found;
-      if (performance.now() - began >= bearable) return { done, problems };
+      if (performance.now() - began >= Math.min(bearable, most)) return { done, problems };
       await pause(1000);
     }
   }
 
-  async function ask(wanted: Memory['wanted']): Promise<Outcome> {
+  async function ask(wanted: Memory['wanted'], most = longest): Promise<Outcome> {
     const { problem, inForce } = configuration();
     if (!inForce && wanted !== 'removed')
       return { done: false, problems: [`${problem ?? ''}; nothing is done until that is mended`] };
@@ -100,11 +108,12 @@ export function createHandlers(parts: {
     const { restart } = memory.now();
     const anew = { guest: null, restart: { ...restart, attempts: [], told: null, asked: restart.asked + 1 } };
     await memory.change({ wanted, ...(wanted === 'up' ? anew : {}) });
+    bundles.lookAnew();
     if (wanted === 'up') {
       await routes.forget();
       engine.startOver();
     }
-    return carryOut(wanted);
+    return carryOut(wanted, wanted === 'up', most);
   }
 
   return {
@@ -113,12 +122,15 @@ export function createHandlers(parts: {
     up: () => ask('up'),
     down: () => ask(memory.now().wanted === 'restored' ? 'restored' : 'down'),
     restart: async () => {
-      lower(true);
-      const lowered = await carryOut(memory.now().wanted, false).finally(() => {
-        lower(false);
-      });
-      const raised = await ask('up');
-      return { done: lowered.done && raised.done, problems: [...lowered.problems, ...raised.problems] };
+      const before = memory.now().wanted;
+      await memory.change({ lowered: true });
+      const lowered = await carryOut(before, false, lowering);
+      await memory.change({ lowered: false });
+      // The last wish wins.
+      if (memory.now().wanted !== before) return lowered;
+      const raised = await ask('up', longest - lowering);
+      const problems = [...new Set([...lowered.problems, ...raised.problems])];
+      return { done: lowered.done && raised.done, problems };
     },
     leave: () => ask('removed'),
     restore: () => ask('restored'),

@@ -1,8 +1,9 @@
-import { lstat, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readOriginals } from '../daemon/docker-app/originals.js';
+import { isAbsent } from '../daemon/is-absent.js';
 import { messageOf, plain } from '../daemon/text.js';
-import { askStatus, askToLeave, askVersion, type Leave, untilAnswers } from './control.js';
+import { askToLeave, askVersion, type Leave, untilAnswers } from './control.js';
 import { exists, unlinkCli } from './files.js';
 import { enable, isLoaded, load, type Outside, unload } from './launchctl.js';
 import type { Layout } from './layout.js';
@@ -24,11 +25,7 @@ export interface Removal {
 async function shimmed(layout: Layout): Promise<readonly string[]> {
   const found: string[] = [];
   for (const hyperkit of Object.keys(await readOriginals(join(layout.state, 'originals.json')))) {
-    const gone = await lstat(`${hyperkit}.original`).then(
-      () => false,
-      (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''),
-    );
-    if (!gone) found.push(hyperkit);
+    if (!(await isAbsent(`${hyperkit}.original`))) found.push(hyperkit);
   }
   return found;
 }
@@ -61,10 +58,7 @@ async function leave(given: Removal): Promise<Leave> {
       const started = await untilAnswers(present, patience, outside.pause);
       if (!started.answer) throw new Problem(`the daemon was started, but does not answer (${started.why})`);
     }
-    const left = await askToLeave(layout.socket);
-    // A daemon that has never seen anything has given nothing back, whatever it says.
-    await askStatus(layout.socket);
-    return left;
+    return await askToLeave(layout.socket);
   } catch (error) {
     return { done: false, problems: [messageOf(error)] };
   }

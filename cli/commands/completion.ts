@@ -66,6 +66,6 @@ complete -F _tuntapctl tuntapctl
     : `#compdef tuntapctl
 autoload -U +X bashcompinit && bashcompinit
 ${body}# As a file in fpath this was the function so far: the first word to complete is waiting.
-[[ "$funcstack[1]" == _tuntapctl ]] && _bash_complete -F _tuntapctl
+if [[ "$funcstack[1]" == _tuntapctl ]]; then _bash_complete -F _tuntapctl; fi
 `;
 }

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { judgeInstall, judgeRestore, type HyperkitFiles, type Verdict } from '../hyperkit.js';
 import { type Bundle, type Bundles, type Seen, type SavedOriginal, seen } from '../observation.js';
 import { StepError } from '../steps.js';
+import { isAbsent } from '../is-absent.js';
 import { messageOf } from '../text.js';
 import { answerSchema, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';
 import { readOriginals, saveOriginal } from './originals.js';
@@ -21,7 +22,7 @@ const grant =
   'App Management, add /opt/tuntapd/bin/tuntapd with the + button and switch it on; before macOS 13 there is none, ' +
   'and hyperkit or its folder is locked (ls -lO shows “uchg”). Then run `tuntapctl up`';
 
-/** Milliseconds in which a child that failed or hung is not started again only to look: everybody waits for it. */
+/** Milliseconds in which a child that refused, failed or hung is not started again to look at the same: all wait for it. */
 const afterFailure = 60_000;
 
 const appOf = (hyperkit: string): string => hyperkit.slice(0, hyperkit.lastIndexOf('/Contents/'));
@@ -36,16 +37,11 @@ export interface BundleRoom {
   /** Docker.apps where hyperkit was ever put aside: they are to be given back, whoever is in front by then. */
   readonly touched: () => Promise<readonly string[]>;
   readonly observe: (apps: readonly string[]) => Promise<Seen<Bundles>>;
+  /** What could not be looked at is looked at again at once: a person asks. */
+  readonly lookAnew: () => void;
   readonly install: (hyperkit: string) => Promise<void>;
   readonly restore: (hyperkit: string) => Promise<void>;
 }
-
-/** What cannot be looked at may be there. */
-const isAbsent = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => false,
-    (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''),
-  );
 
 const exists = (path: string): Promise<boolean> =>
   lstat(path).then(
@@ -107,9 +103,7 @@ export function createBundleRoom(options: {
   originals: string;
   log: (level: 'info' | 'warn', message: string) => void;
 }): BundleRoom {
-  const known = new Map<string, { fingerprint: string; answer: Found }>();
-  /** Of children that failed or hung: when, and why. */
-  const failed = new Map<string, { at: number; why: unknown }>();
+  const known = new Map<string, { fingerprint: string; until: number; answer: Promise<WorkerAnswer> }>();
   const settling = createSettling({ wall: () => Date.now(), steady: () => performance.now() });
 
   async function ask(
@@ -123,43 +117,39 @@ export function createBundleRoom(options: {
     const owner = await ownerOfWay(app, way);
     if ('refused' in owner) return { ok: false, code: 'REFUSED', message: owner.refused };
     const { dev, ino } = await lstat(folder, { bigint: true });
-    try {
-      const answer = answerSchema.safeParse(
-        await options.ask({
-          action,
-          app,
-          way: [...way],
-          folder: `${dev}:${ino}`,
-          name: basename(hyperkit),
-          uid: owner.uid,
-          gid: staff,
-          shim: options.shim,
-          expected,
-        }),
-      );
-      if (!answer.success) throw new Error(`the child in ${app} gave no sensible answer`);
-      failed.delete(hyperkit);
-      return answer.data;
-    } catch (error) {
-      failed.set(hyperkit, { at: performance.now(), why: error });
-      throw error;
-    }
+    const answer = answerSchema.safeParse(
+      await options.ask({
+        action,
+        app,
+        way: [...way],
+        folder: `${dev}:${ino}`,
+        name: basename(hyperkit),
+        uid: owner.uid,
+        gid: staff,
+        shim: options.shim,
+        expected,
+      }),
+    );
+    if (!answer.success) throw new Error(`the child in ${app} gave no sensible answer`);
+    return answer.data;
   }
 
   async function inspect(hyperkit: string): Promise<WorkerAnswer> {
     const folder = dirname(hyperkit);
     const files = [hyperkit, `${hyperkit}.original`, folder, join(appOf(hyperkit), 'Contents/Info.plist')];
     const fingerprint = (await Promise.all(files.map(mark))).join('|');
+    // The rest of the way is in no fingerprint, and is what a person mends.
+    const owner = await ownerOfWay(appOf(hyperkit), wayTo(hyperkit));
+    if ('refused' in owner) return { ok: false, code: 'REFUSED', message: owner.refused };
     const before = known.get(hyperkit);
-    if (before?.fingerprint === fingerprint) {
-      const owner = await ownerOfWay(appOf(hyperkit), wayTo(hyperkit));
-      return 'refused' in owner ? { ok: false, code: 'REFUSED', message: owner.refused } : before.answer;
-    }
-    const failure = failed.get(hyperkit);
-    if (failure && performance.now() - failure.at < afterFailure) throw failure.why;
-    // A refusal is not kept: what a person has to mend the fingerprint may not show.
-    const answer = await ask('inspect', hyperkit);
-    if (answer.ok) known.set(hyperkit, { fingerprint, answer });
+    if (before?.fingerprint === fingerprint && performance.now() < before.until) return before.answer;
+    const answer = ask('inspect', hyperkit);
+    const isGood = await answer.then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    const until = isGood ? Infinity : performance.now() + afterFailure;
+    known.set(hyperkit, { fingerprint, until, answer });
     return answer;
   }
 
@@ -294,5 +284,9 @@ export function createBundleRoom(options: {
     ...new Set(Object.keys(await readOriginals(options.originals)).map(appOf)),
   ];
 
-  return { touched, observe, install, restore };
+  const lookAnew = (): void => {
+    for (const [hyperkit, { until }] of known) if (until !== Infinity) known.delete(hyperkit);
+  };
+
+  return { touched, observe, lookAnew, install, restore };
 }

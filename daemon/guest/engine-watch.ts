@@ -13,7 +13,7 @@ export interface EngineWatch {
   /** Asks for everything once more: after a sleep the stream of events may have missed some of them. */
   readonly lookAnew: () => void;
   /**
-   * Begins the next session at once. Docker Desktop's proxy has been seen to keep a stream open that the engine had
+   * Begins the next session, or dials, at once. Docker Desktop's proxy has been seen to keep a stream open that the engine had
    * ended (docker/for-mac#7427): nothing tells that it is deaf.
    */
   readonly startOver: () => void;
@@ -87,6 +87,7 @@ export function watchEngine(options: {
   let sessions = 0;
   let lookAnew = (): void => undefined;
   let endSession = (): void => undefined;
+  let endPause = (): void => undefined;
   let isStartingOver = false;
 
   const pause = (milliseconds: number): Promise<void> =>
@@ -98,6 +99,7 @@ export function watchEngine(options: {
       };
       const timer = setTimeout(end, milliseconds);
       stopped.signal.addEventListener('abort', end);
+      endPause = end;
     });
   const isStopped = (): boolean => stopped.signal.aborted;
 
@@ -223,7 +225,8 @@ export function watchEngine(options: {
       const silent = Date.now() - since;
       tell(failure, silent);
       await pause(wait);
-      if (silent > starting) wait = Math.min(longestWait, wait * 1.5);
+      if (isStartingOver) wait = firstWait;
+      else if (silent > starting) wait = Math.min(longestWait, wait * 1.5);
     }
   }
 
@@ -237,6 +240,7 @@ export function watchEngine(options: {
     startOver: () => {
       isStartingOver = true;
       endSession();
+      endPause();
     },
     stop: () => {
       stopped.abort();

@@ -32,7 +32,7 @@ for folder in /proc/[0-9]*; do
   read -r name <"$folder/comm" 2>/dev/null || continue
   [ "$name" = dockerd ] || continue
   [ "$(readlink "$folder/ns/net")" = "$self" ] && [ "$(readlink "$folder/ns/pid")" = "$own" ] || continue
-  read -r stat <"$folder/stat" || continue
+  read -r stat <"$folder/stat" 2>/dev/null || continue
   # shellcheck disable=SC2086 # the fields after the name; the 20th of them is the start (proc(5))
   set -- \${stat##*) }
   [ -z "$oldest" ] || [ "\${20}" -lt "$oldest" ] || continue
@@ -40,7 +40,8 @@ for folder in /proc/[0-9]*; do
 done
 [ -n "$dockerd" ] || { echo reason=NoDockerd; fail "no dockerd in the VM's own namespaces"; }
 
-# Another processor's image runs by emulation, which cannot change a mount namespace.
+# Another processor's image runs by emulation, which cannot change a mount namespace; a busybox that starts itself anew
+# is called by the shell's name there.
 case $(nsenter -t "$dockerd" -m -- true 2>&1) in
   *reassociate*"Invalid argument"* | *"illegal option"*) exit 127 ;;
 esac

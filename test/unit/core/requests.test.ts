@@ -1,7 +1,7 @@
 /** What a person is told who asks for the link, for its end, or for the end of tuntapd: what is so, and nothing else. */
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { type Failure, judgeConditions } from '../../../daemon/conditions.js';
-import type { Status } from '../../../daemon/control/messages.js';
+import { actionTimeout, type Status } from '../../../daemon/control/messages.js';
 import type { ControlHandlers } from '../../../daemon/control/server.js';
 import { type Observation, seen, unknown } from '../../../daemon/observation.js';
 import { type Memory, plan } from '../../../daemon/plan.js';
@@ -16,8 +16,9 @@ const bridge = network('bridge', '172.17.0.0/16');
 interface Stage extends ControlHandlers {
   readonly memory: () => Memory;
   readonly world: () => Observation;
-  /** What became of the wishes that were journalled. */
+  /** What was wanted, in turn. */
   readonly wishes: readonly string[];
+  readonly stop: () => Promise<void>;
 }
 
 /** A Mac that changes as the steps say, but for those that `refuse` knows an error for. */
@@ -27,11 +28,9 @@ function stage(
 ): Stage {
   const { refuse = () => null, look = () => undefined } = options;
   let world = { observation: start, memory: options.memory ?? up };
-  let lowered = false;
   let failures: readonly Failure[] = [];
   let status: Status | null = null;
   const wishes: string[] = [];
-  const wanted = (): Memory => (lowered ? { ...world.memory, wanted: 'down' } : world.memory);
   const reconciler = createReconciler<Observation>({
     observe: () => {
       look();
@@ -39,7 +38,7 @@ function stage(
       const dataPath = { session, state: 'alive', detail: '172.17.0.2 answered', repairs: 0 } as const;
       return Promise.resolve({ ...world.observation, dataPath });
     },
-    plan: (observation) => plan(config, observation, wanted()),
+    plan: (observation) => plan(config, observation, world.memory),
     apply: (step) => {
       const error = refuse(step);
       if (error) return Promise.reject(error);
@@ -79,12 +78,16 @@ function stage(
     reconciler,
     status: () => status,
     failures: () => failures,
-    lower: (isLowered) => {
-      lowered = isLowered;
-    },
+    bundles: { lookAnew: () => undefined },
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   });
-  return { ...handlers, memory: () => world.memory, world: () => world.observation, wishes };
+  return {
+    ...handlers,
+    memory: () => world.memory,
+    world: () => world.observation,
+    wishes,
+    stop: reconciler.stop,
+  };
 }
 
 beforeEach(() => {
@@ -159,6 +162,60 @@ test('a restart whose lowering fails brings the link up again all the same, and 
   expect(await told(mac.restart())).toEqual({ done: false, problems: ['no local image has sh'] });
   expect(mac.wishes).toEqual(['up', 'up']);
   expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
+});
+
+test('a restart whose lowering fails again and again answers in time', async () => {
+  const refuse = (step: Step): Error | null => (step.kind === 'release-guest' ? new Error('busy') : null);
+  const mac = stage(startedMac([bridge]), { refuse });
+  await told(mac.up());
+  let answer: object | null = null;
+  void Promise.resolve(mac.restart()).then((outcome) => {
+    answer = outcome;
+  });
+  await jest.advanceTimersByTimeAsync(actionTimeout);
+  expect(answer).toEqual({ done: false, problems: ['busy'] });
+  expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
+});
+
+test.each([
+  ['down', 'down'],
+  ['leave', 'removed'],
+  ['restore', 'restored'],
+] as const)(
+  '%s in the middle of a restart is what is wanted in the end, and is done',
+  async (action, wanted) => {
+    let isBusy = true;
+    const refuse = (step: Step): Error | null =>
+      step.kind === 'release-guest' && isBusy ? new Error('busy') : null;
+    const mac = stage(startedMac([bridge]), { refuse });
+    await told(mac.up());
+    const restarted = mac.restart();
+    await jest.advanceTimersByTimeAsync(2000);
+    const asked = mac[action]();
+    isBusy = false;
+    expect(await told(asked)).toEqual({ done: true, problems: [] });
+    expect(await restarted).toEqual({ done: false, problems: ['something else was asked for meanwhile'] });
+    expect(mac.memory()).toMatchObject({ wanted, lowered: false });
+    expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [] } });
+    expect(mac.world().bundles).toMatchObject({
+      value: { withHyperkit: [{ target: { kind: wanted === 'down' ? 'shim' : 'mach-o' } }] },
+    });
+  },
+);
+
+test('up beside a file that is wrong, while the configuration before it is in force: done, and that is told', async () => {
+  const problem = '/etc/tuntapd/config.toml: line 2: no such key';
+  const mac = stage({ ...startedMac([bridge]), configuration: { problem, inForce: true } });
+  expect(await told(mac.up())).toEqual({ done: true, problems: [expect.stringContaining(problem)] });
+});
+
+test('of a daemon that is ending nothing more is expected', async () => {
+  const mac = stage(quietMac);
+  await mac.stop();
+  expect(await mac.up()).toEqual({
+    done: false,
+    problems: ['tuntapd is ending or starting anew: ask again'],
+  });
 });
 
 test('a Mac that cannot be looked at is no Mac on which all is done', async () => {

@@ -17,6 +17,7 @@ export const config: Config = configSchema.parse({});
 
 export const up: Memory = {
   wanted: 'up',
+  lowered: false,
   guest: null,
   released: null,
   ownedRoutes: [],

@@ -223,7 +223,7 @@ test('a bundle that an updater has moved aside may be put back, shim and all', a
   expect(await look()).toMatchObject({ withHyperkit: [], outOfReach: [] });
 });
 
-test('a child that fails is not started at each look, but when hyperkit is to be changed', async () => {
+test('a child that fails is not started again to look at the same, but when something changed or a person asks', async () => {
   let children = 0;
   const failing = createBundleRoom({
     ask: () => {
@@ -234,13 +234,19 @@ test('a child that fails is not started at each look, but when hyperkit is to be
     log: () => undefined,
     shim: '',
   });
-  for (let turn = 0; turn < 3; turn += 1)
+  const lookedAt = async (): Promise<number> => {
     expect(await failing.observe([app])).toMatchObject({
       value: { refused: [{ app, why: 'it took longer than 30 s' }] },
     });
-  expect(children).toBe(1);
+    return children;
+  };
+  expect([await lookedAt(), await lookedAt()]).toEqual([1, 1]);
+  writeFileSync(hyperkit, machO('newer'));
+  expect([await lookedAt(), await lookedAt()]).toEqual([2, 2]);
+  failing.lookAnew();
+  expect(await lookedAt()).toBe(3);
   await expect(failing.restore(hyperkit)).rejects.toThrow('longer than 30 s');
-  expect(children).toBe(2);
+  expect(children).toBe(4);
 });
 
 test('an original that was replaced is given back all the same, and said', async () => {

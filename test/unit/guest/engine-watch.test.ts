@@ -259,6 +259,25 @@ test('a stream that has gone deaf is left when somebody asks: the next session b
   expect(networks.map(({ name }) => name)).toEqual(['unheard']);
 });
 
+test('an engine that has been silent for long is dialled as soon as somebody asks', async () => {
+  engine = await fakeEngine();
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+  try {
+    let dials = 0;
+    follow(() => {
+      dials += 1;
+      return Promise.reject(new DialError('/x is left over', 'SocketStale'));
+    });
+    await jest.advanceTimersByTimeAsync(600_000);
+    const before = dials;
+    watch.startOver();
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(dials).toBeGreaterThan(before);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 test('the event stream’s end is no error: the next session begins, but nobody knocks at a VM that is just going', async () => {
   const { session } = await start();
   const before = engine.asked.length;

@@ -17,8 +17,8 @@ const failed = (exitCode: number, stderr: string): CommandResult => ({
 export type Daemon = {
   version: string;
   leave: { done: boolean; problems: string[] };
-  /** When its first look is over, before which it has no status; `leave` waits for one. */
-  looked?: 'at once' | 'when it leaves' | 'never';
+  /** Whether its first look is over, before which it has no status; else that is when it leaves. */
+  hasLooked?: boolean;
 } | null;
 
 export interface FakeLaunchd extends Outside {
@@ -72,10 +72,10 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
     started.push(readFileSync(script, 'utf8'));
     loaded = true;
     if (!daemon) return done;
-    const { version, leave, looked = 'at once' } = daemon;
-    let seen = looked === 'at once';
+    const { version, leave, hasLooked = true } = daemon;
+    let seen = hasLooked;
     const serving = createServer(({ url }, response) => {
-      if (url === '/v1/leave') seen ||= looked === 'when it leaves';
+      if (url === '/v1/leave') seen = true;
       if (url === '/v1/status' && !seen) response.statusCode = 503;
       const status = { version, pid: 77, phase: 'idle' };
       response.end(JSON.stringify(url === '/v1/leave' ? leave : status));
