@@ -20,7 +20,7 @@ export interface EngineLink {
   readonly containers: () => Promise<readonly string[]>;
   /** Asks the engine that is followed for everything once more. */
   readonly lookAnew: () => void;
-  /** Leaves the engine that is followed and comes back at once, in a new session. */
+  /** Leaves the engine that is followed and comes back at once; what it last said stays meanwhile. */
   readonly startOver: () => void;
   /** For good: a pass that still runs follows nobody any more. */
   readonly stop: () => void;

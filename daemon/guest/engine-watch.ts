@@ -13,8 +13,8 @@ export interface EngineWatch {
   /** Asks for everything once more: after a sleep the stream of events may have missed some of them. */
   readonly lookAnew: () => void;
   /**
-   * Begins the next session, or dials, at once. Docker Desktop's proxy has been seen to keep a stream open that the engine had
-   * ended (docker/for-mac#7427): nothing tells that it is deaf.
+   * Opens the stream of events anew, or dials, at once; what is known stays meanwhile. Docker Desktop's proxy has been
+   * seen to keep a stream open that the engine had ended (docker/for-mac#7427): nothing tells that it is deaf.
    */
   readonly startOver: () => void;
   readonly stop: () => void;
@@ -85,6 +85,9 @@ export function watchEngine(options: {
   let snapshot: Seen<Engine | null> = unknown('Docker Engine has not answered yet');
   let client: EngineClient | null = null;
   let sessions = 0;
+  let id = '';
+  let images = 0;
+  let listed = 0;
   let lookAnew = (): void => undefined;
   let endSession = (): void => undefined;
   let endPause = (): void => undefined;
@@ -102,19 +105,24 @@ export function watchEngine(options: {
       endPause = end;
     });
   const isStopped = (): boolean => stopped.signal.aborted;
+  const beginSession = (): void => {
+    id = `${vm.id}#${(sessions += 1)}`;
+  };
 
   async function session(): Promise<void> {
+    const isSame = isStartingOver && snapshot.known;
+    isStartingOver = false;
+    if (!isSame) {
+      beginSession();
+      images = 0;
+      listed = 0;
+    }
     const engine = await connectEngine(await find(), { timeout: 10_000, signal: stopped.signal });
     const ended = new AbortController();
-    isStartingOver = false;
     endSession = () => {
       ended.abort();
     };
     const signal = AbortSignal.any([stopped.signal, ended.signal]);
-    const beginSession = (): string => `${vm.id}#${(sessions += 1)}`;
-    let id = beginSession();
-    let images = 0;
-    let listed = 0;
     let networks: readonly DockerNetwork[] = [];
     let asking = false;
     /** Whether there is something to tell; first some networks, by their ids, or all of them have to be asked for. */
@@ -166,7 +174,7 @@ export function watchEngine(options: {
           const isOverlay = event.Actor?.Attributes?.['type'] === 'overlay';
           if (event.Type === 'image') images += 1;
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
-          if (event.Type === 'daemon') id = beginSession();
+          if (event.Type === 'daemon') beginSession();
           if (network && !isOverlay) stale.add(network);
           else if (['network', 'daemon'].includes(event.Type)) allStale = true;
           changed = true;
@@ -177,6 +185,7 @@ export function watchEngine(options: {
           timeout: 10_000,
           // Only from here on is anything told that a list does not have.
           onOpen: () => {
+            isStartingOver = false;
             lookAnew();
           },
         },
@@ -213,11 +222,12 @@ export function watchEngine(options: {
       }
       if (isStopped()) return;
       log(`engine: ${messageOf(failure)}`);
+      if (isStartingOver && snapshot.known) continue;
       if (snapshot.known) {
         snapshot = unknown('Docker Engine’s event stream ended');
         client = null;
         onChange();
-        if (!isStartingOver) await pause(farewell);
+        await pause(farewell);
         since = Date.now();
         wait = firstWait;
         continue;

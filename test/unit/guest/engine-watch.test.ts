@@ -250,13 +250,27 @@ test('a network that was made while the stream was opened is known, also when th
   expect((await until(({ networks }) => networks.length === 1)).networks[0]?.name).toBe('meanwhile');
 });
 
-test('a stream that has gone deaf is left when somebody asks: the next session begins', async () => {
-  const { session } = await start();
+test('a stream that has gone deaf is opened anew when somebody asks, and what was known stays known', async () => {
+  const { session, listed } = await start();
   engine.networks = [network('unheard', '172.20.0.0/16')];
   await after(100);
   watch.startOver();
-  const { networks } = await until((now) => now.session !== session);
-  expect(networks.map(({ name }) => name)).toEqual(['unheard']);
+  expect(watch.snapshot().known).toBe(true);
+  const now = await until(({ networks }) => networks.length > 0);
+  expect(now).toMatchObject({ session, networks: [{ name: 'unheard' }] });
+  expect(now.listed).toBeGreaterThan(listed);
+  engine.networks = [];
+  engine.emit(event('network', 'destroy', { type: 'bridge' }, 'unheard'));
+  await until(({ networks }) => networks.length === 0);
+});
+
+test('an engine that is gone when somebody asks is not known any more', async () => {
+  await start();
+  await engine.close();
+  watch.startOver();
+  for (const end = Date.now() + 10_000; watch.snapshot().known && Date.now() < end;) await after(20);
+  expect(watch.snapshot().known).toBe(false);
+  engine = await fakeEngine();
 });
 
 test('an engine that has been silent for long is dialled as soon as somebody asks', async () => {
