@@ -1,5 +1,6 @@
 import { chmod, mkdir, open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { toDisk } from './to-disk.js';
 
 /**
  * Replaces a file of root's own at once or not at all, also through a power cut: temporary file, fsync, rename, fsync
@@ -18,10 +19,5 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   }
   await chmod(temporary, 0o600);
   await rename(temporary, path);
-  const directory = await open(folder, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await toDisk(folder);
 }

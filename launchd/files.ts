@@ -5,7 +5,6 @@ import {
   copyFile,
   lstat,
   mkdir,
-  open,
   readdir,
   readFile,
   readlink,
@@ -16,6 +15,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { toDisk } from '../daemon/to-disk.js';
 import type { Layout } from './layout.js';
 import type { Product } from './product.js';
 import { untrusted } from './trusted-path.js';
@@ -64,12 +64,6 @@ async function clone(from: string, to: string, mode: number, layout: Layout): Pr
   await chmod(to, mode);
 }
 
-/** Has the disk hold what is at `path`: a file's content, or what a folder names. */
-async function settle(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  await file.sync().finally(() => file.close());
-}
-
 /** The command: no `env node`, for what that finds may be the user's; nothing of the caller's that changes node. */
 const command = (layout: Layout): string => `#!/bin/sh
 unset NODE_OPTIONS NODE_PATH
@@ -96,7 +90,7 @@ export async function stage(layout: Layout, product: Product, runtime: string): 
     await place(at(path), content, 0o644, layout);
   }
   // Names reach the disk before contents: after a power cut the prefix would have empty programs.
-  for (const path of ['.', ...(await readdir(layout.staged, { recursive: true }))]) await settle(at(path));
+  for (const path of ['.', ...(await readdir(layout.staged, { recursive: true }))]) await toDisk(at(path));
   return own;
 }
 
@@ -105,9 +99,9 @@ export async function writePlist(layout: Layout, text: string): Promise<void> {
   const temporary = `${layout.plist}.new`;
   await rm(temporary, { force: true });
   await place(temporary, text, 0o644, layout);
-  await settle(temporary);
+  await toDisk(temporary);
   await rename(temporary, layout.plist);
-  await settle(dirname(layout.plist));
+  await toDisk(dirname(layout.plist));
 }
 
 /**
@@ -118,7 +112,7 @@ export async function swapIn(layout: Layout): Promise<void> {
   await rm(layout.previous, { recursive: true, force: true });
   if (await exists(layout.prefix)) await rename(layout.prefix, layout.previous);
   await rename(layout.staged, layout.prefix);
-  await settle(dirname(layout.prefix));
+  await toDisk(dirname(layout.prefix));
 }
 
 /** Gives the old prefix its place back, wherever the swap stopped. */
