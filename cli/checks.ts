@@ -1,10 +1,10 @@
 import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { loadConfig } from '../config/load.js';
 import type { Status } from '../daemon/control/messages.js';
 import { messageOf } from '../daemon/text.js';
 import { label } from '../launchd/layout.js';
-import { untrusted } from '../launchd/trusted-path.js';
+import { type Distrust, distrusted } from '../launchd/trusted-path.js';
 import { isSilent } from './client.js';
 import { CliError, exit } from './exit.js';
 import type { Io } from './io.js';
@@ -43,9 +43,6 @@ async function presence(path: string): Promise<Awaited<ReturnType<typeof lstat>>
   }
 }
 
-const above = (path: string): string[] =>
-  dirname(path) === path ? [] : [...above(dirname(path)), dirname(path)];
-
 /** The prefix wholly, but nothing else of a folder that is not ours. */
 function mend(path: string, { prefix }: Io['layout']): string {
   const wholly = path === prefix ? '-R ' : '';
@@ -56,16 +53,16 @@ async function installation({ layout }: Io): Promise<Answer> {
   if (!(await presence(layout.prefix))) return fail(`${layout.prefix} does not exist`, install);
   const files = (await readdir(layout.prefix, { recursive: true })).slice(0, mostFiles);
   const trust = { from: layout.root, uid: layout.owner.uid };
-  const problems = new Set<string>();
+  const problems = new Map<string, Distrust>();
   for (const path of ['', ...files])
-    for (const problem of await untrusted(join(layout.prefix, path), trust)) problems.add(problem);
+    for (const problem of await distrusted(join(layout.prefix, path), trust))
+      problems.set(`${problem.path} ${problem.why}`, problem);
   if (problems.size === 0) return pass(`${files.length} files below ${layout.prefix}`);
-  // By the names asked for and by their own: either may be a link.
-  const folders = [layout.prefix, await realpath(layout.prefix)].flatMap(above);
-  const culprits = [...problems].map(
-    (problem) => folders.find((folder) => problem.startsWith(`${folder} `)) ?? layout.prefix,
-  );
-  return fail([...problems].slice(0, 5).join('; '), ...new Set(culprits.map((path) => mend(path, layout))));
+  // By the name asked for and by its own: either may be a link.
+  const ours = [layout.prefix, await realpath(layout.prefix)];
+  const isOurs = (path: string): boolean => ours.some((own) => path === own || path.startsWith(`${own}/`));
+  const fixes = [...problems.values()].map(({ path }) => mend(isOurs(path) ? layout.prefix : path, layout));
+  return fail([...problems.keys()].slice(0, 5).join('; '), ...new Set(fixes));
 }
 
 async function link({ layout }: Io): Promise<Answer> {
