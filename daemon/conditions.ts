@@ -335,44 +335,48 @@ const passing = new Set([
   'RestartPending',
 ]);
 
-function phaseOf(
-  memory: Memory,
-  findings: readonly Finding[],
-  failures: readonly Failure[],
-): { phase: Phase; verdict: Verdict } {
+interface Summary {
+  readonly phase: Phase;
+  readonly verdict: Verdict;
+}
+
+/** What is wrong decides, in its own words. */
+const because = (phase: Phase, { reason, message }: Finding | Failure): Summary => ({
+  phase,
+  verdict: no(reason, message),
+});
+
+function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonly Failure[]): Summary {
+  const of = (wanted: ConditionType): Finding | undefined => findings.find(({ type }) => type === wanted);
   const bad = (types: readonly ConditionType[]): Finding | undefined =>
     findings.find(({ type, status }) => types.includes(type) && status !== 'True');
-  const holds = (type: ConditionType): boolean =>
-    findings.some((finding) => finding.type === type && finding.status === 'True');
-  const unread = findings.find(({ type, reason }) => type === 'Configuration' && reason === 'Invalid');
-  if (unread) return { phase: 'blocked', verdict: no(unread.reason, unread.message) };
+  const vm = of('VirtualMachine');
+  const isRunning = vm?.status === 'True';
+  const configured = of('Configuration');
+  if (configured?.reason === 'Invalid') return because('blocked', configured);
   const blocked = failures.find((failure) => failure.blocked);
-  if (blocked) return { phase: 'blocked', verdict: no(blocked.reason, blocked.message) };
+  if (blocked) return because('blocked', blocked);
   const [failure] = failures;
   if (memory.wanted !== 'up')
     return failure
-      ? { phase: 'degraded', verdict: no(failure.reason, failure.message) }
+      ? because('degraded', failure)
       : { phase: 'down', verdict: no('Down', 'taken down; `tuntapctl up` brings it back') };
-  const user = findings.find(({ type }) => type === 'ConsoleUser');
+  const user = of('ConsoleUser');
   // A VM of somebody who is logged in behind the login window goes on.
-  if (user && user.status !== 'True' && !holds('VirtualMachine'))
+  if (user && user.status !== 'True' && !isRunning)
     return user.status === 'False'
       ? { phase: 'idle', verdict: no('Idle', 'nobody is logged in') }
-      : { phase: 'working', verdict: no(user.reason, user.message) };
-  const groundTrouble = bad(ground);
-  const trouble = groundTrouble ?? (holds('VirtualMachine') ? bad(link) : undefined);
+      : because('working', user);
+  const trouble = bad(ground) ?? (isRunning ? bad(link) : undefined);
   if (trouble) {
-    if (lasting.has(trouble.reason))
-      return { phase: 'blocked', verdict: no(trouble.reason, trouble.message) };
-    const phase = failures.length === 0 && passing.has(trouble.reason) ? 'working' : 'degraded';
-    return { phase, verdict: no(trouble.reason, trouble.message) };
+    if (lasting.has(trouble.reason)) return because('blocked', trouble);
+    return because(!failure && passing.has(trouble.reason) ? 'working' : 'degraded', trouble);
   }
   // Of a step that no condition is about, as of opening Docker again, too.
-  if (failure) return { phase: 'degraded', verdict: no(failure.reason, failure.message) };
-  const unseen = findings.find(({ type, status }) => type === 'VirtualMachine' && status === 'Unknown');
-  if (unseen) return { phase: 'working', verdict: no(unseen.reason, unseen.message) };
-  if (!holds('VirtualMachine')) return { phase: 'idle', verdict: no('Idle', 'Docker’s VM does not run') };
-  const routed = findings.find(({ type }) => type === 'Routes');
+  if (failure) return because('degraded', failure);
+  if (vm?.status === 'Unknown') return because('working', vm);
+  if (!isRunning) return { phase: 'idle', verdict: no('Idle', 'Docker’s VM does not run') };
+  const routed = of('Routes');
   const what =
     routed?.reason === 'Set'
       ? 'containers answer on their own addresses'

@@ -26,6 +26,7 @@ export interface Parts<World> {
   readonly setTimer: (callback: () => void, milliseconds: number) => () => void;
 }
 
+/** How a pass ended; `stopped`: before its report, or it never began. */
 export type Settled = 'reported' | 'failed' | 'stopped';
 
 export interface Reconciler {
@@ -34,10 +35,7 @@ export interface Reconciler {
    * those of steps that wait for a person (the Mac `woke`).
    */
   readonly trigger: (why: string, options?: { retry?: 'asked' | 'woke' }) => void;
-  /**
-   * Resolves when a pass that began after this call has ended: whether it went as far as its report. `stopped`: there
-   * are no more passes.
-   */
+  /** Resolves when a pass that began after this call has ended. */
   readonly settled: (why: string) => Promise<Settled>;
   /** No more passes; resolves when the running one has ended. */
   readonly stop: () => Promise<void>;

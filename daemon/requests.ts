@@ -39,10 +39,11 @@ function amiss({ phase, conditions }: Status): Trouble | null {
     ({ type, status, reason }) => type !== 'Ready' && status !== 'True' && reason === ready?.reason,
   );
   const isBeyond = cause !== undefined && beyondTheLink.includes(cause.type);
+  const isFinal = phase === 'blocked' || (isBeyond && phase === 'degraded');
   return {
     problems: ready ? [ready.message] : [],
     done: isBeyond || phase === 'working',
-    bearable: phase === 'working' || !(isBeyond || phase === 'blocked') ? patience : 0,
+    bearable: isFinal ? 0 : patience,
   };
 }
 

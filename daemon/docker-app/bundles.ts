@@ -28,7 +28,7 @@ const afterFailure = 60_000;
 const appOf = (hyperkit: string): string => hyperkit.slice(0, hyperkit.lastIndexOf('/Contents/'));
 
 /** The folders from the app to hyperkit. */
-const wayTo = (hyperkit: string): readonly string[] =>
+const wayTo = (hyperkit: string): string[] =>
   dirname(hyperkit)
     .slice(appOf(hyperkit).length + 1)
     .split('/');
@@ -121,7 +121,7 @@ export function createBundleRoom(options: {
       await options.ask({
         action,
         app,
-        way: [...way],
+        way,
         folder: `${dev}:${ino}`,
         name: basename(hyperkit),
         uid: owner.uid,

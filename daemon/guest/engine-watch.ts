@@ -112,12 +112,8 @@ export function watchEngine(options: {
   async function session(): Promise<void> {
     const isSame = isStartingOver && snapshot.known;
     isStartingOver = false;
-    if (!isSame) {
-      beginSession();
-      images = 0;
-      listed = 0;
-    }
     const engine = await connectEngine(await find(), { timeout: 10_000, signal: stopped.signal });
+    if (!isSame) beginSession();
     const ended = new AbortController();
     endSession = () => {
       ended.abort();

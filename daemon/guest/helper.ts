@@ -190,14 +190,14 @@ const valuesOf = (words: string, key: string): string[] =>
     .split('\n')
     .flatMap((line) => (line.startsWith(`${key}=`) ? [plain(line.slice(key.length + 1))] : []));
 
-/** Of another processor: runc starts it, and its sh fails, with 255 or, up to Engine 20.10, with 1. */
+/** Of another processor: the engine refuses it, or runc starts it and its sh fails, with 255 or (Engine 20.10) 1. */
 const foreignProcessor = /exec format error/i;
 
 /** An image that lacks sh or nsenter, or is another processor's, is no failure, only the wrong image. */
 const isUnfit = ({ status, words }: Outcome): boolean =>
   status === 127 || status === 126 || /nsenter: .*not found/.test(words) || foreignProcessor.test(words);
 
-const wrongImage = /executable file not found|no such file or directory|exec format error/i;
+const lacksShell = /executable file not found|no such file or directory/i;
 
 /** An authorisation plugin, Enhanced Container Isolation (sysbox) or user namespaces: only a person can allow it. */
 const isForbidden = ({ status, message }: EngineError): boolean =>
@@ -221,7 +221,8 @@ async function findAndRun(
           blocked: true,
           cause: error,
         });
-      const unfit = error.status === 404 || wrongImage.test(error.message);
+      const unfit =
+        error.status === 404 || lacksShell.test(error.message) || foreignProcessor.test(error.message);
       if (!unfit) throw error;
     }
   }
