@@ -10,7 +10,18 @@ import {
 import { judgeConditions } from '../../../daemon/conditions.js';
 import { plan, type Memory } from '../../../daemon/plan.js';
 import type { Step } from '../../../daemon/steps.js';
-import { applied, bundle, config, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
+import {
+  applied,
+  bundle,
+  bundlesOf,
+  config,
+  lan,
+  network,
+  quietMac,
+  startedMac,
+  up,
+  type World,
+} from './worlds.js';
 
 /** Plans and applies until nothing is left to do; fails when that does not come to an end. */
 function settle(start: World): { world: World; done: string[] } {
@@ -67,13 +78,7 @@ test('after a reboot the device belongs to root again and is given back before a
 });
 
 test('without a configuration that can be read nothing is done, but to leave', () => {
-  const shimmed = seen({
-    withHyperkit: [bundle('shim', 'mach-o')],
-    without: [],
-    refused: [],
-    outOfReach: [],
-    replacing: [],
-  });
+  const shimmed = seen(bundlesOf([bundle('shim', 'mach-o')]));
   const unread: Observation = {
     ...startedMac([network('bridge', '172.17.0.0/16')]),
     bundles: shimmed,
@@ -89,13 +94,7 @@ test('without a configuration that can be read nothing is done, but to leave', (
 test('restored: hyperkit goes back and stays so, also over a Docker update, until up', () => {
   const restored: Memory = { ...up, wanted: 'restored' };
   expect(kindsFor(quietMac, restored)).toEqual(['restore-hyperkit']);
-  const asShipped = seen({
-    withHyperkit: [bundle('mach-o', 'missing')],
-    without: [],
-    refused: [],
-    outOfReach: [],
-    replacing: [],
-  });
+  const asShipped = seen(bundlesOf([bundle('mach-o', 'missing')]));
   expect(kindsFor({ ...quietMac, bundles: asShipped }, restored)).toEqual([]);
   expect(kindsFor({ ...quietMac, bundles: asShipped })).toEqual(['install-shim']);
   const { phase, findings } = judgeConditions(config, { ...quietMac, bundles: asShipped }, restored, []);
@@ -133,26 +132,18 @@ describe('hyperkit', () => {
   test.each(table)('%s beside an original that is %s: %j', (target, original, expected) => {
     const observation = {
       ...quietMac,
-      bundles: seen({
-        withHyperkit: [bundle(target, original)],
-        without: [],
-        refused: [],
-        outOfReach: [],
-        replacing: [],
-      }),
+      bundles: seen(bundlesOf([bundle(target, original)])),
     };
     expect(kindsFor(observation)).toEqual(expected);
   });
 });
 
 test('no write into a bundle that is being replaced, which the condition says', () => {
-  const bundles = seen({
-    withHyperkit: [bundle('mach-o', 'missing')],
-    without: [],
-    refused: [],
-    outOfReach: [],
-    replacing: [{ app: '/Applications/Docker.app', why: 'Docker is being updated', settlesIn: null }],
-  });
+  const bundles = seen(
+    bundlesOf([bundle('mach-o', 'missing')], {
+      replacing: [{ app: '/Applications/Docker.app', why: 'Docker is being updated', settlesIn: null }],
+    }),
+  );
   expect(kindsFor({ ...quietMac, bundles })).toEqual([]);
   const { phase, findings } = judgeConditions(config, { ...quietMac, bundles }, up, []);
   expect(phase).toBe('working');
@@ -175,13 +166,7 @@ describe('a step is asked for to give hyperkit back, also where a person must be
     ['docker-tuntap-osx-shim', 'mach-o', false],
   ];
   test.each(table)('%s beside an original that is %s: %j', (target, original, expected) => {
-    const bundles = seen({
-      withHyperkit: [bundle(target, original)],
-      without: [],
-      refused: [],
-      outOfReach: [],
-      replacing: [],
-    });
+    const bundles = seen(bundlesOf([bundle(target, original)]));
     const kinds = kindsFor({ ...quietMac, bundles }, { ...up, wanted: 'removed' });
     expect(kinds.includes('restore-hyperkit')).toBe(expected);
   });

@@ -9,7 +9,7 @@ import { createReconciler } from '../../../daemon/reconciler.js';
 import { createHandlers } from '../../../daemon/requests.js';
 import { type Step, StepError } from '../../../daemon/steps.js';
 import { datedConditions, statusOf } from '../../../daemon/status.js';
-import { applied, bundle, config, hyperkit, network, quietMac, startedMac, up } from './worlds.js';
+import { applied, bundle, bundlesOf, config, hyperkit, network, quietMac, startedMac, up } from './worlds.js';
 
 const bridge = network('bridge', '172.17.0.0/16');
 
@@ -253,7 +253,7 @@ test('to leave is done when hyperkit is given back, whatever else fails', async 
 test.each(['leave', 'restore'] as const)(
   '%s while hyperkit cannot be reached: not done, whether its bundle is refused or moved aside',
   async (action) => {
-    const bundles = { withHyperkit: [], without: [], refused: [], outOfReach: [hyperkit], replacing: [] };
+    const bundles = bundlesOf([], { outOfReach: [hyperkit] });
     const why = 'Docker.app is a symbolic link, which root does not follow';
     const mac = stage(
       { ...quietMac, bundles: seen(bundles) },
@@ -273,13 +273,7 @@ test('hyperkit as Docker shipped it is told only when it is', async () => {
   expect(mac.status()).toMatchObject({ phase: 'blocked' });
   const other = stage({
     ...quietMac,
-    bundles: seen({
-      withHyperkit: [bundle('mach-o', 'missing')],
-      without: [],
-      refused: [],
-      outOfReach: [],
-      replacing: [],
-    }),
+    bundles: seen(bundlesOf([bundle('mach-o', 'missing')])),
   });
   expect(await told(other.restore())).toEqual({ done: true, problems: [] });
   expect(other.status()).toMatchObject({ phase: 'down' });

@@ -7,7 +7,7 @@ import { type Bundle, type Observation, seen, unknown } from '../../../daemon/ob
 import { type Memory, plan } from '../../../daemon/plan.js';
 import { judgeRestart, noRestart } from '../../../daemon/restarting.js';
 import type { Step } from '../../../daemon/steps.js';
-import { applied, bundle, config, quietMac, startedMac, up, type World } from './worlds.js';
+import { applied, bundle, bundlesOf, config, quietMac, startedMac, up, type World } from './worlds.js';
 
 const app = '/Applications/Docker.app';
 const began = Date.parse('2026-01-05T08:00:00.000Z');
@@ -20,13 +20,8 @@ const vm = (pid: number, at = began, startedWithTap = false) => ({
   executable: null,
 });
 const gui = { pid: 70, app, startedAt: new Date(began - 5000).toISOString(), gui: true };
-const bundles = (target: Bundle['target']['kind'], more: Partial<Bundle> = {}) => ({
-  withHyperkit: [{ ...bundle(target, target === 'mach-o' ? 'missing' : 'mach-o'), ...more }],
-  without: [],
-  refused: [],
-  outOfReach: [],
-  replacing: [],
-});
+const bundles = (target: Bundle['target']['kind'], more: Partial<Bundle> = {}) =>
+  bundlesOf([{ ...bundle(target, target === 'mach-o' ? 'missing' : 'mach-o'), ...more }]);
 
 /** A VM that runs without our tap for 20 s, in which nothing runs that is the user's. */
 const missed: Observation = {

@@ -2,6 +2,7 @@ import { configSchema, type Config } from '../../../config/schema.js';
 import {
   seen,
   type Bundle,
+  type Bundles,
   type DockerNetwork,
   type HyperkitFile,
   type Observation,
@@ -53,6 +54,16 @@ export const bundle = (target: HyperkitFile['kind'], original: HyperkitFile['kin
   leftovers: false,
 });
 
+/** What is seen of the disk when nothing but these bundles is there, or as `more` says. */
+export const bundlesOf = (withHyperkit: readonly Bundle[], more: Partial<Bundles> = {}): Bundles => ({
+  withHyperkit,
+  without: [],
+  refused: [],
+  outOfReach: [],
+  replacing: [],
+  ...more,
+});
+
 export const network = (name: string, ...subnets: string[]): DockerNetwork => ({
   id: name,
   name,
@@ -83,13 +94,7 @@ export const quietMac: Observation = {
   tapInterface: seen(null),
   routes: seen(lan),
   resolvers: seen(['192.168.1.1', '9.9.9.9']),
-  bundles: seen({
-    withHyperkit: [bundle('shim', 'mach-o')],
-    without: [],
-    refused: [],
-    outOfReach: [],
-    replacing: [],
-  }),
+  bundles: seen(bundlesOf([bundle('shim', 'mach-o')])),
   vm: seen(null),
   otherVms: [],
   engine: seen(null),
@@ -115,7 +120,7 @@ export interface World {
 
 const withBundle = (observation: Observation, next: Bundle): Observation => ({
   ...observation,
-  bundles: seen({ withHyperkit: [next], without: [], refused: [], outOfReach: [], replacing: [] }),
+  bundles: seen(bundlesOf([next])),
 });
 
 const known = <T>(value: { known: true; value: T } | { known: false }): T => {
