@@ -214,6 +214,9 @@ describe('route and the kernel’s rules behind it', () => {
         await sh('/sbin/ifconfig tap1 10.0.75.1/30 up');
         return said.includes('RTM_NEWADDR: ');
       });
+      // The last of those messages may still be on its way; behind it comes this one.
+      await sh('/sbin/route -n add -net 10.8.0.0/16 192.168.1.7');
+      await until('all was told', 10, () => Promise.resolve(said.includes('RTM_ADD: ')));
       said = '';
       await closeTap();
       await new Promise((resolve) => setTimeout(resolve, 300));
@@ -226,6 +229,7 @@ describe('route and the kernel’s rules behind it', () => {
     } finally {
       monitor.kill();
       await sh('/sbin/route -n delete -net 10.9.0.0/16');
+      await sh('/sbin/route -n delete -net 10.8.0.0/16');
     }
   });
 
