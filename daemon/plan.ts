@@ -107,7 +107,7 @@ function guest(config: Config, observation: Observation, memory: Memory): Step[]
   if (!engine || !attached || !isAddressed(config, attached.tap)) return [];
   const prepared = memory.guest?.session === engine.session;
   if (prepared && memory.guest.repairs === repairs) return [];
-  const { mac, peer, prefix, mtu } = config.tap;
+  const { mac, address: far, peer, prefix, mtu } = config.tap;
   return [
     {
       kind: 'prepare-guest',
@@ -122,6 +122,7 @@ function guest(config: Config, observation: Observation, memory: Memory): Step[]
       address: peer,
       prefix,
       mtu,
+      far,
       repairs,
     },
   ];

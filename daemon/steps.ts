@@ -56,6 +56,8 @@ export interface PrepareGuest extends Because {
   readonly address: string;
   readonly prefix: number;
   readonly mtu: number;
+  /** The address of the Mac's end. */
+  readonly far: string;
   /** The data path’s count of repairs that this one answers. */
   readonly repairs: number;
 }

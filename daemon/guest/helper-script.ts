@@ -5,11 +5,11 @@
  * A rule is ours by its comment, on whatever interface. It stands first in its chain, once: what comes before it
  * could refuse what it accepts.
  *
- * The address is set with the image's own busybox or iproute2 (the VM's root may lack both); the rules with the
- * iptables of dockerd's mount namespace, which is the one (legacy or nft) that matches dockerd's own rules.
+ * The address is set with the image's own busybox or iproute2 (the VM's root may lack both), or else the VM's; the rules
+ * with the iptables of dockerd's mount namespace, which is the one (legacy or nft) that matches dockerd's own rules.
  */
 export const helperScript = `set -u
-action=$1 mac=$2 address=$3 prefix=$4 mtu=$5 raw=$6
+action=$1 mac=$2 address=$3 prefix=$4 mtu=\${5:-} raw=\${6:-} far=\${7:-}
 fail() { echo "error=$*"; exit 1; }
 # dockerd's iptables is looked up by the image's PATH, which may know none of the VM's folders.
 PATH=\${PATH:-/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -50,8 +50,11 @@ esac
 its=$(tr '\\0' '\\n' <"/proc/$dockerd/environ" 2>/dev/null | sed -n 's/^PATH=//p')
 tables() { PATH=\${its:+$its:}$PATH nsenter -t "$dockerd" -m -- iptables -w 5 "$@"; }
 
-ipcommand=ip
-command -v ip >/dev/null 2>&1 || ipcommand="nsenter -t $dockerd -m -- ip"
+# The image's own command or, where it has none, the VM's.
+either() {
+  command -v "$1" >/dev/null 2>&1 || set -- nsenter -t "$dockerd" -m -- "$@"
+  "$@"
+}
 
 # Reads chain $2 of table $1. "found": the numbers of our rules, the last one first, so that deleting one moves none of
 # the others. "first": the chain's first rule when it is ours. Fails when there is no such chain.
@@ -85,19 +88,19 @@ if [ "$action" = release ]; then
     look $place && delete $place $found
   done
   [ -n "$nic" ] || exit 0
-  case $($ipcommand addr show dev "$nic") in
+  case $(either ip addr show dev "$nic") in
     *"inet $address/$prefix "*)
-      out=$($ipcommand addr del "$address/$prefix" dev "$nic" 2>&1) || fail "address $address/$prefix on $nic: $out"
+      out=$(either ip addr del "$address/$prefix" dev "$nic" 2>&1) || fail "address $address/$prefix on $nic: $out"
       ;;
   esac
-  out=$($ipcommand link set "$nic" down 2>&1) || fail "the interface $nic could not be taken down: $out"
+  out=$(either ip link set "$nic" down 2>&1) || fail "the interface $nic could not be taken down: $out"
   exit 0
 fi
 
 # Whoever else has a part of the link's network in the VM, around it or within it. Default routes are nobody's claim.
 for selector in "match $address" "root $address/$prefix"; do
   # shellcheck disable=SC2086 # a word and a network
-  listing=$($ipcommand route show $selector 2>/dev/null)
+  listing=$(either ip route show $selector 2>/dev/null)
   set -f
   IFS='
 '
@@ -111,10 +114,10 @@ for selector in "match $address" "root $address/$prefix"; do
   set +f
 done
 
-$ipcommand link set "$nic" mtu "$mtu" up 2>&1 || fail "the interface $nic could not be brought up"
-case $($ipcommand addr show dev "$nic") in
+either ip link set "$nic" mtu "$mtu" up 2>&1 || fail "the interface $nic could not be brought up"
+case $(either ip addr show dev "$nic") in
   *"inet $address/$prefix "*) ;;
-  *) out=$($ipcommand addr add "$address/$prefix" dev "$nic" 2>&1) || fail "address $address/$prefix on $nic: $out" ;;
+  *) out=$(either ip addr add "$address/$prefix" dev "$nic" 2>&1) || fail "address $address/$prefix on $nic: $out" ;;
 esac
 
 # Puts our rule first into chain $2 of table $1, which "look" has just looked at, and deletes every other one of ours.
@@ -142,5 +145,9 @@ if look filter DOCKER-USER; then accept filter DOCKER-USER
 elif look filter FORWARD; then accept filter FORWARD
 else fail "the filter table cannot be listed: $(tables -S FORWARD 2>&1)"
 fi
+
+# A Mac that asked for us before we were here waits a second before it asks again, and after some times in vain tells
+# whoever tries that the host is down. Our asking for it answers that, and lets through what waits.
+either arping -q -f -c 1 -w 1 -I "$nic" "$far" >/dev/null 2>&1
 exit 0
 `;

@@ -28,6 +28,8 @@ export interface GuestParameters {
 
 export interface PrepareParameters extends GuestParameters {
   readonly mtu: number;
+  /** The address of the Mac's end. */
+  readonly far: string;
   readonly engineVersion: string;
   readonly repairs: number;
   readonly image: string | undefined;
@@ -315,7 +317,7 @@ async function refuseNftables(engine: EngineClient, engineVersion: string): Prom
 
 /** Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them. Idempotent. */
 export async function prepareGuest(engine: EngineClient, how: PrepareParameters): Promise<GuestReport> {
-  const { session, mac, address, prefix, mtu, engineVersion, repairs } = how;
+  const { session, mac, address, prefix, mtu, far, engineVersion, repairs } = how;
   await refuseNftables(engine, engineVersion);
   const args = [
     'prepare',
@@ -324,6 +326,7 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
     String(prefix),
     String(mtu),
     needsRawRule(engineVersion) ? 'raw' : 'plain',
+    far,
   ];
   const { words, image, gone } = await oneAtATime(() => run(engine, args, how));
   const [name = '', more] = valuesOf(words, 'interface');
@@ -350,7 +353,7 @@ export async function releaseGuest(
 ): Promise<void> {
   if (attached)
     await oneAtATime(async () => {
-      const { gone } = await run(engine, ['release', mac, address, String(prefix), '0', 'plain'], {
+      const { gone } = await run(engine, ['release', mac, address, String(prefix)], {
         image: undefined,
         pull: false,
         log: () => undefined,

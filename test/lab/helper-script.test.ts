@@ -50,7 +50,7 @@ const vm = `
 mount -t sysfs sys /sys
 ip link add eth1 address $MAC type veth peer name far
 "$DOCKERD" 60 &
-helper() { $CONFINED sh "$HELPER" "$1" "$MAC" 10.0.75.2 30 1400 "\${2:-raw}"; }
+helper() { $CONFINED sh "$HELPER" "$1" "$MAC" 10.0.75.2 30 1400 "\${2:-raw}" 10.0.75.1; }
 iptables -N DOCKER-USER
 iptables -A FORWARD -j DOCKER-USER
 `;
@@ -174,14 +174,17 @@ test('in a shell of any kind an image without nsenter is the wrong one, and noth
     `${vm} bare=$(mktemp -d); for tool in sh bash ip readlink; do cp "$(command -v $tool)" $bare; done
      mount --bind $bare /usr/bin
      for shell in sh bash; do
-       $shell "$HELPER" prepare "$MAC" 10.0.75.2 30 1400 raw; echo "ended with $?"
+       $shell "$HELPER" prepare "$MAC" 10.0.75.2 30 1400 raw 10.0.75.1; echo "ended with $?"
      done; ip -o addr show eth1`,
   );
   expect(output).toBe('ended with 127\nended with 127\n');
 });
 
 test('the tools are found also where the image’s own PATH knows none of their folders', () => {
-  const output = inVm('nft', `${vm} PATH=/nowhere /bin/sh "$HELPER" prepare "$MAC" 10.0.75.2 30 1400 raw`);
+  const output = inVm(
+    'nft',
+    `${vm} PATH=/nowhere /bin/sh "$HELPER" prepare "$MAC" 10.0.75.2 30 1400 raw 10.0.75.1`,
+  );
   expect(output).toMatch(/^interface=eth1$/m);
   expect(output).not.toContain('error=');
 });
@@ -206,4 +209,29 @@ test('a default route, and the link’s own network, are nobody else’s', () =>
   );
   expect(output.match(/^interface=eth1$/gm)).toHaveLength(2);
   expect(output).not.toContain('error=');
+});
+
+const withTools = 'bin=$(mktemp -d); ln -s /usr/bin/busybox $bin/arping';
+const dockerd = '"$DOCKERD" 60 &';
+test.each([
+  ['image', `${vm} ${withTools}; PATH=$bin:$PATH`],
+  [
+    'VM',
+    `${withTools}; ${vm.replace(dockerd, `unshare --mount sh -c 'mount --bind $0 /usr/local/bin; exec ${dockerd.slice(0, -2)}' $bin &`)}`,
+  ],
+])('a Mac that asked for the VM too early hears of it, with an arping of the %s', (_, world) => {
+  const output = inVm(
+    'nft',
+    `${world}
+     unshare --net sleep 60 & peer=$!; sleep 0.3
+     peer() { nsenter --target $peer --net -- "$@"; }
+     ip link set far netns $peer; peer ip addr add 10.0.75.1/30 dev far; peer ip link set far up
+     # It does not ask again by itself.
+     peer sh -c 'echo 60000 >/proc/sys/net/ipv4/neigh/far/retrans_time_ms'
+     peer busybox ping -c 1 -W 1 10.0.75.2 >/dev/null; peer ip neigh show 10.0.75.2
+     helper prepare; peer ip neigh show 10.0.75.2`,
+  );
+  const [before, after] = output.split('\n').filter((line) => line.startsWith('10.0.75.2 '));
+  expect(before).toMatch(/INCOMPLETE|FAILED/);
+  expect(after).toContain(`lladdr ${mac}`);
 });

@@ -107,6 +107,7 @@ test('the VM’s inside is worked on while the routes are added', async () => {
     address: '10.0.75.2',
     prefix: 30,
     mtu: 1500,
+    far: '10.0.75.1',
     repairs: 0,
   };
   const done: string[] = [];

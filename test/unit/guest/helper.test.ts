@@ -10,6 +10,7 @@ const pair = { session: 's', mac: '02:74:75:6e:74:61', address: '10.0.75.2', pre
 const local = {
   ...pair,
   mtu: 1500,
+  far: '10.0.75.1',
   engineVersion: '28.5.2',
   repairs: 0,
   image: undefined,
@@ -37,12 +38,9 @@ async function prepare(
 ): Promise<GuestReport> {
   engine = await fakeEngine(options);
   return prepareGuest(await connectEngine(engine.dial), {
-    ...pair,
-    mtu: 1500,
-    engineVersion: more.engineVersion ?? '28.5.2',
-    repairs: 0,
-    image: more.image,
-    pull: more.pull ?? true,
+    ...local,
+    pull: true,
+    ...more,
     log: (message) => logged.push(message),
   });
 }
