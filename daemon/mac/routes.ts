@@ -34,19 +34,10 @@ async function readRows(command: Run): Promise<ReadonlyMap<string, Route>> {
 
 type Target = Pick<AddRoute, 'subnet' | 'gateway' | 'interface'>;
 
-/** `route` takes one route a process, and the table is read again after so many: it changes meanwhile. */
-const chunkSize = 50;
+/** `route` takes one route a process. */
 const atOnce = 4;
-
-async function inChunks<T>(
-  items: readonly T[],
-  work: (chunk: readonly T[]) => Promise<readonly (Error | null)[]>,
-): Promise<readonly (Error | null)[]> {
-  const results: (Error | null)[] = [];
-  for (let from = 0; from < items.length; from += chunkSize)
-    results.push(...(await work(items.slice(from, from + chunkSize))));
-  return results;
-}
+/** Deletes so many by one reading of the table: `route` asks for no gateway, and a row may become another's meanwhile. */
+const mostDeleted = 50;
 
 interface Said {
   readonly text: string;
@@ -80,61 +71,7 @@ async function routeEach(
 const leadsTo = (row: Route | undefined, { gateway, interface: name }: Target): boolean =>
   row?.gateway === gateway && row.interface === name;
 
-const foreign = ({ subnet }: Target, row: Route): StepError =>
-  new StepError(
-    `${subnet} already goes to ${row.gateway} on ${row.interface}; that route is not ours and stays. Take it away, or ` +
-      'give the Docker network another subnet',
-    { reason: 'ForeignRoute', blocked: true },
-  );
-
-/** Those that lead to our gateway on another interface: bound there while the tap had no address. */
-const misbound = (rows: ReadonlyMap<string, Route>, targets: readonly Target[]): readonly Target[] =>
-  targets.filter((target) => {
-    const row = rows.get(target.subnet);
-    return row?.gateway === target.gateway && row.interface !== target.interface;
-  });
-
-async function addChunk(targets: readonly Target[], command: Run): Promise<readonly (Error | null)[]> {
-  // Not looked for before: what is there already the kernel keeps as it is (`File exists`).
-  const said = new Map(await routeEach('add', targets, command));
-  let rows = await readRows(command);
-  // One that was there before is made anew; a new one would be bound there again.
-  const stale = misbound(rows, targets).filter(({ subnet }) => said.get(subnet)?.refused === true);
-  if (stale.length > 0) {
-    await routeEach('delete', stale, command);
-    for (const [subnet, words] of await routeEach('add', stale, command)) said.set(subnet, words);
-    rows = await readRows(command);
-  }
-  await routeEach('delete', misbound(rows, targets), command);
-  return targets.map((target): Error | null => {
-    const { subnet, gateway, interface: name } = target;
-    const row = rows.get(subnet);
-    if (leadsTo(row, target)) return null;
-    if (!row) {
-      const told = said.get(subnet);
-      // Added, and gone by now: that somebody took it away is seen, and counted, at the next look.
-      if (told?.refused === false) return null;
-      return new StepError(`route add ${subnet}: ${told?.text ?? ''}`, { reason: 'RouteRefused' });
-    }
-    if (row.gateway !== gateway) return foreign(target, row);
-    return new StepError(
-      `the kernel bound ${subnet} to ${row.interface} instead of ${name}, so it was taken back: ${gateway} is not on ${name}`,
-      { reason: 'RouteMisbound' },
-    );
-  });
-}
-
-/**
- * Adds routes and proves them by the table, since `route` exits 0 when the kernel refused, and a gateway that is not
- * on-link is silently bound to the default route's interface (route.c). Never replaces anybody's route. Returns for
- * each what went wrong, or null; rejects while the table cannot be read.
- */
-export const addRoutes = (
-  targets: readonly Target[],
-  command: Run = run,
-): Promise<readonly (Error | null)[]> => inChunks(targets, (chunk) => addChunk(chunk, command));
-
-async function deleteChunk(targets: readonly Target[], command: Run): Promise<readonly (Error | null)[]> {
+async function deleteSome(targets: readonly Target[], command: Run): Promise<readonly (Error | null)[]> {
   const before = await readRows(command);
   const asked = targets.filter((target) => leadsTo(before.get(target.subnet), target));
   if (asked.length === 0) return targets.map(() => null);
@@ -153,7 +90,67 @@ async function deleteChunk(targets: readonly Target[], command: Run): Promise<re
  * Deletes routes of ours. `route delete` ignores the gateway, so the table is read first: a foreign row stays. Returns
  * for each what went wrong, or null; rejects while the table cannot be read.
  */
-export const deleteRoutes = (
+export async function deleteRoutes(
   targets: readonly Target[],
   command: Run = run,
-): Promise<readonly (Error | null)[]> => inChunks(targets, (chunk) => deleteChunk(chunk, command));
+): Promise<readonly (Error | null)[]> {
+  const results: (Error | null)[] = [];
+  for (let from = 0; from < targets.length; from += mostDeleted)
+    results.push(...(await deleteSome(targets.slice(from, from + mostDeleted), command)));
+  return results;
+}
+
+const foreign = ({ subnet }: Target, row: Route): StepError =>
+  new StepError(
+    `${subnet} already goes to ${row.gateway} on ${row.interface}; that route is not ours and stays. Take it away, or ` +
+      'give the Docker network another subnet',
+    { reason: 'ForeignRoute', blocked: true },
+  );
+
+/** Those that lead to our gateway on another interface, with that: bound there while the tap had no address. */
+const misbound = (rows: ReadonlyMap<string, Route>, targets: readonly Target[]): readonly Target[] =>
+  targets.flatMap((target) => {
+    const row = rows.get(target.subnet);
+    return row?.gateway === target.gateway && row.interface !== target.interface
+      ? [{ ...target, interface: row.interface }]
+      : [];
+  });
+
+/**
+ * Adds routes and proves them by the table, since `route` exits 0 when the kernel refused, and a gateway that is not
+ * on-link is silently bound to the default route's interface (route.c). Never replaces anybody's route. Returns for
+ * each what went wrong, or null; rejects while the table cannot be read.
+ */
+export async function addRoutes(
+  targets: readonly Target[],
+  command: Run = run,
+): Promise<readonly (Error | null)[]> {
+  // Not looked for before: what is there already the kernel keeps as it is (`File exists`).
+  const said = new Map(await routeEach('add', targets, command));
+  let rows = await readRows(command);
+  // One that was there before is made anew; a new one would be bound there again.
+  const stale = misbound(rows, targets).filter(({ subnet }) => said.get(subnet)?.refused === true);
+  if (stale.length > 0) {
+    await deleteRoutes(stale, command);
+    for (const [subnet, words] of await routeEach('add', stale, command)) said.set(subnet, words);
+    rows = await readRows(command);
+  }
+  const bound = misbound(rows, targets);
+  if (bound.length > 0) await deleteRoutes(bound, command);
+  return targets.map((target): Error | null => {
+    const { subnet, gateway, interface: name } = target;
+    const row = rows.get(subnet);
+    if (leadsTo(row, target)) return null;
+    if (!row) {
+      const told = said.get(subnet);
+      // Added, and gone by now: that somebody took it away is seen, and counted, at the next look.
+      if (told?.refused === false) return null;
+      return new StepError(`route add ${subnet}: ${told?.text ?? ''}`, { reason: 'RouteRefused' });
+    }
+    if (row.gateway !== gateway) return foreign(target, row);
+    return new StepError(
+      `the kernel bound ${subnet} to ${row.interface} instead of ${name}, so it was taken back: ${gateway} is not on ${name}`,
+      { reason: 'RouteMisbound' },
+    );
+  });
+}
