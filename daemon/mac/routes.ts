@@ -35,7 +35,7 @@ async function readRows(command: Run): Promise<ReadonlyMap<string, Route>> {
 type Target = Pick<AddRoute, 'subnet' | 'gateway' | 'interface'>;
 
 /** `route` takes one route a process. */
-const atOnce = 4;
+const atOnce = 8;
 /** Deletes so many by one reading of the table: `route` asks for no gateway, and a row may become another's meanwhile. */
 const mostDeleted = 50;
 
