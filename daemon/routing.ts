@@ -3,7 +3,7 @@
  * route only when nothing on the Mac would be taken away by it.
  */
 import type { Config } from '../config/schema.js';
-import { canonical, type Cidr, formatCidr, overlaps, parseCidr } from './cidr.js';
+import { canonical, type Cidr, overlaps, parseCidr } from './cidr.js';
 import { unroutable } from './network-choice.js';
 import type { DockerNetwork, Observation, Route } from './observation.js';
 import { conflictOf, explain } from './route-conflicts.js';
@@ -73,9 +73,9 @@ function groundOf(
 const isOurWay = ({ tap }: Config, row: Route | undefined): boolean =>
   row?.gateway === tap.peer && row.interface === tap.device;
 
-function rule(ground: Ground, cidr: Cidr): Ruling {
+/** `subnet` in its canonical text. */
+function rule(ground: Ground, subnet: string, cidr: Cidr): Ruling {
   const { config, fixtures, claims, rows, owned, held, forced, unsure } = ground;
-  const subnet = formatCidr(cidr);
   const isForced = forced.has(subnet);
   const refusal = guard(config, cidr, fixtures, isForced);
   if (refusal) return refusal;
@@ -113,12 +113,14 @@ function rule(ground: Ground, cidr: Cidr): Ruling {
 interface Candidate {
   readonly network: DockerNetwork;
   readonly name: string;
+  /** Canonical, and what it means. */
+  readonly subnet: string;
   readonly cidr: Cidr;
 }
 
 /** What is routed already goes first, so that a newcomer never moves it; then the order of ids, which never changes. */
 const inOrder = ({ owned }: Ground, candidates: readonly Candidate[]): readonly Candidate[] => {
-  const rank = ({ cidr }: Candidate): number => (owned.has(formatCidr(cidr)) ? 0 : 1);
+  const rank = ({ subnet }: Candidate): number => (owned.has(subnet) ? 0 : 1);
   return candidates.toSorted(
     (a, b) => rank(a) - rank(b) || (a.network.id < b.network.id ? -1 : a.network.id > b.network.id ? 1 : 0),
   );
@@ -128,17 +130,13 @@ const inOrder = ({ owned }: Ground, candidates: readonly Candidate[]): readonly 
 function ruleAll(ground: Ground, candidates: readonly Candidate[]): RouteVerdict[] {
   const taken: Candidate[] = [];
   return inOrder(ground, candidates).map((candidate): RouteVerdict => {
-    const { cidr, name } = candidate;
-    const subnet = formatCidr(cidr);
+    const { subnet, cidr, name } = candidate;
     const other = taken.find((earlier) => overlaps(earlier.cidr, cidr));
     if (other) {
-      const what =
-        formatCidr(other.cidr) === subnet
-          ? 'already has it'
-          : `has ${formatCidr(other.cidr)}, which overlaps it`;
+      const what = other.subnet === subnet ? 'already has it' : `has ${other.subnet}, which overlaps it`;
       return { subnet, network: name, state: 'refused', why: `Docker network ${other.name} ${what}` };
     }
-    const ruling = rule(ground, cidr);
+    const ruling = rule(ground, subnet, cidr);
     if (ruling.state !== 'refused' && ruling.state !== 'foreign') taken.push(candidate);
     return { subnet, network: name, ...ruling };
   });
@@ -170,7 +168,7 @@ function judge(config: Config, observation: Observation, memory: RouteMemory): r
         refuse(text, `more than ${mostSubnets} subnets are not routed`);
       else {
         place.set(keyOf({ network: name, subnet: text }), place.size);
-        candidates.push({ network, name, cidr });
+        candidates.push({ network, name, subnet: text, cidr });
       }
     }
   }
@@ -190,7 +188,7 @@ export function overtaken(
     memory.ownedRoutes.flatMap(({ subnet }) => {
       const cidr = parseCidr(subnet);
       if (!cidr) return [];
-      const { state, why } = rule(ground, cidr);
+      const { state, why } = rule(ground, subnet, cidr);
       return state === 'foreign' || state === 'refused' ? [[subnet, why] as const] : [];
     }),
   );
