@@ -76,3 +76,6 @@ export async function run(
   }
   return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode };
 }
+
+/** How whoever needs commands has them run. */
+export type Run = typeof run;

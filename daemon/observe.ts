@@ -21,7 +21,7 @@ import {
   unknown,
   type Vm,
 } from './observation.js';
-import { userByUid } from './mac/user-by-uid.js';
+import { userByUid } from './mac/directory.js';
 import type { Memory } from './plan.js';
 import { judgeRestart } from './restarting.js';
 import { messageOf } from './text.js';

@@ -1,6 +1,5 @@
 /** How Docker is quit and opened again for its user: gracefully, with time-outs, and never by ending its VM. */
-import { run } from './command.js';
-import type { Run } from './mac/console-user.js';
+import { run, type Run } from './command.js';
 import { openDocker, quitDocker } from './mac/docker-gui.js';
 import { notify } from './mac/notify.js';
 import type { MemoryKeeper } from './memory.js';

@@ -1,7 +1,6 @@
-import { cleanEnvironment, run } from '../command.js';
+import { cleanEnvironment, run, type Run } from '../command.js';
 import type { ConsoleUser } from '../observation.js';
 import { messageOf, plain } from '../text.js';
-import type { Run } from './console-user.js';
 
 /** Whether something asked of the user's session was done; if not, why. */
 export type Outcome = { readonly done: true } | { readonly done: false; readonly why: string };

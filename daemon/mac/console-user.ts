@@ -1,11 +1,10 @@
-import { run } from '../command.js';
+import { run, type Run } from '../command.js';
 import { type ConsoleUser, type Seen, seen, unknown } from '../observation.js';
 import { messageOf, plain } from '../text.js';
+import { readUser } from './directory.js';
 
 /** uids below belong to the system: the login window, `_mbsetupuser` and their like. */
 const firstPerson = 500;
-
-export type Run = typeof run;
 
 /** What directory services said of the user who is logged in, per way of asking: it does not change during a login. */
 const logins = new WeakMap<Run, ConsoleUser>();
@@ -19,15 +18,6 @@ export function parseConsoleUser(text: string): { name: string; uid: number } | 
   if (name === undefined || name === 'loginwindow' || !Number.isInteger(uid) || uid < firstPerson)
     return null;
   return { name, uid };
-}
-
-/** One attribute of `dscl . -read`: on the key's own line, or, when it holds blanks, on the next. */
-export function parseAttribute(text: string, key: string): string | null {
-  const lines = text.split('\n');
-  const index = lines.findIndex((line) => line.startsWith(`${key}:`));
-  if (index < 0) return null;
-  const here = (lines[index] ?? '').slice(key.length + 1).trim();
-  return here !== '' ? here : (lines[index + 1] ?? '').trim() || null;
 }
 
 /** Who is in front of the Mac, with home and group from directory services; null at the login window. */
@@ -44,22 +34,9 @@ export async function observeConsoleUser(command: Run = run): Promise<Seen<Conso
     }
     const login = logins.get(command);
     if (login?.name === who.name && login.uid === who.uid) return seen(login);
-    const record = await command('/usr/bin/dscl', [
-      '.',
-      '-read',
-      `/Users/${who.name}`,
-      'NFSHomeDirectory',
-      'PrimaryGroupID',
-    ]);
-    const home = parseAttribute(record.stdout, 'NFSHomeDirectory');
-    const gid = Number(parseAttribute(record.stdout, 'PrimaryGroupID') ?? NaN);
-    if (record.exitCode !== 0 || home?.startsWith('/') !== true || !Number.isInteger(gid))
-      return unknown(
-        `directory services do not tell the home of ${plain(who.name)}: ${plain(record.stderr || record.stdout)}`,
-      );
-    const user = { ...who, gid, home };
-    logins.set(command, user);
-    return seen(user);
+    const user = await readUser(who, command);
+    if (user.known) logins.set(command, user.value);
+    return user;
   } catch (error) {
     return unknown(messageOf(error));
   }

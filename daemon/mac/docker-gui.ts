@@ -1,7 +1,6 @@
-import { run } from '../command.js';
+import { run, type Run } from '../command.js';
 import type { ConsoleUser } from '../observation.js';
 import { asUser, type Outcome } from './as-user.js';
-import type { Run } from './console-user.js';
 
 /**
  * Asks Docker to quit, as its menu does, and returns when it has answered (60 s at the most). A quit also installs an

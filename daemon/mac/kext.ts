@@ -1,9 +1,8 @@
 import { lstat } from 'node:fs/promises';
-import { run } from '../command.js';
+import { run, type Run } from '../command.js';
 import { type Kext, type Seen, seen, unknown } from '../observation.js';
 import { StepError } from '../steps.js';
 import { messageOf, plain } from '../text.js';
-import type { Run } from './console-user.js';
 
 /** Where tuntaposx and Tunnelblick (11+) put their kexts. */
 export const kextPlaces = ['/Library/Extensions/tap.kext', '/Library/Extensions/tunnelblick-tap.kext'];

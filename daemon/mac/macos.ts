@@ -1,7 +1,6 @@
-import { run } from '../command.js';
+import { run, type Run } from '../command.js';
 import { type MacosVersion, type Seen, seen, unknown } from '../observation.js';
 import { messageOf, plain } from '../text.js';
-import type { Run } from './console-user.js';
 
 /** Parses `10.15.7`, `13.4` or `14`; null for anything else. */
 export function parseMacosVersion(text: string): MacosVersion | null {

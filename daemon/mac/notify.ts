@@ -1,8 +1,7 @@
-import { run } from '../command.js';
+import { run, type Run } from '../command.js';
 import type { ConsoleUser } from '../observation.js';
 import { plain } from '../text.js';
 import { asUser } from './as-user.js';
-import type { Run } from './console-user.js';
 
 const script = [
   '-e',

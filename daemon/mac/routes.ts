@@ -1,9 +1,8 @@
-import { run } from '../command.js';
+import { run, type Run } from '../command.js';
 import { type Route, type Seen, seen, unknown } from '../observation.js';
 import { isRowOf } from '../routing-table.js';
 import { type AddRoute, StepError } from '../steps.js';
 import { messageOf, plain } from '../text.js';
-import type { Run } from './console-user.js';
 import { readRoutingTable } from './netstat.js';
 
 /** The Mac's IPv4 routing table. */

@@ -1,8 +1,7 @@
-import { run } from '../command.js';
+import { run, type Run } from '../command.js';
 import { type Seen, seen, type TapInterface, unknown } from '../observation.js';
 import { type AddressTap, StepError, type UnaddressTap } from '../steps.js';
 import { messageOf, plain } from '../text.js';
-import type { Run } from './console-user.js';
 
 const ifconfig = '/sbin/ifconfig';
 

@@ -45,6 +45,7 @@ describe('the Mac from inside', () => {
     [['/usr/bin/readlink', '-f', '/etc'], 1, /^readlink: illegal option -- f\n/],
     [['/usr/bin/sw_vers', '-productversion'], 1, /^Usage: sw_vers/],
     [['/usr/bin/dscl', '.', '-read', '/Users/nobody-here'], 56, /eDSRecordNotFound/],
+    [['/usr/bin/dscl', '/Search', '-read', '/Users/nobody-here'], 56, /eDSRecordNotFound/],
     [['/bin/launchctl', 'frobnicate'], 64, /^Unrecognized subcommand: frobnicate\n/],
     [['/bin/launchctl', 'bootout', '--wait', 'system/a'], 64, /^Unrecognized target specifier\.\n/],
     [['/bin/launchctl', 'bootout', 'system/none'], 3, /^Boot-out failed: 3: No such process\n$/],

@@ -1,4 +1,4 @@
-/** `dscl . -read /Users/NAME [KEY…]`, `-search /Users KEY VALUE`: the local directory. */
+/** `dscl . -read /Users/NAME [KEY…]`, `-search /Users KEY VALUE`: the local directory, the only one of this Mac. */
 import { people, type Person } from '../mac/people.js';
 import { type Caller, finish } from './lib/served.js';
 
@@ -16,7 +16,7 @@ const noKey = (key: string): string => `No such key: ${key}\n`;
 
 export function dscl({ args }: Caller): never {
   const [source, rawVerb = '', path = '', ...rest] = args;
-  if (source !== '.' && source !== '/Local/Default') finish(64, { err: usage });
+  if (!['.', '/Local/Default', '/Search'].includes(source ?? '')) finish(64, { err: usage });
   const verb = rawVerb.replace(/^-/, '');
   const everybody = people();
   if (verb === 'read' && path.startsWith('/Users/')) {

@@ -1,7 +1,7 @@
 /** Docker is quit by what macOS says and by what becomes of its processes: here two real ones stand for them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Run } from '../../../daemon/mac/console-user.js';
+import type { Run } from '../../../daemon/command.js';
 import type { MemoryKeeper } from '../../../daemon/memory.js';
 import { quitForRestart } from '../../../daemon/restart-docker.js';
 import { up } from './worlds.js';

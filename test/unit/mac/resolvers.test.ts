@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import type { Run } from '../../../daemon/mac/console-user.js';
+import type { Run } from '../../../daemon/command.js';
 import { createResolverObserver, parseResolvers } from '../../../daemon/mac/resolvers.js';
 import { type Route, seen, unknown } from '../../../daemon/observation.js';
 

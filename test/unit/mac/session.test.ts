@@ -1,10 +1,9 @@
 import { expect, test } from '@jest/globals';
-import { type CommandResult, CommandError } from '../../../daemon/command.js';
-import type { Run } from '../../../daemon/mac/console-user.js';
+import { type CommandResult, CommandError, type Run } from '../../../daemon/command.js';
 import { openDocker, quitDocker } from '../../../daemon/mac/docker-gui.js';
 import { macosVersion, parseMacosVersion } from '../../../daemon/mac/macos.js';
 import { notify } from '../../../daemon/mac/notify.js';
-import { userByUid } from '../../../daemon/mac/user-by-uid.js';
+import { readUser, userByUid } from '../../../daemon/mac/directory.js';
 
 const user = { name: 'lena', uid: 504, gid: 20, home: '/Users/lena' };
 
@@ -90,22 +89,39 @@ test('a release that cannot be read is unknown', async () => {
   });
 });
 
-const directory: Run = (_file, args) => {
-  if (args[1] === '-search')
+const notFound = '<dscl_cmd> DS Error: -14136 (eDSRecordNotFound)\n';
+/** lena has an account on this Mac; kim's is in Active Directory alone, which a login finds by /Search. */
+const directory: Run = (_file, [node, verb, path, ...words]) => {
+  const isLocal = node === '.';
+  if (!isLocal && node !== '/Search')
+    return answer('', 'Usage: dscl [options] [<datasource> [<command>]]\n', 64);
+  const local = 'anna\t\tUniqueID = (\n    5040\n)\nlena\t\tUniqueID = (\n    504\n)\n';
+  if (verb === '-search')
     return answer(
-      args[4] === '504' ? 'anna\t\tUniqueID = (\n    5040\n)\nlena\t\tUniqueID = (\n    504\n)\n' : '',
+      words[1] === '504'
+        ? local
+        : words[1] === '7041' && !isLocal
+          ? 'kim\t\tUniqueID = (\n    7041\n)\n'
+          : '',
     );
-  return args[2] === '/Users/lena'
-    ? answer('NFSHomeDirectory:\n /Volumes/Big Disk/lena\nPrimaryGroupID: 20\n')
-    : answer('', '<dscl_cmd> DS Error: -14136 (eDSRecordNotFound)\n', 56);
+  if (path === '/Users/lena')
+    return answer('NFSHomeDirectory:\n /Volumes/Big Disk/lena\nPrimaryGroupID: 20\n');
+  return path === '/Users/kim' && !isLocal
+    ? answer('NFSHomeDirectory: /Users/kim\nPrimaryGroupID: 9713\n')
+    : answer('', notFound, 56);
 };
+const lena = { name: 'lena', uid: 504, gid: 20, home: '/Volumes/Big Disk/lena' };
+const kim = { name: 'kim', uid: 7041, gid: 9713, home: '/Users/kim' };
 
-test('a user is found by exactly the uid', async () => {
-  expect(await userByUid(504, directory)).toEqual({
-    known: true,
-    value: { name: 'lena', uid: 504, gid: 20, home: '/Volumes/Big Disk/lena' },
-  });
+test.each([lena, kim])('a user is found by exactly the uid: %j', async (user) => {
+  expect(await userByUid(user.uid, directory)).toEqual({ known: true, value: user });
   expect(await userByUid(600, directory)).toEqual({ known: true, value: null });
+});
+
+test.each([lena, kim])('and with home and group by name: %j', async (user) => {
+  expect(await readUser(user, directory)).toEqual({ known: true, value: user });
+  const nobody = await readUser({ name: 'nobody', uid: 600 }, directory);
+  expect(nobody).toMatchObject({ known: false, why: expect.stringContaining('eDSRecordNotFound') });
 });
 
 test('a directory that fails is unknown', async () => {

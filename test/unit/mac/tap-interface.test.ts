@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { parseInterface } from '../../../daemon/mac/tap-interface.js';
-import { parseAttribute, parseConsoleUser } from '../../../daemon/mac/console-user.js';
+import { parseConsoleUser } from '../../../daemon/mac/console-user.js';
+import { parseAttribute } from '../../../daemon/mac/directory.js';
 
 test('an interface that is up, with a trailing blank here and there', () => {
   const text =

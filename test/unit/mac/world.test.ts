@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { formatCidr } from '../../../daemon/cidr.js';
-import { observeConsoleUser, type Run } from '../../../daemon/mac/console-user.js';
+import type { Run } from '../../../daemon/command.js';
+import { observeConsoleUser } from '../../../daemon/mac/console-user.js';
 import { readRoutingTable } from '../../../daemon/mac/netstat.js';
 import { addRoutes, deleteRoutes, observeRoutes } from '../../../daemon/mac/routes.js';
 import { addressTap, parseInterface, unaddressTap } from '../../../daemon/mac/tap-interface.js';
