@@ -80,6 +80,8 @@ export function watchDataPath(parts: {
   /** Addresses of the running containers. Asked only when the engine was just asked for its networks anyway. */
   containers: () => Promise<readonly string[]>;
   onChange: () => void;
+  /** `repairs` is about to grow. */
+  onRepair: () => void;
   now: () => number;
   setTimer: (callback: () => void, milliseconds: number) => () => void;
 }): DataPathWatch {
@@ -118,6 +120,7 @@ export function watchDataPath(parts: {
     if (parts.now() - lastRepair < pause) return false;
     pause = Math.min(longestPause, Math.max(firstPause, pause * 2));
     lastRepair = parts.now();
+    parts.onRepair();
     return true;
   };
 

@@ -18,9 +18,10 @@ export interface EngineLink {
   readonly client: () => EngineClient;
   /** Addresses of the running containers, one request. */
   readonly containers: () => Promise<readonly string[]>;
-  /** Asks the engine that is followed for everything once more. */
-  readonly lookAnew: () => void;
-  /** Leaves the engine that is followed and comes back at once; what it last said stays meanwhile. */
+  /**
+   * Leaves the engine that is followed and comes back at once, for whatever went unheard; what it last said stays
+   * meanwhile.
+   */
   readonly startOver: () => void;
   /** For good: a pass that still runs follows nobody any more. */
   readonly stop: () => void;
@@ -67,9 +68,6 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
     last,
     client,
     containers: async () => listContainers(client()),
-    lookAnew: () => {
-      followed?.watch.lookAnew();
-    },
     startOver: () => {
       followed?.watch.startOver();
     },

@@ -83,6 +83,8 @@ async function start(
     probe: answersTcp,
     containers: engine.containers,
     onChange: trigger('data path'),
+    // Its containers may have changed without a word: a stream of events can go deaf.
+    onRepair: engine.startOver,
     now: () => performance.now(),
     setTimer,
   });
@@ -202,7 +204,8 @@ async function start(
     const before = lastTick;
     lastTick = moment();
     if (!slept(before, lastTick)) return;
-    engine.lookAnew();
+    // A stream that broke off while the Mac slept may not know it.
+    engine.startOver();
     reconciler.trigger('the Mac woke', { retry: 'woke' });
   }, tick);
 

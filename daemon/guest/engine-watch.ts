@@ -10,8 +10,6 @@ export interface EngineWatch {
   /** What the engine last said; unknown until it answers and again when its event stream ends. */
   readonly snapshot: () => Seen<Engine | null>;
   readonly client: () => EngineClient | null;
-  /** Asks for everything once more: after a sleep the stream of events may have missed some of them. */
-  readonly lookAnew: () => void;
   /**
    * Opens the stream of events anew, or dials, at once; what is known stays meanwhile. Docker Desktop's proxy has been
    * seen to keep a stream open that the engine had ended (docker/for-mac#7427): nothing tells that it is deaf.
@@ -88,7 +86,6 @@ export function watchEngine(options: {
   let id = '';
   let images = 0;
   let listed = 0;
-  let lookAnew = (): void => undefined;
   let endSession = (): void => undefined;
   let endPause = (): void => undefined;
   let isStartingOver = false;
@@ -154,7 +151,7 @@ export function watchEngine(options: {
         asking = false;
       }
     };
-    lookAnew = () => {
+    const askForAll = (): void => {
       allStale = true;
       changed = true;
       void ask();
@@ -182,12 +179,11 @@ export function watchEngine(options: {
           // Only from here on is anything told that a list does not have.
           onOpen: () => {
             isStartingOver = false;
-            lookAnew();
+            askForAll();
           },
         },
       );
     } finally {
-      lookAnew = () => undefined;
       ended.abort();
     }
   }
@@ -240,9 +236,6 @@ export function watchEngine(options: {
   return {
     snapshot: () => snapshot,
     client: () => client,
-    lookAnew: () => {
-      lookAnew();
-    },
     startOver: () => {
       isStartingOver = true;
       endSession();

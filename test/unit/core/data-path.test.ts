@@ -29,6 +29,8 @@ interface Room {
   running: string[] | null;
   readonly probed: string[];
   readonly asked: () => number;
+  /** How often a repair was told of. */
+  readonly repaired: () => number;
   /** Lets time pass, timers fire and promises settle. */
   readonly pass: (seconds: number) => Promise<void>;
 }
@@ -37,6 +39,7 @@ interface Room {
 function room({ silence = 0 } = {}): Room {
   let now = 0;
   let asked = 0;
+  let repairs = 0;
   const timers = new Set<{ at: number; fire: () => void }>();
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const here: Omit<Room, 'watch'> = {
@@ -44,6 +47,7 @@ function room({ silence = 0 } = {}): Room {
     running: ['172.17.0.2'],
     probed: [],
     asked: () => asked,
+    repaired: () => repairs,
     pass: async (seconds) => {
       const end = now + seconds * 1000;
       for (;;) {
@@ -77,6 +81,9 @@ function room({ silence = 0 } = {}): Room {
       return result.running ? Promise.resolve(result.running) : Promise.reject(new Error('no answer'));
     },
     onChange: () => undefined,
+    onRepair: () => {
+      repairs += 1;
+    },
     now: () => now,
     setTimer: (callback, milliseconds) => {
       const timer = { at: now + milliseconds, fire: callback };
@@ -146,6 +153,21 @@ test('a repair that helps ends it', async () => {
   watch.follow({ ...way, repairs: watch.snapshot().repairs });
   await pass(1);
   expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 1 });
+});
+
+test('a container that was exchanged unheard is found with the repair, for which the engine is asked anew', async () => {
+  const here = room();
+  here.watch.follow(way);
+  await here.pass(1);
+  here.running = ['172.17.0.3'];
+  here.alive.delete('172.17.0.2');
+  here.alive.add('172.17.0.3');
+  await here.pass(70);
+  expect(here.watch.snapshot().state).toBe('silent');
+  expect(here.repaired()).toBe(1);
+  here.watch.follow({ ...way, listed: 2, repairs: 1 });
+  await here.pass(1);
+  expect(here.watch.snapshot()).toMatchObject({ state: 'alive', detail: '172.17.0.3 answered' });
 });
 
 test('what never answered is said, and repaired once: it may have a firewall of its own', async () => {

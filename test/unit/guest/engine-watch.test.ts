@@ -158,18 +158,6 @@ describe('networks', () => {
     expect(engine.asked.slice(before)).toEqual(Array.from({ length: 3 }, () => 'GET /v1.51/networks/later'));
   });
 
-  test('that nobody told of are found when they are looked for anew, after a sleep; before the engine answers that is nothing', async () => {
-    engine = await fakeEngine();
-    follow(() => Promise.resolve(engine.dial));
-    watch.lookAnew();
-    const { session } = await until(() => true);
-    engine.networks = [network('later', '172.28.0.0/16')];
-    const before = engine.asked.length;
-    watch.lookAnew();
-    expect((await until(({ networks }) => networks.length === 1)).session).toBe(session);
-    expect(engine.asked.slice(before)).toEqual(['GET /v1.51/networks']);
-  });
-
   test('that make no sense count against nobody else', async () => {
     const odd = {
       labels: { ...network('labels', '10.1.0.0/24'), Labels: { x: 1 } },
@@ -244,7 +232,7 @@ test('a network that was made while the stream was opened is known, also when th
   await start({ opening: 500 });
   engine.hangUp();
   await after(2300);
-  watch.lookAnew();
+  watch.startOver();
   await after(100);
   engine.networks = [network('meanwhile', '172.20.0.0/16')];
   expect((await until(({ networks }) => networks.length === 1)).networks[0]?.name).toBe('meanwhile');
