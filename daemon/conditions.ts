@@ -5,7 +5,7 @@
 import type { Config } from '../config/schema.js';
 import { wayOf } from './data-path.js';
 import { judgeInstall } from './hyperkit.js';
-import type { Bundle, Observation, Vm } from './observation.js';
+import { type Bundle, type Observation, valueOf, type Vm } from './observation.js';
 import { linkCollision } from './link-collision.js';
 import { attachedTap, isAddressed, type Memory, tapOwner } from './plan.js';
 import { awaitsLaunch } from './launching.js';
@@ -120,6 +120,30 @@ function bundleTrouble(bundle: Bundle): Verdict | null {
   }
 }
 
+/** What is amiss with each Docker.app. */
+function bundleTroubles(
+  observation: Observation,
+  memory: Memory,
+): readonly { readonly app: string; readonly verdict: Verdict }[] {
+  const { withHyperkit = [], refused = [], replacing = [] } = valueOf(observation.bundles) ?? {};
+  const notLaunched = (app: string): Verdict =>
+    no(
+      'NotLaunched',
+      `${app} has not been opened yet since it was installed, and macOS 13 and newer start no changed app for the first time: open Docker once, the rest is done then`,
+    );
+  return [
+    ...replacing.map(({ app, why }) => ({ app, verdict: no('BeingReplaced', why) })),
+    ...refused.map(({ app, why }) => ({ app, verdict: no('Refused', `${app} is left alone: ${why}`) })),
+    ...withHyperkit.flatMap((bundle) => {
+      const { app } = bundle;
+      const verdict = awaitsLaunch(observation, memory.launched, bundle)
+        ? notLaunched(app)
+        : bundleTrouble(bundle);
+      return verdict ? [{ app, verdict }] : [];
+    }),
+  ];
+}
+
 const shim: Judge = (config, observation, memory, failures) => {
   const { bundles } = observation;
   if (!config.shim.manage) return yes('NotManaged', 'shim.manage is false: hyperkit is left as it is');
@@ -129,20 +153,23 @@ const shim: Judge = (config, observation, memory, failures) => {
   if (!bundles.known) return unclear(bundles.why);
   if (memory.wanted === 'restored')
     return no('Restored', 'hyperkit is as Docker shipped it, as asked; `tuntapctl up` puts the shim back');
-  const { withHyperkit, without, refused, replacing } = bundles.value;
-  if (replacing[0]) return no('BeingReplaced', replacing[0].why);
-  const [first] = refused;
-  if (first) return no('Refused', `${first.app} is left alone: ${first.why}`);
-  const waiting = withHyperkit.find((bundle) => awaitsLaunch(observation, memory.launched, bundle));
-  if (waiting)
-    return no(
-      'NotLaunched',
-      `${waiting.app} has not been opened yet since it was installed, and macOS 13 and newer start no changed app for the first time: open Docker once, the rest is done then`,
+  const { withHyperkit, without } = bundles.value;
+  const troubles = bundleTroubles(observation, memory);
+  // With the link up the Docker.app counts whose VM has it; what is amiss with another one is only told.
+  const executable = attachedTap(observation)?.vm.executable;
+  const running = withHyperkit.find(({ app }) => executable?.startsWith(`${app}/`))?.app;
+  const trouble = troubles.find(({ app }) => running === undefined || app === running);
+  if (trouble) return trouble.verdict;
+  if (withHyperkit.length > 0) {
+    const shimmed = withHyperkit.filter(({ app }) => !troubles.some((other) => other.app === app));
+    return yes(
+      'Installed',
+      [
+        shimmed.map(({ hyperkit }) => hyperkit).join(', '),
+        ...troubles.map(({ verdict }) => verdict.message),
+      ].join('; '),
     );
-  const trouble = withHyperkit.map(bundleTrouble).find((verdict) => verdict !== null);
-  if (trouble) return trouble;
-  if (withHyperkit.length > 0)
-    return yes('Installed', withHyperkit.map(({ hyperkit }) => hyperkit).join(', '));
+  }
   return without[0]
     ? no(
         'NoHyperkit',
@@ -154,9 +181,16 @@ const shim: Judge = (config, observation, memory, failures) => {
 const named = (vms: readonly Vm[]): string =>
   vms.map(({ pid, uid }) => `pid ${pid} of uid ${uid}`).join(', ');
 
-const virtualMachine: Judge = (_config, { vm, otherVms, consoleUser: user }) => {
+const virtualMachine: Judge = (_config, { vm, otherVms, docker, consoleUser: user }) => {
   if (!vm.known) return unclear(vm.why);
   const others = otherVms.length === 0 ? '' : `; another one without our link: ${named(otherVms)}`;
+  const byApple = valueOf(docker)?.find(({ virtualization }) => virtualization);
+  if (!vm.value && byApple)
+    return no(
+      'VirtualizationFramework',
+      `Docker’s VM (pid ${byApple.pid}) runs by Apple’s Virtualization framework, which cannot be given a tap: choose ` +
+        `HyperKit in Docker’s settings (General), where this Docker Desktop still offers it${others}`,
+    );
   if (!vm.value)
     return no('NotRunning', `Docker’s VM does not run; everything is set up when it starts${others}`);
   const { pid, uid, startedAt } = vm.value;
@@ -183,19 +217,20 @@ const tapAttached: Judge = (config, observation, memory) => {
   }
   if (attachedTap(observation))
     return yes('Attached', `the VM holds /dev/${config.tap.device} (pid ${vm.value.pid})`);
-  if (tapInterface.value)
+  if (tapInterface.value && !(tapInterface.value.holder === pid && vm.value.tapIsForeign))
     return no(
       'HeldByAnother',
       `${config.tap.device} is held by pid ${tapInterface.value.holder ?? 'unknown'}, which is not Docker’s VM: choose another tap.device`,
     );
+  const { device } = config.tap;
+  const lack = vm.value.tapIsForeign
+    ? `the VM’s card on ${device} has another MAC than ${config.tap.mac}`
+    : `the VM runs without ${device}`;
   const restart = judgeRestart(config, observation, memory);
   if (restart.act === 'ask')
-    return no(
-      'RestartNeeded',
-      `the VM runs without ${config.tap.device}: quit Docker Desktop and open it again (${restart.why})`,
-    );
-  if (restart.act !== 'none')
-    return no('RestartPending', `the VM runs without ${config.tap.device}: ${restart.why}`);
+    return no('RestartNeeded', `${lack}: quit Docker Desktop and open it again (${restart.why})`);
+  if (restart.act !== 'none') return no('RestartPending', `${lack}: ${restart.why}`);
+  if (vm.value.tapIsForeign) return no('OtherMac', `${lack}: restart Docker Desktop once`);
   return vm.value.startedWithTap
     ? no(
         'TapNotOpened',
@@ -220,7 +255,11 @@ const tapAddress: Judge = (config, observation, _memory, failures) => {
 
 const engine: Judge = (_config, { vm, engine: seen }) => {
   if (vm.known && !vm.value) return no('NoVm', 'no VM');
-  if (!seen.known) return unclear(seen.why, seen.reason);
+  if (!seen.known)
+    return unclear(
+      seen.reason === undefined ? seen.why : `${seen.why}. If it stays so, restart Docker Desktop`,
+      seen.reason,
+    );
   return seen.value
     ? yes('Answering', `Docker Engine ${seen.value.version}, ${seen.value.networks.length} networks`)
     : no('NotAsked', 'Docker Engine is not asked while there is no VM');
@@ -318,7 +357,9 @@ const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', '
 /** What keeps a Mac from ever getting there, VM or not. */
 const ground: readonly ConditionType[] = ['TapDevice', 'Shim'];
 /** Reasons that last until a person acts. */
-const lasting = new Set(['LinkCollision', 'RestartNeeded']);
+const lasting = new Set(['LinkCollision', 'RestartNeeded', 'VirtualizationFramework']);
+/** Reasons before which nothing else counts: this Docker, as it is, can never be given a tap. */
+const hopeless = new Set(['NoHyperkit', 'VirtualizationFramework']);
 /** Reasons that pass by themselves while a VM starts. */
 const passing = new Set([
   'NotSet',
@@ -367,7 +408,8 @@ function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonl
     return user.status === 'False'
       ? { phase: 'idle', verdict: no('Idle', 'nobody is logged in') }
       : because('working', user);
-  const trouble = bad(ground) ?? (isRunning ? bad(link) : undefined);
+  const trouble =
+    findings.find(({ reason }) => hopeless.has(reason)) ?? bad(ground) ?? (isRunning ? bad(link) : undefined);
   if (trouble) {
     if (lasting.has(trouble.reason)) return because('blocked', trouble);
     return because(!failure && passing.has(trouble.reason) ? 'working' : 'degraded', trouble);

@@ -39,6 +39,8 @@ export interface DockerProcess {
   readonly startedAt: string;
   /** Whether it is the app itself, which a person quits. */
   readonly gui: boolean;
+  /** Whether it is a VM by Apple's Virtualization framework, which takes no tap. */
+  readonly virtualization: boolean;
 }
 
 export interface MacosVersion {
@@ -165,6 +167,8 @@ export interface Vm {
   readonly startedAt: string;
   /** Whether its argument list holds our `virtio-tap,<device>`. */
   readonly startedWithTap: boolean;
+  /** Whether that NIC has another MAC than ours, by which it is found in the VM: docker-tuntap-osx’s, or a former one. */
+  readonly tapIsForeign: boolean;
   /** Path of the hyperkit (or hyperkit.original) that runs, where the argument list tells it. */
   readonly executable: string | null;
 }

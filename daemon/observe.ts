@@ -104,9 +104,7 @@ export function createObserver(parts: {
       if (!consoleUser.known) return unknown(consoleUser.why);
       return processes.known ? seen(pick(processes.value)) : unknown(processes.why);
     };
-    const vms = ofUser((list) =>
-      pickVms(list, { uid: user?.uid ?? null, holder, device: config.tap.device }),
-    );
+    const vms = ofUser((list) => pickVms(list, { uid: user?.uid ?? null, holder, ...config.tap }));
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
     const touched = await bundles.touched();

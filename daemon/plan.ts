@@ -28,11 +28,11 @@ export interface Memory extends RouteMemory {
   readonly restart: RestartMemory;
 }
 
-/** The tap interface, when it is this VM that holds it. */
+/** The tap interface, when it is this VM that holds it, by a NIC that can be found in it. */
 export function attachedTap(observation: Observation): { vm: Vm; tap: TapInterface } | null {
   const vm = valueOf(observation.vm);
   const tap = valueOf(observation.tapInterface);
-  return vm && tap && tap.holder === vm.pid ? { vm, tap } : null;
+  return vm && tap && tap.holder === vm.pid && !vm.tapIsForeign ? { vm, tap } : null;
 }
 
 /** Whether tap1 is up with our address, prefix and MTU. */

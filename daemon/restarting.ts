@@ -60,15 +60,17 @@ export type RestartVerdict =
       readonly gui: DockerProcess;
     };
 
-/** A VM without our tap and its user, while nothing stands in the way of the next VM’s having it. */
+/** A VM without our NIC and its user, while nothing stands in the way of the next VM’s having it. */
 function missed(observation: Observation): { vm: Vm; user: ConsoleUser } | null {
   const { tapInterface } = observation;
   const vm = valueOf(observation.vm);
   const user = valueOf(observation.consoleUser);
   const device = valueOf(observation.tapDevice);
+  if (!vm || !user || !tapInterface.known || device?.uid !== user.uid) return null;
   // An interface that is there is held: by this VM, or by somebody in whose way a restart would be.
-  if (!vm || !user || !tapInterface.known || tapInterface.value || device?.uid !== user.uid) return null;
-  return { vm, user };
+  const holder = tapInterface.value?.holder;
+  const isFree = tapInterface.value === null || (holder === vm.pid && vm.tapIsForeign);
+  return isFree ? { vm, user } : null;
 }
 
 /** The bundle from which the VM was started, when its next start will go by way of the shim. */
@@ -113,7 +115,8 @@ export function judgeRestart(config: Config, observation: Observation, memory: M
   if (!containers.known) return ask(containers.why);
   if (containers.value && containers.value.seconds > untouchable)
     return ask(`container ${containers.value.name} would be interrupted`);
-  const why = 'its VM runs without the tap, and no container has been running for longer than a minute';
+  const lack = vm.tapIsForeign ? 'with another MAC on the tap' : 'without the tap';
+  const why = `its VM runs ${lack}, and no container has been running for longer than a minute`;
   return { act: 'restart', why, vm, user, bundle: { ...bundle, identity }, gui };
 }
 

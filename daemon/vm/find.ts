@@ -29,24 +29,32 @@ const hasDevice = new RegExp(`(?:^| )-${flags}s ?[0-9:]+,`);
 const isDockers = (path: string, args: string): boolean =>
   isHyperkit(path) && hasDevice.test(args) && dockers.test(args);
 
+/** With its MAC, where one is given, as the first group. */
 const tapOption = (device: string): RegExp =>
-  new RegExp(`(?:^| )-${flags}s ?[0-9:]+,virtio-tap,${device}(?:,|\\s|$)`);
+  new RegExp(`(?:^| )-${flags}s ?[0-9:]+,virtio-tap,${device}(?:,mac=([0-9a-f:]+))?(?:,|\\s|$)`, 'i');
+
+interface Link {
+  readonly device: string;
+  readonly mac: string;
+}
 
 /** Every VM of Docker's among the processes, whoever's it is, the newest first. */
-function dockersVms(processes: readonly Process[], device: string): Vm[] {
+function dockersVms(processes: readonly Process[], { device, mac }: Link): Vm[] {
   const found = processes.flatMap((process): Vm[] => {
     const match = hyperkit.exec(process.cmd ?? '');
     const [, path = '', args = ''] = match ?? [];
     const { pid, uid, startTime } = process;
     if (uid === undefined || startTime === undefined || !isDockers(path, args)) return [];
     const startedAt = startTime.toISOString();
+    const tap = tapOption(device).exec(args);
     return [
       {
         id: `${pid}@${startedAt}`,
         pid,
         uid,
         startedAt,
-        startedWithTap: tapOption(device).test(args),
+        startedWithTap: tap !== null,
+        tapIsForeign: tap !== null && tap[1]?.toLowerCase() !== mac,
         executable: path.startsWith('/') ? path : null,
       },
     ];
@@ -62,9 +70,9 @@ function dockersVms(processes: readonly Process[], device: string): Vm[] {
  */
 export function pickVms(
   processes: readonly Process[],
-  options: { uid: number | null; holder: number | null; device: string },
+  options: Link & { uid: number | null; holder: number | null },
 ): Vms {
-  const found = dockersVms(processes, options.device);
+  const found = dockersVms(processes, options);
   const vm =
     found.find(({ pid }) => pid === options.holder) ?? found.find(({ uid }) => uid === options.uid) ?? null;
   return { vm, others: found.filter((other) => other !== vm) };

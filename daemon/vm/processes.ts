@@ -48,6 +48,14 @@ export function pickDocker(processes: readonly Process[], user: ConsoleUser): Do
       name?.includes('hyperkit') !== false
     )
       return [];
-    return [{ pid, app, startedAt: startTime.toISOString(), gui: name === 'Docker' }];
+    return [
+      {
+        pid,
+        app,
+        startedAt: startTime.toISOString(),
+        gui: name === 'Docker',
+        virtualization: name === 'com.docker.virtualization',
+      },
+    ];
   });
 }

@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { configSchema } from '../../../config/schema.js';
 import {
+  type Bundle,
   type DockerNetwork,
   type Observation,
   type Route,
   seen,
   unknown,
+  valueOf,
 } from '../../../daemon/observation.js';
 import { judgeConditions } from '../../../daemon/conditions.js';
 import { plan, type Memory } from '../../../daemon/plan.js';
@@ -319,6 +321,52 @@ describe('the one word that sums everything up is no better than what is so', ()
     const { phase, of } = judged(quietMac, { ...up, wanted }, [failure({ kind }, blocked)]);
     expect(phase).toBe(expected);
     expect(of('Shim')?.reason).not.toBe('Restored');
+  });
+
+  test('a VM by Apple’s framework is no rest either, and comes before whatever else is missing', () => {
+    const app = '/Applications/Docker.app';
+    const virtualized = { pid: 77, app, startedAt: 'then', gui: false, virtualization: true };
+    const world = { ...quietMac, docker: seen([virtualized]), tapDevice: seen(null) };
+    const { phase, of } = judged(world);
+    expect(phase).toBe('blocked');
+    expect(of('Ready')).toMatchObject({ reason: 'VirtualizationFramework' });
+    expect(of('Ready')?.message).toMatch(/pid 77.*choose HyperKit in Docker’s settings/);
+    // While hyperkit runs, what a second one does is nobody's business.
+    expect(judged({ ...startedMac([]), docker: seen([virtualized]) }).of('VirtualMachine')?.status).toBe(
+      'True',
+    );
+    const without = {
+      ...quietMac,
+      tapDevice: seen(null),
+      bundles: seen(bundlesOf([], { without: [{ app }] })),
+    };
+    expect(judged(without).of('Ready')?.reason).toBe('NoHyperkit');
+  });
+
+  test('with the link up only the Docker.app counts whose VM has it; of another one is told what is amiss', () => {
+    const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
+    const there = bundle('shim', 'mach-o');
+    const copy: Bundle = {
+      ...bundle('mach-o', 'missing'),
+      app: '/Users/person/Applications/Docker.app',
+      identity: '1:43',
+    };
+    const link = { app: '/Opt/Docker.app', why: 'it is a symbolic link' };
+    const vm = valueOf(world.observation.vm);
+    if (!vm) throw new Error('no VM');
+    const runs = (executable: string | null): Observation => ({
+      ...world.observation,
+      macos: seen({ major: 13, minor: 6 }),
+      vm: seen({ ...vm, executable }),
+      bundles: seen(bundlesOf([there, copy], { refused: [link] })),
+    });
+    const { of } = judged(runs(`${there.hyperkit}.original`), world.memory);
+    expect(of('Shim')).toMatchObject({ status: 'True', reason: 'Installed' });
+    expect(of('Shim')?.message).toMatch(
+      /^\/Applications\/Docker.app.*symbolic link.*has not been opened yet/,
+    );
+    expect(judged(runs(null), world.memory).of('Shim')?.reason).toBe('Refused');
+    expect(judged({ ...runs(null), vm: seen(null) }, up).of('Shim')?.reason).toBe('Refused');
   });
 
   test('hyperkit that could not be looked at is not said to be as Docker shipped it', () => {

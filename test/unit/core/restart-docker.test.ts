@@ -52,13 +52,14 @@ const quit = (command: Run): Promise<void> => {
     app,
     bundle: '1:42',
     user,
-    gui: { pid: gui.pid ?? 0, app, startedAt, gui: true },
+    gui: { pid: gui.pid ?? 0, app, startedAt, gui: true, virtualization: false },
     vm: {
       id: `${vm.pid ?? 0}@${startedAt}`,
       pid: vm.pid ?? 0,
       uid: 504,
       startedAt,
       startedWithTap: false,
+      tapIsForeign: false,
       executable: null,
     },
   } as const;

@@ -17,9 +17,16 @@ const vm = (pid: number, at = began, startedWithTap = false) => ({
   uid: 501,
   startedAt: new Date(at).toISOString(),
   startedWithTap,
+  tapIsForeign: false,
   executable: null,
 });
-const gui = { pid: 70, app, startedAt: new Date(began - 5000).toISOString(), gui: true };
+const gui = {
+  pid: 70,
+  app,
+  startedAt: new Date(began - 5000).toISOString(),
+  gui: true,
+  virtualization: false,
+};
 const bundles = (target: Bundle['target']['kind'], more: Partial<Bundle> = {}) =>
   bundlesOf([{ ...bundle(target, target === 'mach-o' ? 'missing' : 'mach-o'), ...more }]);
 
@@ -75,6 +82,22 @@ describe('a VM without the tap', () => {
     ['somebody else holds the tap', 'none', { tapInterface: startedMac([]).tapInterface }],
     ['it has just begun to open the tap', 'wait', { vm: seen(vm(900, began + 10_000, true)) }],
     ['it could not open the tap', 'restart', { vm: seen(vm(900, began, true)) }],
+    [
+      'it holds the tap with a MAC that is not ours',
+      'restart',
+      {
+        vm: seen({ ...vm(900, began, true), tapIsForeign: true }),
+        tapInterface: startedMac([]).tapInterface,
+      },
+    ],
+    [
+      'a VM with another MAC holds no tap, but somebody else does',
+      'none',
+      {
+        vm: seen({ ...vm(901, began, true), tapIsForeign: true }),
+        tapInterface: startedMac([]).tapInterface,
+      },
+    ],
     ['the link is to be down', 'none', {}, { wanted: 'down' }],
     [
       'Docker has already been quit for it',

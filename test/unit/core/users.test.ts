@@ -12,6 +12,7 @@ const theirs: Vm = {
   uid: 502,
   startedAt: 'then',
   startedWithTap: true,
+  tapIsForeign: false,
   executable: null,
 };
 const device = (uid: number): Observation['tapDevice'] =>

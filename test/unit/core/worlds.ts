@@ -108,7 +108,15 @@ export const startedMac = (
 ): Observation => ({
   ...quietMac,
   routes: seen(routes),
-  vm: seen({ id: '900@then', pid: 900, uid: 501, startedAt: 'then', startedWithTap: true, executable: null }),
+  vm: seen({
+    id: '900@then',
+    pid: 900,
+    uid: 501,
+    startedAt: 'then',
+    startedWithTap: true,
+    tapIsForeign: false,
+    executable: null,
+  }),
   tapInterface: seen({ name: 'tap1', up: false, mtu: 1500, addresses: [], holder: 900 }),
   engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks, images: 0, listed: 1 }),
 });

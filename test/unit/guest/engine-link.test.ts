@@ -19,7 +19,15 @@ let vm: Vm;
 beforeEach(() => {
   hyperkit = spawn('/bin/sleep', ['60']);
   const pid = hyperkit.pid ?? 0;
-  vm = { id: `${pid}@then`, pid, uid, startedAt: 'then', startedWithTap: true, executable: null };
+  vm = {
+    id: `${pid}@then`,
+    pid,
+    uid,
+    startedAt: 'then',
+    startedWithTap: true,
+    tapIsForeign: false,
+    executable: null,
+  };
 });
 
 afterEach(async () => {

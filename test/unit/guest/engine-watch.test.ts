@@ -6,7 +6,15 @@ import { listContainers } from '../../../daemon/guest/networks.js';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';
 import { fakeEngine, type FakeEngine, type FakeOptions } from './fake-engine.js';
 
-const vm = { id: '9@then', pid: 9, uid: 501, startedAt: 'then', startedWithTap: true, executable: null };
+const vm = {
+  id: '9@then',
+  pid: 9,
+  uid: 501,
+  startedAt: 'then',
+  startedWithTap: true,
+  tapIsForeign: false,
+  executable: null,
+};
 let engine: FakeEngine;
 let watch: EngineWatch;
 

@@ -9,6 +9,7 @@ const args =
   `-A -u -F vms/0/hyperkit.pid -c 3 -m 3072M -s 0:0,hostbridge -s 31,lpc -s 1:0,virtio-vpnkit,path=vpnkit.eth.sock ` +
   `-s 2:0,virtio-blk,${state}/vms/0/data/Docker.raw -l com1,null,asl`;
 const old = `-A -m 2G -s 2:0,virtio-vpnkit,path=${state}/s50 -F ${state}/com.docker.driver.amd64-linux/hypervisor.pid`;
+const mac = '02:74:75:6e:74:61';
 const started = new Date('2021-06-01T07:30:05.000Z');
 
 const process = (pid: number, cmd: string, more: Partial<Process> = {}): Process => ({
@@ -19,7 +20,8 @@ const process = (pid: number, cmd: string, more: Partial<Process> = {}): Process
   ...more,
 });
 
-const pick = (...processes: Process[]) => pickVms(processes, { uid: 504, holder: null, device: 'tap1' }).vm;
+const pick = (...processes: Process[]) =>
+  pickVms(processes, { uid: 504, holder: null, device: 'tap1', mac }).vm;
 
 test.each([
   ['a bare argv[0]', `com.docker.hyperkit ${args}`, null],
@@ -45,6 +47,7 @@ test.each([
     uid: 504,
     startedAt: '2021-06-01T07:30:05.000Z',
     startedWithTap: false,
+    tapIsForeign: false,
     executable,
   });
 });
@@ -88,7 +91,7 @@ test('the holder of the tap is preferred, then the newest', () => {
     process(40, `com.docker.hyperkit ${args}`),
     process(31, `com.docker.hyperkit ${args}`, { startTime: new Date('2021-06-02T00:00:00Z') }),
   ];
-  const options = { uid: 504, device: 'tap1' };
+  const options = { uid: 504, device: 'tap1', mac };
   expect(pickVms(both, { ...options, holder: 40 })).toMatchObject({ vm: { pid: 40 }, others: [{ pid: 31 }] });
   expect(pickVms(both, { ...options, holder: 999 })).toMatchObject({
     vm: { pid: 31 },
@@ -100,7 +103,7 @@ test('another user’s VM counts while it holds the tap, whoever is in front', (
   const theirs = process(40, `com.docker.hyperkit ${args}`, { uid: 505 });
   const mine = process(41, `com.docker.hyperkit ${args}`);
   const look = (uid: number | null, holder: number | null) => {
-    const { vm, others } = pickVms([theirs, mine], { uid, holder, device: 'tap1' });
+    const { vm, others } = pickVms([theirs, mine], { uid, holder, device: 'tap1', mac });
     return [vm?.pid ?? null, ...others.map(({ pid }) => pid)];
   };
   expect(look(504, 40)).toEqual([40, 41]);
@@ -132,6 +135,17 @@ test.each([
 ])('%s: with our tap %s', (option, expected) => {
   for (const line of [`${option} ${args}`, `${args} ${option}`])
     expect(pick(process(3, `com.docker.hyperkit ${line}`))?.startedWithTap).toBe(expected);
+});
+
+test.each([
+  ['-u', false],
+  ['-s 2:1,virtio-tap,tap1,mac=02:74:75:6e:74:61', false],
+  ['-s 2:1,virtio-tap,tap1,mac=02:74:75:6E:74:61', false],
+  ['-s 2:1,virtio-tap,tap1', true],
+  ['-s 2:1,virtio-tap,tap1,mac=00:a0:98:d2:bf:f6', true],
+  ['-s 2:1,virtio-tap,tap2,mac=00:a0:98:d2:bf:f6', false],
+])('%s: our tap, but not our NIC: %s', (option, expected) => {
+  expect(pick(process(3, `com.docker.hyperkit ${option} ${args}`))?.tapIsForeign).toBe(expected);
 });
 
 const captured = '../shared/hyperkit-argv.jsonl';

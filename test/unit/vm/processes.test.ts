@@ -12,12 +12,19 @@ test.each([
   ['its supervisor', `${app}/Contents/MacOS/com.docker.supervisor -watchdog fd:0`, { app, gui: false }],
   ['its backend', `${app}/Contents/MacOS/com.docker.backend run`, { app, gui: false }],
   [
+    'its VM by Apple’s framework',
+    `${app}/Contents/MacOS/com.docker.virtualization --kernel ${app}/Contents/Resources/linuxkit/kernel --networkType gvisor`,
+    { app, gui: false, virtualization: true },
+  ],
+  [
     'the app in a place with blanks',
     '/Volumes/My Apps/Docker.app/Contents/MacOS/Docker',
     { app: '/Volumes/My Apps/Docker.app', gui: true },
   ],
 ])('%s is Docker’s', (_what, cmd, expected) => {
-  expect(pick(cmd)).toEqual([{ pid: 31, startedAt: startTime.toISOString(), ...expected }]);
+  expect(pick(cmd)).toEqual([
+    { pid: 31, startedAt: startTime.toISOString(), virtualization: false, ...expected },
+  ]);
 });
 
 test.each([

@@ -26,6 +26,7 @@ const vmOf = (pid: number): Vm => ({
   uid: 504,
   startedAt: '2024-03-01T08:00:00.000Z',
   startedWithTap: true,
+  tapIsForeign: false,
   executable: null,
 });
 
