@@ -21,6 +21,28 @@ export const enginePlaces = ({ home }: Pick<ConsoleUser, 'home'>): readonly stri
   '/var/run/docker.sock',
 ];
 
+/** Docker Desktop's own folders in a home. */
+const ownFolders = [
+  '.docker',
+  'Library/Containers/com.docker.docker',
+  'Library/Group Containers/group.com.docker',
+];
+
+/**
+ * A place that leads to elsewhere in the home leads to another runtime's engine: colima, OrbStack, Rancher Desktop and
+ * podman put such a link at /var/run/docker.sock. Throws DialError `SocketForeign`.
+ */
+async function refuseOtherRuntimes(place: string, { home }: Pick<ConsoleUser, 'home'>): Promise<void> {
+  const real = (path: string): Promise<string | null> => realpath(path).catch(() => null);
+  const [target, whole, ...own] = await Promise.all(
+    [place, home, ...ownFolders.map((folder) => join(home, folder))].map(real),
+  );
+  const isIn = (folder: string | null | undefined): boolean =>
+    folder != null && target?.startsWith(`${folder}/`) === true;
+  if (isIn(whole) && !own.some(isIn))
+    throw new DialError(`${place} leads to ${target}, which is not Docker Desktop’s`, 'SocketForeign');
+}
+
 /** Device, inode and change time of a socket and of every folder above it: what a swap of any of them changes. */
 async function fingerprint(path: string): Promise<string> {
   const above: string[] = [path];
@@ -119,9 +141,13 @@ export async function findEngine(
 ): Promise<() => Promise<Socket>> {
   const troubles: DialError[] = [];
   for (const place of places) {
+    const open = async (): Promise<Socket> => {
+      await refuseOtherRuntimes(place, user);
+      return dial(place, user.uid);
+    };
     try {
-      (await dial(place, user.uid)).destroy();
-      return () => dial(place, user.uid);
+      (await open()).destroy();
+      return open;
     } catch (error) {
       if (!(error instanceof DialError)) throw error;
       troubles.push(error);

@@ -183,4 +183,22 @@ describe('of several places', () => {
     });
     await expect(findEngine(user, [at('x'), at('y')])).rejects.toMatchObject({ reason: 'SocketMissing' });
   });
+
+  test('one that leads to another runtime is Docker Desktop’s only by name', async () => {
+    const person = { ...user, home };
+    mkdirSync(at('.colima/default'), { recursive: true });
+    symlinkSync(await living(at('.colima/default/docker.sock')), at('shared'));
+    await expect(findEngine(person, [at('shared')])).rejects.toMatchObject({
+      reason: 'SocketForeign',
+      message: expect.stringContaining(`${at('.colima/default/docker.sock')}, which is not Docker Desktop’s`),
+    });
+    mkdirSync(at('dotfiles/docker/run'), { recursive: true });
+    symlinkSync(at('dotfiles/docker'), at('.docker'));
+    await living(at('dotfiles/docker/run/docker.sock'));
+    rmSync(at('shared'));
+    symlinkSync(at('.docker/run/docker.sock'), at('shared'));
+    expect(await answerOf(await findEngine(person, [at('shared')]))).toBe(
+      at('dotfiles/docker/run/docker.sock'),
+    );
+  });
 });
