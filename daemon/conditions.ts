@@ -89,7 +89,7 @@ const tapDevice: Judge = (config, observation, memory, failures) => {
   if (!device.known) return unclear(device.why);
   if (!device.value) {
     if (kext.known && kext.value.state === 'installed')
-      return no('KextNotLoaded', `${kext.value.bundle ?? 'the tap kext'} is installed but not loaded`);
+      return no('KextNotLoaded', `${kext.value.bundles.join(' and ')} is installed but not loaded`);
     return no(
       'KextMissing',
       `/dev/${config.tap.device} does not exist: no tap kext is loaded. Install tuntaposx or Tunnelblick’s tap kext, ` +

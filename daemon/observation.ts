@@ -59,8 +59,8 @@ export interface TapDevice {
 
 export interface Kext {
   readonly state: 'loaded' | 'installed' | 'absent';
-  /** Path of the installed kext bundle, when there is one. */
-  readonly bundle: string | null;
+  /** Paths of the installed kext bundles: macOS may refuse one and load another. */
+  readonly bundles: readonly string[];
 }
 
 /** `tapN` as `ifconfig` shows it: there only while somebody holds the device open (tuntap.cc). */

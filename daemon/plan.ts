@@ -57,15 +57,13 @@ export function tapOwner(observation: Observation): number | null {
 
 function device(observation: Observation): Step[] {
   const kext = valueOf(observation.kext);
-  if (kext?.state === 'installed' && kext.bundle !== null)
-    return [
-      {
-        kind: 'load-kext',
-        key: `load-kext ${kext.bundle}`,
-        why: 'the tap kext is installed but not loaded',
-        bundle: kext.bundle,
-      },
-    ];
+  if (kext?.state === 'installed')
+    return kext.bundles.map((bundle) => ({
+      kind: 'load-kext',
+      key: `load-kext ${bundle}`,
+      why: 'the tap kext is installed but not loaded',
+      bundle,
+    }));
   const tap = valueOf(observation.tapDevice);
   const uid = tapOwner(observation);
   if (!tap || uid === null || tap.uid === uid) return [];
@@ -84,7 +82,14 @@ const shim = (observation: Observation, launched: readonly string[]): Step[] => 
       return [];
     const verdict = judgeInstall(bundle);
     return verdict.kind === 'change'
-      ? [{ kind: 'install-shim', key: `shim ${hyperkit}`, why: verdict.why, hyperkit }]
+      ? [
+          {
+            kind: 'install-shim',
+            key: `shim ${hyperkit} ${bundle.identity ?? ''}`,
+            why: verdict.why,
+            hyperkit,
+          },
+        ]
       : [];
   });
 };

@@ -1,4 +1,5 @@
 import { lstat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { run, type Run } from '../command.js';
 import { type Kext, type Seen, seen, unknown } from '../observation.js';
 import { StepError } from '../steps.js';
@@ -18,13 +19,16 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Whether a tap kext is loaded: /dev/tap0 is there exactly while one is (tuntap_mgr.cc). */
+/** /dev/tap0 is there exactly while a tap kext is loaded (tuntap_mgr.cc). */
+const isLoaded = (): Promise<boolean> => exists('/dev/tap0');
+
+/** Whether a tap kext is loaded, and which are installed. */
 export async function observeKext(): Promise<Seen<Kext>> {
   try {
-    let bundle: string | null = null;
-    for (const place of kextPlaces) if (bundle === null && (await exists(place))) bundle = place;
-    if (await exists('/dev/tap0')) return seen({ state: 'loaded', bundle });
-    return seen({ state: bundle === null ? 'absent' : 'installed', bundle });
+    const bundles: string[] = [];
+    for (const place of kextPlaces) if (await exists(place)) bundles.push(place);
+    if (await isLoaded()) return seen({ state: 'loaded', bundles });
+    return seen({ state: bundles.length === 0 ? 'absent' : 'installed', bundles });
   } catch (error) {
     return unknown(messageOf(error));
   }
@@ -33,18 +37,36 @@ export async function observeKext(): Promise<Seen<Kext>> {
 /** kKextloadExitSystemPolicy (kextload_main.h) */
 const refusedByPolicy = 27;
 
-/** Loads an installed kext. Throws a blocked StepError when macOS wants a person's approval first. */
-export async function loadKext(bundle: string, command: Run = run): Promise<void> {
-  const { exitCode, stdout, stderr } = await command('/sbin/kextload', [bundle], { timeout: 60_000 });
-  if (await exists('/dev/tap0')) return;
-  const said = plain(`${stderr} ${stdout}`);
-  if (exitCode === refusedByPolicy || /system policy|not approved|-603946981/.test(said))
-    throw new StepError(
-      `macOS does not load ${bundle}: ${said}. Allow it in System Settings > Privacy & Security, then restart the Mac`,
-      { reason: 'KextNotApproved', blocked: true, once: true },
-    );
-  throw new StepError(
-    `${bundle} could not be loaded (kextload ended with ${exitCode}): ${said || 'it said nothing'}`,
-    { reason: 'KextNotLoaded', blocked: true, once: true },
-  );
+/** `kextload` fails while the system is busy at boot, and can say that it loaded what it did not: Tunnelblick, too, tries so often. */
+const mostTries = 5;
+
+/**
+ * Loads an installed kext, unless one is loaded by now; tried again after `pause` ms, a few times. Throws a blocked
+ * StepError when macOS wants a person's approval first: that is asked for once, since each try shows a dialog.
+ */
+export async function loadKext(
+  bundle: string,
+  parts: { command?: Run; loaded?: () => Promise<boolean>; pause?: number } = {},
+): Promise<void> {
+  const { command = run, loaded = isLoaded, pause = 1000 } = parts;
+  let words = '';
+  for (let attempt = 1; attempt <= mostTries; attempt += 1) {
+    if (await loaded()) return;
+    const { exitCode, stdout, stderr } = await command('/sbin/kextload', [bundle], { timeout: 60_000 });
+    if (await loaded()) return;
+    const said = plain(`${stderr} ${stdout}`);
+    if (exitCode === refusedByPolicy || /system policy|not approved|-603946981/.test(said))
+      throw new StepError(
+        `macOS does not load ${bundle}: ${said}. Allow it in System Settings > Privacy & Security, then restart the Mac`,
+        { reason: 'KextNotApproved', blocked: true, once: true },
+      );
+    words = `(kextload ended with ${exitCode}): ${said || 'it said nothing'}`;
+    await sleep(pause);
+  }
+  if (await loaded()) return;
+  throw new StepError(`${bundle} could not be loaded, tried ${mostTries} times ${words}`, {
+    reason: 'KextNotLoaded',
+    blocked: true,
+    once: true,
+  });
 }

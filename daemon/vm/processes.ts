@@ -31,8 +31,9 @@ export async function listProcesses(
 }
 
 /**
- * Docker’s own programs, where `ps` tells their path (argv[0] as it was given, adv_cmds ps/print.c). `Docker` alone is
- * what a person sees and quits; `Docker Desktop.app` inside is a window of it.
+ * Docker’s own programs, where `ps` tells their path (argv[0] as it was given, adv_cmds ps/print.c). What a person sees
+ * and quits is `Docker` or, in newer ones, `com.docker.backend` without a word after it (its children have one);
+ * `Docker Desktop.app` inside is a window of it.
  */
 const program =
   /^(\/(?:(?! [-/]).)*?\.app)\/Contents\/MacOS\/(Docker|com\.docker\.[a-z.]+)(?= -|$| [a-z]+(?: |$))/;
@@ -40,7 +41,7 @@ const program =
 /** Docker’s own processes of a user, with the bundle each was started from; hyperkit is none of them. */
 export function pickDocker(processes: readonly Process[], user: ConsoleUser): DockerProcess[] {
   return processes.flatMap(({ pid, uid, cmd, startTime }) => {
-    const [, app, name] = program.exec(cmd ?? '') ?? [];
+    const [whole, app, name] = program.exec(cmd ?? '') ?? [];
     if (
       uid !== user.uid ||
       startTime === undefined ||
@@ -53,7 +54,7 @@ export function pickDocker(processes: readonly Process[], user: ConsoleUser): Do
         pid,
         app,
         startedAt: startTime.toISOString(),
-        gui: name === 'Docker',
+        gui: name === 'Docker' || (name === 'com.docker.backend' && whole === cmd),
         virtualization: name === 'com.docker.virtualization',
       },
     ];

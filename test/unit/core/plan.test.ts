@@ -104,13 +104,15 @@ test('restored: hyperkit goes back and stays so, also over a Docker update, unti
   expect(findings).toContainEqual(expect.objectContaining({ type: 'Shim', reason: 'Restored' }));
 });
 
-test('an installed kext is loaded', () => {
-  const observation: Observation = {
+test('an installed kext is loaded; of several each is tried, since macOS may refuse one', () => {
+  const installed = (...bundles: string[]): Observation => ({
     ...quietMac,
     tapDevice: seen(null),
-    kext: seen({ state: 'installed', bundle: '/Library/Extensions/tap.kext' }),
-  };
-  expect(kindsFor(observation)).toEqual(['load-kext']);
+    kext: seen({ state: 'installed', bundles }),
+  });
+  expect(kindsFor(installed('/Library/Extensions/tap.kext'))).toEqual(['load-kext']);
+  const both = ['/Library/Extensions/tap.kext', '/Library/Extensions/tunnelblick-tap.kext'];
+  expect(plan(config, installed(...both), up)).toMatchObject(both.map((bundle) => ({ bundle })));
 });
 
 describe('hyperkit', () => {

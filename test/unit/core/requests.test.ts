@@ -125,7 +125,7 @@ test.each(['up', 'down', 'restart', 'restore'] as const)(
 );
 
 test('up without a tap kext: not done, with what to install', async () => {
-  const mac = stage({ ...quietMac, tapDevice: seen(null), kext: seen({ state: 'absent', bundle: null }) });
+  const mac = stage({ ...quietMac, tapDevice: seen(null), kext: seen({ state: 'absent', bundles: [] }) });
   expect(await told(mac.up())).toEqual({
     done: false,
     problems: [expect.stringContaining('Install tuntaposx')],

@@ -90,7 +90,7 @@ export const quietMac: Observation = {
   configuration: { problem: null, inForce: true },
   consoleUser: seen({ name: 'person', uid: 501, gid: 20, home: '/Users/person' }),
   tapDevice: seen({ path: '/dev/tap1', uid: 501, gid: 0, mode: 0o660 }),
-  kext: seen({ state: 'loaded', bundle: '/Library/Extensions/tap.kext' }),
+  kext: seen({ state: 'loaded', bundles: ['/Library/Extensions/tap.kext'] }),
   tapInterface: seen(null),
   routes: seen(lan),
   resolvers: seen(['192.168.1.1', '9.9.9.9']),
@@ -169,7 +169,7 @@ export function applied({ observation, memory }: World, step: Step): World {
         memory,
         observation: {
           ...observation,
-          kext: seen({ state: 'loaded', bundle: step.bundle }),
+          kext: seen({ state: 'loaded', bundles: [step.bundle] }),
           tapDevice: seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 }),
         },
       };

@@ -11,6 +11,9 @@ test.each([
   ['the app with options', `${app}/Contents/MacOS/Docker --unattended`, { app, gui: true }],
   ['its supervisor', `${app}/Contents/MacOS/com.docker.supervisor -watchdog fd:0`, { app, gui: false }],
   ['its backend', `${app}/Contents/MacOS/com.docker.backend run`, { app, gui: false }],
+  ['the app of 4.48', `${app}/Contents/MacOS/com.docker.backend`, { app, gui: true }],
+  ['its child', `${app}/Contents/MacOS/com.docker.backend fork`, { app, gui: false }],
+  ['its other child', `${app}/Contents/MacOS/com.docker.backend services`, { app, gui: false }],
   [
     'its VM by Apple’s framework',
     `${app}/Contents/MacOS/com.docker.virtualization --kernel ${app}/Contents/Resources/linuxkit/kernel --networkType gvisor`,
