@@ -222,6 +222,8 @@ const tapAttached: Judge = (config, observation, memory) => {
       'HeldByAnother',
       `${config.tap.device} is held by pid ${tapInterface.value.holder ?? 'unknown'}, which is not Docker’s VM: choose another tap.device`,
     );
+  const collision = linkCollision(config, observation);
+  if (collision !== null) return no('LinkCollision', collision);
   const { device } = config.tap;
   const lack = vm.value.tapIsForeign
     ? `the VM’s card on ${device} has another MAC than ${config.tap.mac}`

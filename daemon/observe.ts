@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.js';
+import { createAtWork } from './at-work.js';
 import type { BundleRoom } from './docker-app/bundles.js';
 import type { EngineLink } from './engine-link.js';
 import { longestRunning } from './guest/user-containers.js';
@@ -24,7 +25,6 @@ import {
 import { userByUid } from './mac/directory.js';
 import type { Memory } from './plan.js';
 import { judgeRestart } from './restarting.js';
-import { messageOf } from './text.js';
 import { pickVms } from './vm/find.js';
 import { listProcesses, pickDocker, type Process } from './vm/processes.js';
 
@@ -63,23 +63,7 @@ export function createObserver(parts: {
   const { config, configuration, memory, bundles, engine, dataPath, onUser, onVm, onBundles } = parts;
   const observeResolvers = createResolverObserver();
   let macos: Observation['macos'] = unknown('not asked');
-  let asked: { occasion: string; answer: NonNullable<Observation['userContainer']> } | null = null;
-
-  /**
-   * Asked once in a session, and once more when a person asks for the link, and only when a restart depends on it:
-   * nothing of the engine’s is polled.
-   */
-  async function askContainers(session: string): Promise<NonNullable<Observation['userContainer']>> {
-    const occasion = `${session} ${memory().restart.asked}`;
-    if (asked?.occasion !== occasion)
-      asked = {
-        occasion,
-        answer: await longestRunning(engine.client()).then(seen, (error: unknown) =>
-          unknown(`Docker Engine does not tell whether a container is at work: ${messageOf(error)}`),
-        ),
-      };
-    return asked.answer;
-  }
+  const askContainers = createAtWork(() => longestRunning(engine.client()));
   const ownerOf = createOwners();
   /** Whether the last look needed the processes: then the next one need not wait to know that it does. */
   let neededProcesses = false;
@@ -138,7 +122,7 @@ export function createObserver(parts: {
     const verdict = judgeRestart(config, observation, memory());
     const session = observation.engine.known ? observation.engine.value?.session : undefined;
     return verdict.act === 'wait' && verdict.forContainers && session !== undefined
-      ? { ...observation, userContainer: await askContainers(session) }
+      ? { ...observation, userContainer: await askContainers(`${session} ${memory().restart.asked}`) }
       : observation;
   };
 }

@@ -12,6 +12,7 @@ import {
   valueOf,
   type Vm,
 } from './observation.js';
+import { linkCollision } from './link-collision.js';
 import type { Step } from './steps.js';
 import type { Memory } from './plan.js';
 
@@ -46,6 +47,10 @@ const engineStart = 180_000;
 /** Milliseconds in which an update that our own quit set off is waited for, and in which Docker is opened at all. */
 const updating = 60_000;
 const owed = 600_000;
+
+/** Whether the answer about the user's containers forbids a restart; it holds for the session, one that permits it for a moment. */
+export const forbidsRestart = (containers: NonNullable<Observation['userContainer']>): boolean =>
+  !containers.known || (containers.value !== null && containers.value.seconds > untouchable);
 
 export type RestartVerdict =
   | { readonly act: 'none' }
@@ -97,6 +102,8 @@ export function judgeRestart(config: Config, observation: Observation, memory: M
   const gui = valueOf(observation.docker)?.find((process) => process.gui) ?? null;
   const bundle = found && readyBundle(observation, found.vm, gui);
   if (!found || !bundle || config.restartDocker === 'never' || memory.restart.reopen) return { act: 'none' };
+  // The next VM's link could not be set up either; once it can, what runs by then counts.
+  if (linkCollision(config, observation) !== null) return { act: 'none' };
   const { vm, user } = found;
   const age = observation.at - Date.parse(vm.startedAt);
   const wait = (why: string, forContainers = false): RestartVerdict => ({ act: 'wait', why, forContainers });

@@ -7,7 +7,7 @@ import { type Bundle, type Observation, seen, unknown } from '../../../daemon/ob
 import { type Memory, plan } from '../../../daemon/plan.js';
 import { judgeRestart, noRestart } from '../../../daemon/restarting.js';
 import type { Step } from '../../../daemon/steps.js';
-import { applied, bundle, bundlesOf, config, quietMac, startedMac, up, type World } from './worlds.js';
+import { applied, bundle, bundlesOf, config, lan, quietMac, startedMac, up, type World } from './worlds.js';
 
 const app = '/Applications/Docker.app';
 const began = Date.parse('2026-01-05T08:00:00.000Z');
@@ -39,6 +39,7 @@ const missed: Observation = {
   docker: seen([gui]),
   userContainer: seen(null),
 };
+const ofVpn = { destination: '10.0.0.0/8', gateway: '10.80.0.1', flags: 'UGSc', interface: 'utun4' };
 const withMode = (restartDocker: Config['restartDocker']): Config => configSchema.parse({ restartDocker });
 const act = (observation: Observation, memory = up, mode: Config['restartDocker'] = 'auto') =>
   judgeRestart(withMode(mode), observation, memory).act;
@@ -98,6 +99,7 @@ describe('a VM without the tap', () => {
         tapInterface: startedMac([]).tapInterface,
       },
     ],
+    ['the link’s network is somebody else’s', 'none', { routes: seen([...lan, ofVpn]) }],
     ['the link is to be down', 'none', {}, { wanted: 'down' }],
     [
       'Docker has already been quit for it',
@@ -108,6 +110,12 @@ describe('a VM without the tap', () => {
   ];
   test.each(table)('when %s: %s', (_when, expected, observation, memory = {}) => {
     expect(act({ ...missed, ...observation }, { ...up, ...memory })).toBe(expected);
+  });
+  test('that comes while the link’s network is somebody else’s is told how the link is moved', () => {
+    const observation = { ...missed, routes: seen([...lan, ofVpn]) };
+    const { phase, findings } = judgeConditions(config, observation, up, []);
+    expect(phase).toBe('blocked');
+    expect(findings.at(-1)?.message).toContain('tuntapctl config set tap.address');
   });
   test('ask only says so, never says nothing', () => {
     expect(act(missed, up, 'ask')).toBe('ask');
