@@ -254,8 +254,9 @@ for (const name of Object.keys(process.env)) Reflect.deleteProperty(process.env,
 Object.assign(process.env, cleanEnvironment);
 
 const ended = new Promise<string>((resolve) => {
+  // Not `once`: execa's listener, which is there while a command runs, ends the process when it finds itself alone.
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.once(signal, () => {
+    process.on(signal, () => {
       resolve(signal);
     });
 });

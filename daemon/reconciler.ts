@@ -3,14 +3,14 @@
  * one pass runs at a time. It knows no room: everything it does is handed to it.
  */
 import { messageOf } from './text.js';
-import { independent, StepError, type Step } from './steps.js';
+import { costly, independent, StepError, type Step } from './steps.js';
 import type { Failure } from './conditions.js';
 
 export interface Parts<World> {
   readonly observe: () => Promise<World>;
   readonly plan: (world: World) => readonly Step[];
   readonly apply: (step: Step) => Promise<void>;
-  /** Called after every pass with what was last seen and what still fails. */
+  /** Called after every pass, and in a long one meanwhile, with what was last seen and what still fails. */
   readonly report: (world: World, failures: readonly Failure[], pass: string) => void;
   readonly log: (
     level: 'info' | 'warn' | 'error' | 'debug',
@@ -44,6 +44,10 @@ export interface Reconciler {
 const coalesce = 20;
 const firstPause = 500;
 const longestPause = 60_000;
+/** Of a step of which each attempt costs something. */
+const longestCostly = 3_600_000;
+/** A pass that is at work for longer than this is told of meanwhile. */
+const unreported = 2000;
 /** A blocked step waits for a person; it is looked at again this rarely unless asked. */
 const blockedPause = 3_600_000;
 /** Effects are seen, and what depends on them planned, in the next round; more rounds than this is a plan that never ends. */
@@ -86,7 +90,8 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
 
   async function attempt(step: Step, pass: string): Promise<boolean> {
     try {
-      parts.log('info', `${step.kind}: ${step.why}`, { pass, step });
+      const isFirst = !setbacks.has(step.key);
+      parts.log(isFirst ? 'info' : 'debug', `${step.kind}: ${step.why}`, { pass, step });
       await parts.apply(step);
       setbacks.delete(step.key);
       return true;
@@ -96,7 +101,8 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       const once = error instanceof StepError && error.once;
       const reason = error instanceof StepError ? error.reason : 'Failed';
       const message = messageOf(error);
-      const pause = Math.min(longestPause, firstPause * 2 ** (attempts - 1)) * (0.75 + parts.random() / 2);
+      const longest = costly.has(step.kind) ? longestCostly : longestPause;
+      const pause = Math.min(longest, firstPause * 2 ** (attempts - 1)) * (0.75 + parts.random() / 2);
       const first = setbacks.get(step.key)?.message !== message;
       parts.log(first ? 'warn' : 'debug', `${step.kind} failed: ${message}`, {
         pass,
@@ -116,8 +122,41 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     }
   }
 
-  async function once(pass: string): Promise<Settled> {
-    let world = await parts.observe();
+  const report = (world: World, pass: string): void => {
+    parts.report(world, [...setbacks.values()], pass);
+  };
+
+  /** Reports what a pass has seen last, again and again until it has ended: a step may take minutes. */
+  function reportMeanwhile(pass: string): {
+    readonly seen: (world: World) => void;
+    readonly end: () => void;
+  } {
+    let latest: { readonly world: World } | null = null;
+    let cancel = (): void => undefined;
+    const arm = (): void => {
+      cancel = parts.setTimer(() => {
+        if (latest && !isStopped()) report(latest.world, pass);
+        arm();
+      }, unreported);
+    };
+    arm();
+    return {
+      seen: (world) => {
+        latest = { world };
+      },
+      end: () => {
+        cancel();
+      },
+    };
+  }
+
+  async function once(pass: string, onSeen: (world: World) => void): Promise<Settled> {
+    const observe = async (): Promise<World> => {
+      const seen = await parts.observe();
+      onSeen(seen);
+      return seen;
+    };
+    let world = await observe();
     if (isStopped()) return 'stopped';
     for (let round = 0; round < mostRounds && !isStopped(); round += 1) {
       const steps = parts.plan(world);
@@ -132,12 +171,12 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
         progress ||= done.includes(true);
       }
       if (isStopped()) return 'stopped';
-      world = await parts.observe();
+      world = await observe();
       if (!progress) break;
       if (round === mostRounds - 1)
         parts.log('warn', 'the plan does not come to an end; it goes on at the next look', { pass });
     }
-    parts.report(world, [...setbacks.values()], pass);
+    report(world, pass);
     return 'reported';
   }
 
@@ -152,10 +191,12 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       passes += 1;
       const pass = String(passes);
       parts.log('debug', 'looking', { pass, why });
-      const how = await once(pass).catch((error: unknown): Settled => {
+      const meanwhile = reportMeanwhile(pass);
+      const how = await once(pass, meanwhile.seen).catch((error: unknown): Settled => {
         parts.log('error', `a pass failed: ${messageOf(error)}`, { pass });
         return 'failed';
       });
+      meanwhile.end();
       for (const release of released) release(how);
     }
   }

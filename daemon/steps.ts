@@ -135,6 +135,9 @@ export const independent: readonly ReadonlySet<Step['kind']>[] = [
   new Set(['prepare-guest', 'add-route']),
 ];
 
+/** Kinds of which each attempt costs somebody something: a container in a VM that would rather sleep. */
+export const costly: ReadonlySet<Step['kind']> = new Set(['prepare-guest']);
+
 /** How each kind of step is carried out. Rejects with a `StepError` (or any error: then it is tried again). */
 export type Executors = {
   readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>) => Promise<void>;

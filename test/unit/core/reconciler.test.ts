@@ -21,20 +21,33 @@ function stage(wanted: string[]) {
   let now = 0;
   let looks = 0;
   let attempts = 0;
-  const on = { onApply: (): void => undefined };
+  let release = (): void => undefined;
+  const on = {
+    onApply: (): void => undefined,
+    kind: 'add-route' as Step['kind'],
+    /** Which step is not done before `release`. */
+    hold: '',
+    release: (): void => {
+      release();
+    },
+  };
   const reconciler: Reconciler = createReconciler<ReadonlySet<string>>({
     observe: () => {
       looks += 1;
       return Promise.resolve(new Set(routes));
     },
-    plan: (world) => wanted.filter((subnet) => !world.has(subnet)).map(step),
-    apply: (asked) => {
+    plan: (world) =>
+      wanted.filter((subnet) => !world.has(subnet)).map((key) => ({ ...step(key), kind: on.kind }) as Step),
+    apply: async (asked) => {
       attempts += 1;
       on.onApply();
       const error = refuse.get(asked.key);
-      if (error) return Promise.reject(error);
+      if (error) throw error;
+      if (on.hold === asked.key)
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
       routes.add(asked.key);
-      return Promise.resolve();
     },
     report: (_world, failures) => reports.push({ failures, routes: [...routes] }),
     log: () => undefined,
@@ -129,8 +142,8 @@ test('the VM’s inside is worked on while the routes are added', async () => {
     now: () => 0,
     random: () => 0.5,
     pace: () => 60_000,
-    setTimer: (callback) => {
-      if (done.length < 2) setImmediate(callback);
+    setTimer: (callback, milliseconds) => {
+      if (milliseconds < 100 && done.length < 2) setImmediate(callback);
       return () => undefined;
     },
   });
@@ -202,6 +215,35 @@ test('settled waits for a pass that began after it was asked', async () => {
   await world.pass(1000);
   await settled;
   expect([...world.routes]).toEqual(['a']);
+});
+
+test('a pass that is held up by a step is told of meanwhile, with what it has seen last', async () => {
+  const world = stage(['a', 'b']);
+  world.hold = 'b';
+  world.reconciler.trigger('start');
+  await world.pass(1000);
+  expect(world.reports).toEqual([]);
+  await world.pass(9000);
+  expect(world.reports.length).toBeGreaterThan(1);
+  expect(world.reports.at(-1)?.routes).toEqual(['a']);
+  const before = world.reports.length;
+  world.release();
+  await world.pass(20_000);
+  expect(world.reports).toHaveLength(before + 1);
+  expect(world.reports.at(-1)?.routes).toEqual(['a', 'b']);
+});
+
+test('what costs somebody something at each attempt is tried ever more rarely', async () => {
+  const attemptsOf = async (kind: Step['kind']): Promise<number> => {
+    const world = stage(['a']);
+    world.kind = kind;
+    world.refuse.set('a', new Error('busy'));
+    world.reconciler.trigger('start');
+    await world.pass(24 * 3_600_000);
+    return world.attempts();
+  };
+  expect(await attemptsOf('add-route')).toBeGreaterThan(1000);
+  expect(await attemptsOf('prepare-guest')).toBeLessThan(50);
 });
 
 test('stopped is stopped', async () => {
