@@ -11,6 +11,8 @@ import { judgeRoutes } from './routing.js';
 
 /** Addresses tried at a time: one silent container says nothing, it may have a firewall of its own. */
 const mostContainers = 3;
+/** More addresses than a VM has containers. */
+const mostAddresses = 2000;
 const idle = 60_000;
 /** Before a silence is believed it is heard twice. */
 const again = 2000;
@@ -48,12 +50,14 @@ export function wayOf(config: Config, observation: Observation, memory: Memory):
 
 /** Of the containers' addresses those that are tried: one of each routed subnet first. */
 export function pickContainers(addresses: readonly string[], subnets: readonly string[]): readonly string[] {
-  const routed = subnets.map((subnet) =>
-    addresses.filter((address) => {
-      const [net, host] = [parseCidr(subnet), parseCidr(`${address}/32`)];
-      return net !== null && host !== null && contains(net, host);
-    }),
-  );
+  const hosts = addresses.slice(0, mostAddresses).flatMap((address) => {
+    const host = parseCidr(`${address}/32`);
+    return host ? [{ address, host }] : [];
+  });
+  const routed = subnets.map((subnet) => {
+    const net = parseCidr(subnet);
+    return hosts.filter(({ host }) => net !== null && contains(net, host)).map(({ address }) => address);
+  });
   const ofEach = routed.flatMap(([first]) => (first === undefined ? [] : [first]));
   return [...new Set([...ofEach, ...routed.flat()])].slice(0, mostContainers);
 }

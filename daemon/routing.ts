@@ -32,7 +32,7 @@ export interface RouteVerdict {
   readonly why: string;
 }
 
-/** What a user's engine can have root add, and root compare with each other, has an end. */
+/** What a user's engine can have root add, compare with each other and tell has an end. */
 const mostSubnets = 2000;
 
 interface Ground {
@@ -172,8 +172,14 @@ function judge(config: Config, observation: Observation, memory: RouteMemory): r
       }
     }
   }
-  const at = (verdict: RouteVerdict): number => place.get(keyOf(verdict)) ?? 0;
-  return [...refused, ...ruleAll(ground, candidates)].toSorted((a, b) => at(a) - at(b));
+  // A list that no user's Docker has is cut, or the status would grow with it.
+  const told = refused.slice(0, mostSubnets);
+  if (told.length < refused.length) {
+    const why = `and ${refused.length - told.length} more that are not routed`;
+    told.push({ subnet: '-', network: '…', state: 'refused', why });
+  }
+  const at = (verdict: RouteVerdict): number => place.get(keyOf(verdict)) ?? place.size;
+  return [...told, ...ruleAll(ground, candidates)].toSorted((a, b) => at(a) - at(b));
 }
 
 /** Subnets of ours that others have claimed since, and how. Needs no word of the engine: their owners do not wait for it. */
@@ -202,7 +208,8 @@ interface Judged extends RouteMemory {
 const judged = new WeakMap<Observation, Judged>();
 
 /**
- * One verdict for every subnet that every network names, in the engine's order; empty while the engine or the table
+ * One verdict for every subnet that every network names (of thousands the last one is about the rest), in the engine's
+ * order; empty while the engine or the table
  * is unknown. Wanted subnets never overlap each other.
  */
 export function judgeRoutes(

@@ -77,12 +77,12 @@ export interface EngineClient {
   readonly bytes: (method: string, path: string, options?: CallOptions) => Promise<Buffer>;
   /**
    * Calls `onLine` for every JSON line of an endless answer, leaving out what is none; resolves when it ends. `idle`:
-   * milliseconds without a word after which it is given up; as long as it takes unless told.
+   * milliseconds without a word after which it is given up; `limit`: milliseconds in all; as long as it takes unless told.
    */
   readonly stream: (
     path: string,
     onLine: (line: unknown) => void,
-    options: CallOptions & { onOpen?: () => void; method?: string; idle?: number },
+    options: CallOptions & { onOpen?: () => void; method?: string; idle?: number; limit?: number },
   ) => Promise<void>;
 }
 
@@ -193,7 +193,19 @@ export async function connectEngine(dial: Dial, options: CallOptions = {}): Prom
       if ((response.statusCode ?? 500) >= 400) return refuse(response);
       how.onOpen?.();
       if (how.idle !== undefined) giveUpWhenSilent(response, how.idle);
-      for await (const line of jsonLines(response as AsyncIterable<Buffer>)) onLine(line);
+      const { limit } = how;
+      const late =
+        limit === undefined
+          ? undefined
+          : setTimeout(
+              () => response.destroy(new Error(`Docker Engine was not done within ${limit / 1000} s`)),
+              limit,
+            );
+      try {
+        for await (const line of jsonLines(response as AsyncIterable<Buffer>)) onLine(line);
+      } finally {
+        clearTimeout(late);
+      }
     },
   };
 }

@@ -3,7 +3,7 @@ import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } fr
 import { messageOf, plain } from '../text.js';
 import { connectEngine, type Dial, type EngineClient } from './engine-client.js';
 import { DialError } from './engine-socket.js';
-import { label } from './helper.js';
+import { label, ownImage } from './helper.js';
 import { listNetworks, refreshNetworks } from './networks.js';
 
 export interface EngineWatch {
@@ -18,8 +18,8 @@ export interface EngineWatch {
   readonly stop: () => void;
 }
 
-/** What brings an image that was not there. Our own tag and what a build does are none of it. */
-const arrivals = ['pull', 'load', 'import'];
+/** What brings an image that was not there; of what a build brings its tag alone is told. */
+const arrivals = ['pull', 'load', 'import', 'tag'];
 /**
  * A container joins its networks before it starts and may be listed as running after it left them: its addresses are
  * right from these two on (moby, daemon/start.go and daemon/monitor.go).
@@ -60,7 +60,7 @@ const longestWait = 30_000;
 const starting = 60_000;
 
 const isQuiet = ({ Type, Action, Actor }: Event): boolean =>
-  (Type === 'image' && !arrivals.includes(Action)) ||
+  (Type === 'image' && (!arrivals.includes(Action) || Actor?.Attributes?.['name'] === ownImage)) ||
   (Type === 'container' && (!lives.includes(Action) || label in (Actor?.Attributes ?? {}))) ||
   (Type === 'network' &&
     comings.includes(Action) &&
@@ -118,6 +118,8 @@ export function watchEngine(options: {
     const signal = AbortSignal.any([stopped.signal, ended.signal]);
     let networks: readonly DockerNetwork[] = [];
     let asking = false;
+    /** Why the session was ended from within. */
+    let failure: unknown;
     /** Whether there is something to tell; first some networks, by their ids, or all of them have to be asked for. */
     let changed = false;
     const stale = new Set<string>();
@@ -145,7 +147,7 @@ export function watchEngine(options: {
         }
       } catch (error) {
         // What was known stays unknown until the next session.
-        if (!signal.aborted) log(`networks: ${messageOf(error)}`);
+        if (!signal.aborted) failure = error;
         ended.abort();
       } finally {
         asking = false;
@@ -168,7 +170,7 @@ export function watchEngine(options: {
           if (event.Type === 'image') images += 1;
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
           if (event.Type === 'daemon') beginSession();
-          if (network && !isOverlay) stale.add(network);
+          if (network && !isOverlay && stale.size <= mostAsked) stale.add(network);
           else if (['network', 'daemon'].includes(event.Type)) allStale = true;
           changed = true;
           void ask();
@@ -183,6 +185,8 @@ export function watchEngine(options: {
           },
         },
       );
+    } catch (error) {
+      throw failure ?? error;
     } finally {
       ended.abort();
     }

@@ -11,13 +11,18 @@ export const label = 'io.github.tuntapd';
 /** Always the same: the engine itself refuses a second one, and nobody needs to look for the first. */
 const containerName = 'tuntapd-helper';
 /** Our own name for the image that worked, so that it is there next time, also offline. */
-const ownImage = 'tuntapd/helper:local';
+export const ownImage = 'tuntapd/helper:local';
 const mostTries = 5;
 /**
  * Milliseconds for the start, the run and the removal of a container, and between two words about a pull: a VM that
  * starts everything at once is slow.
  */
 const patience = 60_000;
+/** For a pull in all, in ms: until it ends nothing else is done. Alpine is 4 MB. */
+const pulling = 300_000;
+/** Words of a pull that are logged, and troubles that are told. */
+const mostSteps = 50;
+const mostTroubles = 3;
 
 export interface GuestParameters {
   readonly session: string;
@@ -240,13 +245,15 @@ async function pullAlpine(engine: EngineClient, log: (message: string) => void):
       const progress = z
         .object({ status: z.string().optional(), id: z.string().optional(), error: z.string().optional() })
         .safeParse(line).data;
-      if (progress?.error !== undefined) troubles.push(plain(progress.error));
+      if (progress?.error !== undefined && troubles.length < mostTroubles)
+        troubles.push(plain(progress.error));
       // Each step of each layer once, not every byte of it.
       const step = plain([progress?.id, progress?.status].filter((text) => text !== undefined).join(' '));
-      if (step !== '' && !said.has(step)) log(`pulling alpine: ${step}`);
+      if (step === '' || said.has(step) || said.size >= mostSteps) return;
+      log(`pulling alpine: ${step}`);
       said.add(step);
     },
-    { method: 'POST', timeout: patience, idle: patience },
+    { method: 'POST', timeout: patience, idle: patience, limit: pulling },
   );
   if (troubles.length > 0) throw new Error(troubles.join('; '));
 }

@@ -65,11 +65,13 @@ const after = (milliseconds: number): Promise<void> =>
 const event = (Type: string, Action: string, Attributes: object = {}, ID?: string): string =>
   `${JSON.stringify({ Type, Action, Actor: { ID, Attributes } })}\n`;
 
-test('an image that arrives is counted within the same session; our own tag is not', async () => {
+test('an image that arrives, or is built, is counted within the same session; our own tag is not', async () => {
   const { session, images } = await start();
   expect(images).toBe(0);
-  engine.emit(event('image', 'tag') + event('image', 'pull'));
+  engine.emit(event('image', 'tag', { name: 'tuntapd/helper:local' }) + event('image', 'pull'));
   expect((await until(({ images: now }) => now > 0)).images).toBe(1);
+  engine.emit(event('image', 'tag', { name: 'web:latest' }));
+  expect((await until(({ images: now }) => now > 1)).images).toBe(2);
   expect((await until(() => true)).session).toBe(session);
 });
 
@@ -332,6 +334,15 @@ describe('an engine that cannot be dialled', () => {
     expect((said as { reason?: string }).reason).toBe(told);
     expect(changes).toBeLessThan(3);
   });
+});
+
+test('an engine that answers but does not tell its networks is told in its own words', async () => {
+  engine = await fakeEngine({ says: { 'GET /networks': '{"message":"disk full"}' } });
+  follow(() => Promise.resolve(engine.dial));
+  const why = (): string => (watch.snapshot() as { why?: string }).why ?? '';
+  for (const end = Date.now() + 10_000; !why().includes('makes no sense') && Date.now() < end;)
+    await after(20);
+  expect(why()).toContain('GET /networks makes no sense');
 });
 
 test('a proxy that hangs up at once, as Docker’s does while the VM starts, is dialled again', async () => {

@@ -229,6 +229,22 @@ test('a stream that goes silent is given up', async () => {
   expect(lines).toEqual([{ status: 'Downloading' }]);
 });
 
+test('a stream that never comes to an end is given up after its time', async () => {
+  engine = await fakeEngine({ pull: { lines: [{ status: 'Downloading' }], stalls: true } });
+  const client = await connectEngine(engine.dial);
+  const pull = client.stream('/images/create?fromImage=alpine', () => undefined, {
+    method: 'POST',
+    limit: 200,
+  });
+  await expect(pull).rejects.toThrow('Docker Engine was not done within 0.2 s');
+});
+
+test('of a pull that says ever more some words are logged', async () => {
+  const lines = Array.from({ length: 500 }, (_, index) => ({ id: `layer ${index}`, status: 'Downloading' }));
+  await prepare({ pull: { lines, brings: image('alpine', ['alpine:latest'], fit) } });
+  expect(logged.filter((line) => line.startsWith('pulling'))).toHaveLength(50);
+});
+
 test('an engine that keeps its firewall in nftables is told apart before anything is done', async () => {
   const images = [image('i1', ['busybox:latest'], fit)];
   const of = (Driver: string) => ({ images, info: { FirewallBackend: { Driver } } });
