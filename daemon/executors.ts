@@ -29,13 +29,15 @@ export function createExecutors(parts: {
     'address-tap': (step) => addressTap(step),
     'unaddress-tap': (step) => unaddressTap(step),
     'prepare-guest': async (step) => {
+      // What is half done is to be taken out again, too.
+      await memory.change({ released: null });
       const guest = await prepareGuest(engine.client(), {
         ...step,
         image: config.guest.image,
         pull: config.guest.pull,
         log: (message) => log.info(message),
       });
-      await memory.change({ guest, released: null });
+      await memory.change({ guest });
     },
     'release-guest': async (step) => {
       await releaseGuest(engine.client(), step);

@@ -116,14 +116,17 @@ async function start(
   });
   const executors = createExecutors({ config, bundles, engine, memory, log });
 
-  const readySince = (): number =>
-    Date.parse(conditions.find(({ type }) => type === 'Ready')?.since ?? since);
+  /** When Ready last changed, by a clock that only goes forward. */
+  let readySince = performance.now();
+  const sinceOf = (list: readonly Condition[]): string | undefined =>
+    list.find(({ type }) => type === 'Ready')?.since;
 
   function report(observation: Observation, left: readonly Failure[], pass: string): void {
     const { phase, findings } = judgeConditions(config, observation, memory.now(), left);
     const now = new Date().toISOString();
     const before = conditions;
     conditions = datedConditions(findings, before, now);
+    if (sinceOf(conditions) !== sinceOf(before)) readySince = performance.now();
     for (const condition of conditions)
       if (!before.some(({ type, since: known }) => type === condition.type && known === condition.since))
         log.info(`${condition.type} is ${condition.status}: ${condition.message}`, {
@@ -158,7 +161,7 @@ async function start(
     log: (level, message, details) => log.log(level, message, details),
     now: () => performance.now(),
     random: Math.random,
-    pace: () => paceOf(status?.phase ?? null, Date.now() - readySince()),
+    pace: () => paceOf(status?.phase ?? null, performance.now() - readySince),
     setTimer,
   });
 

@@ -16,10 +16,12 @@ const fleeting = new Set(['lowered', 'guest', 'released', 'heldRoutes']);
 
 /** What the daemon remembers, begun with what its journal at `path` holds. */
 export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> {
-  const { journal, trouble } = await readJournal(path);
-  if (trouble !== null) log.warn(trouble);
+  const { journal, trouble: lost } = await readJournal(path);
+  if (lost !== null) log.warn(lost);
   let memory: Memory = { ...journal, lowered: false, guest: null, released: null, heldRoutes: [] };
   let closed = false;
+  /** Why the journal does not hold what is remembered. */
+  let trouble: string | null = null;
   const write = async (): Promise<void> => {
     if (closed) return;
     const { wanted, ownedRoutes, launched, apps, restart } = memory;
@@ -31,8 +33,11 @@ export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> 
         apps: [...apps],
         restart: { ...restart, attempts: [...restart.attempts] },
       });
+      trouble = null;
     } catch (error) {
-      log.error(`${path} cannot be written: ${messageOf(error)}`);
+      const said = `${path} cannot be written: ${messageOf(error)}`;
+      if (said !== trouble) log.error(said);
+      trouble = said;
     }
   };
   /** One at a time: a person’s wish arrives while a pass is at work. */
@@ -41,7 +46,8 @@ export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> 
     now: () => memory,
     change: async (part) => {
       memory = { ...memory, ...part };
-      if (Object.keys(part).every((key) => fleeting.has(key))) return;
+      // With every look something fleeting is remembered: what could not be written is tried again then.
+      if (trouble === null && Object.keys(part).every((key) => fleeting.has(key))) return;
       written = written.then(write);
       await written;
     },

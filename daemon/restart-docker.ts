@@ -49,6 +49,7 @@ export async function quitForRestart(
   step: QuitDocker,
   memory: MemoryKeeper,
   command: Run = run,
+  patience = quitting,
 ): Promise<void> {
   const { vm, bundle, user, gui, app } = step;
   const remember = (change: Partial<RestartMemory>): Promise<void> =>
@@ -61,15 +62,22 @@ export async function quitForRestart(
   const asked = await quitDocker(user, command);
   const pids = [vm.pid, gui.pid];
   const isHeard = asked.done || ending.test(asked.why);
-  if (isHeard && (await areGone(pids, quitting))) return;
-  if (isHeard || unheard.test(asked.why)) {
+  let isGone = isHeard && (await areGone(pids, patience));
+  if (!isGone && (isHeard || unheard.test(asked.why))) {
     await terminate(user, gui);
-    if (await areGone(pids, quitting)) return;
+    isGone = await areGone(pids, patience);
+  }
+  // Opening it is owed from now on: the Mac may have slept meanwhile.
+  const reopen = { app, uid: user.uid, gui: gui.pid, at: Date.now() };
+  if (isGone) {
+    await remember({ reopen });
+    return;
   }
   const failed = asked.done ? 'Docker did not quit' : `Docker did not quit: ${asked.why}`;
   await remember({
     attempts: [...earlier, { vm: vm.id, bundle, failed }],
-    reopen: null,
+    // Where only the VM has not ended yet, Docker itself is gone, and opened again after it.
+    reopen: isAlive(gui.pid) ? null : reopen,
   });
   throw new StepError(failed, { reason: 'DockerStays' });
 }

@@ -207,7 +207,7 @@ export function watchEngine(options: {
   }
 
   async function follow(): Promise<void> {
-    let since = Date.now();
+    let since = performance.now();
     let wait = firstWait;
     while (!isStopped()) {
       let failure: unknown = new Error('the event stream ended');
@@ -224,11 +224,11 @@ export function watchEngine(options: {
         client = null;
         onChange();
         await pause(farewell);
-        since = Date.now();
+        since = performance.now();
         wait = firstWait;
         continue;
       }
-      const silent = Date.now() - since;
+      const silent = performance.now() - since;
       tell(failure, silent);
       await pause(wait);
       if (isStartingOver) wait = firstWait;

@@ -11,10 +11,24 @@ export interface Process {
 
 const patience = 10_000;
 
+type List = () => Promise<readonly Process[]>;
+
+/** Lists that are under way, by the way they are made. */
+const underWay = new WeakMap<List, Promise<readonly Process[]>>();
+
+/** One at a time: a ps that hangs is not ended by ps-list, and each look would leave another one behind. */
+function together(list: List): Promise<readonly Process[]> {
+  const known = underWay.get(list);
+  if (known) return known;
+  const listing = list().finally(() => {
+    underWay.delete(list);
+  });
+  underWay.set(list, listing);
+  return listing;
+}
+
 /** Every process, by ps-list. One that hangs is given up after 10 s, so that it keeps the daemon from nothing else. */
-export async function listProcesses(
-  list: () => Promise<readonly Process[]> = psList,
-): Promise<Seen<readonly Process[]>> {
+export async function listProcesses(list: List = psList): Promise<Seen<readonly Process[]>> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
@@ -22,7 +36,7 @@ export async function listProcesses(
     }, patience);
   });
   try {
-    return seen(await Promise.race([list(), late]));
+    return seen(await Promise.race([together(list), late]));
   } catch (error) {
     return unknown(`the processes cannot be listed: ${messageOf(error)}`);
   } finally {

@@ -65,3 +65,15 @@ test('a run that has ended no longer writes over what the next one knows', async
   await before.change({ wanted: 'up' });
   expect(readFileSync(path, 'utf8')).toBe(journal);
 });
+
+test('what a full disk refuses is written as soon as it can be, and complained about once', async () => {
+  const taken = join(folder, 'taken');
+  const memory = await keepMemory(join(taken, 'journal.json'), log);
+  writeFileSync(taken, '');
+  await memory.change({ wanted: 'down' });
+  await memory.change({ heldRoutes: [] });
+  expect(complaints).toHaveLength(1);
+  rmSync(taken);
+  await memory.change({ heldRoutes: [] });
+  expect(await readJournal(join(taken, 'journal.json'))).toMatchObject({ journal: { wanted: 'down' } });
+});

@@ -43,7 +43,7 @@ const osascript =
     return Promise.resolve({ stdout: '', stderr: `0:17: execution error: ${says}\n`, exitCode: 1 });
   };
 
-const quit = (command: Run): Promise<void> => {
+const quit = (command: Run, patience?: number): Promise<void> => {
   const app = '/Applications/Docker.app';
   const step = {
     kind: 'quit-docker',
@@ -63,7 +63,7 @@ const quit = (command: Run): Promise<void> => {
       executable: null,
     },
   } as const;
-  return quitForRestart(step, memory, command);
+  return quitForRestart(step, memory, command, patience);
 };
 
 test.each(['Docker got an error: Connection is invalid. (-609)', 'Application isn’t running. (-600)'])(
@@ -80,4 +80,22 @@ test('a person who cancels is left alone at once, and nothing is to be opened', 
   await expect(quit(osascript(said, null))).rejects.toThrow(/Docker did not quit: .*\(-128\)/);
   expect(memory.now().restart.reopen).toBeNull();
   expect(gui.exitCode).toBeNull();
+});
+
+test('a Docker that went while its VM is still ending is opened again after that', async () => {
+  const ends: Run = () => {
+    gui.kill();
+    return Promise.resolve({ stdout: '', stderr: '', exitCode: 0 });
+  };
+  await expect(quit(ends, 500)).rejects.toThrow('Docker did not quit');
+  expect(memory.now().restart).toMatchObject({
+    reopen: { app: '/Applications/Docker.app' },
+    attempts: [{ failed: 'Docker did not quit' }],
+  });
+});
+
+test('opening it is owed from when it is gone, however long that took', async () => {
+  const before = Date.now();
+  await quit(osascript('Docker got an error: Connection is invalid. (-609)', 1500));
+  expect(memory.now().restart.reopen?.at).toBeGreaterThanOrEqual(before + 1500);
 });
