@@ -64,7 +64,8 @@ export async function load(outside: Outside, plist: string): Promise<void> {
     if (!again || attempt === 10)
       throw new Problem(
         `launchctl bootstrap system ${plist} said: ${words(result)} (tried ${attempt} times). ` +
-          'launchd takes a plist only when it is owned by root, mode 0644, in a folder that is root’s alone.',
+          'launchd takes a plist only when it is owned by root, mode 0644, in a folder that is root’s alone, and on ' +
+          'macOS 13 and newer not while it is switched off in System Settings > General > Login Items.',
       );
     if (result.exitCode === disabled) await enable(outside);
     await outside.pause(1000);
