@@ -5,9 +5,9 @@
 import type { Config } from '../config/schema.js';
 import { wayOf } from './data-path.js';
 import { judgeInstall } from './hyperkit.js';
-import { type Bundle, type Observation, valueOf, type Vm } from './observation.js';
+import { type Bundle, type Bundles, type Observation, valueOf, type Vm } from './observation.js';
 import { linkCollision } from './link-collision.js';
-import { attachedTap, isAddressed, type Memory, tapOwner } from './plan.js';
+import { attachedTap, heldTap, isAddressed, type Memory, tapOwner } from './plan.js';
 import { awaitsLaunch } from './launching.js';
 import { judgeRestart } from './restarting.js';
 import { judgeRoutes } from './routing.js';
@@ -122,22 +122,20 @@ function bundleTrouble(bundle: Bundle): Verdict | null {
 
 /** What is amiss with each Docker.app. */
 function bundleTroubles(
+  { withHyperkit, refused, replacing }: Bundles,
   observation: Observation,
   memory: Memory,
 ): readonly { readonly app: string; readonly verdict: Verdict }[] {
-  const { withHyperkit = [], refused = [], replacing = [] } = valueOf(observation.bundles) ?? {};
-  const notLaunched = (app: string): Verdict =>
-    no(
-      'NotLaunched',
-      `${app} has not been opened yet since it was installed, and macOS 13 and newer start no changed app for the first time: open Docker once, the rest is done then`,
-    );
   return [
     ...replacing.map(({ app, why }) => ({ app, verdict: no('BeingReplaced', why) })),
     ...refused.map(({ app, why }) => ({ app, verdict: no('Refused', `${app} is left alone: ${why}`) })),
     ...withHyperkit.flatMap((bundle) => {
       const { app } = bundle;
       const verdict = awaitsLaunch(observation, memory.launched, bundle)
-        ? notLaunched(app)
+        ? no(
+            'NotLaunched',
+            `${app} has not been opened yet since it was installed, and macOS 13 and newer start no changed app for the first time: open Docker once, the rest is done then`,
+          )
         : bundleTrouble(bundle);
       return verdict ? [{ app, verdict }] : [];
     }),
@@ -154,7 +152,7 @@ const shim: Judge = (config, observation, memory, failures) => {
   if (memory.wanted === 'restored')
     return no('Restored', 'hyperkit is as Docker shipped it, as asked; `tuntapctl up` puts the shim back');
   const { withHyperkit, without } = bundles.value;
-  const troubles = bundleTroubles(observation, memory);
+  const troubles = bundleTroubles(bundles.value, observation, memory);
   // With the link up the Docker.app counts whose VM has it; what is amiss with another one is only told.
   const executable = attachedTap(observation)?.vm.executable;
   const running = withHyperkit.find(({ app }) => executable?.startsWith(`${app}/`))?.app;
@@ -206,7 +204,7 @@ const tapAttached: Judge = (config, observation, memory) => {
   if (!tapInterface.known) return unclear(tapInterface.why);
   const { pid, uid } = vm.value;
   const inFront = user.known ? user.value : null;
-  if (attachedTap(observation) && inFront && inFront.uid !== uid) {
+  if (heldTap(observation) && inFront && inFront.uid !== uid) {
     const waiting = otherVms.find((other) => other.uid === inFront.uid);
     if (waiting)
       return no(
@@ -228,6 +226,8 @@ const tapAttached: Judge = (config, observation, memory) => {
   const lack = vm.value.tapIsForeign
     ? `the VM’s card on ${device} has another MAC than ${config.tap.mac}`
     : `the VM runs without ${device}`;
+  if (memory.restart.reopen)
+    return no('RestartPending', `${lack}: tuntapd has asked Docker to quit, and opens it again`);
   const restart = judgeRestart(config, observation, memory);
   if (restart.act === 'ask')
     return no('RestartNeeded', `${lack}: quit Docker Desktop and open it again (${restart.why})`);
@@ -255,13 +255,14 @@ const tapAddress: Judge = (config, observation, _memory, failures) => {
   return no('NotSet', `${config.tap.device} has no ${config.tap.address}/${config.tap.prefix} yet`);
 };
 
+const restartCures = new Set(['SocketMissing', 'SocketStale', 'SocketRefused', 'EngineSilent']);
+
 const engine: Judge = (_config, { vm, engine: seen }) => {
   if (vm.known && !vm.value) return no('NoVm', 'no VM');
-  if (!seen.known)
-    return unclear(
-      seen.reason === undefined ? seen.why : `${seen.why}. If it stays so, restart Docker Desktop`,
-      seen.reason,
-    );
+  if (!seen.known) {
+    const isCurable = seen.reason !== undefined && restartCures.has(seen.reason);
+    return unclear(isCurable ? `${seen.why}. If it stays so, restart Docker Desktop` : seen.why, seen.reason);
+  }
   return seen.value
     ? yes('Answering', `Docker Engine ${seen.value.version}, ${seen.value.networks.length} networks`)
     : no('NotAsked', 'Docker Engine is not asked while there is no VM');
@@ -360,7 +361,7 @@ const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', '
 const ground: readonly ConditionType[] = ['TapDevice', 'Shim'];
 /** Reasons that last until a person acts. */
 const lasting = new Set(['LinkCollision', 'RestartNeeded', 'VirtualizationFramework']);
-/** Reasons before which nothing else counts: this Docker, as it is, can never be given a tap. */
+/** Reasons before which no other one counts but a configuration: this Docker, as it is, can never be given a tap. */
 const hopeless = new Set(['NoHyperkit', 'VirtualizationFramework']);
 /** Reasons that pass by themselves while a VM starts. */
 const passing = new Set([
@@ -397,8 +398,9 @@ function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonl
   const isRunning = vm?.status === 'True';
   const configured = of('Configuration');
   if (configured?.reason === 'Invalid') return because('blocked', configured);
+  const none = memory.wanted === 'up' ? findings.find(({ reason }) => hopeless.has(reason)) : undefined;
   const blocked = failures.find((failure) => failure.blocked);
-  if (blocked) return because('blocked', blocked);
+  if (blocked && !none) return because('blocked', blocked);
   const [failure] = failures;
   if (memory.wanted !== 'up')
     return failure

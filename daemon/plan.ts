@@ -28,11 +28,22 @@ export interface Memory extends RouteMemory {
   readonly restart: RestartMemory;
 }
 
-/** The tap interface, when it is this VM that holds it, by a NIC that can be found in it. */
-export function attachedTap(observation: Observation): { vm: Vm; tap: TapInterface } | null {
+interface Link {
+  readonly vm: Vm;
+  readonly tap: TapInterface;
+}
+
+/** The tap interface, when it is this VM that holds it. */
+export function heldTap(observation: Observation): Link | null {
   const vm = valueOf(observation.vm);
   const tap = valueOf(observation.tapInterface);
-  return vm && tap && tap.holder === vm.pid && !vm.tapIsForeign ? { vm, tap } : null;
+  return vm && tap && tap.holder === vm.pid ? { vm, tap } : null;
+}
+
+/** The same, when its NIC can be found in the VM. */
+export function attachedTap(observation: Observation): Link | null {
+  const held = heldTap(observation);
+  return held && !held.vm.tapIsForeign ? held : null;
 }
 
 /** Whether tap1 is up with our address, prefix and MTU. */
@@ -48,8 +59,8 @@ export const isAddressed = (config: Config, tap: TapInterface): boolean =>
 export function tapOwner(observation: Observation): number | null {
   const { consoleUser, tapInterface, vm } = observation;
   if (!consoleUser.known || !tapInterface.known) return null;
-  const attached = attachedTap(observation);
-  if (attached) return attached.vm.uid;
+  const held = heldTap(observation);
+  if (held) return held.vm.uid;
   if (tapInterface.value && !vm.known) return null;
   if (consoleUser.value) return consoleUser.value.uid;
   return tapInterface.value ? null : 0;
@@ -208,6 +219,7 @@ function dismantle(
   { why, isSetUp }: { why: string; isSetUp: (session: string) => boolean },
 ): Step[] {
   const engine = valueOf(observation.engine);
+  const vm = valueOf(observation.vm);
   const { device: name, address, mac, peer, prefix } = config.tap;
   const release: Step[] =
     engine && config.guest.manage && isSetUp(engine.session)
@@ -217,7 +229,7 @@ function dismantle(
             key: `release ${engine.session}`,
             why,
             session: engine.session,
-            attached: valueOf(observation.vm)?.startedWithTap === true,
+            attached: vm?.startedWithTap === true && !vm.tapIsForeign,
             mac,
             address: peer,
             prefix,

@@ -89,10 +89,11 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
   };
 
   async function attempt(step: Step, pass: string): Promise<boolean> {
+    const isFirst = !setbacks.has(step.key);
     try {
-      const isFirst = !setbacks.has(step.key);
       parts.log(isFirst ? 'info' : 'debug', `${step.kind}: ${step.why}`, { pass, step });
       await parts.apply(step);
+      if (!isFirst) parts.log('info', `${step.kind}: done`, { pass, step });
       setbacks.delete(step.key);
       return true;
     } catch (error) {
@@ -135,7 +136,11 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     let cancel = (): void => undefined;
     const arm = (): void => {
       cancel = parts.setTimer(() => {
-        if (latest && !isStopped()) report(latest.world, pass);
+        try {
+          if (latest && !isStopped()) report(latest.world, pass);
+        } catch (error) {
+          parts.log('error', `a report failed: ${messageOf(error)}`, { pass });
+        }
         arm();
       }, unreported);
     };

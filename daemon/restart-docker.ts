@@ -73,11 +73,13 @@ export async function quitForRestart(
     await remember({ reopen });
     return;
   }
-  const failed = asked.done ? 'Docker did not quit' : `Docker did not quit: ${asked.why}`;
+  // Where only the VM has not ended yet, Docker itself is gone, and opened again after it.
+  const isLeft = isAlive(gui.pid);
+  const what = isLeft ? 'Docker did not quit' : 'Docker quit, but its VM has not ended';
+  const failed = asked.done ? what : `${what}: ${asked.why}`;
   await remember({
     attempts: [...earlier, { vm: vm.id, bundle, failed }],
-    // Where only the VM has not ended yet, Docker itself is gone, and opened again after it.
-    reopen: isAlive(gui.pid) ? null : reopen,
+    reopen: isLeft ? null : reopen,
   });
   throw new StepError(failed, { reason: 'DockerStays' });
 }

@@ -72,10 +72,10 @@ function missed(observation: Observation): { vm: Vm; user: ConsoleUser } | null 
   const user = valueOf(observation.consoleUser);
   const device = valueOf(observation.tapDevice);
   if (!vm || !user || !tapInterface.known || device?.uid !== user.uid) return null;
-  // An interface that is there is held: by this VM, or by somebody in whose way a restart would be.
-  const holder = tapInterface.value?.holder;
-  const isFree = tapInterface.value === null || (holder === vm.pid && vm.tapIsForeign);
-  return isFree ? { vm, user } : null;
+  if (tapInterface.value === null) return { vm, user };
+  // Held: by this VM with a NIC that is not ours, or by somebody in whose way a restart would be.
+  const { holder } = tapInterface.value;
+  return holder === vm.pid && vm.uid === user.uid && vm.tapIsForeign ? { vm, user } : null;
 }
 
 /** The bundle from which the VM was started, when its next start will go by way of the shim. */
@@ -108,7 +108,7 @@ export function judgeRestart(config: Config, observation: Observation, memory: M
   const age = observation.at - Date.parse(vm.startedAt);
   const wait = (why: string, forContainers = false): RestartVerdict => ({ act: 'wait', why, forContainers });
   const ask = (why: string): RestartVerdict => ({ act: 'ask', why, vm, user });
-  if (vm.startedWithTap && age < opening) return wait('it is about to open the tap');
+  if (vm.startedWithTap && !vm.tapIsForeign && age < opening) return wait('it is about to open the tap');
   if (config.restartDocker === 'ask') return ask('restartDocker is "ask"');
   const { identity } = bundle;
   const before = memory.restart.attempts.find((one) => one.vm === vm.id || one.bundle === identity);
@@ -119,9 +119,10 @@ export function judgeRestart(config: Config, observation: Observation, memory: M
     return isSilent(observation, age)
       ? ask('Docker Engine does not answer')
       : wait('Docker Engine has not told yet whether a container is at work', true);
-  if (!containers.known) return ask(containers.why);
-  if (containers.value && containers.value.seconds > untouchable)
-    return ask(`container ${containers.value.name} would be interrupted`);
+  if (forbidsRestart(containers))
+    return ask(
+      containers.known ? `container ${containers.value?.name ?? ''} would be interrupted` : containers.why,
+    );
   const lack = vm.tapIsForeign ? 'with another MAC on the tap' : 'without the tap';
   const why = `its VM runs ${lack}, and no container has been running for longer than a minute`;
   return { act: 'restart', why, vm, user, bundle: { ...bundle, identity }, gui };

@@ -209,8 +209,7 @@ const judged = new WeakMap<Observation, Judged>();
 
 /**
  * One verdict for every subnet that every network names (of thousands the last one is about the rest), in the engine's
- * order; empty while the engine or the table
- * is unknown. Wanted subnets never overlap each other.
+ * order; empty while the engine or the table is unknown. Wanted subnets never overlap each other.
  */
 export function judgeRoutes(
   config: Config,

@@ -136,7 +136,7 @@ export const independent: readonly ReadonlySet<Step['kind']>[] = [
 ];
 
 /** Kinds of which each attempt costs somebody something: a container in a VM that would rather sleep. */
-export const costly: ReadonlySet<Step['kind']> = new Set(['prepare-guest']);
+export const costly: ReadonlySet<Step['kind']> = new Set(['prepare-guest', 'release-guest']);
 
 /** How each kind of step is carried out. Rejects with a `StepError` (or any error: then it is tried again). */
 export type Executors = {

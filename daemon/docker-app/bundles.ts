@@ -222,8 +222,7 @@ export function createBundleRoom(options: {
       await settling.ours(app);
     }
     if (answer.ok) return answer;
-    if (answer.code === 'EPERM')
-      throw new StepError(grant, { reason: 'AppManagement', blocked: true, once: true });
+    if (answer.code === 'EPERM') throw new StepError(grant, { reason: 'AppManagement', blocked: true });
     if (answer.code === 'EACCES' || answer.code === 'EROFS')
       throw new StepError(
         `${hyperkit} cannot be changed by its owner (${answer.message}): its folder or volume is read-only. Make it writable, or move Docker.app to /Applications; then run \`tuntapctl up\``,

@@ -30,7 +30,7 @@ const ownFolders = [
 
 /**
  * A place that leads to elsewhere in the home leads to another runtime's engine: colima, OrbStack, Rancher Desktop and
- * podman put such a link at /var/run/docker.sock. Throws DialError `SocketForeign`.
+ * podman put such a link at /var/run/docker.sock. Throws DialError `SocketOfAnother`.
  */
 async function refuseOtherRuntimes(place: string, { home }: Pick<ConsoleUser, 'home'>): Promise<void> {
   const real = (path: string): Promise<string | null> => realpath(path).catch(() => null);
@@ -40,7 +40,7 @@ async function refuseOtherRuntimes(place: string, { home }: Pick<ConsoleUser, 'h
   const isIn = (folder: string | null | undefined): boolean =>
     folder != null && target?.startsWith(`${folder}/`) === true;
   if (isIn(whole) && !own.some(isIn))
-    throw new DialError(`${place} leads to ${target}, which is not Docker Desktop’s`, 'SocketForeign');
+    throw new DialError(`${place} leads to ${target}, which is not Docker Desktop’s`, 'SocketOfAnother');
 }
 
 /** Device, inode and change time of a socket and of every folder above it: what a swap of any of them changes. */
@@ -129,7 +129,14 @@ async function dialOnce(place: string, uid: number): Promise<Socket> {
 }
 
 /** What is said when no place works: of several the one that tells most. */
-const telling = ['SocketForeign', 'SocketSwapped', 'SocketRefused', 'SocketStale', 'SocketMissing'];
+const telling = [
+  'SocketForeign',
+  'SocketSwapped',
+  'SocketRefused',
+  'SocketStale',
+  'SocketOfAnother',
+  'SocketMissing',
+];
 
 /**
  * The first of the user's places that answers, as a function that dials it again; a leftover of a Docker that crashed

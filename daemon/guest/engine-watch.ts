@@ -3,7 +3,7 @@ import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } fr
 import { messageOf, plain } from '../text.js';
 import { connectEngine, type Dial, type EngineClient } from './engine-client.js';
 import { DialError } from './engine-socket.js';
-import { label, ownImage } from './helper.js';
+import { label } from './helper.js';
 import { listNetworks, refreshNetworks } from './networks.js';
 
 export interface EngineWatch {
@@ -18,8 +18,8 @@ export interface EngineWatch {
   readonly stop: () => void;
 }
 
-/** What brings an image that was not there; of what a build brings its tag alone is told. */
-const arrivals = ['pull', 'load', 'import', 'tag'];
+/** What brings an image that was not there. Our own tag and what a build does are none of it. */
+const arrivals = ['pull', 'load', 'import'];
 /**
  * A container joins its networks before it starts and may be listed as running after it left them: its addresses are
  * right from these two on (moby, daemon/start.go and daemon/monitor.go).
@@ -60,7 +60,7 @@ const longestWait = 30_000;
 const starting = 60_000;
 
 const isQuiet = ({ Type, Action, Actor }: Event): boolean =>
-  (Type === 'image' && (!arrivals.includes(Action) || Actor?.Attributes?.['name'] === ownImage)) ||
+  (Type === 'image' && !arrivals.includes(Action)) ||
   (Type === 'container' && (!lives.includes(Action) || label in (Actor?.Attributes ?? {}))) ||
   (Type === 'network' &&
     comings.includes(Action) &&

@@ -11,7 +11,7 @@ export const label = 'io.github.tuntapd';
 /** Always the same: the engine itself refuses a second one, and nobody needs to look for the first. */
 const containerName = 'tuntapd-helper';
 /** Our own name for the image that worked, so that it is there next time, also offline. */
-export const ownImage = 'tuntapd/helper:local';
+const ownImage = 'tuntapd/helper:local';
 const mostTries = 5;
 /**
  * Milliseconds for the start, the run and the removal of a container, and between two words about a pull: a VM that

@@ -1,9 +1,6 @@
-import { run } from '../command.js';
+import { run, type Run } from '../command.js';
 import { type ConsoleUser, type Seen, seen, unknown } from '../observation.js';
 import { messageOf, plain } from '../text.js';
-
-/** How a room has a command run. */
-export type Run = typeof run;
 
 /**
  * Where a record is looked for: this Mac's own first, which waits for no network; then wherever a login would look

@@ -13,18 +13,22 @@ const patience = 10_000;
 
 type List = () => Promise<readonly Process[]>;
 
-/** Lists that are under way, by the way they are made. */
-const underWay = new WeakMap<List, Promise<readonly Process[]>>();
+/** Since when a list is under way, by the way it is made. */
+const underWay = new WeakMap<List, number>();
+/** Milliseconds after which one that has not ended is beside the point. */
+const forgotten = 60_000;
 
-/** One at a time: a ps that hangs is not ended by ps-list, and each look would leave another one behind. */
-function together(list: List): Promise<readonly Process[]> {
-  const known = underWay.get(list);
-  if (known) return known;
-  const listing = list().finally(() => {
-    underWay.delete(list);
-  });
-  underWay.set(list, listing);
-  return listing;
+/** A ps that hangs is not ended by ps-list, and each look would leave another one behind: there is one more a minute. */
+async function alone(list: List): Promise<readonly Process[]> {
+  const age = performance.now() - (underWay.get(list) ?? -Infinity);
+  if (age >= patience && age < forgotten) throw new Error('an earlier ps has not ended yet');
+  const began = performance.now();
+  underWay.set(list, began);
+  try {
+    return await list();
+  } finally {
+    if (underWay.get(list) === began) underWay.delete(list);
+  }
 }
 
 /** Every process, by ps-list. One that hangs is given up after 10 s, so that it keeps the daemon from nothing else. */
@@ -36,7 +40,7 @@ export async function listProcesses(list: List = psList): Promise<Seen<readonly 
     }, patience);
   });
   try {
-    return seen(await Promise.race([together(list), late]));
+    return seen(await Promise.race([alone(list), late]));
   } catch (error) {
     return unknown(`the processes cannot be listed: ${messageOf(error)}`);
   } finally {
@@ -54,23 +58,18 @@ const program =
 
 /** Docker’s own processes of a user, with the bundle each was started from; hyperkit is none of them. */
 export function pickDocker(processes: readonly Process[], user: ConsoleUser): DockerProcess[] {
-  return processes.flatMap(({ pid, uid, cmd, startTime }) => {
+  const found = processes.flatMap(({ pid, uid, cmd, startTime }) => {
     const [whole, app, name] = program.exec(cmd ?? '') ?? [];
-    if (
-      uid !== user.uid ||
-      startTime === undefined ||
-      app === undefined ||
-      name?.includes('hyperkit') !== false
-    )
-      return [];
-    return [
-      {
-        pid,
-        app,
-        startedAt: startTime.toISOString(),
-        gui: name === 'Docker' || (name === 'com.docker.backend' && whole === cmd),
-        virtualization: name === 'com.docker.virtualization',
-      },
-    ];
+    if (uid !== user.uid || startTime === undefined || app === undefined || name === undefined) return [];
+    if (name.includes('hyperkit')) return [];
+    return [{ pid, app, name, isBare: whole === cmd, startedAt: startTime.toISOString() }];
   });
+  const hasDocker = new Set(found.filter(({ name }) => name === 'Docker').map(({ app }) => app));
+  return found.map(({ pid, app, name, isBare, startedAt }) => ({
+    pid,
+    app,
+    startedAt,
+    gui: name === 'Docker' || (name === 'com.docker.backend' && isBare && !hasDocker.has(app)),
+    virtualization: name === 'com.docker.virtualization',
+  }));
 }

@@ -16,7 +16,7 @@ const step = (subnet: string): Step => ({
 function stage(wanted: string[]) {
   const routes = new Set<string>();
   const refuse = new Map<string, Error>();
-  const reports: { failures: readonly Failure[]; routes: string[] }[] = [];
+  const reports: { failures: readonly Failure[]; routes: readonly string[] }[] = [];
   const timers: { at: number; callback: () => void }[] = [];
   let now = 0;
   let looks = 0;
@@ -49,7 +49,7 @@ function stage(wanted: string[]) {
         });
       routes.add(asked.key);
     },
-    report: (_world, failures) => reports.push({ failures, routes: [...routes] }),
+    report: (world, failures) => reports.push({ failures, routes: [...world] }),
     log: () => undefined,
     now: () => now,
     random: () => 0.5,
@@ -225,11 +225,28 @@ test('a pass that is held up by a step is told of meanwhile, with what it has se
   expect(world.reports).toEqual([]);
   await world.pass(9000);
   expect(world.reports.length).toBeGreaterThan(1);
-  expect(world.reports.at(-1)?.routes).toEqual(['a']);
+  // Both are added at once: nothing has been looked at since.
+  expect(world.reports.at(-1)?.routes).toEqual([]);
   const before = world.reports.length;
   world.release();
   await world.pass(20_000);
   expect(world.reports).toHaveLength(before + 1);
+  expect(world.reports.at(-1)?.routes).toEqual(['a', 'b']);
+});
+
+test('of a long pass the last look counts', async () => {
+  const world = stage(['a', 'b']);
+  world.kind = 'install-shim';
+  world.hold = 'b';
+  world.refuse.set('b', new Error('not before a is seen'));
+  world.onApply = () => {
+    if (world.looks() > 1) world.refuse.delete('b');
+  };
+  world.reconciler.trigger('start');
+  await world.pass(10_000);
+  expect(world.reports.at(-1)?.routes).toEqual(['a']);
+  world.release();
+  await world.pass(20_000);
   expect(world.reports.at(-1)?.routes).toEqual(['a', 'b']);
 });
 

@@ -87,10 +87,10 @@ test('a Docker that went while its VM is still ending is opened again after that
     gui.kill();
     return Promise.resolve({ stdout: '', stderr: '', exitCode: 0 });
   };
-  await expect(quit(ends, 500)).rejects.toThrow('Docker did not quit');
+  await expect(quit(ends, 500)).rejects.toThrow('Docker quit, but its VM has not ended');
   expect(memory.now().restart).toMatchObject({
     reopen: { app: '/Applications/Docker.app' },
-    attempts: [{ failed: 'Docker did not quit' }],
+    attempts: [{ failed: 'Docker quit, but its VM has not ended' }],
   });
 });
 

@@ -117,6 +117,20 @@ describe('a VM without the tap', () => {
     expect(phase).toBe('blocked');
     expect(findings.at(-1)?.message).toContain('tuntapctl config set tap.address');
   });
+  test('whose Docker we have quit is not told to be restarted', () => {
+    const reopen = { app, uid: 501, gui: 70, at: began };
+    const { phase, findings } = judgeConditions(
+      config,
+      missed,
+      { ...up, restart: { ...noRestart, reopen } },
+      [],
+    );
+    expect(phase).toBe('working');
+    expect(findings.at(-1)).toMatchObject({
+      reason: 'RestartPending',
+      message: expect.stringContaining('tuntapd has asked Docker to quit'),
+    });
+  });
   test('ask only says so, never says nothing', () => {
     expect(act(missed, up, 'ask')).toBe('ask');
     expect(act(missed, up, 'never')).toBe('none');

@@ -51,6 +51,24 @@ test('the VM of whoever is in front waits for the tap of somebody behind, and is
   expect(of('TapAttached')?.message).toContain('quit Docker there');
 });
 
+test('a VM of somebody behind with another MAC on the tap is nobody’s to restart but his', () => {
+  const mine = { ...theirs, id: '951@then', pid: 951, startedWithTap: false };
+  const app = '/Applications/Docker.app';
+  const observation: Observation = {
+    ...started,
+    vm: seen({ ...theirs, id: '900@then', pid: 900, uid: 501, tapIsForeign: true }),
+    consoleUser: seen(other),
+    otherVms: [mine],
+    docker: seen([{ pid: 70, app, startedAt: 'then', gui: true, virtualization: false }]),
+    userContainer: seen(null),
+  };
+  expect(steps(observation)).toEqual([]);
+  expect(judged(observation).of('TapAttached')?.reason).toBe('HeldByOtherUser');
+  // In front it is his own.
+  const inFront = { ...observation, consoleUser: quietMac.consoleUser, otherVms: [] };
+  expect(steps(inFront)).toEqual(['quit-docker']);
+});
+
 test('when that VM has ended, the device goes to whoever is in front', () => {
   expect(steps({ ...quietMac, consoleUser: seen(other) })).toEqual(['own 502']);
 });

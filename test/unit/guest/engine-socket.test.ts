@@ -189,7 +189,7 @@ describe('of several places', () => {
     mkdirSync(at('.colima/default'), { recursive: true });
     symlinkSync(await living(at('.colima/default/docker.sock')), at('shared'));
     await expect(findEngine(person, [at('shared')])).rejects.toMatchObject({
-      reason: 'SocketForeign',
+      reason: 'SocketOfAnother',
       message: expect.stringContaining(`${at('.colima/default/docker.sock')}, which is not Docker Desktop’s`),
     });
     mkdirSync(at('dotfiles/docker/run'), { recursive: true });

@@ -65,13 +65,11 @@ const after = (milliseconds: number): Promise<void> =>
 const event = (Type: string, Action: string, Attributes: object = {}, ID?: string): string =>
   `${JSON.stringify({ Type, Action, Actor: { ID, Attributes } })}\n`;
 
-test('an image that arrives, or is built, is counted within the same session; our own tag is not', async () => {
+test('an image that arrives is counted within the same session; our own tag is not', async () => {
   const { session, images } = await start();
   expect(images).toBe(0);
-  engine.emit(event('image', 'tag', { name: 'tuntapd/helper:local' }) + event('image', 'pull'));
+  engine.emit(event('image', 'tag') + event('image', 'pull'));
   expect((await until(({ images: now }) => now > 0)).images).toBe(1);
-  engine.emit(event('image', 'tag', { name: 'web:latest' }));
-  expect((await until(({ images: now }) => now > 1)).images).toBe(2);
   expect((await until(() => true)).session).toBe(session);
 });
 

@@ -128,9 +128,14 @@ test('a ps that fails or hangs is unknown, and not for ever', async () => {
     await jest.advanceTimersByTimeAsync(10_000);
     expect(await asked).toMatchObject({ known: false });
   }
-  jest.useRealTimers();
-  // Nobody ends it, so no second one is started beside it.
+  // Nobody ends it, so no second one is started beside it; a minute later it counts no more.
   expect(started).toBe(1);
+  await jest.advanceTimersByTimeAsync(60_000);
+  const later = listProcesses(hangs);
+  await jest.advanceTimersByTimeAsync(10_000);
+  expect(await later).toMatchObject({ known: false });
+  jest.useRealTimers();
+  expect(started).toBe(2);
 });
 
 test.each([

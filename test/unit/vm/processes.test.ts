@@ -40,6 +40,16 @@ test.each([
   expect(pick(cmd)).toEqual([]);
 });
 
+test('a bare backend beside the app is not the app', () => {
+  const both = ['Docker', 'com.docker.backend'].map((name, index) => ({
+    pid: 31 + index,
+    uid: 504,
+    cmd: `${app}/Contents/MacOS/${name}`,
+    startTime,
+  }));
+  expect(pickDocker(both, user).map(({ gui }) => gui)).toEqual([true, false]);
+});
+
 test('another user’s Docker is not ours to quit', () => {
   expect(pick(`${app}/Contents/MacOS/Docker`, 505)).toEqual([]);
 });
