@@ -255,6 +255,7 @@ const tapAddress: Judge = (config, observation, _memory, failures) => {
   return no('NotSet', `${config.tap.device} has no ${config.tap.address}/${config.tap.prefix} yet`);
 };
 
+/** Why an engine is silent where a restart of Docker helps. */
 const restartCures = new Set(['SocketMissing', 'SocketStale', 'SocketRefused', 'EngineSilent']);
 
 const engine: Judge = (_config, { vm, engine: seen }) => {
