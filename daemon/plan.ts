@@ -311,13 +311,17 @@ export function plan(config: Config, observation: Observation, memory: Memory): 
   const collision = linkCollision(config, observation);
   if (collision !== null)
     return [...ground, ...(attachedTap(observation) ? giveWay(config, observation, memory, collision) : [])];
+  const onMac = config.routes.manage
+    ? routes(config, observation, memory)
+    : deletions(config, observation, memory, () => 'routes.manage is off');
+  const isRemoval = ({ kind }: Step): boolean => kind === 'delete-route';
   return [
     ...ground,
     ...link(config, observation),
+    // Whoever has claimed a range does not wait for a container in the VM.
+    ...onMac.filter(isRemoval),
     ...(config.guest.manage ? guest(config, observation, memory) : []),
-    ...(config.routes.manage
-      ? routes(config, observation, memory)
-      : deletions(config, observation, memory, () => 'routes.manage is off')),
+    ...onMac.filter((step) => !isRemoval(step)),
     ...restartSteps(config, observation, memory),
   ];
 }

@@ -50,10 +50,10 @@ const gather = 10;
 /** When something happened to more networks than this, all of them are asked for in one request. */
 const mostAsked = 10;
 /**
- * After a stream's end: a VM that goes is gone by then, and nobody has knocked at Docker's proxy, which might start it
- * again.
+ * After a stream's end: a VM that goes is gone by then, also on a busy Mac, and nobody has knocked at Docker's proxy,
+ * which might start it again. An engine that is only restarted takes as long itself.
  */
-const farewell = 2000;
+const farewell = 5000;
 /** An engine that is starting answers soon; one that has not for a minute is asked ever more rarely. */
 const firstWait = 100;
 const longestWait = 30_000;
@@ -90,7 +90,8 @@ export function watchEngine(options: {
   let endPause = (): void => undefined;
   let isStartingOver = false;
 
-  const pause = (milliseconds: number): Promise<void> =>
+  /** Ends early when the watch does; `endPause` ends one that is not `firm`. */
+  const pause = (milliseconds: number, firm = false): Promise<void> =>
     new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer);
@@ -99,7 +100,7 @@ export function watchEngine(options: {
       };
       const timer = setTimeout(end, milliseconds);
       stopped.signal.addEventListener('abort', end);
-      endPause = end;
+      endPause = firm ? () => undefined : end;
     });
   const isStopped = (): boolean => stopped.signal.aborted;
   const beginSession = (): void => {
@@ -223,7 +224,7 @@ export function watchEngine(options: {
         snapshot = unknown('Docker Engine’s event stream ended');
         client = null;
         onChange();
-        await pause(farewell);
+        await pause(farewell, true);
         since = performance.now();
         wait = firstWait;
         continue;

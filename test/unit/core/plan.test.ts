@@ -201,6 +201,21 @@ test('a VPN that comes while the engine does not answer need not wait for it', (
   ]);
 });
 
+test('a range that somebody claims is given up before the VM is worked on', () => {
+  const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
+  const vpn: Route = {
+    destination: '172.17.0.0/24',
+    gateway: '10.80.0.1',
+    flags: 'UGSc',
+    interface: 'utun4',
+  };
+  const routes = seen([...(valueOf(world.observation.routes) ?? []), vpn]);
+  expect(kindsFor({ ...world.observation, routes }, { ...world.memory, guest: null })).toEqual([
+    'delete-route',
+    'prepare-guest',
+  ]);
+});
+
 test('what stands of ours without the link goes: it leads to the LAN', () => {
   const stray = { destination: '172.17.0.0/16', gateway: '10.0.75.2', flags: 'UGSc', interface: 'en0' };
   const observation = { ...quietMac, routes: seen([...lan, stray]) };

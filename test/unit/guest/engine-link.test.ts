@@ -84,7 +84,7 @@ test('a VM that has ended is not asked for, though nobody has looked since: Dock
   await once(hyperkit, 'exit');
   const before = engine.asked.length;
   engine.hangUp();
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await new Promise((resolve) => setTimeout(resolve, 6000));
   await expect(link.containers()).rejects.toThrow();
   expect(engine.asked).toHaveLength(before);
 });
