@@ -8,7 +8,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { bootMac, type Mac } from './lab.js';
-import { dockerOf, install, logOf, must, openDocker, quitDocker } from './story.js';
+import { dockerOf, install, logOf, must, openDocker, quitDocker, statusOf } from './story.js';
 
 const { values } = parseArgs({
   options: {
@@ -239,9 +239,7 @@ async function reconcile(mac: Mac, networks: number, made: number): Promise<numb
 }
 
 async function idle(mac: Mac, duration: number): Promise<void> {
-  const { pid } = JSON.parse(await must(mac, ['/usr/local/bin/tuntapctl', 'status', '--json'])) as {
-    pid: number;
-  };
+  const { pid } = await statusOf(mac);
   const look = (): { ticks: number; kilobytes: number } => {
     const proc = mac.path(`/proc/${pid}`);
     const stat = readFileSync(`${proc}/stat`, 'utf8')
