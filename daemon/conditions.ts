@@ -7,11 +7,12 @@ import { wayOf } from './data-path.js';
 import { judgeInstall } from './hyperkit.js';
 import { type Bundle, type Bundles, type Observation, valueOf, type Vm } from './observation.js';
 import { linkCollision } from './link-collision.js';
-import { attachedTap, heldTap, isAddressed, type Memory, tapOwner } from './plan.js';
+import { type Memory, tapOwner } from './plan.js';
 import { awaitsLaunch } from './launching.js';
 import { judgeRestart } from './restarting.js';
 import { judgeRoutes } from './routing.js';
 import type { Step } from './steps.js';
+import { attachedTap, heldTap, isAddressed } from './tap-link.js';
 
 export const conditionTypes = [
   'Configuration',
@@ -204,7 +205,8 @@ const tapAttached: Judge = (config, observation, memory) => {
   if (!tapInterface.known) return unclear(tapInterface.why);
   const { pid, uid } = vm.value;
   const inFront = user.known ? user.value : null;
-  if (heldTap(observation) && inFront && inFront.uid !== uid) {
+  const held = heldTap(observation);
+  if (held && inFront && inFront.uid !== uid) {
     const waiting = otherVms.find((other) => other.uid === inFront.uid);
     if (waiting)
       return no(
@@ -215,7 +217,7 @@ const tapAttached: Judge = (config, observation, memory) => {
   }
   if (attachedTap(observation))
     return yes('Attached', `the VM holds /dev/${config.tap.device} (pid ${vm.value.pid})`);
-  if (tapInterface.value && !(tapInterface.value.holder === pid && vm.value.tapIsForeign))
+  if (tapInterface.value && !held)
     return no(
       'HeldByAnother',
       `${config.tap.device} is held by pid ${tapInterface.value.holder ?? 'unknown'}, which is not Docker’s VM: choose another tap.device`,
@@ -399,9 +401,9 @@ function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonl
   const isRunning = vm?.status === 'True';
   const configured = of('Configuration');
   if (configured?.reason === 'Invalid') return because('blocked', configured);
-  const none = memory.wanted === 'up' ? findings.find(({ reason }) => hopeless.has(reason)) : undefined;
+  const deadEnd = memory.wanted === 'up' ? findings.find(({ reason }) => hopeless.has(reason)) : undefined;
   const blocked = failures.find((failure) => failure.blocked);
-  if (blocked && !none) return because('blocked', blocked);
+  if (blocked && !deadEnd) return because('blocked', blocked);
   const [failure] = failures;
   if (memory.wanted !== 'up')
     return failure
@@ -413,8 +415,7 @@ function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonl
     return user.status === 'False'
       ? { phase: 'idle', verdict: no('Idle', 'nobody is logged in') }
       : because('working', user);
-  const trouble =
-    findings.find(({ reason }) => hopeless.has(reason)) ?? bad(ground) ?? (isRunning ? bad(link) : undefined);
+  const trouble = deadEnd ?? bad(ground) ?? (isRunning ? bad(link) : undefined);
   if (trouble) {
     if (lasting.has(trouble.reason)) return because('blocked', trouble);
     return because(!failure && passing.has(trouble.reason) ? 'working' : 'degraded', trouble);

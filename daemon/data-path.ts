@@ -6,8 +6,9 @@
 import type { Config } from '../config/schema.js';
 import { contains, parseCidr } from './cidr.js';
 import type { DataPath, Observation } from './observation.js';
-import { attachedTap, isAddressed, type Memory } from './plan.js';
+import type { Memory } from './plan.js';
 import { judgeRoutes } from './routing.js';
+import { attachedTap, isAddressed } from './tap-link.js';
 
 /** Addresses tried at a time: one silent container says nothing, it may have a firewall of its own. */
 const mostContainers = 3;

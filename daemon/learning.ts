@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { launchedNow } from './launching.js';
 import type { ConsoleUser, Observation } from './observation.js';
-import { attachedTap, type Memory } from './plan.js';
+import type { Memory } from './plan.js';
 import { learnRestart } from './restarting.js';
+import { attachedTap } from './tap-link.js';
 
 /** Bounds of what is kept: Macs have one Docker.app, and an update makes one more. */
 const mostLaunched = 16;

@@ -4,13 +4,14 @@
  */
 import type { Config } from '../config/schema.js';
 import { judgeInstall, judgeRestore } from './hyperkit.js';
-import { type GuestReport, type Observation, type TapInterface, valueOf, type Vm } from './observation.js';
+import { type GuestReport, type Observation, valueOf } from './observation.js';
 import { awaitsLaunch } from './launching.js';
 import { linkCollision } from './link-collision.js';
 import { reopenSteps, type RestartMemory, restartSteps } from './restarting.js';
 import { judgeRoutes, overtaken, type RouteMemory } from './routing.js';
 import { isRowOf, stillOwned } from './routing-table.js';
 import type { Step } from './steps.js';
+import { attachedTap, heldTap, isAddressed } from './tap-link.js';
 
 export interface Memory extends RouteMemory {
   /** `restored`: down, and hyperkit as Docker shipped it. `removed`: leave without a trace (uninstall). */
@@ -27,30 +28,6 @@ export interface Memory extends RouteMemory {
   readonly apps: readonly string[];
   readonly restart: RestartMemory;
 }
-
-interface Link {
-  readonly vm: Vm;
-  readonly tap: TapInterface;
-}
-
-/** The tap interface, when it is this VM that holds it. */
-export function heldTap(observation: Observation): Link | null {
-  const vm = valueOf(observation.vm);
-  const tap = valueOf(observation.tapInterface);
-  return vm && tap && tap.holder === vm.pid ? { vm, tap } : null;
-}
-
-/** The same, when its NIC can be found in the VM. */
-export function attachedTap(observation: Observation): Link | null {
-  const held = heldTap(observation);
-  return held && !held.vm.tapIsForeign ? held : null;
-}
-
-/** Whether tap1 is up with our address, prefix and MTU. */
-export const isAddressed = (config: Config, tap: TapInterface): boolean =>
-  tap.up &&
-  tap.mtu === config.tap.mtu &&
-  tap.addresses.some(({ address, prefix }) => address === config.tap.address && prefix === config.tap.prefix);
 
 /**
  * Whose `/dev/tapN` should be: the owner's of the VM that holds it (another user in front cannot have it meanwhile, and

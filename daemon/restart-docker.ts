@@ -54,10 +54,11 @@ export async function quitForRestart(
   const { vm, bundle, user, gui, app } = step;
   const remember = (change: Partial<RestartMemory>): Promise<void> =>
     memory.change({ restart: { ...memory.now().restart, ...change } });
+  const owed = (): RestartMemory['reopen'] => ({ app, uid: user.uid, gui: gui.pid, at: Date.now() });
   const earlier = memory.now().restart.attempts.slice(1 - mostAttempts);
   await remember({
     attempts: [...earlier, { vm: vm.id, bundle, failed: null }],
-    reopen: { app, uid: user.uid, gui: gui.pid, at: Date.now() },
+    reopen: owed(),
   });
   const asked = await quitDocker(user, command);
   const pids = [vm.pid, gui.pid];
@@ -67,10 +68,9 @@ export async function quitForRestart(
     await terminate(user, gui);
     isGone = await areGone(pids, patience);
   }
-  // Opening it is owed from now on: the Mac may have slept meanwhile.
-  const reopen = { app, uid: user.uid, gui: gui.pid, at: Date.now() };
   if (isGone) {
-    await remember({ reopen });
+    // From now on: the Mac may have slept meanwhile.
+    await remember({ reopen: owed() });
     return;
   }
   // Where only the VM has not ended yet, Docker itself is gone, and opened again after it.
@@ -79,7 +79,7 @@ export async function quitForRestart(
   const failed = asked.done ? what : `${what}: ${asked.why}`;
   await remember({
     attempts: [...earlier, { vm: vm.id, bundle, failed }],
-    reopen: isLeft ? null : reopen,
+    reopen: isLeft ? null : owed(),
   });
   throw new StepError(failed, { reason: 'DockerStays' });
 }

@@ -14,6 +14,7 @@ import {
 } from './observation.js';
 import { linkCollision } from './link-collision.js';
 import type { Step } from './steps.js';
+import { heldTap } from './tap-link.js';
 import type { Memory } from './plan.js';
 
 export interface RestartMemory {
@@ -74,8 +75,7 @@ function missed(observation: Observation): { vm: Vm; user: ConsoleUser } | null 
   if (!vm || !user || !tapInterface.known || device?.uid !== user.uid) return null;
   if (tapInterface.value === null) return { vm, user };
   // Held: by this VM with a NIC that is not ours, or by somebody in whose way a restart would be.
-  const { holder } = tapInterface.value;
-  return holder === vm.pid && vm.uid === user.uid && vm.tapIsForeign ? { vm, user } : null;
+  return heldTap(observation) && vm.uid === user.uid && vm.tapIsForeign ? { vm, user } : null;
 }
 
 /** The bundle from which the VM was started, when its next start will go by way of the shim. */

@@ -1,9 +1,9 @@
 import type { Config } from '../config/schema.js';
 import type { MemoryKeeper } from './memory.js';
 import type { Observation } from './observation.js';
-import { attachedTap, isAddressed } from './plan.js';
 import { followRoutes, heldRoutes, nextDue, noHistory, type RouteHistory } from './route-yield.js';
 import { stillOwned } from './routing-table.js';
+import { attachedTap, isAddressed } from './tap-link.js';
 
 export interface RouteKeeper {
   /** Brings the memory up to date with a look at the routing table; what could not be seen changes nothing. */

@@ -126,22 +126,32 @@ function open(dial: Dial, method: string, path: string, options: CallOptions): P
   });
 }
 
+/** What `read` makes of an answer, which is given up after `limit` ms, with these words; undefined: never. */
+async function within<T>(
+  response: IncomingMessage,
+  limit: number | undefined,
+  words: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  if (limit === undefined) return read();
+  const timer = setTimeout(() => response.destroy(new Error(words)), limit);
+  try {
+    return await read();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function collect(response: IncomingMessage, timeout: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  const timer = setTimeout(
-    () => response.destroy(new Error('Docker Engine’s answer did not end in time')),
-    timeout,
-  );
-  try {
+  await within(response, timeout, 'Docker Engine’s answer did not end in time', async () => {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > mostBytes) throw new Error(`Docker Engine’s answer is larger than ${mostBytes} bytes`);
       chunks.push(chunk);
     }
-  } finally {
-    clearTimeout(timer);
-  }
+  });
   return Buffer.concat(chunks);
 }
 
@@ -193,19 +203,10 @@ export async function connectEngine(dial: Dial, options: CallOptions = {}): Prom
       if ((response.statusCode ?? 500) >= 400) return refuse(response);
       how.onOpen?.();
       if (how.idle !== undefined) giveUpWhenSilent(response, how.idle);
-      const { limit } = how;
-      const late =
-        limit === undefined
-          ? undefined
-          : setTimeout(
-              () => response.destroy(new Error(`Docker Engine was not done within ${limit / 1000} s`)),
-              limit,
-            );
-      try {
+      const late = `Docker Engine was not done within ${(how.limit ?? 0) / 1000} s`;
+      await within(response, how.limit, late, async () => {
         for await (const line of jsonLines(response as AsyncIterable<Buffer>)) onLine(line);
-      } finally {
-        clearTimeout(late);
-      }
+      });
     },
   };
 }

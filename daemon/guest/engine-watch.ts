@@ -154,11 +154,6 @@ export function watchEngine(options: {
         asking = false;
       }
     };
-    const askForAll = (): void => {
-      allStale = true;
-      changed = true;
-      void ask();
-    };
     try {
       await engine.stream(
         `/events?filters=${filters}`,
@@ -182,7 +177,9 @@ export function watchEngine(options: {
           // Only from here on is anything told that a list does not have.
           onOpen: () => {
             isStartingOver = false;
-            askForAll();
+            allStale = true;
+            changed = true;
+            void ask();
           },
         },
       );

@@ -40,13 +40,14 @@ interface Link {
 
 /** Every VM of Docker's among the processes, whoever's it is, the newest first. */
 function dockersVms(processes: readonly Process[], { device, mac }: Link): Vm[] {
+  const option = tapOption(device);
   const found = processes.flatMap((process): Vm[] => {
     const match = hyperkit.exec(process.cmd ?? '');
     const [, path = '', args = ''] = match ?? [];
     const { pid, uid, startTime } = process;
     if (uid === undefined || startTime === undefined || !isDockers(path, args)) return [];
     const startedAt = startTime.toISOString();
-    const tap = tapOption(device).exec(args);
+    const tap = option.exec(args);
     return [
       {
         id: `${pid}@${startedAt}`,

@@ -13,7 +13,8 @@ import {
   seen,
   unknown,
 } from '../../../daemon/observation.js';
-import { attachedTap, isAddressed, type Memory, plan } from '../../../daemon/plan.js';
+import { type Memory, plan } from '../../../daemon/plan.js';
+import { attachedTap, isAddressed } from '../../../daemon/tap-link.js';
 import { followRoutes, heldRoutes, noHistory, type RouteHistory } from '../../../daemon/route-yield.js';
 import { judgeRoutes } from '../../../daemon/routing.js';
 import { isRowOf, stillOwned } from '../../../daemon/routing-table.js';
