@@ -355,6 +355,8 @@ chapter(
   'Resource Saver: while the VM is off nobody knocks at Docker’s socket, and when it is woken containers answer',
   async () => {
     const isOff = (): boolean => !existsSync(mac.path(vmPid));
+    // Docker saves only after minutes of rest; of a container that has just ended the daemon still asks.
+    await pause(5000);
     await must(mac, ['/bin/kill', '-USR1', String(dockersPid(mac))]);
     await until('the VM is off', 30, () => Promise.resolve(isOff()));
     await until('the daemon has seen it', 30, async () => (await statusOf(mac)).phase === 'idle');
