@@ -63,10 +63,14 @@ export function guard(
 ): Refusal | null {
   const { allow, minPrefix } = config.routes;
   const ranges = allow.map(parseCidr).filter((range) => range !== null);
-  if (!ranges.some((range) => contains(range, subnet)))
-    return { state: 'refused', why: `it lies outside of routes.allow (${allow.join(', ')})` };
-  if (subnet.prefix < minPrefix)
-    return { state: 'refused', why: `it is larger than /${minPrefix} (routes.minPrefix)` };
+  // Whoever mends one of the two learns of the other at the same time.
+  const against = [
+    ...(ranges.some((range) => contains(range, subnet))
+      ? []
+      : [`it lies outside of routes.allow (${allow.join(', ')})`]),
+    ...(subnet.prefix < minPrefix ? [`it is larger than /${minPrefix} (routes.minPrefix)`] : []),
+  ];
+  if (against.length > 0) return { state: 'refused', why: against.join(', and ') };
   const link = linkOf(config);
   if (overlaps(link, subnet))
     return {

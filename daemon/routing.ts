@@ -131,13 +131,15 @@ function ruleAll(ground: Ground, candidates: readonly Candidate[]): RouteVerdict
   const taken: Candidate[] = [];
   return inOrder(ground, candidates).map((candidate): RouteVerdict => {
     const { subnet, cidr, name } = candidate;
+    // What is refused without the others is told first: it outlasts them.
+    const ruling = rule(ground, subnet, cidr);
+    if (ruling.state === 'refused' || ruling.state === 'foreign') return { subnet, network: name, ...ruling };
     const other = taken.find((earlier) => overlaps(earlier.cidr, cidr));
     if (other) {
       const what = other.subnet === subnet ? 'already has it' : `has ${other.subnet}, which overlaps it`;
       return { subnet, network: name, state: 'refused', why: `Docker network ${other.name} ${what}` };
     }
-    const ruling = rule(ground, subnet, cidr);
-    if (ruling.state !== 'refused' && ruling.state !== 'foreign') taken.push(candidate);
+    taken.push(candidate);
     return { subnet, network: name, ...ruling };
   });
 }

@@ -1,0 +1,70 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { configSchema } from '../../../config/schema.js';
+import { type DockerNetwork, seen } from '../../../daemon/observation.js';
+import { judgeRoutes, type RouteVerdict } from '../../../daemon/routing.js';
+import { lan, network, startedMac, up } from './worlds.js';
+
+const judged = (networks: readonly DockerNetwork[]): readonly RouteVerdict[] =>
+  judgeRoutes(
+    configSchema.parse({}),
+    { ...startedMac(networks, lan), resolvers: seen(['9.9.9.9', '172.30.5.3']) },
+    up,
+  );
+
+/** What is told of a network’s only subnet among others, and alone. */
+const told = (networks: readonly DockerNetwork[], name: string): RouteVerdict | undefined =>
+  judged(networks).find((verdict) => verdict.network === name);
+
+test.each([
+  ['172.92.0.0/8', /outside of routes\.allow.*, and it is larger than \/12 \(routes\.minPrefix\)/],
+  ['0.0.0.0/0', /outside of routes\.allow/],
+  ['10.0.0.0/8', /larger than \/12 \(routes\.minPrefix\)/],
+])('beside a network that it overlaps %s is refused by the rule that outlasts that one', (subnet, why) => {
+  const others = [network('bridge', '172.17.0.0/16'), network('app', '10.5.0.0/16')];
+  expect(told([...others, network('wide', subnet)], 'wide')).toMatchObject({
+    state: 'refused',
+    why: expect.stringMatching(why) as unknown,
+  });
+});
+
+const subnet = fc
+  .tuple(
+    fc.constantFrom('10.5', '10.96', '172.17', '172.30', '192.168', '8.8'),
+    fc.integer({ min: 0, max: 7 }),
+    fc.constantFrom(0, 8, 12, 16, 22, 24),
+  )
+  .map(([begin, third, prefix]) => `${begin}.${third}.0/${prefix}`);
+
+const networks = fc
+  .array(subnet, { minLength: 1, maxLength: 8 })
+  .map((subnets) => subnets.map((text, index) => network(`n${index}`, text)));
+
+test('what a network is refused by alone it is refused by in any company, in the same words', () => {
+  fc.assert(
+    fc.property(networks, (all) => {
+      for (const one of all) {
+        const alone = told([one], one.name);
+        if (alone?.state === 'refused' || alone?.state === 'foreign')
+          expect(told(all, one.name)).toEqual(alone);
+      }
+    }),
+  );
+});
+
+test('removing the network that a reason names makes that reason go, and nothing that waited behind it appears', () => {
+  fc.assert(
+    fc.property(networks, (all) => {
+      for (const { network: name, state, why } of judged(all)) {
+        const other = /^Docker network (\w+) /.exec(why)?.[1];
+        if (state !== 'refused' || other === undefined) continue;
+        const after = told(
+          all.filter((each) => each.name !== other),
+          name,
+        );
+        expect(after?.why).not.toContain(`Docker network ${other} `);
+        expect(after?.why).toMatch(/^Docker network |not in the routing table yet/);
+      }
+    }),
+  );
+});
