@@ -37,6 +37,12 @@ export async function observeKext(): Promise<Seen<Kext>> {
 /** kKextloadExitSystemPolicy (kextload_main.h) */
 const refusedByPolicy = 27;
 
+/**
+ * The driver was linked and refused to start: where another one has its place (VirtualBox's, an older tap) it does until
+ * the next boot (Tunnelblick/Tunnelblick#520).
+ */
+const startFailed = /start(\/stop)? (routine )?failed/;
+
 /** `kextload` fails while the system is busy at boot, and can say that it loaded what it did not: Tunnelblick, too, tries so often. */
 const mostTries = 5;
 
@@ -64,7 +70,10 @@ export async function loadKext(
     await sleep(pause);
   }
   if (await loaded()) return;
-  throw new StepError(`${bundle} could not be loaded, tried ${mostTries} times ${words}`, {
+  const advice = startFailed.test(words)
+    ? '. Another program’s driver (VirtualBox’s, another VPN’s tap) may be in the way: restart the Mac'
+    : '';
+  throw new StepError(`${bundle} could not be loaded, tried ${mostTries} times ${words}${advice}`, {
     reason: 'KextNotLoaded',
     blocked: true,
     once: true,

@@ -57,3 +57,20 @@ test('what never comes is given up after a few times, in kextload’s own words'
   });
   expect(tried).toHaveLength(5);
 });
+
+test.each([
+  [
+    'failed to load - (libkern/kext) kext (kmod) start/stop routine failed; check the system/kernel logs for errors or try kextutil(8).',
+    true,
+  ],
+  ['(kernel) Kext net.tunnelblick.tap start failed (result 0x5).', true],
+  ['failed to load - (libkern/kext) not found.', false],
+])('a driver that refuses to start may have another one in its way: %s', async (stderr, isTold) => {
+  const { load } = mac(
+    Array.from({ length: 6 }, () => ({ stdout: '', stderr, exitCode: 71 })),
+    false,
+  );
+  const error: unknown = await load().catch((failure: unknown) => failure);
+  expect(error).toMatchObject({ reason: 'KextNotLoaded' });
+  expect(/Another program’s driver .*restart the Mac$/.test(String(error))).toBe(isTold);
+});
