@@ -15,6 +15,22 @@ const driverReason: Readonly<Record<string, string>> = {
 const ipvlanReason = (mode: string): string =>
   `ipvlan (${plain(mode, 10)}) containers sit behind the VM’s outer network card, and the VM itself cannot reach them`;
 
+/** Whether an option of a network is on, as Docker reads it (Go's strconv.ParseBool). */
+const isOn = (value: string | undefined): boolean =>
+  ['1', 't', 'T', 'true', 'True', 'TRUE'].includes(value ?? '');
+
+/**
+ * Why the VM has no address in this bridge network's subnet, or null: what it is sent for there would leave by its
+ * default route, to the Mac again (moby, drivers/bridge/bridge_linux.go).
+ */
+function withoutAddress(options: DockerNetwork['options']): string | null {
+  if (isOn(options['com.docker.network.bridge.inhibit_ipv4']))
+    return 'its bridge has no address in the VM (com.docker.network.bridge.inhibit_ipv4), so the VM itself cannot reach its containers';
+  if (options['com.docker.network.bridge.gateway_mode_ipv4'] === 'isolated')
+    return 'its bridge has no address in the VM (gateway_mode_ipv4 is isolated), so the VM itself cannot reach its containers';
+  return null;
+}
+
 /** Whether `text` is what `pattern` says, in which `*` stands for any characters; in linear time and space. */
 export function matches(pattern: string, text: string): boolean {
   const [head = '', ...parts] = pattern.split('*');
@@ -48,6 +64,8 @@ export function unroutable({ routes }: Config, network: DockerNetwork): string |
     return driverReason[driver] ?? `driver ${plain(driver, 60)} is not known to be routable`;
   if (scope !== 'local') return 'it belongs to a swarm, not to this VM';
   if (internal) return 'it is internal: its containers cannot answer anyone outside';
+  const unaddressed = withoutAddress(options);
+  if (unaddressed !== null) return unaddressed;
   const excluded = routes.exclude.find((entry) => isMeant(entry, network));
   if (excluded !== undefined) return `routes.exclude has ${JSON.stringify(excluded)}`;
   if (!routes.include.some((entry) => isMeant(entry, network))) return 'nothing in routes.include means it';

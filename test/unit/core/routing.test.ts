@@ -61,7 +61,7 @@ describe('the route guard', () => {
   });
 
   test('a gateway cannot be forced away; a resolver can, since it may be a container', () => {
-    const subnets = ['192.168.0.0/16', '172.30.0.0/16'];
+    const subnets = ['192.168.1.0/25', '172.30.0.0/16'];
     const statesWith = (force: readonly string[]) =>
       verdictsFor([network('app', ...subnets)], [], { force }, ['172.30.5.3']).map(({ state }) => state);
     expect(statesWith([])).toEqual(['foreign', 'foreign']);
@@ -69,7 +69,7 @@ describe('the route guard', () => {
   });
 
   test('a gateway that is the resolver too, as at home or on a telephone’s hotspot, is a gateway', () => {
-    const subnets = ['192.168.0.0/16', '192.168.1.0/25'];
+    const subnets = ['192.168.1.0/24', '192.168.1.0/25'];
     for (const force of [[], subnets])
       for (const verdict of verdictsFor([network('app', ...subnets)], [], { force }, ['192.168.1.1']))
         expect(verdict).toMatchObject({
@@ -79,6 +79,63 @@ describe('the route guard', () => {
           ),
         });
   });
+
+  // An iPhone's hotspot (macOS 14), and ZeroTier in the range of Docker's default bridge, one row of it bound to en0.
+  const hotspot = [
+    row('0.0.0.0/0', '172.20.10.1', 'en0', 'UGScg'),
+    row('172.20.10.0/28', 'link#15', 'en0', 'UCS'),
+    row('172.20.10.1/32', 'link#15', 'en0', 'UCS'),
+    row('172.20.10.1/32', 'a:0:de:70:5:64', 'en0', 'UHLWIir'),
+  ];
+  const zerotier = [
+    row('172.17.2.0/24', 'link#24', 'feth4913', 'UC'),
+    row('192.168.9.20/32', '172.17.2.2', 'feth4913', 'UGSc'),
+    row('192.168.10.11/32', '172.17.2.2', 'en0', 'UGSc'),
+  ];
+  const scoped = [
+    row('0.0.0.0/0', '172.20.10.1', 'en5', 'UGScIg'),
+    row('172.20.10.0/28', 'link#9', 'en5', 'UCSI'),
+  ];
+  const bare = [row('0.0.0.0/0', '172.20.10.1', 'en0', 'UGSc')];
+  const neighbour = [...bare, row('172.20.10.1/32', 'a:0:de:70:5:64', 'en0', 'UHLWI')];
+  const blackholed = [...bare, row('172.20.10.0/28', 'link#15', 'en0', 'UCSB')];
+  const elsewhere = [...bare, row('172.20.10.0/28', 'link#9', 'en5', 'UCSI')];
+  test.each<[string, readonly Route[], string, string]>([
+    ['a hotspot’s, around it', hotspot, '172.20.0.0/16', 'pending'],
+    ['a hotspot’s, of which a row of its own is left', hotspot, '172.20.10.0/29', 'pending'],
+    ['ZeroTier’s', zerotier, '172.17.0.0/16', 'pending'],
+    ['ZeroTier’s, the same prefix', zerotier, '172.17.2.0/24', 'foreign'],
+    ['one of an interface’s own table', scoped, '172.20.0.0/16', 'pending'],
+    ['one without any row', bare, '172.20.0.0/16', 'foreign'],
+    ['one that only a neighbour’s row leads to', neighbour, '172.20.0.0/16', 'foreign'],
+    ['one whose row swallows', blackholed, '172.20.0.0/16', 'foreign'],
+    ['one whose row serves another interface alone', elsewhere, '172.20.0.0/16', 'foreign'],
+  ])('a gateway that stays reached by a longer row can be forced: %s', (_name, rows, subnet, state) => {
+    const resolvers = ['172.20.10.1'];
+    expect(verdictsFor([network('app', subnet)], rows, {}, resolvers)).toMatchObject([{ state: 'foreign' }]);
+    const [forced] = verdictsFor([network('app', subnet)], rows, { force: [subnet] }, resolvers);
+    expect(forced?.state).toBe(state);
+  });
+
+  test('a gateway that would stay reached says by what, and that routes.force overrules it', () => {
+    const [verdict] = verdictsFor([network('app', '172.20.0.0/16')], hotspot);
+    expect(verdict?.why).toMatch(/172\.20\.10\.1, .* stay reached by 172\.20\.10\.1\/32\. .*routes\.force/);
+  });
+
+  test.each([['192.168.65.0/28'], ['192.168.65.0/24'], ['192.168.64.0/20']])(
+    '%s, where Docker Desktop’s VM has its own gateway, is refused with that word, unless forced',
+    (subnet) => {
+      expect(verdictsFor([network('app', subnet)])).toMatchObject([
+        {
+          state: 'refused',
+          why: expect.stringMatching(/192\.168\.65\.0\/24.*Docker Desktop’s VM/) as unknown,
+        },
+      ]);
+      expect(verdictsFor([network('app', subnet)], [], { force: [subnet] })).toMatchObject([
+        { state: 'pending' },
+      ]);
+    },
+  );
 
   test('somebody’s own row through the tap stays, is told, and holds nothing up once it is gone', () => {
     const theirs = row('172.18.0.0/16', 'tap1', 'tap1', 'USc');
@@ -246,10 +303,21 @@ describe('which networks', () => {
     [{ scope: 'swarm' }, /swarm/],
     [{ internal: true }, /internal/],
     [{ driver: 'weave' }, /weave is not known/],
+    [{ options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } }, /no address in the VM.*inhibit_ipv4/],
+    [{ options: { 'com.docker.network.bridge.inhibit_ipv4': '1' } }, /no address in the VM/],
+    [{ options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } }, /no address in the VM.*isolated/],
   ])('%j is refused with the reason', (change, why) => {
     expect(verdictsFor([like(change)])).toEqual([
       expect.objectContaining({ state: 'refused', why: expect.stringMatching(why) as unknown }),
     ]);
+  });
+
+  test.each<[string, string]>([
+    ['com.docker.network.bridge.inhibit_ipv4', 'false'],
+    ['com.docker.network.bridge.gateway_mode_ipv4', 'routed'],
+    ['com.docker.network.bridge.name', 'br0'],
+  ])('with %s=%s the VM has the subnet on its bridge, and it is routed', (option, value) => {
+    expect(verdictsFor([like({ options: { [option]: value } })])).toMatchObject([{ state: 'pending' }]);
   });
 
   test('the two of every engine that have no subnet are told as well, with their own reason', () => {
