@@ -98,7 +98,7 @@ export const configSchema = z.strictObject({
       .array(cidr)
       .default([])
       .describe(
-        'Subnets that are routed although an interface or a route of somebody else has addresses of theirs. A DNS resolver may lie in one of them, where it is a container. One that contains a gateway, or that is routed already with the very same prefix, cannot be forced. With the link’s own network listed, the link may lie in somebody’s larger one on the Mac.',
+        'Subnets that are routed although an interface or a route of somebody else has addresses of theirs. A DNS resolver may lie in one of them, where it is a container. One that would take a gateway away, or that is routed already with the very same prefix, cannot be forced. With the link’s own network listed, the link may lie in somebody’s larger one on the Mac.',
       ),
   }),
   log: section({

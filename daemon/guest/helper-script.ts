@@ -2,8 +2,12 @@
  * What the helper container runs, in the sh of whatever image it is. Parameters are its arguments, never pasted in.
  * It speaks in lines: `interface=eth1`, `rule=filter DOCKER-USER`, `error=…`.
  *
- * A rule is ours by its comment, on whatever interface. It stands first in its chain, once: what comes before it
- * could refuse what it accepts.
+ * A rule is ours by its comment, on whatever interface. Ours stand first in their chain, once: what comes before them
+ * could refuse what they accept.
+ *
+ * What comes in by the tap may leave by everything but the VM's ways out: from there vpnkit would hand it to the Mac,
+ * whose route leads here again. The ways out are named rather than the bridges: they stay the same when a network is
+ * made, whatever its bridge is called, and Kubernetes' bridges are open as well.
  *
  * The address is set with the image's own busybox or iproute2 (the VM's root may lack both), or else the VM's; the rules
  * with the iptables of dockerd's mount namespace, which is the one (legacy or nft) that matches dockerd's own rules.
@@ -57,9 +61,9 @@ either() {
 }
 
 # Reads chain $2 of table $1. "found": the numbers of our rules, the last one first, so that deleting one moves none of
-# the others. "first": the chain's first rule when it is ours. Fails when there is no such chain.
+# the others. "ours": these rules, a line each. Fails when there is no such chain.
 look() {
-  found='' first='' number=0
+  found='' ours='' number=0
   listing=$(tables -t "$1" -S "$2" 2>/dev/null) || return 1
   # A here-document would need a file in some shells, and the container has nowhere to write.
   set -f
@@ -68,7 +72,10 @@ look() {
   for line in $listing; do
     case $line in "-A "*) number=$((number + 1)) ;; *) continue ;; esac
     case $line in *"--comment tuntapd "* | *'--comment "tuntapd" '*) found="$number $found" ;; *) continue ;; esac
-    [ "$number" = 1 ] && first=$line
+    # Some versions put a comment in quotation marks.
+    case $line in *'"tuntapd"'*) line=\${line%%'"tuntapd"'*}tuntapd\${line#*'"tuntapd"'} ;; esac
+    ours="$ours
+$line"
   done
   unset IFS
   set +f
@@ -120,29 +127,69 @@ case $(either ip addr show dev "$nic") in
   *) out=$(either ip addr add "$address/$prefix" dev "$nic" 2>&1) || fail "address $address/$prefix on $nic: $out" ;;
 esac
 
-# Puts our rule first into chain $2 of table $1, which "look" has just looked at, and deletes every other one of ours.
-accept() {
-  case $first in
-    "-A $2 -i $nic -m comment --comment tuntapd -j ACCEPT" | "-A $2 -i $nic -m comment --comment \\"tuntapd\\" -j ACCEPT")
-      found=\${found%1 }
-      ;;
-    *)
-      out=$(tables -t "$1" -I "$2" 1 -i "$nic" -m comment --comment tuntapd -j ACCEPT 2>&1) || fail "iptables -t $1 -I $2: $out"
-      moved=
-      for number in $found; do moved="$moved $((number + 1))"; done
-      found=$moved
-      ;;
-  esac
-  # shellcheck disable=SC2086 # numbers
-  delete "$1" "$2" $found
-  echo "rule=$1 $2"
+# By what the VM's own traffic leaves it: network cards (a bridge, made by the kernel alone, has no device behind it), and
+# whatever has a default route.
+ways=
+way() {
+  case " $ways $nic " in *" $1 "*) ;; *) ways="$ways $1" ;; esac
+}
+for folder in /sys/class/net/*; do
+  [ -e "$folder/device" ] && way "\${folder##*/}"
+done
+# Not every busybox knows of other tables than the main one; newer Docker Desktops keep the default route elsewhere.
+listing=$(either ip route show table all 2>/dev/null) || listing=$(either ip route show 2>/dev/null)
+set -f
+IFS='
+'
+for line in $listing; do
+  case $line in "default "*" dev "*) ;; *) continue ;; esac
+  line=\${line#* dev }
+  way "\${line%% *}"
+done
+unset IFS
+set +f
+
+mark="-m comment --comment tuntapd"
+accept="-i $nic $mark -j ACCEPT"
+close=
+for way in $ways; do close="$close
+-i $nic -o $way $mark -j DROP"; done
+
+# Has chain $2 of table $1, which "look" has just looked at, begin with the rules on the lines of $3, and hold no others of
+# ours. What is so already is not touched; else the new ones are there before the old ones go.
+begin() {
+  table=$1 chain=$2 wanted='' numbers='' moved='' count=0 at=0
+  set -f
+  IFS='
+'
+  for rule in $3; do
+    count=$((count + 1)) numbers="$count $numbers"
+    wanted="$wanted
+-A $chain $rule"
+  done
+  if [ "$ours" != "$wanted" ] || [ "$found" != "$numbers" ]; then
+    for rule in $3; do
+      unset IFS
+      at=$((at + 1))
+      # shellcheck disable=SC2086 # words
+      out=$(tables -t "$table" -I "$chain" "$at" $rule 2>&1) || fail "iptables -t $table -I $chain $rule: $out"
+    done
+    for number in $found; do moved="$moved $((number + count))"; done
+    # shellcheck disable=SC2086 # numbers
+    delete "$table" "$chain" $moved
+  fi
+  unset IFS
+  set +f
+  echo "rule=$table $chain"
 }
 if [ "$raw" = raw ]; then
   look raw PREROUTING || fail "the raw table cannot be listed: $(tables -t raw -S PREROUTING 2>&1)"
-  accept raw PREROUTING
+  begin raw PREROUTING "$accept"
 fi
-if look filter DOCKER-USER; then accept filter DOCKER-USER
-elif look filter FORWARD; then accept filter FORWARD
+if look filter DOCKER-USER; then begin filter DOCKER-USER "$close
+$accept"
+elif look filter FORWARD; then begin filter FORWARD "$close
+$accept"
 else fail "the filter table cannot be listed: $(tables -S FORWARD 2>&1)"
 fi
 

@@ -82,7 +82,7 @@ while (my $asks = $office->accept) {
 }`;
 
 chapter(
-  'both ends have the MTU that is configured, and one rule of ours stands first in its chain',
+  'both ends have the MTU that is configured, and our rules stand first in their chains',
   async () => {
     const address = await containerAnswers(mac, 'first');
     await ready();
@@ -98,7 +98,11 @@ chapter(
     expect(link).toContain('mtu 1380');
     expect(link).toContain('inet 10.0.75.2/30');
     const rules = (await rulesInVm()).split('\n');
-    expect(rules.filter((rule) => rule.includes(mark))).toHaveLength(2);
+    expect(rules.filter((rule) => rule.includes(mark))).toEqual([
+      `-A PREROUTING -i eth1 -m comment ${mark}-j ACCEPT`,
+      `-A DOCKER-USER -i eth1 -o eth0 -m comment ${mark}-j DROP`,
+      `-A DOCKER-USER -i eth1 -m comment ${mark}-j ACCEPT`,
+    ]);
     for (const chain of ['PREROUTING', 'DOCKER-USER'])
       expect(rules.find((rule) => rule.startsWith(`-A ${chain} `))).toContain(mark);
   },

@@ -201,6 +201,93 @@ test('what the VM itself has of the link’s network is named, and nothing is do
   expect(lines(output)).toEqual(['-A FORWARD -j DOCKER-USER']);
 });
 
+const closed = (chain: string, way: string): string =>
+  `-A ${chain} -i eth1 -o ${way} -m comment --comment tuntapd -j DROP`;
+const wayOut =
+  'ip addr add 192.168.65.3/24 dev far; ip link set far up; ip route add default via 192.168.65.1';
+
+describe.each(['nft', 'legacy'])(
+  'with iptables-%s the VM’s way out is closed to what comes by the tap',
+  (flavour) => {
+    test('before it is opened to anything else, once, however often it runs; release takes that back', () => {
+      const output = inVm(
+        flavour,
+        `${vm} ${wayOut}; helper prepare; helper prepare; ${rules}; echo released; helper release; ${rules}`,
+      );
+      const [prepared = '', released = ''] = output.split('released\n');
+      expect(lines(prepared)).toEqual([
+        ours('PREROUTING'),
+        closed('DOCKER-USER', 'far'),
+        ours('DOCKER-USER'),
+        '-A FORWARD -j DOCKER-USER',
+      ]);
+      expect(lines(released)).toEqual(['-A FORWARD -j DOCKER-USER']);
+    });
+
+    test.each([
+      ['another rule came before them', 'iptables -I DOCKER-USER -s 10.9.9.9 -j DROP'],
+      ['one of them is gone', 'iptables -D DOCKER-USER 1; iptables -A DOCKER-USER -s 10.9.9.9 -j DROP'],
+      ['they changed places', 'iptables -I DOCKER-USER 2 -s 10.9.9.9 -j DROP'],
+    ])('they are right again when %s', (_what, change) => {
+      const output = inVm(
+        flavour,
+        `${vm} ${wayOut}; helper prepare >/dev/null; ${change}; helper prepare; iptables -S DOCKER-USER`,
+      );
+      expect(lines(output)).toEqual([
+        closed('DOCKER-USER', 'far'),
+        ours('DOCKER-USER'),
+        '-A DOCKER-USER -s 10.9.9.9/32 -j DROP',
+      ]);
+    });
+
+    test('the rule of an earlier version, and of a way out that is no more, give way to it', () => {
+      const output = inVm(
+        flavour,
+        `${vm} iptables -A DOCKER-USER -i eth1 -m comment --comment tuntapd -j ACCEPT
+       ip link add old type dummy; ip link set old up; ip route add default dev old
+       helper prepare >/dev/null; ip link delete old; ${wayOut}; helper prepare; iptables -S DOCKER-USER`,
+      );
+      expect(lines(output)).toEqual([closed('DOCKER-USER', 'far'), ours('DOCKER-USER')]);
+    });
+  },
+);
+
+/** A Mac behind eth1, and what is sent out of the VM by its way out, where another one would hand it back to the Mac. */
+const loop = `
+unshare --net sleep 60 & outer=$!; unshare --net sleep 60 & mac=$!; sleep 0.3
+ip link add uplink type veth peer name vpnkit netns $outer
+ip addr add 192.168.65.3/24 dev uplink; ip link set uplink up; ip route add default via 192.168.65.1
+nsenter --target $outer --net -- sh -c 'ip addr add 192.168.65.1/24 dev vpnkit; ip link set vpnkit up; ip addr add 192.168.10.5/32 dev vpnkit; ip route add default via 192.168.65.3'
+ip link set far netns $mac
+nsenter --target $mac --net -- sh -c 'ip addr add 10.0.75.1/30 dev far; ip link set far up; ip route add default via 10.0.75.2'
+echo 1 >/proc/sys/net/ipv4/ip_forward
+ping() { nsenter --target $mac --net -- busybox ping -c 1 -W 1 "$1" >/dev/null && echo "$1 answers" || echo "$1 is silent"; }`;
+
+test.each(['ACCEPT', 'DROP'])(
+  'nothing from the Mac leaves the VM by its way out (policy %s), also for a network made later, and every bridge stays open',
+  (policy) => {
+    const output = inVm(
+      'nft',
+      `${vm} ${loop}
+       iptables -P FORWARD ${policy}; iptables -A FORWARD -o eth1 -j ACCEPT
+       helper prepare >/dev/null; ping 192.168.10.5
+       for bridge in br0 cni0 docker0; do ip link add $bridge type bridge; ip link set $bridge up; done
+       ip addr add 10.96.7.1/16 dev cni0
+       unshare --net sleep 60 & pod=$!; sleep 0.3
+       ip link add pods type veth peer name eth0 netns $pod; ip link set pods master cni0 up
+       nsenter --target $pod --net -- sh -c 'ip addr add 10.96.7.8/16 dev eth0; ip link set eth0 up; ip route add default via 10.96.7.1'
+       ping 10.96.7.8; ping 192.168.10.5; helper release; iptables -P FORWARD ACCEPT; ip addr add 10.0.75.2/30 dev eth1; ip link set eth1 up; ping 192.168.10.5`,
+    );
+    // At the end the loop is real: without our rules it is let out.
+    expect(output.split('\n').filter((line) => / is silent$| answers$/.test(line))).toEqual([
+      '192.168.10.5 is silent',
+      '10.96.7.8 answers',
+      '192.168.10.5 is silent',
+      '192.168.10.5 answers',
+    ]);
+  },
+);
+
 test('a default route, and the link’s own network, are nobody else’s', () => {
   const output = inVm(
     'nft',
