@@ -8,7 +8,7 @@ import { type GuestReport, type Observation, valueOf } from './observation.js';
 import { awaitsLaunch } from './launching.js';
 import { linkCollision } from './link-collision.js';
 import { reopenSteps, type RestartMemory, restartSteps } from './restarting.js';
-import { judgeRoutes, overtaken, type RouteMemory } from './routing.js';
+import { extraKey, judgeRoutes, overtaken, type RouteMemory } from './routing.js';
 import { isRowOf, stillOwned } from './routing-table.js';
 import type { Step } from './steps.js';
 import { attachedTap, heldTap, isAddressed } from './tap-link.js';
@@ -180,7 +180,7 @@ function routes(config: Config, observation: Observation, memory: Memory): Step[
       .map(({ subnet, network }): Step => ({
         kind: 'add-route',
         key: `route ${subnet}`,
-        why: `Docker network ${network} has this subnet`,
+        why: network === extraKey ? `${extraKey} lists it` : `Docker network ${network} has this subnet`,
         subnet,
         gateway: config.tap.peer,
         interface: config.tap.device,

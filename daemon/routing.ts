@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.js';
 import { canonical, type Cidr, overlaps, parseCidr } from './cidr.js';
 import { unroutable } from './network-choice.js';
 import type { DockerNetwork, Observation, Route } from './observation.js';
-import { conflictOf, explain } from './route-conflicts.js';
+import { anotherSubnet, conflictOf, explain } from './route-conflicts.js';
 import { type Fixture, fixturesOf, guard } from './route-guard.js';
 import type { HeldRoute } from './route-yield.js';
 import { type Claim, claimsIn, isRowOf, type OwnedRoute } from './routing-table.js';
@@ -23,6 +23,7 @@ export interface RouteMemory {
 export interface RouteVerdict {
   /** Canonical where it could be read; `-` for a network that has none. */
   readonly subnet: string;
+  /** A Docker network's name, or the key that lists the subnet. */
   readonly network: string;
   /**
    * `routed` and `pending` are wanted; `waiting` and `yielded` are, but not now; `refused` is against a rule and
@@ -31,6 +32,9 @@ export interface RouteVerdict {
   readonly state: 'routed' | 'pending' | 'waiting' | 'yielded' | 'refused' | 'foreign';
   readonly why: string;
 }
+
+/** The key that lists subnets of no Docker network, in the place of a network's name. */
+export const extraKey = 'routes.extra';
 
 /** What a user's engine can have root add, compare with each other and tell has an end. */
 const mostSubnets = 2000;
@@ -111,30 +115,47 @@ function rule(ground: Ground, subnet: string, cidr: Cidr): Ruling {
 }
 
 interface Candidate {
-  readonly network: DockerNetwork;
+  /** Null for a subnet of routes.extra. */
+  readonly network: DockerNetwork | null;
   readonly name: string;
   /** Canonical, and what it means. */
   readonly subnet: string;
   readonly cidr: Cidr;
 }
 
-/** What is routed already goes first, so that a newcomer never moves it; then the order of ids, which never changes. */
+/**
+ * What is routed already goes first, so that a newcomer never moves it; then the order of ids, which never changes; the
+ * operator's own subnets last.
+ */
 const inOrder = ({ owned }: Ground, candidates: readonly Candidate[]): readonly Candidate[] => {
-  const rank = ({ subnet }: Candidate): number => (owned.has(subnet) ? 0 : 1);
+  const rank = ({ network, subnet }: Candidate): number => (network ? (owned.has(subnet) ? 0 : 1) : 2);
+  const idOf = ({ network }: Candidate): string => network?.id ?? '';
   return candidates.toSorted(
-    (a, b) => rank(a) - rank(b) || (a.network.id < b.network.id ? -1 : a.network.id > b.network.id ? 1 : 0),
+    (a, b) => rank(a) - rank(b) || (idOf(a) < idOf(b) ? -1 : idOf(a) > idOf(b) ? 1 : 0),
   );
 };
 
-/** Subnets that may be routed, none overlapping another one: in the VM's own table one of the two would lose too. */
+/**
+ * Whether only one of the two can be routed. Of two Docker networks that overlap one loses in the VM's own table too;
+ * around or within an operator's subnet the longer prefix wins there as it does on the Mac.
+ */
+const excludes = (one: Candidate, other: Candidate): boolean =>
+  one.network && other.network ? overlaps(one.cidr, other.cidr) : one.subnet === other.subnet;
+
+/** For whoever listed a subnet in routes.extra: no Docker network has it. */
+const adviseOperator = (why: string): string =>
+  why.replace(anotherSubnet, `Take the subnet out of ${extraKey}`);
+
+/** Subnets that may be routed, of those that exclude each other the first. */
 function ruleAll(ground: Ground, candidates: readonly Candidate[]): RouteVerdict[] {
   const taken: Candidate[] = [];
   return inOrder(ground, candidates).map((candidate): RouteVerdict => {
-    const { subnet, cidr, name } = candidate;
+    const { subnet, cidr, name, network } = candidate;
+    const ruled = rule(ground, subnet, cidr);
+    const ruling = network ? ruled : { ...ruled, why: adviseOperator(ruled.why) };
     // What is refused without the others is told first: it outlasts them.
-    const ruling = rule(ground, subnet, cidr);
     if (ruling.state === 'refused' || ruling.state === 'foreign') return { subnet, network: name, ...ruling };
-    const other = taken.find((earlier) => overlaps(earlier.cidr, cidr));
+    const other = taken.find((earlier) => excludes(earlier, candidate));
     if (other) {
       const what = other.subnet === subnet ? 'already has it' : `has ${other.subnet}, which overlaps it`;
       return { subnet, network: name, state: 'refused', why: `Docker network ${other.name} ${what}` };
@@ -174,6 +195,12 @@ function judge(config: Config, observation: Observation, memory: RouteMemory): r
       }
     }
   }
+  for (const subnet of new Set(config.routes.extra.map(canonical))) {
+    const cidr = parseCidr(subnet);
+    if (!cidr) continue;
+    place.set(keyOf({ network: extraKey, subnet }), place.size);
+    candidates.push({ network: null, name: extraKey, subnet, cidr });
+  }
   // A list that no user's Docker has is cut, or the status would grow with it.
   const told = refused.slice(0, mostSubnets);
   if (told.length < refused.length) {
@@ -211,7 +238,8 @@ const judged = new WeakMap<Observation, Judged>();
 
 /**
  * One verdict for every subnet that every network names (of thousands the last one is about the rest), in the engine's
- * order; empty while the engine or the table is unknown. Wanted subnets never overlap each other.
+ * order, and then for those of routes.extra; empty while the engine or the table is unknown. Wanted subnets of Docker
+ * networks never overlap each other, and none is wanted twice.
  */
 export function judgeRoutes(
   config: Config,

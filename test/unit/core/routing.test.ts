@@ -305,7 +305,10 @@ describe('which networks', () => {
     [{ driver: 'weave' }, /weave is not known/],
     [{ options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } }, /no address in the VM.*inhibit_ipv4/],
     [{ options: { 'com.docker.network.bridge.inhibit_ipv4': '1' } }, /no address in the VM/],
-    [{ options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } }, /no address in the VM.*isolated/],
+    [
+      { options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } },
+      /no address in the VM.*isolated/,
+    ],
   ])('%j is refused with the reason', (change, why) => {
     expect(verdictsFor([like(change)])).toEqual([
       expect.objectContaining({ state: 'refused', why: expect.stringMatching(why) as unknown }),
