@@ -204,6 +204,11 @@ export interface Engine {
   readonly images: number;
   /** How often its networks were listed: grows with whatever happens to them, or to the containers on them. */
   readonly listed: number;
+  /**
+   * Whether a network that is not listed may be there all the same: Docker Desktop's proxy has told old lists and 404s
+   * after a VM's start and after its sleep (4.76, 4.80). Left out: no.
+   */
+  readonly isProvisional?: boolean;
 }
 
 /** What came of the last TCP connections through the link. */

@@ -160,7 +160,8 @@ function routes(config: Config, observation: Observation, memory: Memory): Step[
     const isGone = observation.vm.known && observation.tapInterface.known;
     return isGone ? deletions(config, observation, memory, () => 'the link is gone') : [];
   }
-  if (!valueOf(observation.engine)) {
+  const engine = valueOf(observation.engine);
+  if (!engine) {
     const claimed = overtaken(config, observation, memory);
     return deletions(config, observation, memory, (subnet) => claimed.get(subnet) ?? null);
   }
@@ -170,7 +171,9 @@ function routes(config: Config, observation: Observation, memory: Memory): Step[
   );
   const reasons = new Map(verdicts.map(({ subnet, why }) => [subnet, why]));
   const removals = deletions(config, observation, memory, (subnet) =>
-    keep.has(subnet) ? null : (reasons.get(subnet) ?? 'no Docker network has this subnet'),
+    keep.has(subnet)
+      ? null
+      : (reasons.get(subnet) ?? (engine.isProvisional ? null : 'no Docker network has this subnet')),
   );
   if (!isAddressed(config, attached.tap)) return removals;
   return [

@@ -45,10 +45,15 @@ type Event = z.infer<typeof eventSchema>;
 /** Containers come and go on these two without any change of a subnet or an address; our helper is one of them. */
 const withoutAddresses = ['host', 'null'];
 
+/** Those with which a network ends; a swarm's says `remove`. */
+const endings = ['destroy', 'remove'];
+
 /** Milliseconds in which the events of one command become one answer. */
 const gather = 10;
 /** When something happened to more networks than this, all of them are asked for in one request. */
 const mostAsked = 10;
+/** Milliseconds until a list that lacks a network whose end nobody told of is asked for again. */
+const secondLook = 3000;
 /**
  * After a stream's end: a VM that goes is gone by then, also on a busy Mac, and nobody has knocked at Docker's proxy,
  * which might start it again. An engine that is only restarted takes as long itself.
@@ -65,6 +70,48 @@ const isQuiet = ({ Type, Action, Actor }: Event): boolean =>
   (Type === 'network' &&
     comings.includes(Action) &&
     withoutAddresses.includes(String(Actor?.Attributes?.['type'])));
+
+interface Absences {
+  /** An event told that this network ended: its absence is true. */
+  readonly ended: (id: string) => void;
+  /** What was listed after what; `before` is null for a session's first list. Returns whether to look again later. */
+  readonly compare: (
+    before: readonly DockerNetwork[] | null,
+    after: readonly DockerNetwork[],
+    isSecondLook: boolean,
+  ) => boolean;
+  /** Whether something that is not listed may be there. */
+  readonly areDoubtful: () => boolean;
+}
+
+/**
+ * Which absences of networks are evidence: an event told of its end, or a second look some seconds later lacked it too. A
+ * session's first list is none, since nobody knows what there was before.
+ */
+function doubtAbsences(): Absences {
+  const ended = new Set<string>();
+  const missed = new Set<string>();
+  let isFirst = true;
+  return {
+    ended: (id) => {
+      ended.add(id);
+      missed.delete(id);
+    },
+    compare: (before, after, isSecondLook) => {
+      const ids = new Set(after.map(({ id }) => id));
+      const lost = (before ?? []).filter(({ id }) => !ids.has(id) && !ended.has(id));
+      if (isSecondLook) {
+        missed.clear();
+        isFirst = false;
+      }
+      for (const { id } of lost) missed.add(id);
+      for (const id of missed) if (ids.has(id)) missed.delete(id);
+      for (const id of ended) if (!ids.has(id)) ended.delete(id);
+      return before === null || lost.length > 0;
+    },
+    areDoubtful: () => isFirst || missed.size > 0,
+  };
+}
 
 /**
  * Follows the engine of one VM for as long as it lives: dials until it answers, then listens to its events and asks
@@ -117,7 +164,10 @@ export function watchEngine(options: {
       ended.abort();
     };
     const signal = AbortSignal.any([stopped.signal, ended.signal]);
-    let networks: readonly DockerNetwork[] = [];
+    let networks: readonly DockerNetwork[] | null = null;
+    const absences = doubtAbsences();
+    let secondLookDue: NodeJS.Timeout | undefined;
+    let isSecondLook = false;
     let asking = false;
     /** Why the session was ended from within. */
     let failure: unknown;
@@ -135,14 +185,28 @@ export function watchEngine(options: {
           changed = false;
           const ids = [...stale];
           const whole = allStale || ids.length > mostAsked;
+          const confirms = isSecondLook;
           stale.clear();
           allStale = false;
-          networks = whole
-            ? await listNetworks(engine, { signal })
-            : await refreshNetworks(engine, networks, ids, { signal });
-          listed += 1;
+          isSecondLook = false;
+          const before: readonly DockerNetwork[] | null = networks;
+          networks =
+            whole || before === null
+              ? await listNetworks(engine, { signal })
+              : await refreshNetworks(engine, before, ids, { signal });
+          if (absences.compare(before, networks, confirms)) lookAgain();
+          // A second look that finds the same tells of no other containers.
+          if (!confirms || JSON.stringify(networks) !== JSON.stringify(before)) listed += 1;
           client = engine;
-          snapshot = seen({ session: id, vm: vm.id, version: engine.version, networks, images, listed });
+          snapshot = seen({
+            session: id,
+            vm: vm.id,
+            version: engine.version,
+            networks,
+            images,
+            listed,
+            ...(absences.areDoubtful() ? { isProvisional: true } : {}),
+          });
           onChange();
           await pause(gather);
         }
@@ -154,6 +218,16 @@ export function watchEngine(options: {
         asking = false;
       }
     };
+    const lookAgain = (): void => {
+      clearTimeout(secondLookDue);
+      if (signal.aborted) return;
+      secondLookDue = setTimeout(() => {
+        isSecondLook = true;
+        allStale = true;
+        changed = true;
+        void ask();
+      }, secondLook);
+    };
     try {
       await engine.stream(
         `/events?filters=${filters}`,
@@ -163,6 +237,7 @@ export function watchEngine(options: {
           const network = event.Type === 'network' ? event.Actor?.ID : undefined;
           // With an overlay's first container comes docker_gwbridge, of which no event tells.
           const isOverlay = event.Actor?.Attributes?.['type'] === 'overlay';
+          if (network && endings.includes(event.Action)) absences.ended(network);
           if (event.Type === 'image') images += 1;
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
           if (event.Type === 'daemon') beginSession();
@@ -186,6 +261,7 @@ export function watchEngine(options: {
     } catch (error) {
       throw failure ?? error;
     } finally {
+      clearTimeout(secondLookDue);
       ended.abort();
     }
   }

@@ -46,6 +46,18 @@ export const untrustedList = <T>(schema: z.ZodType<T>): z.ZodType<T[]> =>
     .max(mostEntries)
     .transform((entries) => entries.flatMap((entry) => readBy(schema, entry)));
 
+/** Such a list; refused when it has entries, but none that `schema` accepts: it is no list of that at all. */
+export const untrustedSome = <T>(schema: z.ZodType<T>): z.ZodType<T[]> =>
+  z
+    .array(z.unknown())
+    .max(mostEntries)
+    .transform((entries, context) => {
+      const read = entries.flatMap((entry) => readBy(schema, entry));
+      if (entries.length > 0 && read.length === 0)
+        context.addIssue({ code: 'custom', message: 'no entry is what it should be' });
+      return read;
+    });
+
 /** The members of an object that `schema` accepts; none of what is no object, or is not there. */
 export const untrustedRecord = <T>(schema: z.ZodType<T>): z.ZodType<Record<string, T>> =>
   z

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { DockerNetwork } from '../observation.js';
 import { type CallOptions, type EngineClient, unlessGone } from './engine-client.js';
-import { untrustedList, untrustedRecord } from './json.js';
+import { untrustedList, untrustedRecord, untrustedSome } from './json.js';
 
 const texts = untrustedRecord(z.string());
 
@@ -41,12 +41,12 @@ function readNetwork(said: unknown): DockerNetwork | null {
   return data ? toNetwork(data) : null;
 }
 
-/** All of the engine's networks, in its order. */
+/** All of the engine's networks, in its order. Throws when what it says makes no sense. */
 export async function listNetworks(
   engine: EngineClient,
   options: CallOptions,
 ): Promise<readonly DockerNetwork[]> {
-  return (await engine.json('GET', '/networks', untrustedList(networkSchema), options)).map(toNetwork);
+  return (await engine.json('GET', '/networks', untrustedSome(networkSchema), options)).map(toNetwork);
 }
 
 async function askNetwork(

@@ -3,6 +3,7 @@ import { configSchema } from '../../../config/schema.js';
 import {
   type Bundle,
   type DockerNetwork,
+  type Engine,
   type Observation,
   type Route,
   seen,
@@ -405,4 +406,19 @@ describe('the one word that sums everything up is no better than what is so', ()
     const empty = settle({ observation: startedMac([]), memory: up }).world;
     expect(judged(empty.observation, empty.memory).of('Routes')?.message).toBe('Docker has no network yet');
   });
+});
+
+test('a route whose network the engine does not list goes when that is certain, not before', () => {
+  const routed = { destination: '172.28.0.0/16', gateway: '10.0.75.2', interface: 'tap1', flags: 'UGSc' };
+  const observation = startedMac([network('bridge', '172.17.0.0/16')], [...lan, routed]);
+  const memory = { ...up, ownedRoutes: [{ subnet: '172.28.0.0/16', gateway: '10.0.75.2' }] };
+  const { engine } = observation;
+  const value = valueOf(engine);
+  if (!value) throw new Error('no engine');
+  const deletedWhen = (isProvisional: boolean): string[] =>
+    plan(config, { ...observation, engine: seen<Engine>({ ...value, isProvisional }) }, memory)
+      .filter(({ kind }) => kind === 'delete-route')
+      .map(({ key }) => key);
+  expect(deletedWhen(true)).toEqual([]);
+  expect(deletedWhen(false)).toEqual(['delete 172.28.0.0/16']);
 });

@@ -219,6 +219,86 @@ describe('networks', () => {
   });
 });
 
+describe('a network that is not listed', () => {
+  const both = [network('bridge', '172.17.0.0/16'), network('app', '172.28.0.0/16')];
+  const [bridge] = both;
+  const startWith = async (options: FakeOptions = {}): Promise<void> => {
+    engine = await fakeEngine(options);
+    engine.networks = both;
+    follow(() => Promise.resolve(engine.dial));
+    await until(({ networks }) => networks.length === 2);
+  };
+  const isSure = ({ isProvisional }: Engine): boolean => isProvisional !== true;
+  const lists = (): number => engine.asked.filter((said) => said.endsWith('/networks')).length;
+
+  test('by the first list of a session may be there all the same, until a second one has been heard', async () => {
+    await startWith();
+    const { listed, isProvisional } = await until(() => true);
+    expect(isProvisional).toBe(true);
+    const settled = await until(isSure);
+    // The same list tells of no other containers, and after it nobody asks any more.
+    expect(settled.listed).toBe(listed);
+    await after(4000);
+    expect(lists()).toBe(2);
+  });
+
+  test('of whose end an event tells is gone at once', async () => {
+    await startWith();
+    await until(isSure);
+    engine.networks = [bridge ?? {}];
+    engine.emit(event('network', 'destroy', { type: 'bridge' }, 'app'));
+    expect(isSure(await until(({ networks }) => networks.length === 1))).toBe(true);
+    const before = engine.asked.length;
+    await after(4000);
+    expect(engine.asked).toHaveLength(before);
+  });
+
+  test.each([
+    ['a 404 that makes none of it true', 'connect'],
+    ['a list that is old', 'prune'],
+  ])('because of %s is doubted, and back with the second look', async (_what, action) => {
+    await startWith();
+    await until(isSure);
+    engine.networks = [bridge ?? {}];
+    engine.emit(event('network', action, { type: 'bridge' }, action === 'prune' ? '' : 'app'));
+    expect(isSure(await until(({ networks }) => networks.length === 1))).toBe(false);
+    engine.networks = both;
+    await until(({ networks }) => networks.length === 2);
+    expect(isSure(await until(() => true))).toBe(true);
+  });
+
+  test('twice in a row is gone', async () => {
+    await startWith();
+    await until(isSure);
+    engine.networks = [bridge ?? {}];
+    engine.emit(event('network', 'prune'));
+    expect(isSure(await until(({ networks }) => networks.length === 1))).toBe(false);
+    expect(await until(isSure)).toMatchObject({ networks: [{ name: 'bridge' }] });
+  });
+
+  test('does not become certain by a look at another one', async () => {
+    await startWith();
+    await until(isSure);
+    engine.networks = [];
+    engine.emit(event('network', 'prune'));
+    await until(({ networks }) => networks.length === 0);
+    engine.networks = [network('new', '172.29.0.0/16')];
+    engine.emit(event('network', 'create', { type: 'bridge' }, 'new'));
+    expect(isSure(await until(({ networks }) => networks.length === 1))).toBe(false);
+  });
+});
+
+test.each([
+  ['nothing of which is a network', '[{"message":"still starting"},7]'],
+  ['that is no list', '{}'],
+  ['of nothing', ''],
+])('an engine that answers with a list %s just after its start is unknown', async (_what, text) => {
+  engine = await fakeEngine({ says: { 'GET /networks': text } });
+  follow(() => Promise.resolve(engine.dial));
+  await after(500);
+  expect(watch.snapshot().known).toBe(false);
+});
+
 test('millions of entries that make no sense are refused at once, and hold nothing up', async () => {
   const many = `[${'1,'.repeat(4_000_000)}1]`;
   engine = await fakeEngine({ says: { 'GET /containers/json': many } });
