@@ -116,10 +116,12 @@ export function guard(
     };
   const staysReached = ({ reachedBy }: Fixture): boolean =>
     reachedBy !== null && reachedBy.prefix > subnet.prefix;
-  const fixture = fixtures.find(
-    (each) => contains(subnet, each.address) && !(isForced && (each.isForcible || staysReached(each))),
-  );
-  if (fixture) return { state: 'foreign', why: `it contains ${fixture.what}${wayOut(fixture, staysReached)}` };
+  const inside = fixtures.filter(({ address }) => contains(subnet, address));
+  // What routes.force does not overrule is told first: it outlasts the others.
+  const fixture =
+    inside.find((each) => !each.isForcible && !staysReached(each)) ?? (isForced ? undefined : inside[0]);
+  if (fixture)
+    return { state: 'foreign', why: `it contains ${fixture.what}${wayOut(fixture, staysReached)}` };
   if (isForced || !overlaps(vmsOuterNetwork, subnet)) return null;
   return {
     state: 'refused',

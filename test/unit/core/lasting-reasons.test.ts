@@ -28,6 +28,20 @@ test.each([
   });
 });
 
+test('of a resolver and a gateway in one subnet the gateway is told, which routes.force does not overrule', () => {
+  const observation = {
+    ...startedMac([network('app', '192.168.1.0/25')], lan),
+    resolvers: seen(['192.168.1.53']),
+  };
+  for (const force of [[], ['192.168.1.0/25']])
+    expect(judgeRoutes(configSchema.parse({ routes: { force } }), observation, up)).toMatchObject([
+      {
+        state: 'foreign',
+        why: expect.stringMatching(/192\.168\.1\.1, the gateway.*never covered/) as unknown,
+      },
+    ]);
+});
+
 const subnet = fc
   .tuple(
     fc.constantFrom('10.5', '10.96', '172.17', '172.30', '192.168', '8.8'),
