@@ -17,6 +17,7 @@ import {
   logOf,
   must,
   openDocker,
+  pingFromMac,
   routedToTheVm,
   routesTold,
   statusOf,
@@ -81,32 +82,27 @@ while (my $asks = $office->accept) {
   close $asks;
 }`;
 
-chapter(
-  'both ends have the MTU that is configured, and our rules stand first in their chains',
-  async () => {
-    const address = await containerAnswers(mac, 'first');
-    await ready();
-    expect(helpersReports()).toBe(1);
-    const seen = await mac.asUser(['/usr/local/bin/tuntapctl', 'status']);
-    expect(seen).toMatchObject({ exitCode: 0, stderr: '' });
-    const size = ['--output', '/dev/null', '--write-out', '%{size_download}'];
-    expect(await must(mac, ['/usr/bin/curl', '--silent', ...size, `http://${address}/large`])).toBe(
-      '1000000',
-    );
-    expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).toContain('mtu 1380');
-    const link = await dockerOf(mac).inVm('ip -color=never addr show dev eth1');
-    expect(link).toContain('mtu 1380');
-    expect(link).toContain('inet 10.0.75.2/30');
-    const rules = (await rulesInVm()).split('\n');
-    expect(rules.filter((rule) => rule.includes(mark))).toEqual([
-      `-A PREROUTING -i eth1 -m comment ${mark}-j ACCEPT`,
-      `-A DOCKER-USER -i eth1 -o eth0 -m comment ${mark}-j DROP`,
-      `-A DOCKER-USER -i eth1 -m comment ${mark}-j ACCEPT`,
-    ]);
-    for (const chain of ['PREROUTING', 'DOCKER-USER'])
-      expect(rules.find((rule) => rule.startsWith(`-A ${chain} `))).toContain(mark);
-  },
-);
+chapter('both ends have the MTU that is configured, and our rules stand first in their chains', async () => {
+  const address = await containerAnswers(mac, 'first');
+  await ready();
+  expect(helpersReports()).toBe(1);
+  const seen = await mac.asUser(['/usr/local/bin/tuntapctl', 'status']);
+  expect(seen).toMatchObject({ exitCode: 0, stderr: '' });
+  const size = ['--output', '/dev/null', '--write-out', '%{size_download}'];
+  expect(await must(mac, ['/usr/bin/curl', '--silent', ...size, `http://${address}/large`])).toBe('1000000');
+  expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).toContain('mtu 1380');
+  const link = await dockerOf(mac).inVm('ip -color=never addr show dev eth1');
+  expect(link).toContain('mtu 1380');
+  expect(link).toContain('inet 10.0.75.2/30');
+  const rules = (await rulesInVm()).split('\n');
+  expect(rules.filter((rule) => rule.includes(mark))).toEqual([
+    `-A PREROUTING -i eth1 -m comment ${mark}-j ACCEPT`,
+    `-A DOCKER-USER -i eth1 -o eth0 -m comment ${mark}-j DROP`,
+    `-A DOCKER-USER -i eth1 -m comment ${mark}-j ACCEPT`,
+  ]);
+  for (const chain of ['PREROUTING', 'DOCKER-USER'])
+    expect(rules.find((rule) => rule.startsWith(`-A ${chain} `))).toContain(mark);
+});
 
 chapter('a network of every kind: a bridge is routed, each of the others says why it is not', async () => {
   const docker = dockerOf(mac);
@@ -185,6 +181,73 @@ chapter('a network that is excluded loses its route, and gets it again when it i
   await answers(mac, 'on-both', '172.31.1.2', 40);
   await ready();
 });
+
+chapter(
+  'a network whose bridge has no address in the VM is refused, and what is sent there all the same goes round nowhere',
+  async () => {
+    const docker = dockerOf(mac);
+    const leaving = async (): Promise<number> =>
+      Number((await docker.inVm('iptables -t mangle -L POSTROUTING 1 -n -v -x')).trim().split(/\s+/)[0]);
+    await docker.createNetwork('lan-segment', '172.31.8.0/24', {
+      options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' },
+    });
+    await until('it is told of', 30, async () =>
+      ((await told()).get('172.31.8.0/24') ?? '').includes('inhibit_ipv4'),
+    );
+    expect(await routedToTheVm(mac)).not.toContain('172.31.8/24');
+    // What would leave the VM by its way out, if it were let out: with the rule of ours gone it is.
+    await docker.inVm('iptables -t mangle -I POSTROUTING -d 172.31.8.5 -o eth0 -j ACCEPT');
+    await must(mac, ['/sbin/route', '-n', 'add', '-net', '172.31.8.0/24', '10.0.75.2']);
+    expect(await pingFromMac(mac, '172.31.8.5')).toBe(false);
+    expect(await leaving()).toBe(0);
+    await docker.inVm(`iptables -D DOCKER-USER -i eth1 -o eth0 -m comment ${mark}-j DROP`);
+    expect(await pingFromMac(mac, '172.31.8.5')).toBe(false);
+    expect(await leaving()).toBeGreaterThan(0);
+    await must(mac, ['/sbin/route', '-n', 'delete', '-net', '172.31.8.0/24']);
+    await docker.inVm('iptables -t mangle -D POSTROUTING 1');
+    await docker.removeNetwork('lan-segment');
+    await reload(mac, { debug: false });
+    await until('the way out is closed again', 30, async () =>
+      (await rulesInVm()).includes(`-A DOCKER-USER -i eth1 -o eth0 -m comment ${mark}-j DROP`),
+    );
+    await ready();
+  },
+);
+
+chapter(
+  'routes.extra: a service and a pod of a Kubernetes in the VM answer, as long as it is listed',
+  async () => {
+    const extra = (list: string): Promise<string> =>
+      must(mac, ['/usr/local/bin/tuntapctl', 'config', 'set', 'routes.extra', list]);
+    // What kube-proxy and a network plugin make: a bridge with pods, and an address that leads to one of them.
+    const service = '-d 10.96.0.10 -p icmp -j DNAT --to-destination 10.1.0.8';
+    await dockerOf(mac).inVm(
+      `ip link add cni0 type bridge; ip link set cni0 up; ip addr add 10.1.0.1/16 dev cni0
+ip netns add pod; ip link add pods type veth peer name eth0 netns pod; ip link set pods master cni0 up
+ip netns exec pod sh -c 'ip addr add 10.1.0.8/16 dev eth0; ip link set eth0 up; ip route add default via 10.1.0.1'
+iptables -I FORWARD -i cni0 -j ACCEPT; iptables -t nat -I PREROUTING ${service}`,
+    );
+    await extra('["10.96.0.0/12", "10.1.0.0/16"]');
+    await until('the service answers', 40, () => pingFromMac(mac, '10.96.0.10'));
+    expect(await pingFromMac(mac, '10.1.0.8')).toBe(true);
+    expect(await routesTold(mac)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ subnet: '10.96.0.0/12', network: 'routes.extra', state: 'routed' }),
+        expect.objectContaining({ subnet: '10.1.0.0/16', network: 'routes.extra', state: 'routed' }),
+      ]),
+    );
+    await extra('[]');
+    await until(
+      'no longer',
+      40,
+      async () => !(await routedToTheVm(mac)).some((way) => way.startsWith('10.')),
+    );
+    await dockerOf(mac).inVm(
+      `ip link del cni0; ip netns del pod; iptables -D FORWARD -i cni0 -j ACCEPT; iptables -t nat -D PREROUTING ${service}`,
+    );
+    await ready();
+  },
+);
 
 chapter('dockerd is told to read its settings again: our rules are made anew', async () => {
   await dockerOf(mac).inVm(withoutRawRule);
