@@ -3,9 +3,10 @@
 #
 # Stands at hyperkit's path and starts hyperkit.original with one more NIC, `virtio-tap`, in front of the arguments
 # as they came (their order means nothing to hyperkit). Whatever it does not understand, it starts unchanged. Only
-# Docker's own VMs get the tap, not those of minikube, multipass or linuxkit: they are told by their pid file, or
-# where there is none by a NIC on vpnkit. No fork on the normal path; nothing here can end the shell before hyperkit
-# is started. Digits are spelled out where a range could mean others, too, in somebody's locale.
+# Docker's own VMs get the tap, not those of minikube, multipass or linuxkit, even on Docker's vpnkit: they are told by
+# their pid file, or where there is none by a file in their own folder that their NIC has (vm/dockers-line.ts has the
+# same rule and its reasons). No fork on the normal path; nothing here can end the shell before hyperkit is started.
+# Digits are spelled out where a range could mean others, too, in somebody's locale.
 set +eu -f
 IFS=' '
 
@@ -35,7 +36,7 @@ for _ in 1 2 3 4 5 6 7 8; do
 done
 original=$self.original
 if [ ! -f "$original" ] || [ ! -x "$original" ]; then
-  message="$original is missing or not executable. Run \`sudo tuntapctl shim restore\`, or reinstall Docker Desktop"
+  message="$original is missing or not executable: Docker cannot start its VM. Reinstall Docker Desktop, the shim comes back by itself"
   note "$message"
   echo "tuntapd: $message" >&2
   exit 127
@@ -51,6 +52,16 @@ number() {
   done
   case $n in ????*) return 1 ;; esac
   [ "$n" -le "$2" ]
+}
+
+# own OPTION: whether the NIC in $emulation names by it a file in the folder of a VM of Docker's.
+own() {
+  value=${emulation#*",$1="}
+  [ "$value" != "$emulation" ] || return 1
+  case ${value%%,*} in
+    vms/* | */com.docker.driver.*/* | */com.docker.docker/Data/vms/*) ;;
+    *) return 1 ;;
+  esac
 }
 
 # [[bus:]slot[:func]],driver[,options] of -s (pci_emul.c): remembers the place, and the last NIC's. Slots are counted
@@ -78,7 +89,7 @@ device() {
   slot=$((bus * 32 + n))
   places="$places$slot:$func "
   case $driver in
-    virtio-vpnkit | virtio-ipc) vpnkit=yes ;;
+    virtio-vpnkit | virtio-ipc) if own macfile || own path; then dockers=yes; fi ;;
     virtio-net) ;;
     virtio-tap)
       case ${emulation#virtio-tap}, in
@@ -96,7 +107,10 @@ device() {
 # argument LETTER VALUE
 argument() {
   case $1 in
-    F) pidfile=$2 ;;
+    F)
+      named=yes
+      pidfile=$2
+      ;;
     s) device "$2" || why="-s $2 is not understood" ;;
   esac
 }
@@ -105,8 +119,9 @@ pending=
 places=' '
 lastslot=-1
 lastfunc=
+named=
 pidfile=
-vpnkit=
+dockers=
 why=
 novm=
 for word in "$@"; do
@@ -146,34 +161,46 @@ done
 [ -z "$pending" ] || why="option -$pending has no argument"
 [ -n "$why" ] || [ "$lastslot" -ge 0 ] || why='there is no NIC that the tap could come after'
 if [ -z "$why" ]; then
-  case $pidfile in
-    '') [ -n "$vpnkit" ] || why='it is not a VM of Docker Desktop (no pid file, no NIC on vpnkit)' ;;
-    vms/* | */com.docker.*) ;;
+  case $named:$pidfile in
+    :) [ -n "$dockers" ] || why='it is not a VM of Docker Desktop (no pid file, no NIC in the folder of one)' ;;
+    yes:vms/* | yes:com.docker.* | yes:*/com.docker.*) ;;
     *) why="it is not a VM of Docker Desktop (-F $pidfile)" ;;
   esac
 fi
 
-# After the last NIC in PCI order, so that the names of Docker's own NICs never move. A guest looks at functions 1-7
-# of a slot only when its function 0 is there.
-at=
-if [ -z "$why" ]; then
-  slot=$lastslot
-  case $places in
-    *" $slot:0 "*)
-      func=$lastfunc
-      while [ "$func" -lt 7 ] && [ -z "$at" ]; do
-        func=$((func + 1))
-        case $places in *" $slot:$func "*) ;; *) at=$((slot % 32)):$func ;; esac
-      done
-      ;;
-  esac
-  while [ $((slot % 32)) -lt 31 ] && [ -z "$at" ]; do
-    slot=$((slot + 1))
-    case $places in *" $slot:"*) ;; *) at=$((slot % 32)):0 ;; esac
+# free SLOT FUNC: sets at to the first free function of the slot from FUNC on. A guest looks at functions 1-7 of a slot
+# only when its function 0 is there.
+free() {
+  case $places in *" $1:0 "*) ;; *) return 1 ;; esac
+  func=$2
+  while [ "$func" -le 7 ]; do
+    case $places in *" $1:$func "*) ;; *) at=$(($1 % 32)):$func && return ;; esac
+    func=$((func + 1))
   done
+  return 1
+}
+
+# After the last NIC in PCI order, so that the names of Docker's own NICs never move: beside it, or else in the next
+# empty slot of its bus, or else beside a later device. A function 0 never comes before functions that are there
+# already, for it would make a guest see them.
+at=
+if [ -z "$why" ] && ! free "$lastslot" $((lastfunc + 1)); then
+  slot=$lastslot
+  beside=
+  while [ $((slot % 32)) -lt 31 ]; do
+    slot=$((slot + 1))
+    case $places in
+      *" $slot:"*) [ -n "$beside" ] || ! free "$slot" 1 || beside=$at ;;
+      *)
+        beside=$((slot % 32)):0
+        break
+        ;;
+    esac
+  done
+  at=$beside
   [ -n "$at" ] || why='no PCI place is free after the last NIC'
-  [ "$slot" -lt 32 ] || at=$((slot / 32)):$at
 fi
+[ "$lastslot" -lt 32 ] || at=$((lastslot / 32)):$at
 
 # At boot Docker may be faster than the daemon that gives it the device. Without any tap device nothing would come.
 if [ -z "$why" ] && [ -e /dev/tap0 ]; then

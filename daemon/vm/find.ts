@@ -1,4 +1,5 @@
 import type { Vm, Vms } from '../observation.js';
+import { dockersDevices } from './dockers-line.js';
 import type { Process } from './processes.js';
 
 /** `ps` joins the words of a command line by blanks: what is known of their borders is argv[0]'s end and `-`. */
@@ -13,25 +14,9 @@ const isHyperkit = (path: string): boolean =>
     ? /\/(?:com\.docker\.hyperkit|hyperkit)(?:\.original)?$/.test(path) && !/ [-/]/.test(path)
     : !/[\s/]/.test(path);
 
-/** Options without a value, which may stand before another one in the same word (hyperkit.c, getopt). */
-const flags = '[behvuwxMACHPW]*';
-
-/**
- * Docker's VMs keep their pid file in `vms/N/` of Docker's container folder (where Docker starts them, so the path is
- * relative) or, up to 17.12, name the folder itself; minikube, multipass and linuxkit use folders of their own. A
- * virtio-vpnkit alone proves nothing: linuxkit has it too. `hyperkit -v` has no `-s`.
- */
-const dockers = new RegExp(
-  `(?:^| )-${flags}F ?vms/\\d+/|/Library/Containers/com\\.docker\\.docker/Data(?:[/,]|\\s|$)`,
-);
-const hasDevice = new RegExp(`(?:^| )-${flags}s ?[0-9:]+,`);
-
-const isDockers = (path: string, args: string): boolean =>
-  isHyperkit(path) && hasDevice.test(args) && dockers.test(args);
-
-/** With its MAC, where one is given, as the first group. */
-const tapOption = (device: string): RegExp =>
-  new RegExp(`(?:^| )-${flags}s ?[0-9:]+,virtio-tap,${device}(?:,mac=([0-9a-f:]+))?(?:,|\\s|$)`, 'i');
+/** A device that is the NIC on the tap. With its MAC, where one is given, as the first group. */
+const nicOn = (device: string): RegExp =>
+  new RegExp(`^[0-9:]+,virtio-tap,${device}(?:,mac=([0-9a-f:]+))?(?:[,\\s]|$)`, 'i');
 
 interface Link {
   readonly device: string;
@@ -40,14 +25,15 @@ interface Link {
 
 /** Every VM of Docker's among the processes, whoever's it is, the newest first. */
 function dockersVms(processes: readonly Process[], { device, mac }: Link): Vm[] {
-  const option = tapOption(device);
+  const nic = nicOn(device);
   const found = processes.flatMap((process): Vm[] => {
     const match = hyperkit.exec(process.cmd ?? '');
     const [, path = '', args = ''] = match ?? [];
     const { pid, uid, startTime } = process;
-    if (uid === undefined || startTime === undefined || !isDockers(path, args)) return [];
+    const devices = isHyperkit(path) ? dockersDevices(args) : null;
+    if (uid === undefined || startTime === undefined || devices === null) return [];
     const startedAt = startTime.toISOString();
-    const tap = option.exec(args);
+    const tap = devices.map((one) => nic.exec(one)).find((match) => match !== null) ?? null;
     return [
       {
         id: `${pid}@${startedAt}`,

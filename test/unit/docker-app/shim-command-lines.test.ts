@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { renderShim } from '../../../daemon/docker-app/shim.js';
+import { dockersDevices } from '../../../daemon/vm/dockers-line.js';
 import { type Device, guestNics, parseHyperkitArguments } from '../../lab/docker/hyperkit-arguments.js';
-import { folder, hyperkit, mac, shellOf, stage, wordsIn } from './shim-stage.js';
+import { recorded } from '../vm/hyperkit-argv.js';
+import { folder, hyperkit, mac, shellOf, shells, stage, wordsIn } from './shim-stage.js';
 
 beforeAll(() => {
   // Thousands of lines are not for the log of the machine that runs this.
@@ -216,21 +218,154 @@ test.each([
   300_000,
 );
 
-const real = '../shared/hyperkit-argv.jsonl';
-if (existsSync(real)) {
-  const recorded = readFileSync(real, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { product: string; truncated: boolean; argv: string[] });
-  const isDocker = /^docker-(for-mac|desktop)$/;
-  const complete = recorded.filter(({ truncated, argv }) => !truncated && argv.includes('-s'));
-  const args = (argv: string[]): string[] => argv.slice(argv[0]?.startsWith('-') === true ? 0 : 1);
-  const latin1 = (words: string[]): string[] => words.map((word) => Buffer.from(word).toString('latin1'));
-  test.each(complete.map(({ product, argv }) => [product, latin1(args(argv))] as const))(
-    'a real command line of %s: %j',
-    (product, argv) => {
-      const [result = []] = throughAll([argv], 'bash');
-      expect(holdTo(argv, result)).toBe(isDocker.test(product) ? 'tapped' : 'unchanged');
+const latin1 = (words: readonly string[]): string[] =>
+  words.map((word) => Buffer.from(word).toString('latin1'));
+const tapped = (args: readonly string[], result: readonly string[] | undefined): boolean =>
+  result?.length === args.length + 2;
+
+describe.each(shells)('which VMs are Docker’s, under %s', (shell) => {
+  test.each(recorded.map(({ what, dockers, argv }) => [what, dockers, latin1(argv.slice(1))] as const))(
+    '%s: %s',
+    (_what, dockers, args) => {
+      const [result = []] = throughAll([args], shell);
+      if (args.includes('-f')) holdTo(args, result);
+      const hasTap = args.some((word) => word.includes('virtio-tap,tap1'));
+      expect(tapped(args, result)).toBe(dockers && !hasTap);
     },
   );
+});
+
+const home = fc.constantFrom('/Users/lena', '/Volumes/My Disk/lena');
+const path = fc
+  .tuple(
+    home,
+    fc.constantFrom(
+      '/Library/Containers/com.docker.docker/Data/',
+      '/com.dockery/',
+      '/.minikube/machines/m/',
+      '',
+    ),
+    fc.constantFrom('vms/0/', 'com.docker.driver.amd64-linux/', 'myvms/0/', 'state/', ''),
+    fc.constantFrom('hyperkit.pid', 'vpnkit.eth.sock', 's50', 'mac.0'),
+    fc.boolean(),
+  )
+  .map(([at, data, vm, file, isAbsolute]) => `${isAbsolute ? `${at}${data}` : ''}${vm}${file}`);
+const nic = fc
+  .tuple(
+    fc.constantFrom('virtio-vpnkit', 'virtio-ipc', 'virtio-net'),
+    fc.array(fc.tuple(fc.constantFrom('path', 'macfile', 'uuid'), path), { maxLength: 3 }),
+  )
+  .map(([kind, options]) => [kind, ...options.map(([name, value]) => `${name}=${value}`)].join(','));
+const pidFile = path.chain((text) =>
+  fc.constantFrom(['-F', text], [`-F${text}`], [`-AuF${text}`], ['-A', '-F', text]),
+);
+const logged = path.map((text) => ['-l', `com1,null,log=${text}`]);
+const plausible = fc
+  .tuple(
+    nic,
+    fc.option(nic),
+    fc.array(fc.oneof({ weight: 2, arbitrary: pidFile }, logged), { maxLength: 2 }),
+    path,
+    fc.boolean(),
+  )
+  .map(([first, second, options, disk, isLate]) => {
+    const rest = options.flat();
+    const kernel = ['-f', `kexec,/k,/i,earlyprintk=serial  console=ttyS0 root=${disk} `];
+    return [
+      ...(isLate ? [] : rest),
+      ...['-u', '-s', '0:0,hostbridge', '-s', `1:0,${first}`, '-s', `3,virtio-blk,${disk}`],
+      ...(second === null ? [] : ['-s', `2,${second}`]),
+      ...kernel,
+      ...(isLate ? rest : []),
+    ];
+  });
+
+test('whatever pid file and NICs a line names, the shim and who reads ps judge alike', () => {
+  const seen = { dockers: 0, others: 0 };
+  fc.assert(
+    fc.property(fc.array(plausible, { minLength: 250, maxLength: 250 }), (lines) => {
+      for (const [index, result] of throughAll(lines, 'dash').entries()) {
+        const args = lines[index] ?? [];
+        const dockers = dockersDevices(args.join(' ')) !== null;
+        if (tapped(args, result) !== dockers)
+          throw new Error(`${String(dockers)} for ps: ${JSON.stringify(args)}`);
+        seen[dockers ? 'dockers' : 'others'] += 1;
+      }
+    }),
+    { numRuns: 8, endOnFailure: true },
+  );
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(200);
+});
+
+/** Where a NIC may go after the last one without moving any, and without showing a guest what it has not seen. */
+function bestPlace(devices: readonly Device[]): string | null {
+  const at = devices.map(({ bus, slot, func }) => ({ bus, slot, func }));
+  const isTaken = (slot: number, func?: number): boolean =>
+    at.some((one) => one.bus === last.bus && one.slot === slot && (func === undefined || one.func === func));
+  const order = ({ bus, slot, func }: { bus: number; slot: number; func: number }): number =>
+    (bus * 32 + slot) * 8 + func;
+  const last = devices
+    .filter(({ driver: name }) => ['virtio-vpnkit', 'virtio-ipc', 'virtio-net', 'virtio-tap'].includes(name))
+    .reduce((a, b) => (order(b) > order(a) ? b : a));
+  const places = Array.from({ length: 256 }, (_, index) => ({ slot: index >> 3, func: index & 7 })).filter(
+    ({ slot, func }) =>
+      order({ bus: last.bus, slot, func }) > order(last) &&
+      !isTaken(slot, func) &&
+      (func === 0 ? !isTaken(slot) : isTaken(slot, 0)),
+  );
+  const found =
+    places.find(({ slot }) => slot === last.slot) ?? places.find(({ func }) => func === 0) ?? places[0];
+  return found ? [...(last.bus > 0 ? [last.bus] : []), found.slot, found.func].join(':') : null;
 }
+
+/** Crowded near the end of a bus, where places run out. */
+const crowded = fc
+  .tuple(
+    fc.constantFrom(0, 0, 0, 2),
+    fc.integer({ min: 27, max: 31 }),
+    fc.integer({ min: 0, max: 7 }),
+    fc.uniqueArray(fc.tuple(fc.integer({ min: 26, max: 31 }), fc.integer({ min: 0, max: 7 })), {
+      selector: ([slot, func]) => slot * 8 + func,
+      maxLength: 24,
+    }),
+    fc.subarray([26, 27, 28, 29, 30, 31]),
+    fc.subarray([26, 27, 28, 29, 30, 31]),
+  )
+  .map(([bus, slot, func, single, full, whole]) => {
+    const used = new Set([`${slot}:${func}`]);
+    const others = [
+      ...whole.flatMap((one) => [0, 1, 2, 3, 4, 5, 6, 7].map((number_) => [one, number_] as const)),
+      ...full.map((one) => [one, 0] as const),
+      ...single,
+    ].flatMap(([one, two]) => {
+      const name = `${one}:${two}`;
+      if (used.has(name)) return [];
+      used.add(name);
+      return ['-s', `${bus}:${name},virtio-rnd`];
+    });
+    return [
+      ...docker.filter((word) => word !== '31,lpc' && word !== '0:0,hostbridge' && word !== '-s'),
+    ].concat(['-s', `${bus}:${slot}:${func},virtio-vpnkit,path=x`], others);
+  });
+
+test('the place is the best one that is left, and there is one as long as any is left', () => {
+  const seen = { none: 0, beside: 0 };
+  fc.assert(
+    fc.property(fc.array(crowded, { minLength: 500, maxLength: 500 }), (lines) => {
+      for (const [index, result] of throughAll(lines, 'dash').entries()) {
+        const args = lines[index] ?? [];
+        const line = parseHyperkitArguments(args);
+        if (!line.ok || !line.vm) throw new Error(`no line of hyperkit’s: ${JSON.stringify(args)}`);
+        const place = bestPlace(line.vm.devices);
+        const added = tapped(args, result) ? (result[1]?.split(',')[0] ?? '') : null;
+        if (added !== place)
+          throw new Error(`${String(added)} instead of ${String(place)}: ${JSON.stringify(args)}`);
+        holdTo(args, result);
+        if (place === null) seen.none += 1;
+        else if (place.startsWith('31:') && !place.endsWith(':0')) seen.beside += 1;
+      }
+    }),
+    { numRuns: 6, endOnFailure: true },
+  );
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(20);
+});

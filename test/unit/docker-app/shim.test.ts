@@ -100,6 +100,12 @@ describe.each(shells)('under %s', (name) => {
       '5:0',
     ],
     ['at 31:1 beside lpc, when lpc is no obstacle', [...vpnkit('30:0'), ...functions(30, 1, 2)], '30:3'],
+    ['at 31:1 beside lpc, when nothing else is left', [...vpnkit('30:7'), ...functions(30, 0)], '31:1'],
+    [
+      'beside a later device when no slot is empty',
+      [...vpnkit('29:7'), ...functions(29, 0), ...functions(30, 0, 1)],
+      '30:2',
+    ],
     ['joined options, a bus and leading zeros', ['-s0:01:00,virtio-vpnkit,path=x'], '1:1'],
     ['leading zeros that would be octal', vpnkit('010:01'), '11:0'],
     ['on the bus of the last NIC', [...vpnkit('1:0'), '-s', '2:3:0,virtio-net'], '2:3:1'],
@@ -171,6 +177,16 @@ describe.each(shells)('under %s', (name) => {
       [...docker, '-s', '08:09,virtio-net'],
       '-s 08:09,virtio-net is not understood',
     ],
+    [
+      'dangerzone’s VM, with a vpnkit of its own and no pid file',
+      ['-A', ...firmware, '-s', '2:0,virtio-vpnkit,path=/Users/person/dangerzone/vm/vpnkit.eth.sock'],
+      'it is not a VM of Docker Desktop (no pid file, no NIC in the folder of one)',
+    ],
+    [
+      'a pid file without a name',
+      ['-A', '-F', '', ...firmware, ...vpnkit('1:0')],
+      'it is not a VM of Docker Desktop (-F )',
+    ],
     ['no driver', [...docker, ...vpnkit('1:0'), '-s', '2'], '-s 2 is not understood'],
     ['an empty device', [...docker, ...vpnkit('1:0'), '-s', ''], '-s  is not understood'],
     [
@@ -204,7 +220,7 @@ describe.each(shells)('under %s', (name) => {
     [
       'multipass’ VM',
       ['-A', '-u', '-s', '2:0,virtio-net', ...firmware],
-      'it is not a VM of Docker Desktop (no pid file, no NIC on vpnkit)',
+      'it is not a VM of Docker Desktop (no pid file, no NIC in the folder of one)',
     ],
     ['nothing at all', [], 'there is no NIC that the tap could come after'],
   ])('started as it is, and one line tells why: %s', (_what, args, why) => {
@@ -288,7 +304,7 @@ describe.each(shells)('under %s', (name) => {
     if (made[0] === '644') writeFileSync(`${path}.original`, '', { mode: 0o644 });
     if (made[0] === 'folder') mkdirSync(`${path}.original`);
     const { status, stdout, stderr } = spawnSync(shell, [path, ...docker], { encoding: 'utf8' });
-    const message = `${path}.original is missing or not executable. Run \`sudo tuntapctl shim restore\`, or reinstall Docker Desktop`;
+    const message = `${path}.original is missing or not executable: Docker cannot start its VM. Reinstall Docker Desktop, the shim comes back by itself`;
     expect({ status, stdout, stderr }).toEqual({ status: 127, stdout: '', stderr: `tuntapd: ${message}\n` });
     expect(lines(log)).toEqual([`-t tuntapd hyperkit shim: ${message}`]);
   });

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { expect, jest, test } from '@jest/globals';
 import { pickVms } from '../../../daemon/vm/find.js';
 import { listProcesses, type Process } from '../../../daemon/vm/processes.js';
+import { recorded } from './hyperkit-argv.js';
 
 const bin = '/Applications/Docker.app/Contents/Resources/bin';
 const state = '/Users/lena/Library/Containers/com.docker.docker/Data';
@@ -162,16 +162,12 @@ test.each([
   expect(pick(process(3, `com.docker.hyperkit ${option} ${args}`))?.tapIsForeign).toBe(expected);
 });
 
-const captured = '../shared/hyperkit-argv.jsonl';
-if (existsSync(captured))
-  test.each(
-    readFileSync(captured, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line, index) => [index, JSON.parse(line) as { product: string; argv: string[] }] as const),
-  )('captured command line %i is told for what it is', (_index, { product, argv }) => {
-    const expected =
-      /^docker-(for-mac|desktop)/.test(product) &&
-      /(?:^|\/)(?:com\.docker\.)?hyperkit(?:\.original)?$/.test(argv[0] ?? '');
-    expect(pick(process(31, argv.join(' '))) !== null).toBe(expected);
-  });
+test.each(recorded.map(({ what, dockers, argv }) => [what, dockers, argv] as const))(
+  'as ps tells it, with our tap or without: %s: %s',
+  (_what, dockers, [program = '', ...words]) => {
+    const expected = dockers && /(?:^|\/)(?:com\.docker\.)?hyperkit(?:\.original)?$/.test(program);
+    const tap = ['-s', `2:1,virtio-tap,tap1,mac=${mac}`];
+    for (const line of [words, [...tap, ...words]])
+      expect(pick(process(31, [program, ...line].join(' '))) !== null).toBe(expected);
+  },
+);
