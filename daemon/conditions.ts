@@ -12,7 +12,7 @@ import { awaitsLaunch } from './launching.js';
 import { judgeRestart } from './restarting.js';
 import { judgeRoutes } from './routing.js';
 import type { Step } from './steps.js';
-import { attachedTap, heldTap, isAddressed } from './tap-link.js';
+import { attachedTap, heldTap, isAddressed, leftoverWithTap } from './tap-link.js';
 
 export const conditionTypes = [
   'Configuration',
@@ -180,9 +180,27 @@ const shim: Judge = (config, observation, memory, failures) => {
 const named = (vms: readonly Vm[]): string =>
   vms.map(({ pid, uid }) => `pid ${pid} of uid ${uid}`).join(', ');
 
+const olderOf = ({ uid }: Vm, otherVms: readonly Vm[]): readonly Vm[] =>
+  otherVms.filter((other) => other.uid === uid);
+
+/** Which of one user's VMs are left over from before the one that counts, and how to end them. */
+const leftBehind = (older: readonly Vm[]): string => {
+  const told = older.map(({ pid, startedAt }) => `pid ${pid} (since ${startedAt})`).join(' and ');
+  const pids = older.map(({ pid }) => pid).join(' ');
+  return (
+    `${older.length + 1} VMs of Docker’s of one user run, and ${told} is left over from before: quit Docker Desktop, ` +
+    `end what stays with \`kill ${pids}\`, and open Docker Desktop again`
+  );
+};
+
 const virtualMachine: Judge = (_config, { vm, otherVms, docker, consoleUser: user }) => {
   if (!vm.known) return unclear(vm.why);
-  const others = otherVms.length === 0 ? '' : `; another one without our link: ${named(otherVms)}`;
+  const older = vm.value ? olderOf(vm.value, otherVms) : [];
+  const strangers = otherVms.filter((other) => !older.includes(other));
+  const others = [
+    ...(strangers.length === 0 ? [] : [`; another one without our link: ${named(strangers)}`]),
+    ...(older.length === 0 ? [] : [`; ${leftBehind(older)}`]),
+  ].join('');
   const byApple = valueOf(docker)?.find(({ virtualization }) => virtualization);
   if (!vm.value && byApple)
     return no(
@@ -217,6 +235,13 @@ const tapAttached: Judge = (config, observation, memory) => {
   }
   if (attachedTap(observation))
     return yes('Attached', `the VM holds /dev/${config.tap.device} (pid ${vm.value.pid})`);
+  const leftover = leftoverWithTap(observation);
+  if (leftover)
+    return no(
+      'HeldByLeftover',
+      `${config.tap.device} is held by pid ${leftover.pid}, but the engine is that of pid ${pid}, so nothing is set up. ` +
+        leftBehind(olderOf(vm.value, otherVms)),
+    );
   if (tapInterface.value && !held)
     return no(
       'HeldByAnother',

@@ -173,7 +173,7 @@ export interface Vm {
   readonly executable: string | null;
 }
 
-/** Docker's VMs: the one whose link this is, and all the others. */
+/** Docker's VMs: the one whose engine is asked and whose link this is to be, and all the others. */
 export interface Vms {
   readonly vm: Vm | null;
   readonly others: readonly Vm[];
@@ -254,12 +254,12 @@ export interface Observation {
   /** IPv4 addresses of every DNS resolver that the Mac asks. */
   readonly resolvers: Seen<readonly string[]>;
   readonly bundles: Seen<Bundles>;
-  /** The one that holds the tap, whoever's it is, or else the console user's newest. */
+  /** The newest of whoever's VM holds the tap, or else the console user's newest. */
   readonly vm: Seen<Vm | null>;
   readonly docker: Seen<readonly DockerProcess[]>;
   /** The user’s container that has been running longest; `null` outside: nobody asked, since nothing depends on it. */
   readonly userContainer: Seen<{ readonly name: string; readonly seconds: number } | null> | null;
-  /** Docker's VMs besides: another user's, or a second one. */
+  /** Docker's VMs besides: another user's, or one that was left behind and may hold the tap. */
   readonly otherVms: readonly Vm[];
   /** `null`: no VM, so nobody was asked. */
   readonly engine: Seen<Engine | null>;

@@ -11,7 +11,7 @@ import { reopenSteps, type RestartMemory, restartSteps } from './restarting.js';
 import { extraKey, judgeRoutes, overtaken, type RouteMemory } from './routing.js';
 import { isRowOf, stillOwned } from './routing-table.js';
 import type { Step } from './steps.js';
-import { attachedTap, heldTap, isAddressed } from './tap-link.js';
+import { attachedTap, heldTap, isAddressed, leftoverWithTap } from './tap-link.js';
 
 export interface Memory extends RouteMemory {
   /** `restored`: down, and hyperkit as Docker shipped it. `removed`: leave without a trace (uninstall). */
@@ -36,8 +36,8 @@ export interface Memory extends RouteMemory {
 export function tapOwner(observation: Observation): number | null {
   const { consoleUser, tapInterface, vm } = observation;
   if (!consoleUser.known || !tapInterface.known) return null;
-  const held = heldTap(observation);
-  if (held) return held.vm.uid;
+  const holder = heldTap(observation)?.vm ?? leftoverWithTap(observation);
+  if (holder) return holder.uid;
   if (tapInterface.value && !vm.known) return null;
   if (consoleUser.value) return consoleUser.value.uid;
   return tapInterface.value ? null : 0;

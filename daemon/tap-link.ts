@@ -20,6 +20,12 @@ export function attachedTap(observation: Observation): Link | null {
   return held && !held.vm.tapIsForeign ? held : null;
 }
 
+/** A VM of Docker's that holds the tap although a newer one of the same user has the engine: it was left behind. */
+export function leftoverWithTap({ tapInterface, otherVms }: Observation): Vm | null {
+  const holder = valueOf(tapInterface)?.holder ?? null;
+  return otherVms.find(({ pid }) => pid === holder) ?? null;
+}
+
 /** Whether tap1 is up with our address, prefix and MTU. */
 export const isAddressed = (config: Config, tap: TapInterface): boolean =>
   tap.up &&

@@ -50,17 +50,21 @@ function dockersVms(processes: readonly Process[], { device, mac }: Link): Vm[] 
 }
 
 /**
- * The VM that counts: the one that holds the tap, or else the newest of the user in front. The tap was a user's who was
- * in front when his VM opened it, so it goes on to count when somebody else comes to the front; a VM without the tap
- * that is anybody else's does not. Processes merely named after it (a shell that runs the shim, another VM tool's
- * hyperkit) are none. `uid`: of the user in front.
+ * The VM that counts: the newest of whoever holds the tap by one of his, or else the newest of the user in front. The tap
+ * was a user's who was in front when his VM opened it, so he goes on to count when somebody else comes to the front; a
+ * VM without the tap that is anybody else's does not. Docker leaves a hyperkit behind when it is quit while it starts
+ * (docker/for-mac #5231): the engine is the newest's, whichever has the tap. Of two that started in the same second that
+ * one counts which has no tap, so that nothing is set up in a VM that may be the wrong one. Processes merely named
+ * after it (a shell that runs the shim, another VM tool's hyperkit) are none. `uid`: of the user in front.
  */
 export function pickVms(
   processes: readonly Process[],
   options: Link & { uid: number | null; holder: number | null },
 ): Vms {
   const found = dockersVms(processes, options);
-  const vm =
-    found.find(({ pid }) => pid === options.holder) ?? found.find(({ uid }) => uid === options.uid) ?? null;
+  const holder = found.find(({ pid }) => pid === options.holder);
+  const ofOne = found.filter(({ uid }) => uid === (holder?.uid ?? options.uid));
+  const newest = ofOne.filter(({ startedAt }) => startedAt === ofOne[0]?.startedAt);
+  const vm = newest.find((one) => one !== holder) ?? newest[0] ?? null;
   return { vm, others: found.filter((other) => other !== vm) };
 }

@@ -86,17 +86,14 @@ test('another user’s VM, or one without a start, is none', () => {
   expect(pick(process(31, `com.docker.hyperkit ${args}`, { startTime: undefined }))).toBeNull();
 });
 
-test('the holder of the tap is preferred, then the newest', () => {
+test('of one user’s the newest counts, whoever holds the tap: the engine is its', () => {
   const both = [
     process(40, `com.docker.hyperkit ${args}`),
     process(31, `com.docker.hyperkit ${args}`, { startTime: new Date('2021-06-02T00:00:00Z') }),
   ];
   const options = { uid: 504, device: 'tap1', mac };
-  expect(pickVms(both, { ...options, holder: 40 })).toMatchObject({ vm: { pid: 40 }, others: [{ pid: 31 }] });
-  expect(pickVms(both, { ...options, holder: 999 })).toMatchObject({
-    vm: { pid: 31 },
-    others: [{ pid: 40 }],
-  });
+  for (const holder of [40, 31, 999, null])
+    expect(pickVms(both, { ...options, holder })).toMatchObject({ vm: { pid: 31 }, others: [{ pid: 40 }] });
 });
 
 test('another user’s VM counts while it holds the tap, whoever is in front', () => {
