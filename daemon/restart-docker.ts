@@ -1,6 +1,6 @@
 /** How Docker is quit and opened again for its user: gracefully, with time-outs, and never by ending its VM. */
 import { run, type Run } from './command.js';
-import { openDocker, quitDocker } from './mac/docker-gui.js';
+import { openDocker, quitDocker, restartDocker } from './mac/docker-gui.js';
 import { notify } from './mac/notify.js';
 import type { MemoryKeeper } from './memory.js';
 import type { ConsoleUser, DockerProcess } from './observation.js';
@@ -42,8 +42,8 @@ async function terminate(user: ConsoleUser, gui: DockerProcess): Promise<void> {
 }
 
 /**
- * Quits Docker, having first written down that it is tried and that Docker has to be opened again. Rejects when Docker
- * stays: then it is not tried another time.
+ * Has Docker restart itself, or quits it, having first written down that it is tried and that Docker has to be opened
+ * again. Rejects when Docker stays: then it is not tried another time.
  */
 export async function quitForRestart(
   step: QuitDocker,
@@ -60,6 +60,13 @@ export async function quitForRestart(
     attempts: [...earlier, { vm: vm.id, bundle, failed: null }],
     reopen: owed(),
   });
+  // What becomes of the VM decides, not the answer: a restart that took too long has ended it all the same.
+  const restarted = await restartDocker(user, app, command);
+  if (await areGone([vm.pid], restarted.done ? patience : 0)) {
+    // A restart that is done with its app still there owes nothing; another may end that yet, or install an update.
+    await remember({ reopen: restarted.done && isAlive(gui.pid) ? null : owed() });
+    return;
+  }
   const asked = await quitDocker(user, command);
   const pids = [vm.pid, gui.pid];
   const isHeard = asked.done || ending.test(asked.why);

@@ -31,10 +31,28 @@ afterEach(() => {
   vm.kill('SIGKILL');
 });
 
+/** What the docker of a Docker Desktop before 4.37 answers. */
+const noPlugin = {
+  stdout: '',
+  stderr: "docker: 'desktop' is not a docker command.\nSee 'docker --help'\n",
+  exitCode: 1,
+};
+const isDockersCli = (args: readonly string[]): boolean => args.includes('desktop');
+
+/** A docker that does this to the world and answers so; whatever else is run is a mistake. */
+const dockerCli =
+  (act: () => void, answer: Awaited<ReturnType<Run>>): Run =>
+  (_file, args) => {
+    if (!isDockersCli(args)) throw new Error(`nobody should run ${args.join(' ')}`);
+    act();
+    return Promise.resolve(answer);
+  };
+
 /** An osascript that says this and ends with 1; Docker ends `later` ms after it, or never. */
 const osascript =
   (says: string, later: number | null): Run =>
-  () => {
+  (_file, args) => {
+    if (isDockersCli(args)) return Promise.resolve(noPlugin);
     if (later !== null)
       setTimeout(() => {
         gui.kill();
@@ -83,7 +101,8 @@ test('a person who cancels is left alone at once, and nothing is to be opened', 
 });
 
 test('a Docker that went while its VM is still ending is opened again after that', async () => {
-  const ends: Run = () => {
+  const ends: Run = (_file, args) => {
+    if (isDockersCli(args)) return Promise.resolve(noPlugin);
     gui.kill();
     return Promise.resolve({ stdout: '', stderr: '', exitCode: 0 });
   };
@@ -98,4 +117,63 @@ test('opening it is owed from when it is gone, however long that took', async ()
   const before = Date.now();
   await quit(osascript('Docker got an error: Connection is invalid. (-609)', 1500));
   expect(memory.now().restart.reopen?.at).toBeGreaterThanOrEqual(before + 1500);
+});
+
+const done = { stdout: '', stderr: '', exitCode: 0 };
+
+test('Docker’s own command restarts it, as its user: nothing else is asked, and nothing is to be opened', async () => {
+  let line: readonly string[] = [];
+  const cli = dockerCli(() => vm.kill(), done);
+  await quit((file, args, options) => {
+    line = [file, ...args];
+    return cli(file, args, options);
+  });
+  expect(line.slice(0, 3)).toEqual(['/bin/launchctl', 'asuser', '504']);
+  expect(line.slice(-3)).toEqual([
+    '/Applications/Docker.app/Contents/Resources/bin/docker',
+    'desktop',
+    'restart',
+  ]);
+  expect(gui.exitCode).toBeNull();
+  expect(memory.now().restart).toMatchObject({ reopen: null, attempts: [{ failed: null }] });
+});
+
+test('a restart by its own command that ends Docker too: opening it is owed, as after an update', async () => {
+  await quit(
+    dockerCli(() => {
+      vm.kill();
+      gui.kill();
+    }, done),
+  );
+  expect(memory.now().restart).toMatchObject({
+    reopen: { app: '/Applications/Docker.app', uid: 504 },
+    attempts: [{ failed: null }],
+  });
+});
+
+test('a restart that takes too long has ended the VM: Docker is not quit as well, but opened if it does not come', async () => {
+  const cli: Run = async (_file, args) => {
+    if (!isDockersCli(args)) throw new Error('nobody should quit a Docker that is starting');
+    vm.kill();
+    await new Promise((resolve) => vm.once('exit', resolve));
+    throw new Error('took longer than 60 s');
+  };
+  await quit(cli);
+  expect(memory.now().restart).toMatchObject({ reopen: { uid: 504 }, attempts: [{ failed: null }] });
+});
+
+test.each([
+  ['an older docker', noPlugin],
+  ['no docker at all', { stdout: '', stderr: 'sudo: docker: command not found\n', exitCode: 1 }],
+  ['a docker that says it did, and did not', done],
+])('with %s it is quit as ever', async (_what, answer) => {
+  const command: Run = (_file, args) => {
+    if (isDockersCli(args)) return Promise.resolve(answer);
+    gui.kill();
+    vm.kill();
+    return Promise.resolve(done);
+  };
+  await quit(command, 500);
+  expect([gui.killed, vm.killed]).toEqual([true, true]);
+  expect(memory.now().restart.reopen).toMatchObject({ app: '/Applications/Docker.app' });
 });
