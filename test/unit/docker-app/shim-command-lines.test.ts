@@ -224,7 +224,9 @@ const tapped = (args: readonly string[], result: readonly string[] | undefined):
   result?.length === args.length + 2;
 
 describe.each(shells)('which VMs are Docker’s, under %s', (shell) => {
-  test.each(recorded.map(({ what, dockers, argv }) => [what, dockers, latin1(argv.slice(1))] as const))(
+  // A line that was cut off may end within an option: hyperkit would not take it either.
+  const complete = recorded.filter(({ what }) => !what.endsWith('cut off'));
+  test.each(complete.map(({ what, dockers, argv }) => [what, dockers, latin1(argv.slice(1))] as const))(
     '%s: %s',
     (_what, dockers, args) => {
       const [result = []] = throughAll([args], shell);
