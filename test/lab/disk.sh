@@ -40,6 +40,7 @@ expose() { # SOURCE NAME: a bind mount costs nothing, and /proc/PID/exe shows th
 expose "$node" node
 for name in "${tools[@]}"; do expose "${tool[$name]}" "$name"; done
 cp -R "$libraries"/. .lab/lib
+chmod -R go+rX .lab/lib
 printf '#!/bin/sh\nexec /.lab/bin/node /.lab/lib/hyperkit.js "$@"\n' >.lab/bin/macho
 chmod 0755 .lab/bin/macho
 if [ -n "$cache" ]; then
@@ -197,7 +198,6 @@ pivot_root . old
 cd /
 /.lab/bin/umount -l /old
 rmdir /old
-unset BASH_ENV ENV NODE_OPTIONS
-export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/var/root
+# Nothing of the host's shell reaches the Mac: DOCKER_HOST, TMPDIR or a proxy is none of its own.
 # Whoever the machine starts must not hold the report open; it closes it itself.
-exec /.lab/bin/tini -g -- /.lab/bin/node --enable-source-maps /.lab/lib/machine.js "$options"
+exec /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/var/root /.lab/bin/tini -g -- /.lab/bin/node --enable-source-maps /.lab/lib/machine.js "$options"

@@ -1,9 +1,10 @@
 /** One lab Mac, looked at from inside and from outside, and what is left of it afterwards. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { bootMac, type Mac, type RunResult } from './lab.js';
+import { keeperOf, labEntries } from './registry.js';
 import { until } from './until.js';
 
 // Two cores may be shared with a VM.
@@ -282,26 +283,11 @@ function traces(pid: number, inode: string): string[] {
   return found;
 }
 
-/** The lab's entries in the kernel's registry, looked at without mounting it here. */
-const entries = (): string[] =>
-  execFileSync(
-    'unshare',
-    [
-      '--mount',
-      'sh',
-      '-c',
-      'mount -t binfmt_misc none /proc/sys/fs/binfmt_misc && ls /proc/sys/fs/binfmt_misc',
-    ],
-    { encoding: 'utf8' },
-  )
-    .split('\n')
-    .filter((name) => name.startsWith('tuntapd-lab-'));
-
 describe('nothing is left', () => {
   test('after the end', async () => {
     const other = await bootMac();
     const inode = readlinkSync(`/proc/${other.pid}/ns/net`);
-    const mine = entries();
+    const mine = labEntries();
     expect(mine.length).toBeGreaterThan(0);
     const daemon = await other.run([
       '/bin/sh',
@@ -329,22 +315,12 @@ describe('nothing is left', () => {
         { stdio: ['ignore', 'pipe', 'ignore'] },
       );
       await new Promise((resolve) => outer.stdout?.once('data', resolve));
-      // Its lab: the entry in the registry bears the pid of the shell that keeps the lab.
-      const keeper = entries()
-        .map((name) => Number(name.split('-').at(-1)))
-        .find((pid) => {
-          try {
-            return (
-              readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1] === String(outer.pid)
-            );
-          } catch {
-            return false;
-          }
-        });
-      if (keeper === undefined) throw new Error('the lab has no entry in binfmt_misc');
+      const keeper = keeperOf(outer.pid);
       outer.kill(signal);
       await until('the keeper’s end', 20, () => Promise.resolve(!existsSync(`/proc/${keeper}`)));
-      await until('the entry’s end', 10, () => Promise.resolve(!entries().includes(`tuntapd-lab-${keeper}`)));
+      await until('the entry’s end', 10, () =>
+        Promise.resolve(!labEntries().includes(`tuntapd-lab-${keeper}`)),
+      );
     },
     90_000,
   );
@@ -356,10 +332,12 @@ describe('nothing is left', () => {
     const parent = (pid: number): number =>
       Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);
     const keeper = parent(parent(other.pid));
-    expect(entries()).toContain(`tuntapd-lab-${keeper}`);
+    expect(labEntries()).toContain(`tuntapd-lab-${keeper}`);
     process.kill(keeper, 'SIGKILL');
     await until('nothing', 10, () => Promise.resolve(traces(other.pid, inode).length === 0));
-    await until('the entry’s end', 10, () => Promise.resolve(!entries().includes(`tuntapd-lab-${keeper}`)));
+    await until('the entry’s end', 10, () =>
+      Promise.resolve(!labEntries().includes(`tuntapd-lab-${keeper}`)),
+    );
     await other.end();
   }, 60_000);
 });

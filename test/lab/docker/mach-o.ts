@@ -43,6 +43,8 @@ export function machO(seed: string): Buffer {
   machOMagic.copy(head);
   head.writeUInt32LE(4, 16);
   head.writeUInt32LE(commands.length, 20);
+  // A reserved word, zero in all others: by it the kernel tells these from a Mach-O of the host's own.
+  head.write('lab!', 28, 'ascii');
   const body = Buffer.alloc(textSize);
   Buffer.concat([head, commands]).copy(body);
   for (let at = 512; at + 64 <= textSize; at += 64) digest.copy(body, at);
