@@ -2,6 +2,12 @@
 # Installs what the lab needs from Debian, if anything is missing. As root.
 set -euo pipefail
 
+# A shell that `su` gave has none of root's folders.
+export PATH=$PATH:/usr/sbin:/sbin
+command -v apt-get >/dev/null || {
+  echo 'The lab runs on Debian 12 or newer: there is no apt-get here.' >&2
+  exit 1
+}
 packages=(
   qemu-system-x86 qemu-utils debootstrap tini busybox-static e2fsprogs kmod procps iproute2
   iptables curl shellcheck zsh util-linux xz-utils ca-certificates strace attr

@@ -1,11 +1,18 @@
 #!/bin/bash
 # Builds the lab's VM image of one Debian suite: kernel, initrd, disk and the engine's version in FOLDER.
-# usage: build-image.sh SUITE FOLDER   (as root; needs debootstrap, e2fsprogs, busybox-static, kmod, xz-utils)
+# usage: build-image.sh SUITE FOLDER   (as root; needs debootstrap, curl, e2fsprogs, busybox-static, kmod, xz-utils)
 set -euo pipefail
 suite=$1
 folder=$2
 here=$(cd "$(dirname "$0")" && pwd)
-mirror=http://deb.debian.org/debian
+# A shell that `su` gave has none of root's folders.
+export PATH=$PATH:/usr/sbin:/sbin
+# Other users of the lab Mac read the image, whatever the caller's umask is.
+umask 022
+# Where apt needs a proxy, debootstrap needs it, too.
+eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
+[ -z "${http_proxy:-}" ] || export http_proxy
+mirror=$("$here/mirror.sh" "$suite")
 
 mkdir -p "$(dirname "$folder")"
 work=$(mktemp -d "$(dirname "$folder")/.building.XXXXXX")
@@ -22,7 +29,7 @@ trap 'exit 130' INT TERM
 
 script=/usr/share/debootstrap/scripts/$suite
 [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
-echo "debootstrap of $suite with Docker Engine"
+echo "debootstrap of $suite with Docker Engine from $mirror"
 # No daemon may be started while packages are configured.
 debootstrap --variant=minbase \
   --include=docker.io,iptables,iproute2,busybox-static,kmod,procps \
