@@ -28,6 +28,11 @@ const numbers: Readonly<Record<string, string>> = {
   DataPath: 'TT111',
 };
 
+/** Docker Desktop checks the content of its app (release notes of 4.74 and 4.79), and may tell its user of a change. */
+const integrityNotice =
+  'A notice of Docker Desktop about the integrity of its app means this shim; ' +
+  'to have hyperkit as Docker shipped it: sudo tuntapctl shim restore';
+
 function ofCondition({ type, status, reason, message }: Condition, calm: boolean): Finding {
   const verdict = status === 'True' ? 'pass' : status === 'Unknown' ? 'unknown' : calm ? 'pass' : 'fail';
   const fix = verdict === 'fail' ? ['tuntapctl logs -n 50'] : [];
@@ -35,7 +40,7 @@ function ofCondition({ type, status, reason, message }: Condition, calm: boolean
     id: numbers[type] ?? 'TT199',
     question: `Does ${type} hold?`,
     status: verdict,
-    detail: `${reason}: ${message}`,
+    detail: [`${reason}: ${message}`, ...(reason === 'Installed' ? [integrityNotice] : [])].join('\n'),
     fix,
   };
 }

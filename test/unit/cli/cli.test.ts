@@ -472,6 +472,15 @@ describe('doctor', () => {
     await cli('doctor');
     expect(out).toContain('→ sudo chown root:wheel');
   });
+
+  test.each([
+    ['Installed', true],
+    ['NotManaged', false],
+  ])('what Docker’s notice of a changed app means, with the shim %s: %s', async (reason, isTold) => {
+    await daemon(madeUpStatus({ conditions: [{ ...condition('Shim'), reason }] }));
+    await cli('doctor');
+    expect(/about the integrity of its app.*shim restore/.test(out)).toBe(isTold);
+  });
 });
 
 /** Nothing that moves a cursor, hides or turns text round. */
