@@ -1,5 +1,7 @@
 # GNU Make 3.81 (macOS's own) is enough.
 ENGINE ?= sid
+# A shell that Debian's `su` gave has none of root's folders.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
 .PHONY: install-daemon uninstall-daemon demo test build lint bench clean help packages lab-tools
