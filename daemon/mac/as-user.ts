@@ -12,7 +12,7 @@ export type Outcome = { readonly done: true } | { readonly done: false; readonly
 const env = { PATH: cleanEnvironment.PATH };
 
 /**
- * Runs a command in a user's own session, as that user: `launchctl asuser` alone changes the bootstrap namespace but
+ * Runs a command in a user's own session, as that user, who is named by uid (sudo(8): `-u #uid`): `launchctl asuser` alone changes the bootstrap namespace but
  * keeps root's credentials, and without it a daemon's osascript finds no window server. Never throws.
  */
 export async function asUser(
@@ -21,7 +21,7 @@ export async function asUser(
   options: { timeout: number },
   command: Run = run,
 ): Promise<Outcome> {
-  const args = ['asuser', String(user.uid), '/usr/bin/sudo', '-u', user.name, ...words];
+  const args = ['asuser', String(user.uid), '/usr/bin/sudo', '-u', `#${user.uid}`, ...words];
   try {
     const { exitCode, stdout, stderr } = await command('/bin/launchctl', args, { ...options, env });
     if (exitCode === 0) return { done: true };

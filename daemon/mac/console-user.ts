@@ -1,26 +1,43 @@
 import { run, type Run } from '../command.js';
 import { type ConsoleUser, type Seen, seen, unknown } from '../observation.js';
 import { messageOf, plain } from '../text.js';
-import { readUser } from './directory.js';
+import { readUser, userByUid } from './directory.js';
 
 /** uids below belong to the system: the login window, `_mbsetupuser` and their like. */
 const firstPerson = 500;
 
-/** What directory services said of the user who is logged in, per way of asking: it does not change during a login. */
-const logins = new WeakMap<Run, ConsoleUser>();
+/** What directory services said of a session's name and uid, per way of asking: it does not change during a login. */
+const logins = new WeakMap<Run, { session: string; user: ConsoleUser }>();
 
-/** `Name` and `UID` of scutil's `show State:/Users/ConsoleUser`; null when nobody is logged in. */
+/** The value of `key`, where it first stands: what follows may be a user's own words. */
+const valueOf = (text: string, key: string): string | undefined =>
+  new RegExp(`^[ \\t]*${key}[ \\t]*:[ \\t]*(\\S.*?)[ \\t]*$`, 'm').exec(text)?.[1];
+
+/** The sessions of `SessionInfo`, one text each. */
+const sessionsOf = (text: string): string[] =>
+  [...text.matchAll(/^[ \t]*\d+[ \t]*:[ \t]*<dictionary> \{\n([^}]*)\}/gm)].map(([, keys = '']) => keys);
+
+/**
+ * Name and uid of the session in front, from scutil's `show State:/Users/ConsoleUser`; null when nobody is logged in.
+ * `Name` and `UID` at the top are those of the last login, which may be one by screen sharing: the session with
+ * `kCGSSessionOnConsoleKey` has the screen. The name may be a full name or a mail address that no record has.
+ */
 export function parseConsoleUser(text: string): { name: string; uid: number } | null {
-  const value = (key: string): string | undefined =>
-    new RegExp(`^[ \\t]*${key}[ \\t]*:[ \\t]*(\\S.*?)[ \\t]*$`, 'm').exec(text)?.[1];
-  const name = value('Name');
-  const uid = Number(value('UID'));
+  const inFront = sessionsOf(text).find((keys) => valueOf(keys, 'kCGSSessionOnConsoleKey') === 'TRUE');
+  const name = inFront === undefined ? valueOf(text, 'Name') : valueOf(inFront, 'kCGSSessionUserNameKey');
+  const uid = Number(inFront === undefined ? valueOf(text, 'UID') : valueOf(inFront, 'kCGSSessionUserIDKey'));
   if (name === undefined || name === 'loginwindow' || !Number.isInteger(uid) || uid < firstPerson)
     return null;
   return { name, uid };
 }
 
-/** Who is in front of the Mac, with home and group from directory services; null at the login window. */
+/** The record of a session's user: the uid decides, and the name only where no record can be searched for. */
+async function recordOf(who: Pick<ConsoleUser, 'name' | 'uid'>, command: Run): Promise<Seen<ConsoleUser>> {
+  const found = await userByUid(who.uid, command);
+  return found.known && found.value ? seen(found.value) : readUser(who, command);
+}
+
+/** Who is in front of the Mac, with name, home and group from directory services; null at the login window. */
 export async function observeConsoleUser(command: Run = run): Promise<Seen<ConsoleUser | null>> {
   try {
     const asked = await command('/usr/sbin/scutil', [], { input: 'show State:/Users/ConsoleUser\n' });
@@ -32,10 +49,11 @@ export async function observeConsoleUser(command: Run = run): Promise<Seen<Conso
       logins.delete(command);
       return seen(null);
     }
+    const session = `${who.uid} ${who.name}`;
     const login = logins.get(command);
-    if (login?.name === who.name && login.uid === who.uid) return seen(login);
-    const user = await readUser(who, command);
-    if (user.known) logins.set(command, user.value);
+    if (login?.session === session) return seen(login.user);
+    const user = await recordOf(who, command);
+    if (user.known) logins.set(command, { session, user: user.value });
     return user;
   } catch (error) {
     return unknown(messageOf(error));

@@ -19,12 +19,12 @@ export function parseAttribute(text: string, key: string): string | null {
 
 /** Parses `dscl -search /Users UniqueID UID`: the name of the record that has exactly this uid, or null. */
 export function parseUidSearch(text: string, uid: number): string | null {
-  for (const [, name, value] of text.matchAll(/^(\S+)\s+UniqueID\s*=\s*\(\s*"?(-?\d+)"?\s*\)/gm))
+  for (const [, name, value] of text.matchAll(/^(\S.*?)\s+UniqueID\s*=\s*\(\s*"?(-?\d+)"?\s*\)/gm))
     if (name !== undefined && Number(value) === uid) return name;
   return null;
 }
 
-/** Home and group of a user, from directory services. */
+/** Home and group of the user whose record has this name, from directory services; unknown when it has another uid. */
 export async function readUser(
   { name, uid }: Pick<ConsoleUser, 'name' | 'uid'>,
   command: Run = run,
@@ -32,10 +32,15 @@ export async function readUser(
   let said = '';
   try {
     for (const node of nodes) {
-      const attributes = ['NFSHomeDirectory', 'PrimaryGroupID'];
+      const attributes = ['NFSHomeDirectory', 'PrimaryGroupID', 'UniqueID'];
       const record = await command('/usr/bin/dscl', [node, '-read', `/Users/${name}`, ...attributes]);
       const home = parseAttribute(record.stdout, 'NFSHomeDirectory');
       const gid = Number(parseAttribute(record.stdout, 'PrimaryGroupID') ?? NaN);
+      const owner = Number(parseAttribute(record.stdout, 'UniqueID') ?? uid);
+      if (owner !== uid) {
+        said = `the record of this name has uid ${owner}, not ${uid}`;
+        continue;
+      }
       if (record.exitCode === 0 && home?.startsWith('/') === true && Number.isInteger(gid))
         return seen({ name, uid, gid, home });
       said = plain(record.stderr || record.stdout);

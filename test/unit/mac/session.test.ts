@@ -16,16 +16,16 @@ interface Session {
 const answer = (stdout = '', stderr = '', exitCode = 0): Promise<CommandResult> =>
   Promise.resolve({ stdout, stderr, exitCode });
 
-/** The session of uid 504, into which only `launchctl asuser 504 /usr/bin/sudo -u lena` leads. */
+/** The session of uid 504, into which only `launchctl asuser 504 /usr/bin/sudo -u '#504'` leads. */
 function session(): Session {
   const here: Session = {
     banners: [],
     docker: 'open',
     run: (file, args) => {
-      const [asuser, uid, sudo, dashU, name, program, ...words] = args;
+      const [asuser, uid, sudo, dashU, who, program, ...words] = args;
       if (file !== '/bin/launchctl' || asuser !== 'asuser' || uid !== '504')
         return answer('', 'no session', 125);
-      if (sudo !== '/usr/bin/sudo' || dashU !== '-u' || name !== 'lena') return answer('', 'still root', 1);
+      if (sudo !== '/usr/bin/sudo' || dashU !== '-u' || who !== '#504') return answer('', 'still root', 1);
       if (program === '/usr/bin/osascript') {
         const source: string[] = [];
         while (words[0] === '-e') source.push(words.splice(0, 2)[1] ?? '');
