@@ -80,10 +80,8 @@ test('whoever has the screen is in front, in whatever order the sessions stand',
           last,
           sessions.map((one, index) => ({ ...one, onConsole: index === front })),
         );
-        const { uid, name } = sessions[front] ?? session;
-        expect(parseConsoleUser(said)).toEqual(
-          name === 'loginwindow' || Number(uid) < 500 ? null : { uid, name },
-        );
+        const { uid, name } = sessions[front] ?? last;
+        expect(parseConsoleUser(said)).toEqual(name === 'loginwindow' || uid < 500 ? null : { uid, name });
       },
     ),
   );
