@@ -5,9 +5,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { basename } from 'node:path';
 import { ownerOf, pids, statOf } from '../mac/processes.js';
 import { people } from '../mac/people.js';
 import { type Caller, finish } from './lib/served.js';
+import { vis } from './lib/vis.js';
 
 const usage = `usage: ps [-AaCcEefhjlMmrSTvwXx] [-O fmt | -o fmt] [-G gid[,gid...]]
           [-u]
@@ -85,10 +87,13 @@ const lstart = (date: Date): string => {
 
 const nameOf = (uid: number): string => people().find((person) => person.uid === uid)?.name ?? String(uid);
 const argsOf = ({ state, argv }: Process): string =>
-  state === 'Z' || argv.length === 0 ? '<defunct>' : argv.join(' ');
+  state === 'Z' || argv.length === 0 ? '<defunct>' : vis(argv.join(' '));
 /** A title that a process gave itself is one string, name and options together. */
 const comm = ({ state, argv }: Process): string =>
-  state === 'Z' ? '<defunct>' : ((argv.length === 1 ? argv[0]?.split(' -')[0] : argv[0]) ?? '<defunct>');
+  state === 'Z' ? '<defunct>' : vis((argv.length === 1 ? argv[0]?.split(' -')[0] : argv[0]) ?? '<defunct>');
+/** p_comm, the last part of the program's path, cut at MAXCOMLEN; the lab knows that path by argv[0]. */
+const ucomm = ({ state, argv }: Process): string =>
+  state === 'Z' ? '<defunct>' : basename(argv[0]?.split(' -')[0] ?? '').slice(0, 16);
 
 const columns: Readonly<Record<string, Column>> = {
   pid: { header: 'PID', width: 5, show: ({ pid }) => String(pid) },
@@ -102,13 +107,13 @@ const columns: Readonly<Record<string, Column>> = {
   tt: { header: 'TT', width: 4, left: true, show: () => '??' },
   time: { header: 'TIME', width: 9, show: () => '0:00.00' },
   comm: { header: 'COMM', width: 16, left: true, show: comm },
+  ucomm: { header: 'UCOMM', width: 16, left: true, show: ucomm },
   args: { header: 'ARGS', width: 16, left: true, show: argsOf },
   command: { header: 'COMMAND', width: 16, left: true, show: argsOf },
 };
 const aliases: Readonly<Record<string, string>> = {
   pcpu: '%cpu',
   pmem: '%mem',
-  ucomm: 'comm',
   state: 'stat',
   tty: 'tt',
 };
