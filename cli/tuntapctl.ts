@@ -1,3 +1,4 @@
+import '../daemon/no-inspector.js';
 import { layoutAt } from '../launchd/layout.js';
 import { runProcess } from './process.js';
 

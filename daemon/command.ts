@@ -32,7 +32,7 @@ const lastWords = 1000;
 
 /**
  * Runs a command by absolute path: no shell, clean environment (or `env`), nothing on stdin (or `input`), 1 MiB of
- * output at the most, `timeout` in ms (10 s). Returns whatever exit code it had, since on macOS that alone says little
+ * output at the most (or `maxOutput` bytes), `timeout` in ms (10 s). Returns whatever exit code it had, since on macOS that alone says little
  * (`route` exits 0 when the kernel refused, route.c). Throws CommandError when it could not start, ended by a
  * signal or took too long: then it gets a SIGTERM, which sudo hands on to what it runs, and at last a SIGKILL. What
  * it leaves behind with its output open (an osascript that hangs) is not waited for.
@@ -42,6 +42,7 @@ export async function run(
   args: readonly string[],
   options: {
     timeout?: number;
+    maxOutput?: number;
     input?: string;
     signal?: AbortSignal;
     env?: Readonly<Record<string, string>>;
@@ -55,7 +56,7 @@ export async function run(
     cwd: '/',
     timeout,
     forceKillAfterDelay: lastWords,
-    maxBuffer: 1_048_576,
+    maxBuffer: options.maxOutput ?? 1_048_576,
     stripFinalNewline: false,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),

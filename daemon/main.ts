@@ -1,6 +1,7 @@
 /**
  * Composition root: sets the environment, builds the parts, wires them, handles signals. No judgement lives here.
  */
+import './no-inspector.js';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { followConfig, type Followed } from '../config/follow.js';

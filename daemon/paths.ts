@@ -7,8 +7,9 @@ export const paths = {
   socket: '/var/run/tuntapd.sock',
   journal: '/var/db/tuntapd/journal.json',
   originals: '/var/db/tuntapd/originals.json',
-  /** Beside this very program, in the root-only prefix. */
+  /** Both beside this very program, in the root-only prefix. */
   worker: join(dirname(process.argv[1] ?? ''), 'bundle-worker.mjs'),
+  processLister: join(dirname(process.argv[1] ?? ''), 'process-lister.mjs'),
 } as const;
 
 /** Group `admin` of every Mac: it may read the log and use the control socket. */

@@ -15,6 +15,7 @@ const product = join(root, 'build/product');
 const programs = {
   tuntapd: 'daemon/main.ts',
   'bundle-worker': 'daemon/docker-app/bundle-worker.ts',
+  'process-lister': 'daemon/vm/process-lister.ts',
   tuntapctl: 'cli/tuntapctl.ts',
   install: 'launchd/install.ts',
   uninstall: 'launchd/uninstall.ts',

@@ -1,4 +1,5 @@
 /** `sudo make install-daemon`, after the build: run as root by the runtime that is to be installed. */
+import '../daemon/no-inspector.js';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { install } from './installation.js';

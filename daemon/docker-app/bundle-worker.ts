@@ -1,29 +1,18 @@
 /**
  * The child that does all work inside a user's bundle. Started as root from the daemon's own runtime, it first of all
- * gives root up for good. Request on stdin, answer on stdout.
+ * gives root up for good, and execs nothing afterwards (give-root-up.ts). Request on stdin, answer on stdout.
  */
+import '../no-inspector.js';
 import { readFileSync } from 'node:fs';
+import { giveRootUp } from '../give-root-up.js';
 import { plain } from '../text.js';
-import { requestSchema, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';
+import { requestSchema, type WorkerAnswer } from './bundle-protocol.js';
 import { work } from './bundle-work.js';
-
-function becomeOwner({ uid, gid }: WorkerRequest): void {
-  if (uid === 0 || process.getuid?.() !== 0) return;
-  process.setgroups?.([]);
-  process.setgid?.(gid);
-  process.setuid?.(uid);
-  try {
-    process.setuid?.(0);
-  } catch {
-    return;
-  }
-  throw new Error('root could not be given up');
-}
 
 function answer(): WorkerAnswer {
   try {
     const request = requestSchema.parse(JSON.parse(readFileSync(0, 'utf8')));
-    becomeOwner(request);
+    giveRootUp(request);
     process.umask(0o022);
     return work(request);
   } catch (error) {

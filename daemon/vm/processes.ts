@@ -1,13 +1,11 @@
-import psList from 'ps-list';
+import { z } from 'zod';
+import { cleanEnvironment, run, type Run } from '../command.js';
 import { type ConsoleUser, type DockerProcess, type Seen, seen, unknown } from '../observation.js';
-import { messageOf } from '../text.js';
+import { paths } from '../paths.js';
+import { messageOf, plain } from '../text.js';
+import { commandOf, fewOfEach, maxCommand, type Process } from './candidates.js';
 
-export interface Process {
-  readonly pid: number;
-  readonly uid?: number | undefined;
-  readonly cmd?: string | undefined;
-  readonly startTime?: Date | undefined;
-}
+export type { Process } from './candidates.js';
 
 const patience = 10_000;
 
@@ -18,7 +16,114 @@ const underWay = new WeakMap<List, number>();
 /** Milliseconds after which one that has not ended is beside the point. */
 const forgotten = 60_000;
 
-/** A ps that hangs is not ended by ps-list, and each look would leave another one behind: there is one more a minute. */
+/** What the child says, which is untrusted. */
+const answerSchema = z
+  .array(
+    z.strictObject({
+      pid: z.int().positive(),
+      uid: z.int().nonnegative().optional(),
+      cmd: z.string().max(maxCommand),
+      startTime: z.iso
+        .datetime()
+        .transform((text) => new Date(text))
+        .optional(),
+    }),
+  )
+  .max(2000);
+
+/** Milliseconds for the child, and for each `ps` when that fails. */
+const childPatience = 4000;
+const psPatience = 2000;
+/** Milliseconds for which a child that failed is not asked again. */
+const childRests = 60_000;
+/** Bytes that either way may say. */
+const maxAnswer = 4_194_304;
+
+async function within<T>(milliseconds: number, what: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`${what} took longer than ${milliseconds / 1000} s`));
+    }, milliseconds);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The processes that may be Docker's, by ps-list in the child program at `lister`. */
+export async function listInChild(lister: string, command: Run = run): Promise<readonly Process[]> {
+  // A child on a dead share may not even end by SIGKILL.
+  const { stdout, stderr, exitCode } = await within(
+    childPatience + 500,
+    'ps-list',
+    command(process.execPath, [lister], { timeout: childPatience, maxOutput: maxAnswer }),
+  );
+  if (exitCode !== 0) throw new Error(`ps-list ended with ${exitCode}: ${plain(stderr).slice(0, 500)}`);
+  return answerSchema.parse(JSON.parse(stdout));
+}
+
+/** `pid=,uid=,lstart=,ucomm=`; ucomm is the file's name, cut at 16 characters (MAXCOMLEN). */
+const row = /^ *(\d+) +(\d+) +\w{3} (\w{3} +\d+ [\d:]{8} \d{4}) +(?:Docker|com\.docker\..*|hyperkit.*?) *$/;
+
+/** Without -ww, `ps` cuts its lines where COLUMNS says (adv_cmds ps/ps.c). */
+const env = { ...cleanEnvironment, COLUMNS: String(maxCommand) };
+
+/** What `ps` prints; nothing when there is no such process (exit 1, adv_cmds ps/ps.c). Rejects when it takes longer than 2 s. */
+async function askPs(words: readonly string[], command: Run): Promise<string[]> {
+  const { stdout, stderr, exitCode } = await command('/bin/ps', words, {
+    timeout: psPatience,
+    maxOutput: maxAnswer,
+    env,
+  });
+  if (exitCode !== 0 && stderr !== '') throw new Error(`ps ended with ${exitCode}: ${plain(stderr)}`);
+  return stdout.split('\n');
+}
+
+/**
+ * The same by columns that no process can make long, and then by the beginnings of the command lines of the few that
+ * have a name of Docker's. Rejects when a `ps` fails or hangs.
+ */
+export async function listByColumns(command: Run = run): Promise<readonly Process[]> {
+  const rows = await askPs(['-ax', '-o', 'pid=,uid=,lstart=,ucomm='], command);
+  const named = fewOfEach(
+    rows.flatMap((line) => {
+      const [, pid, uid, start] = row.exec(line) ?? [];
+      return start === undefined
+        ? []
+        : [{ pid: Number(pid), uid: Number(uid), startTime: new Date(`${start} UTC`) }];
+    }),
+  );
+  if (named.length === 0) return [];
+  const lines = await askPs(['-p', named.map(({ pid }) => pid).join(','), '-o', 'pid=,args='], command);
+  const commands = new Map(
+    lines.map((line) => {
+      const [, pid, args = ''] = /^ *(\d+) (.*)$/.exec(line) ?? [];
+      return [Number(pid), args] as const;
+    }),
+  );
+  return named.flatMap((one) => {
+    const args = commands.get(one.pid);
+    return args === undefined ? [] : [{ ...one, cmd: commandOf(args) }];
+  });
+}
+
+let childFailedAt = -Infinity;
+
+/** By the child, and when that fails by columns. */
+async function listEitherWay(): Promise<readonly Process[]> {
+  if (performance.now() - childFailedAt >= childRests)
+    try {
+      return await listInChild(paths.processLister);
+    } catch {
+      childFailedAt = performance.now();
+    }
+  return listByColumns();
+}
+
+/** One that hangs may not end, and each look would leave another one behind: there is one more a minute. */
 async function alone(list: List): Promise<readonly Process[]> {
   const age = performance.now() - (underWay.get(list) ?? -Infinity);
   if (age >= patience && age < forgotten) throw new Error('an earlier ps has not ended yet');
@@ -31,20 +136,12 @@ async function alone(list: List): Promise<readonly Process[]> {
   }
 }
 
-/** Every process, by ps-list. One that hangs is given up after 10 s, so that it keeps the daemon from nothing else. */
-export async function listProcesses(list: List = psList): Promise<Seen<readonly Process[]>> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`ps took longer than ${patience / 1000} s`));
-    }, patience);
-  });
+/** Every process that may be Docker's. A list that hangs is given up after 10 s, so that it keeps the daemon from nothing else. */
+export async function listProcesses(list: List = listEitherWay): Promise<Seen<readonly Process[]>> {
   try {
-    return seen(await Promise.race([alone(list), late]));
+    return seen(await within(patience, 'ps', alone(list)));
   } catch (error) {
     return unknown(`the processes cannot be listed: ${messageOf(error)}`);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -77,6 +77,7 @@ test('a build of old packages is not up to date once they are new', () => {
   for (const path of [
     'daemon/main.ts',
     'daemon/docker-app/bundle-worker.ts',
+    'daemon/vm/process-lister.ts',
     'cli/tuntapctl.ts',
     'launchd/install.ts',
     'launchd/uninstall.ts',

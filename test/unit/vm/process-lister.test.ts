@@ -1,0 +1,168 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { cleanEnvironment } from '../../../daemon/command.js';
+import { listByColumns, listInChild } from '../../../daemon/vm/processes.js';
+import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
+
+const neighbour = { uid: 1502, gid: 1502 };
+const nobody = 4_294_967_294;
+const hyperkit = 'com.docker.hyperkit';
+const vmArguments = ['-A', '-F', 'vms/0/hyperkit.pid', '-s', '0:0,hostbridge'];
+
+let tools: string;
+let base: string;
+let started: ChildProcess[] = [];
+
+/** The program as a Mac's runtime runs it: ps-list takes another path on Linux. */
+const onMac = (name: string): string => join(tools, `${name}-on-mac.mjs`);
+
+beforeAll(async () => {
+  tools = await workshop({ lister: 'daemon/vm/process-lister.ts', worker: workerSource });
+  for (const name of ['lister', 'worker'])
+    writeFileSync(
+      onMac(name),
+      `Object.defineProperty(process, 'platform', { value: 'darwin' });\nawait import('./${name}.mjs');\n`,
+    );
+});
+
+afterAll(() => {
+  rmSync(tools, { recursive: true, force: true });
+});
+
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'processes-'));
+  chmodSync(base, 0o755);
+});
+
+afterEach(() => {
+  for (const child of started) child.kill('SIGKILL');
+  started = [];
+  rmSync(base, { recursive: true, force: true });
+});
+
+/** A process that sleeps, from a file called `file`, with a command line of its own choice. */
+function run(argv0: string, args: readonly string[] = [], who = neighbour, file = 'Docker'): number {
+  const program = join(base, file);
+  if (!existsSync(program)) copyFileSync('/usr/bin/perl', program);
+  const child = spawn(program, ['-e', 'sleep 300', '--', ...args], { argv0, stdio: 'ignore', ...who });
+  started.push(child);
+  return child.pid ?? 0;
+}
+
+const pids = (list: readonly { pid: number }[]): number[] => list.map(({ pid }) => pid);
+
+/** The longest that this process's event loop stood still meanwhile, in ms. */
+function watchLoop(): { longest: number; stop: () => void } {
+  let last = performance.now();
+  const watch = {
+    longest: 0,
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
+  const timer = setInterval(() => {
+    const now = performance.now();
+    watch.longest = Math.max(watch.longest, now - last);
+    last = now;
+  }, 20);
+  return watch;
+}
+
+/** Mounts a share whose server never answers; returns what takes it away. */
+function deadShare(folder: string): () => void {
+  mkdirSync(folder);
+  const device = openSync('/dev/fuse', 'r+');
+  const options = `fd=3,rootmode=40000,user_id=0,group_id=0,allow_other`;
+  execFileSync('/bin/mount', ['-i', '-t', 'fuse', '-o', options, 'dead', folder], {
+    stdio: ['ignore', 'inherit', 'inherit', device],
+  });
+  return () => {
+    closeSync(device);
+    execFileSync('/bin/umount', ['-l', folder]);
+  };
+}
+
+test('the child finds a VM with its uid, start and command line, and is nobody', async () => {
+  const pid = run(hyperkit, vmArguments);
+  const found = (await listInChild(onMac('lister'))).find((one) => one.pid === pid);
+  expect(found).toMatchObject({ uid: neighbour.uid, cmd: expect.stringContaining('-F vms/0/hyperkit.pid') });
+  expect(Math.abs(Date.now() - (found?.startTime?.getTime() ?? 0))).toBeLessThan(60_000);
+});
+
+test('a command line on a dead share holds neither the loop nor the list', async () => {
+  const share = join(base, 'share');
+  const release = deadShare(share);
+  try {
+    run(`${share}/Docker.app/Contents/MacOS/Docker`);
+    const vm = run(hyperkit, vmArguments, neighbour, hyperkit);
+    const loop = watchLoop();
+    await expect(listInChild(onMac('lister'))).rejects.toThrow(/took longer than 4/);
+    const list = await listByColumns();
+    loop.stop();
+    expect(pids(list)).toContain(vm);
+    expect(loop.longest).toBeLessThan(1000);
+  } finally {
+    release();
+  }
+});
+
+/** Whether the kernel has a TCP socket of this process that listens. */
+function listens(pid: number): boolean {
+  const inodes = execFileSync('/bin/ls', ['-l', `/proc/${pid}/fd`], { encoding: 'utf8' }).matchAll(
+    /socket:\[(\d+)\]/g,
+  );
+  const mine = new Set([...inodes].map(([, inode]) => inode));
+  return readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .some((fields) => fields[3] === '0A' && mine.has(fields[9]));
+}
+
+const uidOf = (pid: number): number =>
+  Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+/** Sends SIGUSR1 as `uid` a few times; what the process said on stderr, and whether it listened. */
+async function signalAs(uid: number, child: ChildProcess): Promise<{ said: string; listening: boolean }> {
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const pid = child.pid ?? 0;
+  for (const end = Date.now() + 5000; uidOf(pid) !== uid && Date.now() < end;) await sleep(10);
+  expect(uidOf(pid)).toBe(uid);
+  let listening = false;
+  for (let count = 0; count < 10; count += 1) {
+    execFileSync('/usr/bin/perl', [
+      '-e',
+      `$( = $) = ${uid}; $< = $> = ${uid}; kill("USR1", ${pid}) == 1 or die`,
+    ]);
+    await sleep(50);
+    listening ||= listens(pid);
+  }
+  return { said, listening };
+}
+
+test('SIGUSR1 of its own uid opens no inspector in the child that lists processes', async () => {
+  const release = deadShare(join(base, 'share'));
+  try {
+    run(`${base}/share/Docker.app/Contents/MacOS/Docker`);
+    const child = spawn(process.execPath, [onMac('lister')], { env: cleanEnvironment });
+    started.push(child);
+    expect(await signalAs(nobody, child)).toEqual({ said: '', listening: false });
+  } finally {
+    release();
+  }
+});
