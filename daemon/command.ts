@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { execa } from 'execa';
 
 /** The only environment that the daemon and its children see: launchd's own PATH, no locale, no time zone. */
@@ -30,12 +31,33 @@ export const commandLine = (file: string, args: readonly string[]): string =>
 /** Milliseconds from SIGTERM to SIGKILL, and from a command's end to that of its output. */
 const lastWords = 1000;
 
+/** Null once a command should have ended long ago; from then on it keeps nobody from ending either. */
+function immortal(
+  child: Pick<ChildProcess, 'stdin' | 'stdout' | 'stderr' | 'unref' | 'once'>,
+  timeout: number,
+): Promise<null> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(
+      () => {
+        for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
+        child.unref();
+        resolve(null);
+      },
+      timeout + 2 * lastWords,
+    );
+    child.once('exit', () => {
+      clearTimeout(deadline);
+    });
+  });
+}
+
 /**
  * Runs a command by absolute path: no shell, clean environment (or `env`), nothing on stdin (or `input`), 1 MiB of
  * output at the most (or `maxOutput` bytes), `timeout` in ms (10 s). Returns whatever exit code it had, since on macOS that alone says little
  * (`route` exits 0 when the kernel refused, route.c). Throws CommandError when it could not start, ended by a
- * signal or took too long: then it gets a SIGTERM, which sudo hands on to what it runs, and at last a SIGKILL. What
- * it leaves behind with its output open (an osascript that hangs) is not waited for.
+ * signal or took too long: then it gets a SIGTERM, which sudo hands on to what it runs, and at last a SIGKILL. Neither
+ * what it leaves behind with its output open (an osascript that hangs) is waited for, nor a command that no signal ends
+ * (it sleeps in the kernel, on a disk that does not answer).
  */
 export async function run(
   file: string,
@@ -70,7 +92,11 @@ export async function run(
       clearTimeout(closing);
     });
   });
-  const result = await child;
+  const result = await Promise.race([child, immortal(child, timeout)]);
+  if (result === null)
+    throw new CommandError(
+      `${commandLine(file, args)}: took longer than ${timeout / 1000} s, and no signal ends it`,
+    );
   if (result.exitCode === undefined || result.timedOut) {
     const what = result.timedOut ? `took longer than ${timeout / 1000} s` : result.shortMessage;
     throw new CommandError(`${commandLine(file, args)}: ${what}`, { cause: result.cause });

@@ -2,8 +2,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, expect, test } from '@jest/globals';
 import { CommandError, run } from '../../daemon/command.js';
+import { mountDead } from '../lab/dead-mount.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'command-'));
 afterAll(() => {
@@ -57,3 +59,18 @@ test.each([
     expect(performance.now() - began).toBeLessThan(5000);
   },
 );
+
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+asRoot('one that no signal ends is not waited for either', async () => {
+  const dead = await mountDead(join(folder, 'dead'));
+  try {
+    const began = performance.now();
+    await expect(sh(`exec cat ${dead.folder}/anything`, 500)).rejects.toThrow(/took longer than 0\.5 s/);
+    expect(performance.now() - began).toBeLessThan(5000);
+  } finally {
+    dead.end();
+    // It ends now, and its end is heard.
+    await pause(500);
+  }
+});
