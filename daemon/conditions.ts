@@ -129,7 +129,10 @@ function bundleTroubles(
 ): readonly { readonly app: string; readonly verdict: Verdict }[] {
   return [
     ...replacing.map(({ app, why }) => ({ app, verdict: no('BeingReplaced', why) })),
-    ...refused.map(({ app, why }) => ({ app, verdict: no('Refused', `${app} is left alone: ${why}`) })),
+    ...refused.map(({ app, why, unseen = false }) => ({
+      app,
+      verdict: unseen ? unclear(why, 'DoesNotAnswer') : no('Refused', `${app} is left alone: ${why}`),
+    })),
     ...withHyperkit.flatMap((bundle) => {
       const { app } = bundle;
       const verdict = awaitsLaunch(observation, memory.launched, bundle)

@@ -3,14 +3,17 @@ import { z } from 'zod';
 import { replaceFile } from './replace-file.js';
 import { messageOf, plain } from './text.js';
 
+/** A bundle's identity. Earlier versions wrote the number of its device before it, which another start of the Mac changes. */
+const bundleIdentity = z.string().transform((identity) => identity.replace(/^\d+:(?=\d+$)/, ''));
+
 const journalSchema = z.object({
   wanted: z.enum(['up', 'down', 'restored']).default('up'),
   ownedRoutes: z.array(z.object({ subnet: z.string(), gateway: z.string() })).default([]),
-  launched: z.array(z.string()).default([]),
+  launched: z.array(bundleIdentity).default([]),
   apps: z.array(z.string()).default([]),
   restart: z
     .object({
-      attempts: z.array(z.object({ vm: z.string(), bundle: z.string(), failed: z.string().nullable() })),
+      attempts: z.array(z.object({ vm: z.string(), bundle: bundleIdentity, failed: z.string().nullable() })),
       told: z.string().nullable(),
       asked: z.number(),
       reopen: z.object({ app: z.string(), uid: z.number(), gui: z.number(), at: z.number() }).nullable(),

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { launchedNow } from './launching.js';
-import type { ConsoleUser, Observation } from './observation.js';
+import type { Bundles, ConsoleUser, Observation, Seen } from './observation.js';
 import type { Memory } from './plan.js';
 import { learnRestart } from './restarting.js';
 import { attachedTap } from './tap-link.js';
@@ -18,6 +18,24 @@ export const usualApps = (config: Config, user: ConsoleUser | null): string[] =>
   ...(user ? [`${user.home}/Applications/Docker.app`] : []),
 ];
 
+/** Docker.apps elsewhere that are looked for because a process says that it runs from there, which any process may. */
+export const maxRunning = 4;
+
+/** The Docker.apps that are there, or may be: nobody could look. */
+export const appsThere = ({ withHyperkit, without, refused, replacing }: Bundles): string[] =>
+  [...withHyperkit, ...without, ...refused, ...replacing].map(({ app }) => app);
+
+/** Of the places that were remembered those where a Docker.app still is or runs. */
+function stillThere(
+  known: readonly string[],
+  running: readonly string[],
+  bundles: Seen<Bundles>,
+): readonly string[] {
+  if (!bundles.known) return known;
+  const there = [...appsThere(bundles.value), ...running];
+  return known.every((app) => there.includes(app)) ? known : known.filter((app) => there.includes(app));
+}
+
 const joined = (known: readonly string[], more: readonly string[], most: number): readonly string[] => {
   const fresh = more.filter((one) => !known.includes(one));
   return fresh.length === 0 ? known : [...known, ...new Set(fresh)].slice(-most);
@@ -25,13 +43,13 @@ const joined = (known: readonly string[], more: readonly string[], most: number)
 
 /** What a look teaches that the next ones need; empty when nothing. Pure. */
 export function learn(config: Config, observation: Observation, memory: Memory): Partial<Memory> {
-  const { docker, consoleUser } = observation;
+  const { docker, consoleUser, bundles } = observation;
   const usual = usualApps(config, consoleUser.known ? consoleUser.value : null);
   const elsewhere = (docker.known ? docker.value : [])
     .map(({ app }) => app)
     .filter((app) => !usual.includes(app));
   const launched = joined(memory.launched, launchedNow(observation), mostLaunched);
-  const apps = joined(memory.apps, elsewhere, mostApps);
+  const apps = joined(stillThere(memory.apps, elsewhere, bundles), elsewhere, mostApps);
   const restart = learnRestart(memory.restart, observation, attachedTap(observation) !== null);
   return {
     ...(launched === memory.launched ? {} : { launched }),

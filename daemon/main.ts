@@ -14,8 +14,9 @@ import type { Condition, Status } from './control/messages.js';
 import { serveControl } from './control/server.js';
 import { childIn } from './docker-app/bundle-child.js';
 import { createBundleRoom } from './docker-app/bundles.js';
+import { outsideBy } from './docker-app/outside.js';
 import { renderShim } from './docker-app/shim.js';
-import { foldersOf, watchBundles } from './docker-app/watch.js';
+import { watchBundles } from './docker-app/watch.js';
 import { linkEngine } from './engine-link.js';
 import { createExecutors } from './executors.js';
 import { learn } from './learning.js';
@@ -62,8 +63,11 @@ async function start(
   if (firstProblem !== null) log.error(firstProblem);
   const since = new Date().toISOString();
   const memory = await keepMemory(paths.journal, log);
+  const outside = outsideBy(paths.outsideWorker);
   const bundles = createBundleRoom({
     ask: childIn(paths.worker),
+    look: outside.look,
+    systemFolder: '/Applications',
     originals: paths.originals,
     log: (level, message) => log.log(level, message),
     shim: renderShim({ device: config.tap.device, mac: config.tap.mac, wait: config.shim.wait }),
@@ -104,7 +108,7 @@ async function start(
       vmWatch.setVm(vm);
     },
     onBundles: async (apps, settlesIn) => {
-      await bundleWatch.follow(foldersOf(apps));
+      await bundleWatch.follow(apps);
       clearTimeout(settled);
       if (settlesIn !== null) settled = setTimeout(trigger('bundle'), settlesIn + 50);
     },
@@ -180,7 +184,11 @@ async function start(
     onChange: trigger('VM'),
   });
 
-  const bundleWatch = watchBundles(trigger('bundle'));
+  const bundleWatch = watchBundles({
+    worker: paths.watchWorker,
+    look: outside.look,
+    onChange: trigger('bundle'),
+  });
   let settled: NodeJS.Timeout | undefined;
   const routeWatch = watchRoutes(trigger('routing table'));
   const glance = glanceAt(telltales(config.tap.device), trigger('user or kext'));
@@ -246,7 +254,9 @@ async function start(
     dataPath.stop();
     routeWatch.stop();
     routeKeeper.stop();
-    await Promise.race([Promise.all([control.close(), reconciler.stop(), bundleWatch.stop()]), pause(1500)]);
+    outside.stop();
+    bundleWatch.stop();
+    await Promise.race([Promise.all([control.close(), reconciler.stop()]), pause(1500)]);
     // A step that is still at work must not write over what the next run knows.
     await memory.close();
   };

@@ -125,7 +125,7 @@ export interface Bundle {
   /** CFBundleShortVersionString, if it could be read. */
   readonly version: string | null;
   readonly ownerUid: number;
-  /** Device and inode of the bundle’s own program: which installation this is. */
+  /** Inode of the bundle’s own program: which installation this is. */
   readonly identity: string | null;
   /** When that program, or the bundle as a whole, came to be there, in ms since the epoch. */
   readonly arrived: number;
@@ -145,8 +145,8 @@ export interface BundleWithoutHyperkit {
 export interface Bundles {
   readonly withHyperkit: readonly Bundle[];
   readonly without: readonly BundleWithoutHyperkit[];
-  /** Bundles that could not be looked into, with the reason and what to do. */
-  readonly refused: readonly { readonly app: string; readonly why: string }[];
+  /** Bundles that could not be looked into, with the reason and what to do; `unseen`: its disk does not answer. */
+  readonly refused: readonly { readonly app: string; readonly why: string; readonly unseen?: boolean }[];
   /** Hyperkits put aside by us, in bundles that are refused or that an updater has moved aside: ours may stand there. */
   readonly outOfReach: readonly string[];
   /** Bundles that are being replaced: nothing is written into them. They may be among the others too. */

@@ -3,7 +3,7 @@ import { createAtWork } from './at-work.js';
 import type { BundleRoom } from './docker-app/bundles.js';
 import type { EngineLink } from './engine-link.js';
 import { longestRunning } from './guest/user-containers.js';
-import { usualApps } from './learning.js';
+import { appsThere, maxRunning, usualApps } from './learning.js';
 import { observeConsoleUser } from './mac/console-user.js';
 import { observeKext } from './mac/kext.js';
 import { createResolverObserver } from './mac/resolvers.js';
@@ -91,16 +91,18 @@ export function createObserver(parts: {
     const vms = ofUser((list) => pickVms(list, { uid: user?.uid ?? null, holder, ...config.tap }));
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
-    const touched = await bundles.touched();
-    const places = [...new Set([...usualApps(config, user), ...memory().apps, ...touched, ...running])];
+    const places = [...new Set([...usualApps(config, user), ...(await bundles.touched())])];
+    const elsewhere = (apps: readonly string[]): string[] => apps.filter((app) => !places.includes(app));
+    const claimed = [...elsewhere(memory().apps), ...[...new Set(elsewhere(running))].slice(0, maxRunning)];
     const [resolvers, found] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
-      bundles.observe(places),
+      bundles.observe(places, { apps: claimed, uid: user?.uid ?? null }),
     ]);
     const vm = vms.known ? seen(vms.value.vm) : vms;
     if (vm.known) onVm(vm.value);
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
-    await onBundles(places, settlesIn(found));
+    const there = found.known ? appsThere(found.value) : [];
+    await onBundles([...new Set([...places, ...there])], settlesIn(found));
     const observation: Observation = {
       at: Date.now(),
       macos,

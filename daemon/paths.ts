@@ -7,9 +7,11 @@ export const paths = {
   socket: '/var/run/tuntapd.sock',
   journal: '/var/db/tuntapd/journal.json',
   originals: '/var/db/tuntapd/originals.json',
-  /** Both beside this very program, in the root-only prefix. */
+  /** All beside this very program, in the root-only prefix. */
   worker: join(dirname(process.argv[1] ?? ''), 'bundle-worker.mjs'),
   processLister: join(dirname(process.argv[1] ?? ''), 'process-lister.mjs'),
+  outsideWorker: join(dirname(process.argv[1] ?? ''), 'outside-worker.mjs'),
+  watchWorker: join(dirname(process.argv[1] ?? ''), 'watch-worker.mjs'),
 } as const;
 
 /** Group `admin` of every Mac: it may read the log and use the control socket. */

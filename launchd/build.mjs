@@ -16,6 +16,8 @@ const programs = {
   tuntapd: 'daemon/main.ts',
   'bundle-worker': 'daemon/docker-app/bundle-worker.ts',
   'process-lister': 'daemon/vm/process-lister.ts',
+  'watch-worker': 'daemon/docker-app/watch-worker.ts',
+  'outside-worker': 'daemon/docker-app/outside-worker.ts',
   tuntapctl: 'cli/tuntapctl.ts',
   install: 'launchd/install.ts',
   uninstall: 'launchd/uninstall.ts',

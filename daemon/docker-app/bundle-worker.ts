@@ -1,10 +1,10 @@
 /**
  * The child that does all work inside a user's bundle. Started as root from the daemon's own runtime, it first of all
- * gives root up for good, and execs nothing afterwards (give-root-up.ts). Request on stdin, answer on stdout.
+ * gives root up for good, and execs nothing afterwards (give-up-root.ts). Request on stdin, answer on stdout.
  */
 import '../no-inspector.js';
 import { readFileSync } from 'node:fs';
-import { giveRootUp } from '../give-root-up.js';
+import { giveUpRoot } from '../give-up-root.js';
 import { plain } from '../text.js';
 import { requestSchema, type WorkerAnswer } from './bundle-protocol.js';
 import { work } from './bundle-work.js';
@@ -12,7 +12,7 @@ import { work } from './bundle-work.js';
 function answer(): WorkerAnswer {
   try {
     const request = requestSchema.parse(JSON.parse(readFileSync(0, 'utf8')));
-    giveRootUp(request);
+    giveUpRoot(request.uid, request.gid);
     process.umask(0o022);
     return work(request);
   } catch (error) {

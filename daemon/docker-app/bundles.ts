@@ -1,12 +1,19 @@
-import { lstat } from 'node:fs/promises';
+import { constants } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { judgeInstall, judgeRestore, type HyperkitFiles, type Verdict } from '../hyperkit.js';
+import {
+  judgeInstall,
+  judgeRestore,
+  type HyperkitFiles,
+  type RestoreChange,
+  type Verdict,
+} from '../hyperkit.js';
 import { type Bundle, type Bundles, type Seen, type SavedOriginal, seen } from '../observation.js';
 import { StepError } from '../steps.js';
-import { isAbsent } from '../is-absent.js';
 import { messageOf } from '../text.js';
 import { answerSchema, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';
-import { readOriginals, saveOriginal } from './originals.js';
+import { forgetOriginals, maxOriginals, readOriginals, saveOriginal } from './originals.js';
+import { DoesNotAnswer, type Look } from './outside.js';
+import { type Outside, type OutsideAnswer, saysAbsent, statsOf } from './outside-look.js';
 import { createSettling } from './settling.js';
 
 /** Where hyperkit has been in a Docker.app, newest first. */
@@ -22,8 +29,14 @@ const grant =
   'App Management, add /opt/tuntapd/bin/tuntapd with the + button and switch it on; before macOS 13 there is none, ' +
   'and hyperkit or its folder is locked (ls -lO shows “uchg”). Then run `tuntapctl up`';
 
-/** Milliseconds in which a child that refused, failed or hung is not started again to look at the same: all wait for it. */
+/**
+ * Milliseconds in which a child that refused, failed or hung is not started again to look at the same, unless a person
+ * asks: at first, and at the most after it did so again and again.
+ */
 const afterFailure = 60_000;
+const mostAfterFailure = 3_600_000;
+/** Milliseconds that a look waits for what a child finds; what comes later is for the next one. */
+const lookTime = 5000;
 
 const appOf = (hyperkit: string): string => hyperkit.slice(0, hyperkit.lastIndexOf('/Contents/'));
 
@@ -36,75 +49,118 @@ const wayTo = (hyperkit: string): string[] =>
 export interface BundleRoom {
   /** Docker.apps where hyperkit was ever put aside: they are to be given back, whoever is in front by then. */
   readonly touched: () => Promise<readonly string[]>;
-  readonly observe: (apps: readonly string[]) => Promise<Seen<Bundles>>;
+  /**
+   * `claimed` are Docker.apps that only the words of processes tell of. They count where root or `uid` owns them: nobody
+   * has root work in somebody else's.
+   */
+  readonly observe: (
+    apps: readonly string[],
+    claimed?: { readonly apps: readonly string[]; readonly uid: number | null },
+  ) => Promise<Seen<Bundles>>;
   /** What could not be looked at is looked at again at once: a person asks. */
   readonly lookAnew: () => void;
   readonly install: (hyperkit: string) => Promise<void>;
   readonly restore: (hyperkit: string) => Promise<void>;
 }
 
-const exists = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );
-
-async function mark(path: string): Promise<string> {
-  return lstat(path).then(
-    ({ dev, ino, size, mtimeMs, ctimeMs, mode, nlink }) =>
-      [dev, ino, size, mtimeMs, ctimeMs, mode, nlink].join(' '),
-    () => '-',
-  );
-}
+const mark = (answer: OutsideAnswer): string => {
+  if (typeof answer === 'string') return '-';
+  const { dev, ino, size, mtimeMs, ctimeMs, mode, nlink } = answer;
+  return [dev, ino, size, mtimeMs, ctimeMs, mode, nlink].join(' ');
+};
 
 /** `staff`, every Mac user's own group. The folder's group may be more than its owner's (`admin`). */
 const staff = 20;
 
-/**
- * Whose the way from the app to hyperkit's folder is. Refused: a symbolic link on it, since root would follow a
- * user's link into somebody else's folder, and a way that changes hands, unless root's alone.
- */
-async function ownerOfWay(
-  app: string,
-  names: readonly string[],
-): Promise<{ uid: number } | { refused: string }> {
-  const way = [app, ...names.map((_, index) => join(app, ...names.slice(0, index + 1)))];
-  const owners = new Set<number>();
-  for (const path of way) {
-    const stats = await lstat(path);
-    if (stats.isSymbolicLink())
-      return {
-        refused: `${path} is a symbolic link, which root does not follow; set docker.app to where Docker.app really is`,
-      };
-    if (!stats.isDirectory()) return { refused: `${path} is no folder` };
-    if (stats.uid === 0 && (stats.mode & 0o022) !== 0)
-      return { refused: `${path} belongs to root but others may write it` };
-    owners.add(stats.uid);
-  }
-  const [uid = 0, other] = owners;
-  return other === undefined
-    ? { uid }
-    : {
-        refused: `the folders from ${app} to hyperkit belong to different users (${[...owners].join(', ')})`,
-      };
+/** Whose hyperkit's folder is, and which folder (`device:inode`). */
+interface Way {
+  readonly uid: number;
+  readonly folder: string;
 }
+
+const isFolder = ({ mode }: { mode: number }): boolean => (mode & constants.S_IFMT) === constants.S_IFDIR;
+const isLink = ({ mode }: { mode: number }): boolean => (mode & constants.S_IFMT) === constants.S_IFLNK;
 
 /** What lies in a bundle, as the child says. */
 type Found = Extract<WorkerAnswer, { ok: true }>;
 
+/** What a child finds, unless it takes too long for a look. */
+async function unlessLate(app: string, answer: Promise<WorkerAnswer>): Promise<WorkerAnswer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<WorkerAnswer>((resolve) => {
+    timer = setTimeout(() => {
+      resolve({
+        ok: false,
+        code: 'LATE',
+        message: `a look into ${app} takes longer than ${lookTime / 1000} s`,
+      });
+    }, lookTime);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * The bundles on disk. `ask` has the child work in a bundle, `shim` is the text that hyperkit is to have, `originals`
- * the path of their journal. From here files are only looked at from outside (lstat); the child reads them, and only
- * when they changed.
+ * the path of their journal. Files are only looked at from outside, by `look`; the child reads them, and only when they
+ * changed. Root works on no other disk than that of `systemFolder`: of an image that is mounted without ownership
+ * everything seems to be root's.
  */
 export function createBundleRoom(options: {
   ask: (request: WorkerRequest) => Promise<unknown>;
+  look: Look;
   shim: string;
   originals: string;
+  systemFolder: string;
   log: (level: 'info' | 'warn', message: string) => void;
 }): BundleRoom {
-  const known = new Map<string, { fingerprint: string; until: number; answer: Promise<WorkerAnswer> }>();
-  const settling = createSettling({ wall: () => Date.now(), steady: () => performance.now() });
+  const { look, systemFolder } = options;
+  const known = new Map<
+    string,
+    { fingerprint: string; until: number; pause: number; answer: Promise<WorkerAnswer> }
+  >();
+  const settling = createSettling({ wall: () => Date.now(), steady: () => performance.now() }, look);
+
+  /**
+   * Whose the way from the app to hyperkit's folder is. Refused: a symbolic link on it, since root would follow a user's
+   * link into somebody else's folder, a way that changes hands, unless root's alone, and root's on another disk.
+   */
+  async function wayOf(hyperkit: string): Promise<Way | { refused: string }> {
+    const app = appOf(hyperkit);
+    const names = wayTo(hyperkit);
+    const paths = [app, ...names.map((_, index) => join(app, ...names.slice(0, index + 1)))];
+    const answers = await look(app, paths);
+    const owners = new Set<number>();
+    let last: Outside | null = null;
+    for (const [index, path] of paths.entries()) {
+      const stats = (last = statsOf(answers[index]));
+      if (!stats) return { refused: `${path} cannot be looked at (${String(answers[index])})` };
+      if (isLink(stats))
+        return {
+          refused: `${path} is a symbolic link, which root does not follow; set docker.app to where Docker.app really is`,
+        };
+      if (!isFolder(stats)) return { refused: `${path} is no folder` };
+      if (stats.uid === 0 && (stats.mode & 0o022) !== 0)
+        return { refused: `${path} belongs to root but others may write it` };
+      owners.add(stats.uid);
+    }
+    const [uid = 0, other] = owners;
+    if (other !== undefined)
+      return {
+        refused: `the folders from ${app} to hyperkit belong to different users (${[...owners].join(', ')})`,
+      };
+    if (uid === 0 && last?.dev !== (await systemDevice()))
+      return {
+        refused: `${app} seems to belong to root and lies on another disk than ${systemFolder}, where that means nothing; move it to ${systemFolder}`,
+      };
+    return { uid, folder: `${last?.dev ?? ''}:${last?.ino ?? ''}` };
+  }
+
+  const systemDevice = async (): Promise<number | null> =>
+    statsOf((await look(systemFolder, [systemFolder]))[0])?.dev ?? null;
 
   async function ask(
     action: WorkerRequest['action'],
@@ -112,19 +168,16 @@ export function createBundleRoom(options: {
     expected: string | null = null,
   ): Promise<WorkerAnswer> {
     const app = appOf(hyperkit);
-    const folder = dirname(hyperkit);
-    const way = wayTo(hyperkit);
-    const owner = await ownerOfWay(app, way);
-    if ('refused' in owner) return { ok: false, code: 'REFUSED', message: owner.refused };
-    const { dev, ino } = await lstat(folder, { bigint: true });
+    const way = await wayOf(hyperkit);
+    if ('refused' in way) return { ok: false, code: 'REFUSED', message: way.refused };
     const answer = answerSchema.safeParse(
       await options.ask({
         action,
         app,
-        way,
-        folder: `${dev}:${ino}`,
+        way: wayTo(hyperkit),
+        folder: way.folder,
         name: basename(hyperkit),
-        uid: owner.uid,
+        uid: way.uid,
         gid: staff,
         shim: options.shim,
         expected,
@@ -134,65 +187,93 @@ export function createBundleRoom(options: {
     return answer.data;
   }
 
+  /** What the child finds; with a child that takes long it is refused for now, and the next look has it. */
   async function inspect(hyperkit: string): Promise<WorkerAnswer> {
-    const folder = dirname(hyperkit);
-    const files = [hyperkit, `${hyperkit}.original`, folder, join(appOf(hyperkit), 'Contents/Info.plist')];
-    const fingerprint = (await Promise.all(files.map(mark))).join('|');
+    const app = appOf(hyperkit);
+    const files = [hyperkit, `${hyperkit}.original`, dirname(hyperkit), join(app, 'Contents/Info.plist')];
+    const fingerprint = (await look(app, files)).map(mark).join('|');
     // The rest of the way is in no fingerprint, and is what a person mends.
-    const owner = await ownerOfWay(appOf(hyperkit), wayTo(hyperkit));
-    if ('refused' in owner) return { ok: false, code: 'REFUSED', message: owner.refused };
+    const way = await wayOf(hyperkit);
+    if ('refused' in way) return { ok: false, code: 'REFUSED', message: way.refused };
     const before = known.get(hyperkit);
-    if (before?.fingerprint === fingerprint && performance.now() < before.until) return before.answer;
+    if (before?.fingerprint === fingerprint && performance.now() < before.until)
+      return unlessLate(app, before.answer);
     const answer = ask('inspect', hyperkit);
-    const isGood = await answer.then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    const until = isGood ? Infinity : performance.now() + afterFailure;
-    known.set(hyperkit, { fingerprint, until, answer });
-    return answer;
+    const pause = before ? Math.min(mostAfterFailure, 2 * before.pause) : afterFailure;
+    const entry = { fingerprint, until: Infinity, pause, answer };
+    known.set(hyperkit, entry);
+    const fail = (): void => {
+      entry.until = performance.now() + pause;
+    };
+    answer.then(({ ok }) => {
+      if (ok) entry.pause = afterFailure / 2;
+      else fail();
+    }, fail);
+    return unlessLate(app, answer);
   }
 
   async function locate(app: string): Promise<string | null> {
-    for (const place of places) {
-      const path = join(app, place);
-      if ((await exists(path)) || (await exists(`${path}.original`))) return path;
-    }
-    return null;
+    const paths = places.flatMap((place) => [join(app, place), `${join(app, place)}.original`]);
+    const found = (await look(app, paths)).findIndex((answer) => statsOf(answer) !== null);
+    return found < 0 ? null : (paths[found - (found % 2)] ?? null);
   }
 
-  async function observe(apps: readonly string[]): Promise<Seen<Bundles>> {
+  /** Whether somebody whose Docker this is owns it. */
+  const isOwned = async (app: string, uid: number | null): Promise<boolean> => {
+    const stats = statsOf((await look(app, [app]))[0]);
+    return stats !== null && (stats.uid === 0 || stats.uid === uid);
+  };
+
+  /** Whether a Docker.app was removed, rather than being on a disk that is not there. */
+  const isGone = async (app: string): Promise<boolean> => {
+    const [folder, ...both] = await look(app, [dirname(app), app, `${app}.back`]);
+    return statsOf(folder) !== null && both.every(saysAbsent);
+  };
+
+  async function observe(
+    apps: readonly string[],
+    claimed: { readonly apps: readonly string[]; readonly uid: number | null } = { apps: [], uid: null },
+  ): Promise<Seen<Bundles>> {
     const withHyperkit: Bundle[] = [];
     const without: { app: string }[] = [];
-    const refused: { app: string; why: string }[] = [];
+    const refused: Bundles['refused'][number][] = [];
     const outOfReach: string[] = [];
     const replacing: Bundles['replacing'][number][] = [];
     const saved = await readOriginals(options.originals);
-    const refuse = async (app: string, hyperkit: string, why: string): Promise<void> => {
-      refused.push({ app, why });
-      if (hyperkit in saved && !(await isAbsent(`${hyperkit}.original`))) outOfReach.push(hyperkit);
-    };
-    for (const app of new Set(apps)) {
+    const savedIn = (app: string): string[] => Object.keys(saved).filter((path) => appOf(path) === app);
+
+    async function observeOne(app: string): Promise<void> {
+      if (!apps.includes(app) && !(await isOwned(app, claimed.uid))) return;
       const { signs, unsettled } = await settling.look(app);
       if (unsettled) replacing.push({ app, ...unsettled });
       const hyperkit = signs.present ? await locate(app) : null;
       if (hyperkit === null) {
         if (signs.present && !unsettled) without.push({ app });
+        const mine = savedIn(app);
         // An updater may put back what it has moved aside.
-        for (const path of unsettled ? Object.keys(saved) : [])
-          if (appOf(path) === app && (await exists(`${app}.back${path.slice(app.length)}.original`)))
-            outOfReach.push(path);
-        continue;
+        if (unsettled) {
+          const aside = mine.map((path) => `${app}.back${path.slice(app.length)}.original`);
+          const answers = await look(app, aside);
+          outOfReach.push(...mine.filter((_, index) => statsOf(answers[index]) !== null));
+        } else if (mine.length > 0 && (await isGone(app))) await forgetOriginals(options.originals, mine);
+        return;
       }
+      const refuse = async (why: string): Promise<void> => {
+        refused.push({ app, why });
+        if (hyperkit in saved && !saysAbsent((await look(app, [`${hyperkit}.original`]))[0]))
+          outOfReach.push(hyperkit);
+      };
       try {
         const answer = await inspect(hyperkit);
-        if (!answer.ok) await refuse(app, hyperkit, answer.message);
+        const ownerUid = statsOf((await look(app, [dirname(hyperkit)]))[0])?.uid;
+        if (!answer.ok) await refuse(answer.message);
+        else if (ownerUid === undefined) await refuse(`${dirname(hyperkit)} is gone`);
         else
           withHyperkit.push({
             app,
             hyperkit,
             version: answer.version,
-            ownerUid: (await lstat(dirname(hyperkit))).uid,
+            ownerUid,
             identity: signs.identity,
             arrived: signs.arrived,
             target: answer.target,
@@ -201,9 +282,19 @@ export function createBundleRoom(options: {
             leftovers: answer.leftovers,
           });
       } catch (error) {
-        await refuse(app, hyperkit, messageOf(error));
+        if (error instanceof DoesNotAnswer) throw error;
+        await refuse(messageOf(error));
       }
     }
+
+    for (const app of new Set([...apps, ...claimed.apps]))
+      try {
+        await observeOne(app);
+      } catch (error) {
+        refused.push({ app, why: messageOf(error), unseen: true });
+        // Unknown is not absent.
+        outOfReach.push(...savedIn(app).filter((path) => !outOfReach.includes(path)));
+      }
     return seen({ withHyperkit, without, refused, outOfReach, replacing });
   }
 
@@ -213,7 +304,9 @@ export function createBundleRoom(options: {
     expected: string | null = null,
   ): Promise<Found> {
     const app = appOf(hyperkit);
-    const { unsettled } = await settling.look(app);
+    const { unsettled } = await settling.look(app).catch((error: unknown) => {
+      throw new StepError(messageOf(error), { reason: 'DoesNotAnswer' });
+    });
     // Since it was planned an update may have begun.
     if (unsettled) throw new StepError(unsettled.why, { reason: 'BeingReplaced' });
     const answer = await ask(action, hyperkit, expected);
@@ -257,6 +350,11 @@ export function createBundleRoom(options: {
     if (!need) return;
     const { found, saved, change } = need;
     const { sha256, size } = change === 'shim-over-target' ? found.target : found.original;
+    if (saved === null && Object.keys(await readOriginals(options.originals)).length >= maxOriginals)
+      throw new StepError(
+        `${maxOriginals} Docker.apps have the shim already: take it out of one (\`tuntapctl shim restore\`), or remove one`,
+        { reason: 'TooManyBundles', blocked: true },
+      );
     if (sha256 !== null && saved?.sha256 !== sha256)
       await saveOriginal(options.originals, hyperkit, { sha256, size, version: found.version });
     if (change !== 'record') await done('install', hyperkit, sha256);
@@ -264,8 +362,14 @@ export function createBundleRoom(options: {
 
   async function restore(hyperkit: string): Promise<void> {
     const need = await needed(hyperkit, judgeRestore);
-    if (!need) return;
-    const { found, saved, change } = need;
+    if (need) await giveBack(hyperkit, need);
+    await forgetOriginals(options.originals, [hyperkit]);
+  }
+
+  async function giveBack(
+    hyperkit: string,
+    { found, saved, change }: { found: Found; saved: SavedOriginal | null; change: RestoreChange },
+  ): Promise<void> {
     const { sha256 } = change === 'give-back' ? found.original : found.target;
     const { target } = await done('restore', hyperkit, sha256);
     if (saved === null || change === 'clean') return;

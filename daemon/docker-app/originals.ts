@@ -9,6 +9,9 @@ const originalSchema = z.object({
   version: z.string().max(40).nullable(),
 });
 
+/** Docker.apps at a time whose original is put aside: Macs have one, and root looks at each again and again. */
+export const maxOriginals = 16;
+
 /**
  * The journal of originals: by hyperkit's path, what was put aside there last; null where this version of tuntapd
  * cannot read what another one wrote.
@@ -52,4 +55,11 @@ export async function readOriginals(path: string): Promise<Originals> {
 export async function saveOriginal(path: string, hyperkit: string, original: SavedOriginal): Promise<void> {
   const originals = { ...(await readEntries(path)), [hyperkit]: original };
   await replaceFile(path, `${JSON.stringify(originals)}\n`);
+}
+
+/** Strikes out what was given back or is gone. Rejects with the system's error. */
+export async function forgetOriginals(path: string, hyperkits: readonly string[]): Promise<void> {
+  const entries = Object.entries(await readEntries(path));
+  const left = entries.filter(([hyperkit]) => !hyperkits.includes(hyperkit));
+  if (left.length < entries.length) await replaceFile(path, `${JSON.stringify(Object.fromEntries(left))}\n`);
 }

@@ -2,9 +2,9 @@
  * Whether a Docker.app is being replaced. All of it is told from outside (lstat), from the names and change times of a
  * few places in the bundle; nothing of a user's is opened.
  */
-import type { Stats } from 'node:fs';
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Look } from './outside.js';
+import { type Outside, statsOf } from './outside-look.js';
 
 /** A bundle in which nothing changed for this long, in ms, is no longer being written. */
 export const quietAfter = 2000;
@@ -39,24 +39,17 @@ export interface Signs {
   readonly changed: number;
   /** When `Docker.app.back` came to be there; null when it is not. */
   readonly back: number | null;
-  /** Device and inode of the bundle’s own program: which installation this is. */
+  /** Inode of the bundle’s own program: which installation this is. The device’s number is another after a restart. */
   readonly identity: string | null;
   /** When that program, or the bundle as a whole, came to be there. */
   readonly arrived: number;
 }
 
-const look = (path: string): Promise<Stats | null> =>
-  lstat(path).then(
-    (stats) => stats,
-    () => null,
-  );
-
-/** Looks at a Docker.app from outside. Never throws: what cannot be seen is not there. */
-export async function lookAtBundle(app: string): Promise<Signs> {
-  const [bundle, back, ...places] = await Promise.all(
-    [app, `${app}.back`, ...sampled.map((place) => join(app, place))].map(look),
-  );
-  const at = (place: string): Stats | null => places[sampled.indexOf(place)] ?? null;
+/** Looks at a Docker.app from outside: what cannot be seen is not there. Rejects with DoesNotAnswer. */
+export async function lookAtBundle(app: string, look: Look): Promise<Signs> {
+  const paths = [app, `${app}.back`, ...sampled.map((place) => join(app, place))];
+  const [bundle = null, back = null, ...places] = (await look(app, paths)).map(statsOf);
+  const at = (place: string): Outside | null => places[sampled.indexOf(place)] ?? null;
   const main = at('Contents/MacOS/Docker') ?? at('Contents/MacOS/com.docker.backend');
   return {
     present: at('Contents') !== null,
@@ -68,7 +61,7 @@ export async function lookAtBundle(app: string): Promise<Signs> {
       .map(([first = '']) => first),
     changed: Math.max(0, ...places.map((stats) => stats?.ctimeMs ?? 0)),
     back: back ? Math.max(back.ctimeMs, bundle?.ctimeMs ?? 0) : null,
-    identity: main && `${main.dev}:${main.ino}`,
+    identity: main && String(main.ino),
     arrived: Math.max(bundle?.ctimeMs ?? 0, main?.ctimeMs ?? 0),
   };
 }
@@ -111,18 +104,18 @@ export function judgeSettling(
 }
 
 export interface Settling {
-  /** What is seen of the bundle now, and why it is not to be touched, or null. */
+  /** What is seen of the bundle now, and why it is not to be touched, or null. Rejects with DoesNotAnswer. */
   readonly look: (app: string) => Promise<{ signs: Signs; unsettled: Unsettled | null }>;
   /** What just changed in the bundle was our own doing. */
   readonly ours: (app: string) => Promise<void>;
 }
 
 /** Remembers since when every bundle looks as it does. */
-export function createSettling(clock: { wall: () => number; steady: () => number }): Settling {
+export function createSettling(clock: { wall: () => number; steady: () => number }, look: Look): Settling {
   const known = new Map<string, { mark: string; since: number }>();
   return {
     look: async (app) => {
-      const signs = await lookAtBundle(app);
+      const signs = await lookAtBundle(app, look);
       const before = known.get(app);
       const since = before?.mark === signs.mark ? before.since : clock.steady();
       known.set(app, { mark: signs.mark, since });
@@ -130,7 +123,7 @@ export function createSettling(clock: { wall: () => number; steady: () => number
       return { signs, unsettled: judgeSettling(app, signs, times) };
     },
     ours: async (app) => {
-      known.set(app, { mark: (await lookAtBundle(app)).mark, since: -Infinity });
+      known.set(app, { mark: (await lookAtBundle(app, look)).mark, since: -Infinity });
     },
   };
 }

@@ -1,77 +1,151 @@
-import { lstat } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { watch } from 'chokidar';
+import { cleanEnvironment } from '../command.js';
+import type { Look } from './outside.js';
+import { statsOf } from './outside-look.js';
 
 /** A bundle’s own folders, from the app down to where hyperkit has been. */
 const inside = ['', 'Contents', 'Contents/MacOS', 'Contents/Resources', 'Contents/Resources/bin'];
 
-/** The folders to watch for these bundles, each once: that which holds the app, and those inside. */
-export const foldersOf = (apps: readonly string[]): string[] => [
-  ...new Set(apps.flatMap((app) => [dirname(app), ...inside.map((folder) => join(app, folder))])),
+/** The folders to watch for an app: that which holds it, and those inside. */
+export const foldersOf = (app: string): string[] => [
+  dirname(app),
+  ...inside.map((folder) => join(app, folder)),
 ];
 
+/** Milliseconds for which a child that has said something is not listened to: what it says meanwhile waits in its pipe. */
+const mostOften = 250;
+/** Milliseconds after which a child that ended is started again: at first, and at the most. */
+const firstPause = 1000;
+const mostPause = 300_000;
+/** A child that lived for so long, in ms, did well. */
+const goodLife = 60_000;
+/** Users whose folders are watched at a time. */
+const maxChildren = 4;
+
+/** `nobody` of every Mac: nothing belongs to it, and every folder of root's that matters may be read. */
+const nobody = 4_294_967_294;
+/** `staff`, every Mac user's own group. */
+const staff = 20;
+
 export interface BundleWatch {
-  /** Watches exactly these folders from now on; those that are not there (yet) once a later call finds them. */
-  readonly follow: (folders: readonly string[]) => Promise<void>;
-  readonly stop: () => Promise<void>;
+  /** Watches what can change these Docker.apps from now on; what is not there (yet) once a later call finds it. */
+  readonly follow: (apps: readonly string[]) => Promise<void>;
+  readonly stop: () => void;
 }
 
-/** `null`: not a folder, or not there. A symbolic link is not followed. */
-const identityOf = (folder: string): Promise<string | null> =>
-  lstat(folder).then(
-    (stats) => (stats.isDirectory() ? `${stats.dev}:${stats.ino}` : null),
-    () => null,
-  );
+interface Child {
+  readonly follow: (folders: readonly string[]) => void;
+  readonly stop: () => void;
+}
 
-/**
- * Says when something changed in a folder: an entry came, went, or has another content. Only the folders themselves are
- * watched. On macOS that costs FSEvents alone, while each watched file would cost a descriptor, of which 256 are the
- * soft limit, and opening it: a FIFO that a user planted there would hold up the daemon.
- *
- * A watch belongs to an inode. Whoever renames, deletes or re-creates a folder is seen through the folder above it,
- * and the next `follow` watches what is there by then. Never throws.
- */
-export function watchBundles(onChange: () => void): BundleWatch {
-  const watched = new Map<string, { identity: string; close: () => Promise<void> }>();
+/** A child that watches with the rights of `uid`, started again whenever it ends. */
+function keepChild(worker: string, uid: number, onChange: () => void): Child {
+  let child: ChildProcess | null = null;
+  let folders: readonly string[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let listening: NodeJS.Timeout | undefined;
+  let pause = firstPause;
   let stopped = false;
 
-  function begin(folder: string, identity: string): void {
-    const watcher = watch(folder, {
-      depth: 0,
-      ignoreInitial: true,
-      followSymlinks: false,
-      ignored: (path) => path !== folder,
-    });
-    // `all` tells of entries that are watched, and none is; `raw` is what the system says of the folder.
-    watcher.on('raw', onChange);
-    watcher.on('error', () => undefined);
-    watched.set(folder, { identity, close: () => watcher.close() });
-  }
+  /** One that does not read is not written to: what it has not read is the latest anyway once it does. */
+  const tell = (): void => {
+    if (child?.stdin && child.stdin.writableLength === 0) child.stdin.write(`${JSON.stringify(folders)}\n`);
+  };
 
-  async function end(folder: string): Promise<void> {
-    const before = watched.get(folder);
-    watched.delete(folder);
-    await before?.close();
+  function start(): void {
+    const began = performance.now();
+    const started = spawn(process.execPath, [worker], {
+      env: cleanEnvironment,
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    child = started;
+    const { stdin, stdout } = started;
+    for (const part of [stdin, stdout]) part.on('error', () => undefined);
+    // What it says is a user's: that it spoke counts, never the words, and how often is for us to say.
+    stdout.on('data', () => {
+      onChange();
+      stdout.pause();
+      listening = setTimeout(() => stdout.resume(), mostOften);
+    });
+    stdin.on('drain', tell);
+    stdin.write(`${JSON.stringify({ uid, gid: uid === nobody ? nobody : staff })}\n`);
+    stdin.write(`${JSON.stringify(folders)}\n`);
+    const ended = (): void => {
+      if (child !== started) return;
+      stdin.destroy();
+      stdout.destroy();
+      clearTimeout(listening);
+      child = null;
+      if (stopped) return;
+      if (performance.now() - began > goodLife) pause = firstPause;
+      timer = setTimeout(() => {
+        start();
+        // What changed meanwhile nobody has told.
+        onChange();
+      }, pause);
+      pause = Math.min(mostPause, pause * 2);
+    };
+    started.once('error', ended).once('exit', ended);
   }
 
   return {
-    follow: async (folders) => {
-      for (const folder of watched.keys()) if (!folders.includes(folder)) await end(folder);
-      for (const folder of folders) {
-        const identity = await identityOf(folder);
-        if (watched.get(folder)?.identity === identity) continue;
-        await end(folder);
-        // It may have been stopped meanwhile.
-        if (identity !== null && !isStopped()) begin(folder, identity);
-      }
+    follow: (next) => {
+      folders = next;
+      if (child) tell();
+      else if (timer === undefined) start();
     },
-    stop: async () => {
+    stop: () => {
       stopped = true;
-      for (const folder of [...watched.keys()]) await end(folder);
+      clearTimeout(timer);
+      clearTimeout(listening);
+      child?.kill('SIGKILL');
+      child?.unref();
     },
   };
+}
 
-  function isStopped(): boolean {
-    return stopped;
+/**
+ * Says when something changed in or around a Docker.app. The watching is done by children, by the program at `worker`,
+ * each with the rights of whoever owns the app, or else the folder where it would be: opening a folder is a thing that
+ * its owner can make hang. For root's a child of nobody does it, since admins may change what lies in /Applications.
+ */
+export function watchBundles(parts: { worker: string; look: Look; onChange: () => void }): BundleWatch {
+  const { worker, look, onChange } = parts;
+  const children = new Map<number, Child>();
+  let stopped = false;
+
+  /** Null where nothing is, or it does not answer. */
+  async function ownerOf(app: string): Promise<number | null> {
+    const answers = await look(app, [app, dirname(app)]).catch(() => []);
+    const uid = answers.map(statsOf).find((stats) => stats !== null)?.uid;
+    return uid === undefined ? null : uid === 0 ? nobody : uid;
   }
+
+  return {
+    follow: async (apps) => {
+      const wanted = new Map<number, Set<string>>();
+      for (const app of new Set(apps)) {
+        const uid = await ownerOf(app);
+        if (uid === null || (!wanted.has(uid) && wanted.size >= maxChildren)) continue;
+        wanted.set(uid, new Set([...(wanted.get(uid) ?? []), ...foldersOf(app)]));
+      }
+      if (stopped) return;
+      for (const [uid, child] of children)
+        if (!wanted.has(uid)) {
+          children.delete(uid);
+          child.stop();
+        }
+      for (const [uid, folders] of wanted) {
+        const child = children.get(uid) ?? keepChild(worker, uid, onChange);
+        children.set(uid, child);
+        child.follow([...folders]);
+      }
+    },
+    stop: () => {
+      stopped = true;
+      for (const child of children.values()) child.stop();
+    },
+  };
 }

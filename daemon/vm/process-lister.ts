@@ -5,11 +5,11 @@
  */
 import '../no-inspector.js';
 import psList from 'ps-list';
-import { giveRootUp } from '../give-root-up.js';
+import { giveUpRoot } from '../give-up-root.js';
 import { candidatesOf } from './candidates.js';
 
 /** macOS's `nobody`: as whom nobody logs in. */
 const nobody = 4_294_967_294;
 
-giveRootUp({ uid: nobody, gid: nobody });
+giveUpRoot(nobody, nobody);
 process.stdout.write(JSON.stringify(candidatesOf(await psList())));

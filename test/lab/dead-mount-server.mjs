@@ -3,6 +3,7 @@
  * in it waits, in uninterruptible sleep (fs/fuse/dev.c, request_wait_answer). Prints a line when it is there. Its end
  * sets everybody free.
  */
+import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
 import { openSync, readSync, writeSync } from 'node:fs';
 

@@ -5,6 +5,7 @@ import { createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import { renderShim } from '../../../daemon/docker-app/shim.js';
 import { plan, type Memory } from '../../../daemon/plan.js';
 import { messageOf } from '../../../daemon/text.js';
+import { lookDirectly } from '../docker/look-directly.js';
 import { config, quietMac, up } from '../../unit/core/worlds.js';
 
 export const shim = renderShim({ device: config.tap.device, mac: config.tap.mac, wait: 0 });
@@ -25,6 +26,8 @@ export async function live(options: {
   const room = createBundleRoom({
     ask,
     shim,
+    look: lookDirectly,
+    systemFolder: base,
     originals: join(base, 'state/originals.json'),
     log: () => undefined,
   });

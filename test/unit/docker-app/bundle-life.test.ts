@@ -25,6 +25,7 @@ import { judgeConditions, type Failure, type Finding } from '../../../daemon/con
 import { plan, type Memory } from '../../../daemon/plan.js';
 import { StepError } from '../../../daemon/steps.js';
 import { messageOf } from '../../../daemon/text.js';
+import { lookDirectly } from '../../lab/docker/look-directly.js';
 import { later } from '../../lab/bundle-crash/daemon.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
 import { machO } from '../../lab/docker/mach-o.js';
@@ -77,6 +78,8 @@ const newRoom = (base: string): BundleRoom =>
       }
     },
     shim,
+    look: lookDirectly,
+    systemFolder: base,
     originals: join(base, 'state/originals.json'),
     log: () => undefined,
   });

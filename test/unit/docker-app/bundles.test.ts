@@ -21,6 +21,7 @@ import type { Bundles } from '../../../daemon/observation.js';
 import { later } from '../../lab/bundle-crash/daemon.js';
 import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
+import { lookDirectly } from '../../lab/docker/look-directly.js';
 import { machO } from '../../lab/docker/mach-o.js';
 
 /** The work is done as the bundle's owner: root's tests see a user's bundle, a user's tests his own. */
@@ -53,6 +54,8 @@ beforeEach(() => {
   said = [];
   room = createBundleRoom({
     ask: childIn(join(tools, 'worker.mjs')),
+    look: lookDirectly,
+    systemFolder: base,
     originals: join(base, 'state/originals.json'),
     log: (level, message) => said.push(`${level}: ${message}`),
     shim: '#!/bin/sh\n# tuntapd hyperkit shim. \nexec "$0.original" "$@"\n',
@@ -230,6 +233,8 @@ test('a child that fails is not started again to look at the same, but when some
       children += 1;
       return Promise.reject(new Error('it took longer than 30 s'));
     },
+    look: lookDirectly,
+    systemFolder: base,
     originals: join(base, 'state/originals.json'),
     log: () => undefined,
     shim: '',

@@ -11,6 +11,7 @@ import {
   type Signs,
 } from '../../../daemon/docker-app/settling.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
+import { lookDirectly } from '../../lab/docker/look-directly.js';
 
 const day = 1_700_000_000_000;
 const whole: Signs = {
@@ -64,10 +65,10 @@ test('an update is seen in real files from its first to its last moment', async 
   const app = join(folder, 'Docker.app');
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   let later = 0;
-  const settling = createSettling({
-    wall: () => Date.now() + later,
-    steady: () => performance.now() + later,
-  });
+  const settling = createSettling(
+    { wall: () => Date.now() + later, steady: () => performance.now() + later },
+    lookDirectly,
+  );
   const isSettled = async (): Promise<boolean> => (await settling.look(app)).unsettled === null;
   try {
     writeDockerApp({ path: app, owner });

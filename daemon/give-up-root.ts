@@ -4,7 +4,7 @@
  * DYLD_*) until it execs: whoever calls this must not exec our runtime afterwards, whose signature allows debuggers
  * (get-task-allow).
  */
-export function giveRootUp({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
+export function giveUpRoot(uid: number, gid: number): void {
   if (uid === 0 || process.getuid?.() !== 0) return;
   process.setgroups?.([]);
   process.setgid?.(gid);
