@@ -35,7 +35,7 @@ test('what another version of tuntapd wrote in a way of its own costs nothing of
   expect(memory.now()).toMatchObject({
     wanted: 'down',
     ownedRoutes: [route(1)],
-    launched: ['1:42'],
+    launched: ['42'],
     restart: { asked: 0 },
   });
   expect(complaints).toEqual([expect.stringMatching(/^some of .* cannot be read and starts anew: .*asked/)]);
@@ -76,4 +76,21 @@ test('what a full disk refuses is written as soon as it can be, and complained a
   rmSync(taken);
   await memory.change({ heldRoutes: [] });
   expect(await readJournal(join(taken, 'journal.json'))).toMatchObject({ journal: { wanted: 'down' } });
+});
+
+test('a bundle that was known by the number of its device too is known after a restart of the Mac', async () => {
+  const attempts = [{ vm: '7@2024', bundle: '16777232:4711', failed: null }];
+  writeFileSync(
+    path,
+    JSON.stringify({
+      launched: ['16777232:4711', '4712'],
+      restart: { attempts, told: null, asked: 0, reopen: null },
+    }),
+  );
+  const memory = await keepMemory(path, log);
+  expect(memory.now()).toMatchObject({
+    launched: ['4711', '4712'],
+    restart: { attempts: [{ bundle: '4711' }] },
+  });
+  expect(complaints).toEqual([]);
 });

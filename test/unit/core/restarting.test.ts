@@ -242,6 +242,15 @@ test('a Docker.app in an unusual place is found by its processes and remembered'
   expect(learn(config, { ...quietMac, docker: seen([elsewhere]) }, { ...up, ...learnt })).toEqual({});
 });
 
+test('a place where no Docker.app is or runs any more is forgotten, and not what nobody could look at', () => {
+  const memory = { ...up, apps: ['/gone/Docker.app', '/hangs/Docker.app'] };
+  const refused = [{ app: '/hangs/Docker.app', why: 'it does not answer', unseen: true }];
+  expect(learn(config, { ...quietMac, bundles: seen(bundlesOf([], { refused })) }, memory).apps).toEqual([
+    '/hangs/Docker.app',
+  ]);
+  expect(learn(config, { ...quietMac, bundles: unknown('not asked') }, memory).apps).toBeUndefined();
+});
+
 test('an owed opening is forgotten when somebody opens Docker, or after ten minutes', () => {
   const memory: Memory = { ...up, restart: { ...noRestart, reopen: { app, uid: 501, gui: 70, at: began } } };
   const learnt = (more: Partial<Observation>) =>

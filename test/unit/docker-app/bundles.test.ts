@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -296,4 +297,79 @@ test('what cannot be done is said with what to do, and waits for a person', asyn
   writeFileSync(`${hyperkit}.original`, machO('half').subarray(0, 4100), { mode: 0o755 });
   chownSync(`${hyperkit}.original`, owner.uid, owner.gid);
   await expect(room.restore(hyperkit)).rejects.toMatchObject({ blocked: false, reason: 'BeingWritten' });
+});
+
+const journalled = (): string[] =>
+  Object.keys(JSON.parse(readFileSync(join(base, 'state/originals.json'), 'utf8')) as object);
+
+test('what was given back, or was removed with its app, is journalled no longer; a disk that is away is no removal', async () => {
+  await room.install(hyperkit);
+  expect(journalled()).toEqual([hyperkit]);
+  await room.restore(hyperkit);
+  expect(journalled()).toEqual([]);
+  await room.install(hyperkit);
+  renameSync(base, `${base}.away`);
+  mkdirSync(join(base, 'state'), { recursive: true });
+  writeFileSync(
+    join(base, 'state/originals.json'),
+    readFileSync(join(`${base}.away`, 'state/originals.json')),
+  );
+  await room.observe([join(base, 'away/Docker.app'), app]);
+  expect(journalled()).toEqual([]);
+  rmSync(`${base}.away`, { recursive: true });
+  const onDisk = join(base, 'disk/Docker.app/Contents/Resources/bin/com.docker.hyperkit');
+  const entry = { sha256: 'a'.repeat(64), size: 1, version: null };
+  writeFileSync(join(base, 'state/originals.json'), JSON.stringify({ [onDisk]: entry }));
+  await room.observe([join(base, 'disk/Docker.app')]);
+  expect(journalled()).toEqual([onDisk]);
+});
+
+test('sixteen Docker.apps have the shim, and no more', async () => {
+  const entry = { sha256: 'a'.repeat(64), size: 1, version: null };
+  const others = Array.from({ length: 16 }, (_, index) => [`/x${index}/Docker.app/Contents/x`, entry]);
+  mkdirSync(join(base, 'state'));
+  writeFileSync(join(base, 'state/originals.json'), JSON.stringify(Object.fromEntries(others)));
+  await expect(room.install(hyperkit)).rejects.toMatchObject({ reason: 'TooManyBundles', blocked: true });
+  expect(readFileSync(hyperkit)).not.toContain('#!');
+  expect(journalled()).toHaveLength(16);
+});
+
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+asRoot(
+  'a Docker.app that only a process tells of counts where root or the user in front owns it',
+  async () => {
+    const others = join(base, 'others/Docker.app');
+    const roots = join(base, 'roots/Docker.app');
+    writeDockerApp({ path: others, owner: { uid: 502, gid: 20 } });
+    writeDockerApp({ path: roots, owner: { uid: 0, gid: 0 } });
+    const bundles = await room.observe([], { apps: [others, roots, app], uid: owner.uid });
+    expect(bundles).toMatchObject({
+      value: { withHyperkit: [{ app: roots }, { app }], without: [], refused: [], replacing: [] },
+    });
+  },
+);
+
+asRoot('what seems to be root’s on another disk is left alone', async () => {
+  const image = join(base, 'image');
+  mkdirSync(image);
+  execFileSync('mount', ['-t', 'tmpfs', 'image', image]);
+  try {
+    const fake = join(image, 'Docker.app');
+    writeDockerApp({ path: fake, owner: { uid: 0, gid: 0 } });
+    const within = join(fake, 'Contents/Resources/bin');
+    const before = readdirSync(within);
+    expect(await room.observe([fake])).toMatchObject({
+      value: {
+        withHyperkit: [],
+        refused: [{ app: fake, why: expect.stringContaining('another disk') as unknown }],
+      },
+    });
+    await expect(room.install(join(within, 'com.docker.hyperkit'))).rejects.toMatchObject({
+      reason: 'BundleRefused',
+    });
+    expect(readdirSync(within)).toEqual(before);
+  } finally {
+    execFileSync('umount', [image]);
+  }
 });

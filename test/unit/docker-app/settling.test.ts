@@ -7,6 +7,7 @@ import {
   createSettling,
   judgeSettling,
   leftoverAfter,
+  lookAtBundle,
   quietAfter,
   type Signs,
 } from '../../../daemon/docker-app/settling.js';
@@ -91,6 +92,26 @@ test('an update is seen in real files from its first to its last moment', async 
     rmSync(app, { recursive: true });
     renameSync(`${app}.back`, app);
     expect(await isSettled()).toBe(true);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a bundle is the same one after a restart of the Mac, which numbers its disks anew', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'settling-'));
+  const app = join(folder, 'Docker.app');
+  writeDockerApp({ path: app, owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 } });
+  const identityOn = async (dev: number): Promise<string | null> => {
+    const signs = await lookAtBundle(app, async (place, paths) =>
+      (await lookDirectly(place, paths)).map((answer) =>
+        typeof answer === 'string' ? answer : { ...answer, dev },
+      ),
+    );
+    return signs.identity;
+  };
+  try {
+    expect(await identityOn(1)).not.toBeNull();
+    expect(await identityOn(1)).toBe(await identityOn(2));
   } finally {
     rmSync(folder, { recursive: true });
   }

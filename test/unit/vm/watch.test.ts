@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Vm } from '../../../daemon/observation.js';
 import { watchVm } from '../../../daemon/vm/watch.js';
+import { mountDead } from '../../lab/dead-mount.js';
 
 let folder: string;
 let child: ChildProcess;
@@ -82,3 +84,36 @@ test('a VM that starts in the very second in which another one ends is told of, 
   expect(told).toBe(before + 1);
   watch.stop();
 });
+
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+asRoot(
+  'pid files on a disk that does not answer hold one thread, and those of the next user none',
+  async () => {
+    let told = 0;
+    const dead = await mountDead(join(folder, 'dead'));
+    const path = join(folder, 'hyperkit.pid');
+    let places = [join(dead.folder, 'hyperkit.pid'), join(dead.folder, 'hypervisor.pid')];
+    const watch = watchVm({ pidFiles: () => places, onChange: () => (told += 1) });
+    try {
+      await pause(4000);
+      const hanging = readdirSync('/proc/self/task').filter((task) =>
+        readFileSync(`/proc/self/task/${task}/wchan`, 'utf8').includes('fuse'),
+      );
+      const states = readdirSync('/proc/self/task').filter((task) =>
+        /\) D /.test(readFileSync(`/proc/self/task/${task}/stat`, 'utf8')),
+      );
+      expect(Math.max(hanging.length, states.length)).toBeLessThanOrEqual(1);
+      places = [path];
+      await pause(2500);
+      const before = told;
+      await writeFile(path, '4711');
+      await pause(1500);
+      expect(told).toBe(before + 1);
+    } finally {
+      watch.stop();
+      dead.end();
+    }
+  },
+  20_000,
+);
