@@ -136,8 +136,9 @@ export function createBundleRoom(options: {
     const owners = new Set<number>();
     let last: Outside | null = null;
     for (const [index, path] of paths.entries()) {
-      const stats = (last = statsOf(answers[index]));
-      if (!stats) return { refused: `${path} cannot be looked at (${String(answers[index])})` };
+      const answer = answers[index] ?? 'ENOENT';
+      if (typeof answer === 'string') return { refused: `${path} cannot be looked at (${answer})` };
+      const stats = (last = answer);
       if (isLink(stats))
         return {
           refused: `${path} is a symbolic link, which root does not follow; set docker.app to where Docker.app really is`,

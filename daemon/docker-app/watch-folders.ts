@@ -16,8 +16,7 @@ const identityOf = (folder: string): Promise<string | null> =>
 
 /**
  * Says when something changed in a folder, an entry came, went, or has another content, and when a folder is newly
- * watched. Only the folders themselves are
- * watched. On macOS that costs FSEvents alone, while each watched file would cost a descriptor, of which 256 are the
+ * watched. Only the folders themselves are: on macOS that costs FSEvents alone, while each watched file would cost a descriptor, of which 256 are the
  * soft limit, and opening it: a FIFO that is planted there would hold up whoever watches.
  *
  * A watch belongs to an inode. Whoever renames, deletes or re-creates a folder is seen through the folder above it,
