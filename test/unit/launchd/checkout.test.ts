@@ -78,6 +78,8 @@ test('a build of old packages is not up to date once they are new', () => {
     'daemon/main.ts',
     'daemon/docker-app/bundle-worker.ts',
     'daemon/vm/process-lister.ts',
+    'daemon/docker-app/outside-worker.ts',
+    'daemon/docker-app/watch-worker.ts',
     'cli/tuntapctl.ts',
     'launchd/install.ts',
     'launchd/uninstall.ts',
