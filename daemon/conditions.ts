@@ -7,12 +7,13 @@ import { wayOf } from './data-path.js';
 import { judgeInstall } from './hyperkit.js';
 import { type Bundle, type Bundles, type Observation, valueOf, type Vm } from './observation.js';
 import { linkCollision } from './link-collision.js';
+import { takenRow, toldTaken } from './link-taken.js';
 import { type Memory, tapOwner } from './plan.js';
 import { awaitsLaunch } from './launching.js';
 import { judgeRestart } from './restarting.js';
 import { judgeRoutes } from './routing.js';
 import type { Step } from './steps.js';
-import { attachedTap, heldTap, isAddressed, leftoverWithTap } from './tap-link.js';
+import { attachedTap, heldTap, leftoverWithTap, linkState } from './tap-link.js';
 
 export const conditionTypes = [
   'Configuration',
@@ -271,18 +272,32 @@ const tapAttached: Judge = (config, observation, memory) => {
     : no('StartedWithoutTap', 'the VM was started before the shim was in place: restart Docker Desktop once');
 };
 
-const tapAddress: Judge = (config, observation, _memory, failures) => {
-  const attached = attachedTap(observation);
-  if (!attached) return no('NoLink', 'the tap is not attached');
+const tapAddress: Judge = (config, observation, memory, failures) => {
+  const link = linkState(config, observation);
+  if (link.kind === 'absent') return no('NoLink', 'the tap is not attached');
+  const taken = takenRow(config, observation, memory.link);
+  if (taken) return no('LinkTaken', toldTaken(config, observation, taken));
   const collision = linkCollision(config, observation);
   if (collision !== null) return no('LinkCollision', collision);
-  if (isAddressed(config, attached.tap))
-    return yes('Set', `${config.tap.device} has ${config.tap.address}/${config.tap.prefix}`);
+  if (link.kind === 'unknown') return unclear(link.why);
+  const { device, address, prefix } = config.tap;
+  if (link.kind === 'up') return yes('Set', `${device} has ${address}/${prefix}`);
+  const { held } = memory.link;
+  if (held?.state === 'yielded')
+    return no(
+      'LinkYielded',
+      `something on this Mac, most often a VPN, took the link’s network away ${held.losses} times in a row. The link comes ` +
+        'back when the routing table has settled, or with `tuntapctl up`',
+    );
   const failure = failed(failures, ['address-tap']);
   if (failure) return failure;
-  if (!observation.routes.known) return unclear(observation.routes.why);
   if (!observation.resolvers.known) return unclear(observation.resolvers.why);
-  return no('NotSet', `${config.tap.device} has no ${config.tap.address}/${config.tap.prefix} yet`);
+  return link.kind === 'lost'
+    ? no(
+        'NotSet',
+        `${device} has ${address}/${prefix}, but the table has lost its row: it is set anew in a moment`,
+      )
+    : no('NotSet', `${device} has no ${address}/${prefix} yet`);
 };
 
 /** Why an engine is silent where a restart of Docker helps. */
@@ -356,6 +371,8 @@ const routes: Judge = (config, observation, memory, failures) => {
 
 const dataPath: Judge = (config, observation, memory) => {
   const way = wayOf(config, observation, memory);
+  const link = linkState(config, observation);
+  if (link.kind === 'unknown') return unclear(link.why);
   if (!way) return no('NoLink', 'nothing to check before the rest is there');
   const { session, state, detail } = observation.dataPath;
   if (session !== way.session) return unclear('not checked yet');
@@ -368,7 +385,8 @@ const dataPath: Judge = (config, observation, memory) => {
       return no(
         'NothingAnswers',
         `link, firewall and routes look right, but not all that should answer does (${detail}). It is checked again each minute; ` +
-          `\`tuntapctl restart\` sets everything up anew. A container that lets nobody in by a firewall of its own looks the same`,
+          `\`tuntapctl restart\` sets everything up anew. A container that lets nobody in by a firewall of its own looks the ` +
+          `same, and so does a packet filter on this Mac (that of AnyConnect, Little Snitch): let it pass traffic on ${config.tap.device}`,
       );
   }
 };
@@ -391,7 +409,7 @@ const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', '
 /** What keeps a Mac from ever getting there, VM or not. */
 const ground: readonly ConditionType[] = ['TapDevice', 'Shim'];
 /** Reasons that last until a person acts. */
-const lasting = new Set(['LinkCollision', 'RestartNeeded', 'VirtualizationFramework']);
+const lasting = new Set(['LinkCollision', 'LinkTaken', 'RestartNeeded', 'VirtualizationFramework']);
 /** Reasons before which no other one counts but a configuration: this Docker, as it is, can never be given a tap. */
 const hopeless = new Set(['NoHyperkit', 'VirtualizationFramework']);
 /** Reasons that pass by themselves while a VM starts. */

@@ -8,7 +8,7 @@ import { contains, parseCidr } from './cidr.js';
 import type { DataPath, Observation } from './observation.js';
 import type { Memory } from './plan.js';
 import { judgeRoutes } from './routing.js';
-import { attachedTap, isAddressed } from './tap-link.js';
+import { isUp } from './tap-link.js';
 
 /** Addresses tried at a time: one silent container says nothing, it may have a firewall of its own. */
 const mostContainers = 3;
@@ -37,9 +37,8 @@ export interface Way {
 
 /** What there is to check, once every table looks right; null before. */
 export function wayOf(config: Config, observation: Observation, memory: Memory): Way | null {
-  const attached = attachedTap(observation);
   const engine = observation.engine.known ? observation.engine.value : null;
-  if (memory.wanted !== 'up' || !attached || !engine || !isAddressed(config, attached.tap)) return null;
+  if (memory.wanted !== 'up' || !engine || !isUp(config, observation)) return null;
   if (config.guest.manage && memory.guest?.session !== engine.session) return null;
   const verdicts = judgeRoutes(config, observation, memory);
   if (config.routes.manage && verdicts.some(({ state }) => state === 'pending')) return null;

@@ -26,7 +26,11 @@ export function createExecutors(parts: {
     'own-tap-device': ({ path, uid }) => ownTapDevice(path, uid),
     'install-shim': ({ hyperkit }) => bundles.install(hyperkit),
     'restore-hyperkit': ({ hyperkit }) => bundles.restore(hyperkit),
-    'address-tap': (step) => addressTap(step),
+    'address-tap': async (step) => {
+      const { link } = memory.now();
+      await memory.change({ link: { ...link, attempts: link.attempts + 1 } });
+      await addressTap(step);
+    },
     'unaddress-tap': (step) => unaddressTap(step),
     'prepare-guest': async (step) => {
       // What is half done is to be taken out again, too.

@@ -2,9 +2,10 @@
 import type { Config } from '../config/schema.js';
 import { canonical, type Cidr, contains, formatCidr, overlaps, parseCidr } from './cidr.js';
 import { conflictOf } from './route-conflicts.js';
-import { type Observation, valueOf } from './observation.js';
+import { type Observation, type Route, seen, valueOf } from './observation.js';
 import { fixturesOf, linkOf } from './route-guard.js';
 import { claimsIn, told } from './routing-table.js';
+import { linkState } from './tap-link.js';
 import { plain } from './text.js';
 
 /** Where a pair is looked for: the far ends of the private ranges, and of the one for benchmarks (RFC 2544). */
@@ -74,8 +75,14 @@ function move(config: Config, observation: Observation): string {
 export function linkCollision(config: Config, observation: Observation): string | null {
   const link = linkOf(config);
   const name = formatCidr(link);
+  const state = linkState(config, observation);
+  // Whoever took its row takes that of every network: giving way to him would have him give it back, and take it again.
+  const isOthers = (row: Route): boolean => !(state.kind === 'taken' && row === state.row);
+  const rest = observation.routes.known
+    ? { ...observation, routes: seen(observation.routes.value.filter(isOthers)) }
+    : observation;
   const isForced = config.routes.force.map(canonical).includes(name);
-  const holder = holdersOf(link, config, observation).find(({ isForcible }) => !(isForced && isForcible));
+  const holder = holdersOf(link, config, rest).find(({ isForcible }) => !(isForced && isForcible));
   if (!holder) return null;
   const orElse = holder.wayOut === null ? '' : `; or ${holder.wayOut}`;
   return `the link’s network ${name} is taken ${holder.who}: ${move(config, observation)}${orElse}`;

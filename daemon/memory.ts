@@ -1,4 +1,5 @@
 import { readJournal, writeJournal } from './journal.js';
+import { noLinkMemory } from './link-yield.js';
 import type { Log } from './log.js';
 import type { Memory } from './plan.js';
 import { messageOf } from './text.js';
@@ -12,13 +13,20 @@ export interface MemoryKeeper {
 }
 
 /** What is worth nothing to another daemon. */
-const fleeting = new Set(['lowered', 'guest', 'released', 'heldRoutes']);
+const fleeting = new Set(['lowered', 'guest', 'released', 'heldRoutes', 'link']);
 
 /** What the daemon remembers, begun with what its journal at `path` holds. */
 export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> {
   const { journal, trouble: lost } = await readJournal(path);
   if (lost !== null) log.warn(lost);
-  let memory: Memory = { ...journal, lowered: false, guest: null, released: null, heldRoutes: [] };
+  let memory: Memory = {
+    ...journal,
+    lowered: false,
+    guest: null,
+    released: null,
+    heldRoutes: [],
+    link: noLinkMemory,
+  };
   let closed = false;
   /** Why the journal does not hold what is remembered. */
   let trouble: string | null = null;

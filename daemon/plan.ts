@@ -7,11 +7,12 @@ import { judgeInstall, judgeRestore } from './hyperkit.js';
 import { type GuestReport, type Observation, valueOf } from './observation.js';
 import { awaitsLaunch } from './launching.js';
 import { linkCollision } from './link-collision.js';
+import type { LinkMemory } from './link-yield.js';
 import { reopenSteps, type RestartMemory, restartSteps } from './restarting.js';
 import { extraKey, judgeRoutes, overtaken, type RouteMemory } from './routing.js';
 import { isRowOf, stillOwned } from './routing-table.js';
 import type { Step } from './steps.js';
-import { attachedTap, heldTap, isAddressed, leftoverWithTap } from './tap-link.js';
+import { attachedTap, heldTap, isUp, leftoverWithTap, linkState } from './tap-link.js';
 
 export interface Memory extends RouteMemory {
   /** `restored`: down, and hyperkit as Docker shipped it. `removed`: leave without a trace (uninstall). */
@@ -27,6 +28,8 @@ export interface Memory extends RouteMemory {
   /** Docker.apps in unusual places, found by their processes. */
   readonly apps: readonly string[];
   readonly restart: RestartMemory;
+  /** How it stands with a link that others keep taking away. */
+  readonly link: LinkMemory;
 }
 
 /**
@@ -82,22 +85,35 @@ const shim = (observation: Observation, launched: readonly string[]): Step[] => 
   });
 };
 
-function link(config: Config, observation: Observation): Step[] {
-  const attached = attachedTap(observation);
-  if (!attached || isAddressed(config, attached.tap)) return [];
+function link(config: Config, observation: Observation, memory: Memory): Step[] {
+  const state = linkState(config, observation);
+  if ((state.kind !== 'bare' && state.kind !== 'lost') || memory.link.held) return [];
   // While they are not known the pair could be anybody's.
-  if (!observation.routes.known || !observation.resolvers.known) return [];
+  if (!observation.resolvers.known) return [];
   const { device: name, address, prefix, mtu } = config.tap;
-  const why = `${name} of VM ${attached.vm.id} lacks ${address}/${prefix}`;
-  return [{ kind: 'address-tap', key: `address ${name}`, why, interface: name, address, prefix, mtu }];
+  const isLost = state.kind === 'lost';
+  const why = isLost
+    ? `the table has lost the row of ${address}/${prefix} on ${name}`
+    : `${name} of VM ${state.vm.id} lacks ${address}/${prefix}`;
+  return [
+    {
+      kind: 'address-tap',
+      key: `address ${name}`,
+      why,
+      interface: name,
+      address,
+      prefix,
+      mtu,
+      anew: isLost,
+    },
+  ];
 }
 
 function guest(config: Config, observation: Observation, memory: Memory): Step[] {
   const engine = valueOf(observation.engine);
   const { repairs } = observation.dataPath;
-  const attached = attachedTap(observation);
   // With our end addressed first, the routes are added while the VM is worked on.
-  if (!engine || !attached || !isAddressed(config, attached.tap)) return [];
+  if (!engine || !isUp(config, observation)) return [];
   const prepared = memory.guest?.session === engine.session;
   if (prepared && memory.guest.repairs === repairs) return [];
   const { mac, address: far, peer, prefix, mtu } = config.tap;
@@ -153,9 +169,17 @@ function deletions(
   });
 }
 
+/** Why routes over the link lead nowhere, and not for a moment only; null: they do, or soon will. */
+function linkIsAway(config: Config, observation: Observation, memory: Memory): string | null {
+  const { kind } = linkState(config, observation);
+  if (kind === 'taken') return 'the link’s network is taken';
+  return kind !== 'up' && memory.link.held?.state === 'yielded' ? 'the link is yielded' : null;
+}
+
 function routes(config: Config, observation: Observation, memory: Memory): Step[] {
-  const attached = attachedTap(observation);
-  if (!attached) {
+  const away = linkIsAway(config, observation, memory);
+  if (away !== null) return deletions(config, observation, memory, () => away);
+  if (!attachedTap(observation)) {
     // Without the link what still stands of ours leads elsewhere.
     const isGone = observation.vm.known && observation.tapInterface.known;
     return isGone ? deletions(config, observation, memory, () => 'the link is gone') : [];
@@ -175,7 +199,7 @@ function routes(config: Config, observation: Observation, memory: Memory): Step[
       ? null
       : (reasons.get(subnet) ?? (engine.isProvisional ? null : 'no Docker network has this subnet')),
   );
-  if (!isAddressed(config, attached.tap)) return removals;
+  if (!isUp(config, observation)) return removals;
   return [
     ...removals,
     ...verdicts
@@ -297,7 +321,7 @@ export function plan(config: Config, observation: Observation, memory: Memory): 
   const isRemoval = ({ kind }: Step): boolean => kind === 'delete-route';
   return [
     ...ground,
-    ...link(config, observation),
+    ...link(config, observation, memory),
     // Whoever has claimed a range does not wait for a container in the VM.
     ...onMac.filter(isRemoval),
     ...(config.guest.manage ? guest(config, observation, memory) : []),

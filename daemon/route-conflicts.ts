@@ -42,6 +42,12 @@ export const anotherSubnet =
 
 /** For people: whose route it is, what ours would do to it, and the ways out. */
 export function explain({ relation, claim }: Conflict): string {
+  // It does for every Docker network what tuntapd does, so that another subnet would only be its as well.
+  if (claim.vpn === 'docker-mac-net-connect')
+    return (
+      `this Mac already has ${told(claim)}, which routes Docker’s networks too: end it ` +
+      '(`sudo brew services stop docker-mac-net-connect`) to have tuntapd do so'
+    );
   const force = relation === 'same' ? 'take that route away' : 'list the subnet in routes.force';
   return `this Mac already has ${told(claim)}: ${means[relation]}. ${anotherSubnet}, or ${force}`;
 }

@@ -9,7 +9,8 @@
 import type { Route } from './observation.js';
 import { type OwnedRoute, isRowOf } from './routing-table.js';
 
-interface Loss {
+/** How often something was lost in a row, and when last. */
+export interface Loss {
   readonly losses: number;
   readonly lostAt: number;
   /** Since when it stands again; null while it is missing. */
@@ -38,16 +39,21 @@ const longestSettleTime = 300_000;
 /** A route that stood this long was not fought over. */
 const forgiven = 60_000;
 
-const isYielded = ({ losses }: Loss): boolean => losses > pauses.length;
+export const isYielded = ({ losses }: Loss): boolean => losses > pauses.length;
 
-function dueAt(history: RouteHistory, loss: Loss): number {
+/** When what was lost may come back, while others' rows are as they are since `quietSince`. */
+export function dueAt(loss: Loss, quietSince: number): number {
   if (!isYielded(loss)) return loss.lostAt + (pauses[loss.losses - 1] ?? 0);
   const settle = Math.min(longestSettleTime, settleTime * 2 ** (loss.losses - pauses.length - 1));
-  return Math.max(loss.lostAt, history.quietSince) + settle;
+  return Math.max(loss.lostAt, quietSince) + settle;
 }
 
+/** Whether it has stood for so long, or nobody has wanted it back for so long, that the next loss is a first one. */
+export const isForgiven = (loss: Loss, quietSince: number, now: number): boolean =>
+  now - (loss.since ?? dueAt(loss, quietSince)) >= forgiven;
+
 /** Neighbours and their expiry come and go without anybody's doing: only rows that others entered count. */
-const fingerprint = (table: readonly Route[], ours: ReadonlySet<string>): string =>
+export const fingerprint = (table: readonly Route[], ours: ReadonlySet<string>): string =>
   table
     .filter(({ destination, flags }) => !flags.includes('W') && !ours.has(destination))
     .map((row) => `${row.destination} ${row.gateway} ${row.interface}`)
@@ -69,11 +75,9 @@ export function followRoutes(
   const losses = new Map<string, Loss>();
   for (const [subnet, loss] of history.losses) {
     const stands = rows.has(subnet);
-    const since = stands ? (loss.since ?? now) : loss.since;
-    const isOver = stands
-      ? now - (since ?? now) >= forgiven
-      : since === null && now - dueAt(history, loss) >= forgiven;
-    if (!isOver) losses.set(subnet, { ...loss, since });
+    const followed = stands ? { ...loss, since: loss.since ?? now } : loss;
+    const isOver = (stands || loss.since === null) && isForgiven(followed, history.quietSince, now);
+    if (!isOver) losses.set(subnet, followed);
   }
   for (const { subnet } of owned) {
     if (rows.has(subnet)) continue;
@@ -87,7 +91,7 @@ export function followRoutes(
 /** Which routes wait, or are yielded, at this moment. */
 export const heldRoutes = (history: RouteHistory, now: number): readonly HeldRoute[] =>
   [...history.losses]
-    .filter(([, loss]) => loss.since === null && now < dueAt(history, loss))
+    .filter(([, loss]) => loss.since === null && now < dueAt(loss, history.quietSince))
     .map(([subnet, loss]) => ({
       subnet,
       state: isYielded(loss) ? 'yielded' : 'waiting',
@@ -98,7 +102,7 @@ export const heldRoutes = (history: RouteHistory, now: number): readonly HeldRou
 export function nextDue(history: RouteHistory, now: number): number | null {
   const due = [...history.losses.values()]
     .filter(({ since }) => since === null)
-    .map((loss) => dueAt(history, loss))
+    .map((loss) => dueAt(loss, history.quietSince))
     .filter((at) => at > now);
   return due.length === 0 ? null : Math.min(...due);
 }

@@ -1,6 +1,7 @@
 /** How rows of the Mac's routing table are told apart. Pure. */
 import type { Config } from '../config/schema.js';
 import { type Cidr, contains, parseCidr } from './cidr.js';
+import { type KnownVpn, vpnOn } from './known-vpns.js';
 import type { Route } from './observation.js';
 
 /** A route that we added, as the journal keeps it. */
@@ -16,6 +17,8 @@ export interface Claim {
   readonly row: Route;
   /** Its range is the very network of an interface: `link#N` as gateway. */
   readonly isOnLink: boolean;
+  /** The program whose tunnel it leads to, where it is one that is known. */
+  readonly vpn?: KnownVpn | null;
 }
 
 /** Rows cloned per neighbour (W) follow from others (route.c, `bits`). */
@@ -40,16 +43,20 @@ const largestClaim = 8;
  * What others have claimed: every row but default routes, those on or through our own link, and those that follow
  * from other rows. Of scoped rows the networks of interfaces count, since their neighbours are real.
  */
-export const claimsIn = ({ tap }: Config, table: readonly Route[]): readonly Claim[] =>
-  table.flatMap((row): Claim[] => {
+export function claimsIn({ tap }: Config, table: readonly Route[]): readonly Claim[] {
+  const vpns = new Map(
+    [...new Set(table.map((row) => row.interface))].map((name) => [name, vpnOn(name, table)]),
+  );
+  return table.flatMap((row): Claim[] => {
     const range = parseCidr(row.destination);
     if (!range || range.prefix < largestClaim || isCloned(row)) return [];
     // The Mac's own address leads to lo0; on another interface a VPN has given it.
     if (row.destination === `${tap.address}/32` && [tap.device, 'lo0'].includes(row.interface)) return [];
     if (row.interface === tap.device && (row.gateway === tap.peer || !row.flags.includes('G'))) return [];
     if (isScoped(row) && !isOnLink(row)) return [];
-    return [{ range, row, isOnLink: isOnLink(row) }];
+    return [{ range, row, isOnLink: isOnLink(row), vpn: vpns.get(row.interface) ?? null }];
   });
+}
 
 /**
  * Of the routes that the journal calls ours, those that stand as we made them. What is gone is not ours when it comes
@@ -80,8 +87,10 @@ export const stillOwned = (
   return owned.filter(({ subnet }) => standing.has(subnet));
 };
 
-/** A row as people read it: `172.16.0.0/12 via 10.80.0.1 on utun4`. */
-export const told = ({ row, isOnLink: own }: Claim): string =>
+const leadsTo = ({ row, isOnLink: own }: Claim): string =>
   own
     ? `${row.destination}, the network of ${row.interface}`
     : `${row.destination}${row.gateway === row.interface ? '' : ` via ${row.gateway}`} on ${row.interface}`;
+
+/** A row as people read it: `172.16.0.0/12 via 10.80.0.1 on utun4`, and whose tunnel that is. */
+export const told = (claim: Claim): string => `${leadsTo(claim)}${claim.vpn ? ` (${claim.vpn})` : ''}`;

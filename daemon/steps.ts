@@ -40,6 +40,8 @@ export interface AddressTap extends Because {
   readonly address: string;
   readonly prefix: number;
   readonly mtu: number;
+  /** Whether an address that is there is set again, which brings back the connected row of its network. */
+  readonly anew: boolean;
 }
 
 export interface UnaddressTap extends Because {

@@ -48,11 +48,12 @@ async function must(command: Run, args: readonly string[]): Promise<void> {
 }
 
 /**
- * Brings the interface up with address, prefix and MTU, touching only what differs: setting an address again deletes
- * it first (ifconfig.c), which takes the connected route away for a moment.
+ * Brings the interface up with address, prefix and MTU, touching only what differs unless it is to be `anew`: setting
+ * an address again deletes it first (ifconfig.c), and with the address its connected row comes back where nobody has
+ * one of the same prefix (route.c). Whether it did is for the next look at the table.
  */
 export async function addressTap(
-  step: Pick<AddressTap, 'interface' | 'address' | 'prefix' | 'mtu'>,
+  step: Pick<AddressTap, 'interface' | 'address' | 'prefix' | 'mtu' | 'anew'>,
   command: Run = run,
 ): Promise<void> {
   const look = async (): Promise<TapInterface> => {
@@ -66,7 +67,8 @@ export async function addressTap(
   const has = (tap: TapInterface): boolean =>
     tap.addresses.some(({ address, prefix }) => address === step.address && prefix === step.prefix);
   const before = await look();
-  if (!has(before)) await must(command, [step.interface, `${step.address}/${step.prefix}`, 'up']);
+  if (step.anew || !has(before))
+    await must(command, [step.interface, `${step.address}/${step.prefix}`, 'up']);
   else if (!before.up) await must(command, [step.interface, 'up']);
   if (before.mtu !== step.mtu) await must(command, [step.interface, 'mtu', String(step.mtu)]);
   const after = await look();

@@ -14,17 +14,17 @@ import {
   unknown,
 } from '../../../daemon/observation.js';
 import { type Memory, plan } from '../../../daemon/plan.js';
-import { attachedTap, isAddressed } from '../../../daemon/tap-link.js';
-import { followRoutes, heldRoutes, noHistory, type RouteHistory } from '../../../daemon/route-yield.js';
+import { followTable, forgive, noTableHistory, type TableHistory } from '../../../daemon/route-keeper.js';
+import { attachedTap, isUp } from '../../../daemon/tap-link.js';
 import { judgeRoutes } from '../../../daemon/routing.js';
-import { isRowOf, stillOwned } from '../../../daemon/routing-table.js';
+import { isRowOf } from '../../../daemon/routing-table.js';
 import { applied, config as defaults, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
 
 interface Life {
   config: Config;
   observation: Observation;
   memory: Memory;
-  history: RouteHistory;
+  history: TableHistory;
   now: number;
   vms: number;
   networks: readonly DockerNetwork[];
@@ -41,19 +41,11 @@ function setTable(life: Life, table: readonly Route[]): void {
 
 /** One look of the daemon: what main does between observing and planning. */
 function notice(life: Life): void {
-  const attached = attachedTap(life.observation);
-  const table = tableOf(life);
-  life.history = followRoutes(life.history, {
-    owned: life.memory.ownedRoutes,
-    table,
-    linkIsUp: attached !== null && isAddressed(life.config, attached.tap),
-    now: life.now,
-  });
-  life.memory = {
-    ...life.memory,
-    ownedRoutes: stillOwned(life.config, life.memory.ownedRoutes, table),
-    heldRoutes: heldRoutes(life.history, life.now),
-  };
+  const { config, observation, memory, now } = life;
+  const followed = followTable(life.history, { config, observation, memory, now });
+  if (!followed) return;
+  life.history = followed.history;
+  life.memory = { ...memory, ...followed.change };
 }
 
 const isShare = (row: Route): boolean => (parseCidr(row.destination)?.prefix ?? 0) < 8;
@@ -211,8 +203,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   }),
   // Somebody's own, through our peer.
   canonical.map((destination): Event => (life) => {
-    const attached = attachedTap(life.observation);
-    if (attached && isAddressed(life.config, attached.tap))
+    if (isUp(life.config, life.observation))
       enter(life, { destination, gateway: '10.0.75.2', interface: 'tap1', flags: 'UGSc' });
   }),
   // A VPN client that deletes what is in its way first, ours too.
@@ -244,11 +235,11 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     pass(life, steps);
     const { wanted, ownedRoutes } = life.memory;
     life.memory = { ...up, wanted, ownedRoutes };
-    life.history = noHistory;
+    life.history = noTableHistory;
   }),
   fc.constantFrom<Memory['wanted']>('up', 'up', 'down').map((wanted): Event => (life) => {
     life.memory = { ...life.memory, wanted };
-    if (wanted === 'up') life.history = noHistory;
+    if (wanted === 'up') life.history = forgive(life.history);
   }),
   fc
     .record({
@@ -299,7 +290,7 @@ const newLife = (): Life => ({
   config: defaults,
   observation: quietMac,
   memory: up,
-  history: noHistory,
+  history: noTableHistory,
   now: 1_000_000,
   vms: 0,
   networks: [network('bridge', '172.17.0.0/16')],
@@ -325,8 +316,7 @@ test('a thousand lives: nothing of anybody’s is touched, and when it is quiet 
       }
       expect(life.memory.heldRoutes).toEqual([]);
       const verdicts = judgeRoutes(life.config, life.observation, life.memory);
-      const attached = attachedTap(life.observation);
-      const isLinked = attached !== null && isAddressed(life.config, attached.tap);
+      const isLinked = isUp(life.config, life.observation);
       if (life.memory.wanted === 'up' && life.config.routes.manage && isLinked)
         expect(verdicts.filter(({ state }) => !['routed', 'refused', 'foreign'].includes(state))).toEqual([]);
       if (life.memory.wanted === 'down') expect(life.memory.ownedRoutes).toEqual([]);

@@ -9,6 +9,7 @@ import {
   type Route,
 } from '../../../daemon/observation.js';
 import { contains, formatCidr, parseCidr } from '../../../daemon/cidr.js';
+import { noLinkMemory } from '../../../daemon/link-yield.js';
 import type { Memory } from '../../../daemon/plan.js';
 import { isRowOf } from '../../../daemon/routing-table.js';
 import { noRestart } from '../../../daemon/restarting.js';
@@ -26,6 +27,7 @@ export const up: Memory = {
   launched: [],
   apps: [],
   restart: noRestart,
+  link: noLinkMemory,
 };
 
 /** The only hyperkit that this Docker ever had. */
@@ -189,12 +191,16 @@ export function applied({ observation, memory }: World, step: Step): World {
       const tap = known(observation.tapInterface);
       if (!tap) throw new Error('no tap to give an address to');
       const own = { address: step.address, prefix: step.prefix };
+      const row = connected(own);
+      const rest = unlinked(observation);
+      const isFree = !rest.some((each) => isRowOf(row.destination, each));
       return {
-        memory,
+        memory: { ...memory, link: { ...memory.link, attempts: memory.link.attempts + 1 } },
         observation: {
           ...observation,
           tapInterface: seen({ ...tap, up: true, mtu: step.mtu, addresses: [own] }),
-          routes: seen([...unlinked(observation), connected(own)]),
+          // rtinit: of a prefix that somebody has no second row is made.
+          routes: seen(isFree ? [...rest, row] : rest),
         },
       };
     }

@@ -88,7 +88,9 @@ export function fakeMac(): FakeMac {
       if (old) scrub(name, old);
       const added = { address: setting[1] ?? '', prefix: Number(setting[2]) };
       found.addresses.push(added);
-      routes.push(connected(name, added));
+      // rtinit: of a prefix that somebody has no second row is made.
+      const row = connected(name, added);
+      if (!routes.some(({ destination }) => destination === row.destination)) routes.push(row);
       found.up = true;
       return end();
     }

@@ -8,7 +8,7 @@ import { addRoutes, deleteRoutes, observeRoutes } from '../../../daemon/mac/rout
 import { addressTap, parseInterface, unaddressTap } from '../../../daemon/mac/tap-interface.js';
 import { type FakeMac, fakeMac } from './fake-mac.js';
 
-const link = { interface: 'tap1', address: '10.0.75.1', prefix: 30, mtu: 1500 };
+const link = { interface: 'tap1', address: '10.0.75.1', prefix: 30, mtu: 1500, anew: false };
 const step = { subnet: '172.19.0.0/16', gateway: '10.0.75.2', interface: 'tap1' };
 const vpn = { destination: step.subnet, gateway: '10.80.0.1', interface: 'utun4', flags: 'UGSc' };
 const rowsOf = (mac: FakeMac): string[] =>
@@ -57,6 +57,30 @@ test('a tap that is down keeps its connected route while it comes up', async () 
   await addressTap(link, mac.run);
   expect(tap?.up).toBe(true);
   expect(mac.routes).toContain(row);
+});
+
+const isConnectedRow = ({
+  destination,
+  interface: name,
+}: {
+  destination: string;
+  interface: string;
+}): boolean => destination === '10.0.75.0/30' && name === 'tap1';
+
+test('a connected row that somebody took away is back once the address is set anew', async () => {
+  const mac = await linked();
+  mac.routes.splice(mac.routes.findIndex(isConnectedRow), 1);
+  await addressTap({ ...link, anew: true }, mac.run);
+  expect(mac.routes.filter(isConnectedRow)).toHaveLength(1);
+  expect(mac.interfaces.get('tap1')?.addresses).toEqual([{ address: '10.0.75.1', prefix: 30 }]);
+});
+
+test('the row that a VPN has of the link’s network stays the VPN’s', async () => {
+  const mac = await linked();
+  const theirs = { destination: '10.0.75.0/30', gateway: 'link#24', interface: 'utun6', flags: 'UCS' };
+  mac.routes.splice(mac.routes.findIndex(isConnectedRow), 1, theirs);
+  await addressTap({ ...link, anew: true }, mac.run);
+  expect(mac.routes.filter(({ destination }) => destination === '10.0.75.0/30')).toEqual([theirs]);
 });
 
 test('a tap whose VM ends in between is an error that says so', async () => {
