@@ -15,7 +15,8 @@ import {
 } from '../../../daemon/observation.js';
 import { type Memory, plan } from '../../../daemon/plan.js';
 import { followTable, forgive, noTableHistory, type TableHistory } from '../../../daemon/route-keeper.js';
-import { attachedTap, isUp } from '../../../daemon/tap-link.js';
+import { linkCollision } from '../../../daemon/link-collision.js';
+import { isUp, linkState } from '../../../daemon/tap-link.js';
 import { judgeRoutes } from '../../../daemon/routing.js';
 import { isRowOf } from '../../../daemon/routing-table.js';
 import { applied, config as defaults, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
@@ -30,13 +31,45 @@ interface Life {
   networks: readonly DockerNetwork[];
   /** Every row that others entered. */
   readonly theirs: Set<Route>;
+  /** What a VPN does about the link's own network while it runs. */
+  follower: Follower;
+  /** How often the address was set. */
+  attempts: number;
 }
+
+/**
+ * \`take\`: as long as the tap has an address, a VPN has the connected row of its network, and gives it back after;
+ * \`claim\`: the same with a network around it; \`remove\`: it removes that row.
+ */
+type Follower = 'none' | 'take' | 'claim' | 'remove';
 
 const tableOf = ({ observation }: Pick<Life, 'observation'>): readonly Route[] =>
   observation.routes.known ? observation.routes.value : [];
 
 function setTable(life: Life, table: readonly Route[]): void {
   life.observation = { ...life.observation, routes: seen(table) };
+}
+
+const taken: Route = { destination: '10.0.75.0/30', gateway: 'link#24', flags: 'UCS', interface: 'utun6' };
+const claimed: Route = { ...taken, destination: '10.0.75.0/24' };
+const isLinkRow = (row: Route): boolean => isRowOf(taken.destination, row);
+
+/** The follower sees the Mac. */
+function react(life: Life): void {
+  const { follower } = life;
+  const tap = life.observation.tapInterface.known ? life.observation.tapInterface.value : null;
+  const isAddressed = tap !== null && tap.addresses.length > 0;
+  const wanted = isAddressed && (follower === 'take' ? taken : follower === 'claim' ? claimed : null);
+  const isTaken = follower === 'take' || follower === 'remove';
+  for (const row of life.theirs)
+    if ((row === taken || row === claimed || (isTaken && isAddressed && isLinkRow(row))) && row !== wanted)
+      life.theirs.delete(row);
+  const rest = tableOf(life).filter(
+    (row) => row !== taken && row !== claimed && !(isTaken && isAddressed && isLinkRow(row)),
+  );
+  const isFree = wanted && !rest.some((row) => isRowOf(wanted.destination, row));
+  if (isFree) life.theirs.add(wanted);
+  setTable(life, isFree ? [...rest, wanted] : rest);
 }
 
 /** One look of the daemon: what main does between observing and planning. */
@@ -59,8 +92,10 @@ function carryOut(life: Life, step: ReturnType<typeof plan>[number]): void {
   const world: World = applied(life, step);
   life.observation = world.observation;
   life.memory = world.memory;
+  if (step.kind === 'address-tap') life.attempts += 1;
   const after = new Set(tableOf(life));
   for (const row of life.theirs) if (!after.has(row)) throw new Error(`${step.key} took ${row.destination}`);
+  react(life);
   if (step.kind !== 'add-route') return;
   const subnet = parseCidr(step.subnet);
   for (const row of life.theirs) {
@@ -259,6 +294,11 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   fc.constantFrom(['192.168.1.1'], ['172.17.0.53', '10.33.33.1']).map((servers): Event => (life) => {
     life.observation = { ...life.observation, resolvers: seen(servers) };
   }),
+  // A VPN with an exit node comes, or goes and leaves the link without its row.
+  fc.constantFrom<Follower>('none', 'take', 'claim', 'remove').map((follower): Event => (life) => {
+    life.follower = follower;
+    react(life);
+  }),
   // Another Wi-Fi: another network, gateway and default route.
   fc.constantFrom(...places).map((place): Event => (life) => {
     const away = [...life.theirs].filter((row) => isPlace(row));
@@ -295,6 +335,8 @@ const newLife = (): Life => ({
   vms: 0,
   networks: [network('bridge', '172.17.0.0/16')],
   theirs: new Set(lan),
+  follower: 'none',
+  attempts: 0,
 });
 
 test('a thousand lives: nothing of anybody’s is touched, and when it is quiet everything that may be routed is', () => {
@@ -305,16 +347,27 @@ test('a thousand lives: nothing of anybody’s is touched, and when it is quiet 
       const life = newLife();
       for (const happen of [startVm, ...events]) {
         happen(life);
+        react(life);
         life.now += 500;
+        const before = life.attempts;
         pass(life);
+        // Set once, once more at once, and then only after pauses.
+        expect(life.attempts - before).toBeLessThanOrEqual(2);
         expect(plan(life.config, life.observation, life.memory)).toEqual([]);
       }
+      life.follower = 'none';
+      react(life);
       // Quiet: the longest pause is five minutes.
       for (let look = 0; look < 3; look += 1) {
         life.now += 600_000;
         pass(life);
       }
       expect(life.memory.heldRoutes).toEqual([]);
+      expect(life.memory.link.held).toBeNull();
+      const { kind } = linkState(life.config, life.observation);
+      const isFree = linkCollision(life.config, life.observation) === null;
+      if (life.memory.wanted === 'up' && kind !== 'absent' && kind !== 'taken' && isFree)
+        expect(kind).toBe('up');
       const verdicts = judgeRoutes(life.config, life.observation, life.memory);
       const isLinked = isUp(life.config, life.observation);
       if (life.memory.wanted === 'up' && life.config.routes.manage && isLinked)
