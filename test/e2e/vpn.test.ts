@@ -225,6 +225,30 @@ scenario(
 );
 
 scenario(
+  'an exit node takes the link’s network: it is told, nothing is fought over, and when it ends all is well',
+  async () => {
+    await mac.call('xnu.tunnel.open', { name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1' });
+    try {
+      await mac.call('xnu.tunnel.take', { name: 'utun4', network: '10.0.75.0/30' });
+      const message = await becomes('TapAddress', 'LinkTaken');
+      expect(message).toContain('a VPN on this Mac takes every local network');
+      expect(message).not.toContain('config set');
+      expect((await statusOf(mac)).phase).toBe('blocked');
+      await until('no route leads nowhere', 30, async () => (await ours()).length === 0);
+      const told = await others();
+      await pause(15_000);
+      expect(await others()).toBe(told);
+      expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).toContain('inet 10.0.75.1 ');
+      expect(await dockerOf(mac).inVm('ip -4 addr show dev eth1')).toContain('inet 10.0.75.2/');
+    } finally {
+      await mac.call('xnu.tunnel.close', { name: 'utun4' });
+    }
+    // Nobody gives the row back: it is put back.
+    await serves(web, app, far);
+  },
+);
+
+scenario(
   'a Docker network that has the link’s own network blocks it, on both ends, until it is gone',
   async () => {
     const docker = dockerOf(mac);

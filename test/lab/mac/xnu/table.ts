@@ -134,6 +134,17 @@ export function setPeer(table: Table, name: string, address: string, peer: strin
   });
 }
 
+/**
+ * What a VPN’s network extension does for an exit node, and `route add` cannot: the connected row of a network leads to
+ * its tunnel from now on (netstat of macOS 14 with Tailscale: `10.0.75/30 link#24 UCS utun6`).
+ */
+export function takeRow(table: Table, base: number, prefix: number, name: string): void {
+  const { index } = interfaceNamed(table, name);
+  table.rows = table.rows.filter((row) => !same(row, base, prefix));
+  const gateway = `link#${index}`;
+  table.rows.push({ base, prefix, gateway, interface: name, isStatic: true, isHost: false });
+}
+
 /** in_ifscrub: only the connected route goes; static ones through it stay. */
 export function removeAddress(table: Table, name: string, address: string): void {
   const each = interfaceNamed(table, name);

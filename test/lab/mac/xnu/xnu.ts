@@ -24,6 +24,7 @@ import {
   setPeer,
   setUp,
   type Table,
+  takeRow,
 } from './table.js';
 
 export type KextState = 'loaded' | 'installed' | 'refused' | 'absent';
@@ -90,9 +91,10 @@ export function createXnu(options: { kext: KextState }): {
   function syncRoutes(anew = false): Promise<void> {
     const wanted = new Map<string, string>(
       table.rows
-        .filter((row) => row.isStatic && !row.gateway.startsWith('link#'))
+        .filter((row) => row.isStatic)
         .map((row) => {
-          const via = row.gateway === row.interface ? '' : `via ${row.gateway} onlink `;
+          const isDirect = row.gateway === row.interface || row.gateway.startsWith('link#');
+          const via = isDirect ? '' : `via ${row.gateway} onlink `;
           return [`${dotted(row.base)}/${row.prefix}`, `${via}dev ${row.interface}`] as const;
         }),
     );
@@ -220,6 +222,16 @@ export function createXnu(options: { kext: KextState }): {
     tell('RTM_DELADDR: address being removed from iface: len 128, metric 0, flags:<>');
   }
 
+  /** The tunnel’s VPN has an exit node: this network is its from now on, until it closes. */
+  async function takeNetwork({ name, network }: { name: string; network: string }): Promise<void> {
+    const [address = '', prefix = ''] = network.split('/');
+    await kernel(() => {
+      takeRow(table, number(address), Number(prefix), name);
+    });
+    await syncRoutes();
+    tell('RTM_ADD: Add Route: len 132, pid: 1, seq 1, errno 0, flags:<UP,DONE,CLONING,STATIC>');
+  }
+
   async function apply(name: string, action: IfconfigAction): Promise<void> {
     switch (action.do) {
       case 'up':
@@ -318,6 +330,7 @@ export function createXnu(options: { kext: KextState }): {
     },
     'xnu.tap.open': openTap,
     'xnu.tunnel.open': openTunnel,
+    'xnu.tunnel.take': takeNetwork,
     'xnu.tunnel.close': closeTunnel,
     'xnu.kext.state': () => ({ state: loaded ? 'loaded' : options.kext, bundle }),
     'xnu.kext.load': () => {
