@@ -13,17 +13,17 @@ export function takenRow(config: Config, observation: Observation, link: LinkMem
 }
 
 function wayOut(row: Route, table: readonly Route[], network: string): string {
-  const isTailscale = hasVpn('Tailscale', table);
+  const isRouted = row.flags.includes('G');
   // Where local access is allowed, Tailscale leads such a network to the router instead (tailscale issue 18653).
-  if (isTailscale && row.flags.includes('G'))
+  if (isRouted && hasVpn('Tailscale', table))
     return 'Tailscale’s “Allow Local Network Access” is on and leads it to the router: use no exit node while you need containers';
-  if (isTailscale)
+  if (vpnOn(row.interface, table) === 'Tailscale')
     return (
       'In Tailscale’s menu choose Exit Nodes, “Allow Local Network Access” (`tailscale set --exit-node-allow-lan-access`); ' +
       'where that does not help, use no exit node while you need containers'
     );
   const allow = 'Allow access to local networks in its settings, or end it';
-  return row.flags.includes('G')
+  return isRouted
     ? `${allow}. Where no VPN runs any more, take the row away: \`sudo route -n delete -net ${network}\``
     : allow;
 }

@@ -130,6 +130,11 @@ describe('a VPN that takes every local network', () => {
       /utun6 \(Tailscale\).*tailscale set --exit-node-allow-lan-access/,
     ],
     [
+      'no setting of Tailscale’s where another VPN has taken it',
+      [taken, { ...quad100, interface: 'utun3' }],
+      /leads to utun6\. .* Allow access to local networks in its settings/,
+    ],
+    [
       'that Tailscale’s setting does not help where it is on',
       [row(linkNetwork, '192.168.1.1', 'en0', 'UGSc'), quad100],
       /192\.168\.1\.1 on en0.*is on.*use no exit node/,
