@@ -11,6 +11,7 @@ import {
   type Version,
   versionSchema,
 } from '../daemon/control/messages.js';
+import { unfitSocketPath } from '../daemon/socket-path.js';
 import { messageOf, plain } from '../daemon/text.js';
 import { CliError, exit } from './exit.js';
 
@@ -55,6 +56,8 @@ const toCliError = (socketPath: string, error: unknown, timeout: number): CliErr
 
 function ask(socketPath: string, method: string, path: string, timeout: number): Promise<Reply> {
   return new Promise((resolve, reject) => {
+    const unfit = unfitSocketPath(socketPath);
+    if (unfit !== null) throw new CliError(unfit);
     const fail = (error: unknown): void => {
       reject(toCliError(socketPath, error, timeout));
     };

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { z } from 'zod';
+import { unfitSocketPath } from '../daemon/socket-path.js';
 import { messageOf } from '../daemon/text.js';
 
 const versionSchema = z.looseObject({ version: z.string(), pid: z.int() });
@@ -22,6 +23,8 @@ const limit = 1_048_576;
 /** One request to the daemon; its JSON. Rejects when nobody answers within `timeout` ms or the answer is no 200. */
 function ask(socketPath: string, method: string, path: string, timeout: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
+    const unfit = unfitSocketPath(socketPath);
+    if (unfit !== null) throw new Error(unfit);
     // A connection of its own for each, for one that is kept may lead to a daemon that has ended.
     const options = { socketPath, method, path, agent: false, signal: AbortSignal.timeout(timeout) };
     const call = request(options, (response) => {

@@ -1,6 +1,7 @@
 import { chmod, chown, lstat, mkdtemp, rename, rm } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
+import { unfitSocketPath } from '../socket-path.js';
 
 /** How long a socket may take to accept before it counts as alive but busy, in ms. */
 const dialPatience = 2000;
@@ -59,6 +60,8 @@ export async function listenPrivately(
   path: string,
   gid: number,
 ): Promise<() => Promise<void>> {
+  const unfit = unfitSocketPath(path);
+  if (unfit !== null) throw new Error(unfit);
   await assertFree(path);
   // Short: a socket's path has 103 characters at the most (sys/un.h of macOS).
   const nursery = await mkdtemp(join(dirname(path), '.tt-'));

@@ -3,6 +3,7 @@ import { lstat, realpath } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { ConsoleUser } from '../observation.js';
+import { unfitSocketPath } from '../socket-path.js';
 
 /** Why no engine could be dialled. `reason`: CamelCase, for the condition. */
 export class DialError extends Error {
@@ -70,7 +71,8 @@ const connected = (path: string): Promise<Socket> =>
  * connection a link could be put in the way of root. So the whole way is looked at before and after, and before
  * anything is said or heard: nobody can exchange any part of it, and put it back, without changing a change time.
  *
- * Throws DialError: `SocketMissing`, `SocketForeign`, `SocketStale`, `SocketSwapped`, or whatever the system said.
+ * Throws DialError: `SocketMissing`, `SocketForeign`, `SocketStale`, `SocketSwapped`, `SocketPathTooLong`, or whatever
+ * the system said.
  */
 export async function dial(place: string, uid: number): Promise<Socket> {
   for (let attempt = 1; ; attempt += 1) {
@@ -99,6 +101,9 @@ async function dialOnce(place: string, uid: number): Promise<Socket> {
       'SocketMissing',
     );
   }
+  const unfit = unfitSocketPath(path);
+  if (unfit !== null)
+    throw new DialError(`${place} leads to a socket that cannot be dialled: ${unfit}`, 'SocketPathTooLong');
   const swapped = new DialError(`${place} was changed while it was dialled`, 'SocketSwapped');
   const look = (): Promise<[string, Stats]> =>
     Promise.all([fingerprint(path), lstat(path)]).catch(() => {
@@ -132,6 +137,7 @@ async function dialOnce(place: string, uid: number): Promise<Socket> {
 const telling = [
   'SocketForeign',
   'SocketSwapped',
+  'SocketPathTooLong',
   'SocketRefused',
   'SocketStale',
   'SocketOfAnother',

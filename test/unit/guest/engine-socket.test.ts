@@ -121,6 +121,32 @@ test('a folder that is exchanged, and put back, during the connection is noticed
   await expect(dial(at('run/docker.sock'), uid)).rejects.toMatchObject({ reason: 'SocketSwapped' });
 });
 
+/**
+ * A sockaddr_un holds 104 bytes on macOS and 108 on Linux, and libuv cuts what is longer: to each of these the user's own
+ * path would lead.
+ */
+test('a path that is too long for a socket is not dialled, nor any socket that it would be cut to', async () => {
+  let connections = 0;
+  const long = at('d'.repeat(103 - home.length));
+  mkdirSync(long);
+  const whole = join(long, 'docker.sock');
+  await living(at('s'));
+  renameSync(at('s'), whole);
+  for (const bytes of [103, 104, 107, 108]) {
+    const cut = whole.slice(0, bytes);
+    if (cut === long || cut.endsWith('/')) continue;
+    await living(cut);
+  }
+  for (const server of servers) server.on('connection', () => (connections += 1));
+  symlinkSync(whole, at('docker.sock'));
+  for (const place of [whole, at('docker.sock')])
+    await expect(dial(place, uid)).rejects.toMatchObject({
+      reason: 'SocketPathTooLong',
+      message: expect.stringContaining('103 at the most'),
+    });
+  expect(connections).toBe(0);
+});
+
 const asRoot = uid === 0 ? test : test.skip;
 
 asRoot('a folder that is swapped all the time never leads to somebody else’s socket', async () => {
