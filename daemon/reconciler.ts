@@ -3,13 +3,14 @@
  * one pass runs at a time. It knows no room: everything it does is handed to it.
  */
 import { messageOf } from './text.js';
-import { costly, independent, StepError, type Step } from './steps.js';
+import { costly, independent, onMacAlone, StepError, type Step } from './steps.js';
 import type { Failure } from './conditions.js';
 
 export interface Parts<World> {
   readonly observe: () => Promise<World>;
   readonly plan: (world: World) => readonly Step[];
-  readonly apply: (step: Step) => Promise<void>;
+  /** `signal` aborts when the step is no longer wanted. */
+  readonly apply: (step: Step, signal: AbortSignal) => Promise<void>;
   /** Called after every pass, and in a long one meanwhile, with what was last seen and what still fails. */
   readonly report: (world: World, failures: readonly Failure[], pass: string) => void;
   readonly log: (
@@ -42,6 +43,13 @@ export interface Reconciler {
 }
 
 const coalesce = 20;
+/**
+ * Between the beginnings of two passes, unless a person asks: whoever can touch a file that is watched decides how often
+ * something is heard.
+ */
+const leastApart = 250;
+/** From hearing something to looking while a step waits for an engine: most such steps are done before. */
+const unaccompanied = 1000;
 const firstPause = 500;
 const longestPause = 60_000;
 /** Of a step of which each attempt costs something. */
@@ -70,14 +78,55 @@ const groupsOf = (steps: readonly Step[]): readonly (readonly Step[])[] => {
   return groups;
 };
 
+/** Whether a plan still asks for what `running` does. An image that arrived meanwhile changes its key, not its sense. */
+const isWanted = (running: Step, steps: readonly Step[]): boolean =>
+  steps.some(
+    (step) =>
+      step.kind === running.kind &&
+      'session' in step &&
+      'session' in running &&
+      step.session === running.session,
+  );
+
 export function createReconciler<World>(parts: Parts<World>): Reconciler {
   const setbacks = new Map<string, Setback>();
   let passes = 0;
   let running: Promise<void> | null = null;
-  let reasons: string[] = [];
+  const reasons = new Set<string>();
+  const atWork = new Set<string>();
   let waiters: ((how: Settled) => void)[] = [];
   let stopped = false;
   let cancelTimer: () => void = () => undefined;
+  let lastPass = -Infinity;
+  /** Whether a person waits for the next pass. */
+  let urgent = false;
+  /** Whether something was heard since the last look began, and who is to be told when it is. */
+  let unseen = false;
+  let tellHeard = (): void => undefined;
+  let hurry = (): void => undefined;
+
+  /** Resolves after so many ms, or soon when a person asks. */
+  const rest = (milliseconds: number): Promise<void> =>
+    new Promise((resolve) => {
+      const cancel = parts.setTimer(resolve, urgent ? coalesce : Math.max(coalesce, milliseconds));
+      hurry = () => {
+        hurry = () => undefined;
+        cancel();
+        parts.setTimer(resolve, coalesce);
+      };
+    });
+
+  /** Resolves once something is heard that the last look may not have seen. */
+  async function heard(): Promise<true> {
+    if (!unseen)
+      await new Promise<void>((resolve) => {
+        tellHeard = resolve;
+      });
+    await rest(unaccompanied);
+    return true;
+  }
+
+  const isDue = ({ key }: Step): boolean => (setbacks.get(key)?.notBefore ?? 0) <= parts.now();
 
   const arm = (milliseconds: number, why: string): void => {
     cancelTimer();
@@ -88,15 +137,20 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
         }, milliseconds);
   };
 
-  async function attempt(step: Step, pass: string): Promise<boolean> {
+  async function attempt(step: Step, pass: string, signal: AbortSignal): Promise<boolean> {
     const isFirst = !setbacks.has(step.key);
     try {
       parts.log(isFirst ? 'info' : 'debug', `${step.kind}: ${step.why}`, { pass, step });
-      await parts.apply(step);
+      atWork.add(step.key);
+      await parts.apply(step, signal);
       if (!isFirst) parts.log('info', `${step.kind}: done`, { pass, step });
       setbacks.delete(step.key);
       return true;
     } catch (error) {
+      if (signal.aborted) {
+        parts.log('info', `${step.kind} given up: ${messageOf(signal.reason)}`, { pass, step });
+        return false;
+      }
       const attempts = (setbacks.get(step.key)?.attempts ?? 0) + 1;
       const blocked = error instanceof StepError && error.blocked;
       const once = error instanceof StepError && error.once;
@@ -120,7 +174,44 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
         notBefore: parts.now() + (once ? Infinity : blocked ? blockedPause : pause),
       });
       return false;
+    } finally {
+      atWork.delete(step.key);
     }
+  }
+
+  /**
+   * Carries out what can be done at once; returns whether anything was. While a step waits for an engine, which may hang
+   * or be hostile, what is heard is looked at: the step is given up when it is no longer wanted, and the Mac's own routes
+   * and addresses do not wait for it.
+   */
+  async function carryOut(
+    together: readonly Step[],
+    pass: string,
+    observe: () => Promise<World>,
+  ): Promise<boolean> {
+    const giveUp = new AbortController();
+    const work = Promise.all(together.map((step) => attempt(step, pass, giveUp.signal)));
+    const slow = together.find(({ kind }) => costly.has(kind));
+    let progress = false;
+    while (slow && (await Promise.race([work.then(() => false), heard()])) && !isStopped()) {
+      try {
+        const steps = parts.plan(await observe());
+        if (isStopped()) break;
+        if (!isWanted(slow, steps)) {
+          giveUp.abort(new Error('it is no longer wanted'));
+          break;
+        }
+        const due = steps.filter((step) => onMacAlone.has(step.kind) && !atWork.has(step.key) && isDue(step));
+        for (const group of groupsOf(due)) {
+          const done = await Promise.all(group.map((step) => attempt(step, pass, giveUp.signal)));
+          progress ||= done.includes(true);
+        }
+      } catch (error) {
+        parts.log('error', `a look during ${slow.kind} failed: ${messageOf(error)}`, { pass });
+      }
+    }
+    tellHeard = () => undefined;
+    return (await work).includes(true) || progress;
   }
 
   const report = (world: World, pass: string): void => {
@@ -157,6 +248,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
 
   async function once(pass: string, onSeen: (world: World) => void): Promise<Settled> {
     const observe = async (): Promise<World> => {
+      unseen = false;
       const seen = await parts.observe();
       onSeen(seen);
       return seen;
@@ -167,13 +259,13 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       const steps = parts.plan(world);
       const asked = new Set(steps.map(({ key }) => key));
       for (const key of setbacks.keys()) if (!asked.has(key)) setbacks.delete(key);
-      const due = steps.filter(({ key }) => (setbacks.get(key)?.notBefore ?? 0) <= parts.now());
+      const due = steps.filter(isDue);
       if (due.length === 0) break;
       let progress = false;
       for (const together of groupsOf(due)) {
         if (isStopped()) break;
-        const done = await Promise.all(together.map((step) => attempt(step, pass)));
-        progress ||= done.includes(true);
+        const done = await carryOut(together, pass, observe);
+        progress ||= done;
       }
       if (isStopped()) return 'stopped';
       world = await observe();
@@ -188,11 +280,15 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
   const isStopped = (): boolean => stopped;
 
   async function drain(): Promise<void> {
-    while (reasons.length > 0 && !isStopped()) {
-      const why = [...new Set(reasons)];
+    while (reasons.size > 0) {
+      await rest(lastPass + leastApart - parts.now());
+      if (isStopped()) return;
+      const why = [...reasons];
       const released = waiters;
-      reasons = [];
+      reasons.clear();
       waiters = [];
+      urgent = false;
+      lastPass = parts.now();
       passes += 1;
       const pass = String(passes);
       parts.log('debug', 'looking', { pass, why });
@@ -211,14 +307,15 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     for (const [key, setback] of setbacks)
       if (options.retry === 'asked' || (options.retry === 'woke' && !setback.blocked))
         setbacks.set(key, { ...setback, notBefore: 0, attempts: 0 });
-    reasons.push(why);
+    if (options.retry === 'asked') beUrgent();
+    reasons.add(why);
+    unseen = true;
+    tellHeard();
     if (running) return;
     cancelTimer();
-    running = new Promise<void>((resolve) => {
-      parts.setTimer(() => void drain().finally(resolve), coalesce);
-    }).then(() => {
+    running = drain().then(() => {
       running = null;
-      if (reasons.length > 0) {
+      if (reasons.size > 0) {
         trigger('more');
         return;
       }
@@ -231,6 +328,11 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     });
   }
 
+  function beUrgent(): void {
+    urgent = true;
+    hurry();
+  }
+
   return {
     trigger,
     settled: (why) =>
@@ -240,12 +342,14 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
           return;
         }
         waiters.push(resolve);
+        beUrgent();
         trigger(why);
       }),
     stop: async () => {
       stopped = true;
       cancelTimer();
       for (const release of waiters) release('stopped');
+      hurry();
       await running;
     },
   };

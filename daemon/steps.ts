@@ -129,20 +129,30 @@ export type Step =
   | TellUser;
 
 /**
- * Kinds of which neighbours are carried out at once: each route is about a prefix of its own, and the Mac's routes and
- * the VM's inside are nothing to each other.
+ * Kinds of which neighbours are carried out at once: each route is about a prefix of its own, and the Mac's end of the
+ * link and the VM's inside are nothing to each other.
  */
 export const independent: readonly ReadonlySet<Step['kind']>[] = [
   new Set(['delete-route']),
   new Set(['prepare-guest', 'add-route']),
+  new Set(['release-guest', 'unaddress-tap']),
 ];
 
-/** Kinds of which each attempt costs somebody something: a container in a VM that would rather sleep. */
+/** Kinds that concern the Mac alone and take a moment: they do not wait for a VM's engine. */
+export const onMacAlone: ReadonlySet<Step['kind']> = new Set(['delete-route', 'add-route', 'unaddress-tap']);
+
+/**
+ * Kinds of which each attempt costs somebody something: a container in a VM that would rather sleep. They take as long
+ * as its engine does.
+ */
 export const costly: ReadonlySet<Step['kind']> = new Set(['prepare-guest', 'release-guest']);
 
-/** How each kind of step is carried out. Rejects with a `StepError` (or any error: then it is tried again). */
+/**
+ * How each kind of step is carried out. Rejects with a `StepError` (or any error: then it is tried again). `signal` aborts
+ * when the step is no longer wanted.
+ */
 export type Executors = {
-  readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>) => Promise<void>;
+  readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>, signal: AbortSignal) => Promise<void>;
 };
 
 /**

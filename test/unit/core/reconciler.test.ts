@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createReconciler, type Reconciler } from '../../../daemon/reconciler.js';
 import { StepError, type Step } from '../../../daemon/steps.js';
 import type { Failure } from '../../../daemon/conditions.js';
@@ -284,4 +284,175 @@ test('stopped while a step is at work it looks at nothing any more, and reports 
   expect(world.attempts()).toBe(1);
   expect(world.looks()).toBe(1);
   expect(world.reports).toEqual([]);
+});
+
+/** How often it is looked in four seconds in which something is heard every few milliseconds. */
+async function looksOf(hear: (world: ReturnType<typeof stage>) => void): Promise<number> {
+  const world = stage([]);
+  for (let at = 0; at < 4000; at += 5) {
+    hear(world);
+    await world.pass(5);
+  }
+  return world.looks();
+}
+
+test('whoever has something heard all the time gets four looks a second, the last one after the last word', async () => {
+  const world = stage([]);
+  expect(
+    await looksOf(({ reconciler }) => {
+      reconciler.trigger('bundle');
+    }),
+  ).toBeLessThanOrEqual(17);
+  world.reconciler.trigger('bundle');
+  await world.pass(100);
+  world.reconciler.trigger('bundle');
+  await world.pass(100);
+  expect(world.looks()).toBe(1);
+  await world.pass(200);
+  expect(world.looks()).toBe(2);
+});
+
+test.each<[string, (reconciler: Reconciler) => void]>([
+  [
+    'asks',
+    (reconciler) => {
+      reconciler.trigger('a person asked', { retry: 'asked' });
+    },
+  ],
+  ['waits', (reconciler) => void reconciler.settled('a person asked')],
+])('a person who %s does not wait for what others made heard', async (_what, ask) => {
+  const world = stage([]);
+  world.reconciler.trigger('bundle');
+  await world.pass(60);
+  world.reconciler.trigger('bundle');
+  ask(world.reconciler);
+  await world.pass(60);
+  expect(world.looks()).toBe(2);
+});
+
+describe('while an engine does not answer', () => {
+  const guest: Step = {
+    kind: 'prepare-guest',
+    key: 'guest s 0',
+    why: 'new',
+    session: 's',
+    engineVersion: '28.5.2',
+    mac: '02:74:75:6e:74:61',
+    address: '10.0.75.2',
+    prefix: 30,
+    mtu: 1500,
+    far: '10.0.75.1',
+    repairs: 0,
+  };
+  const release: Step = {
+    kind: 'release-guest',
+    key: 'release s',
+    why: 'down',
+    session: 's',
+    attached: true,
+    mac: '02:74:75:6e:74:61',
+    address: '10.0.75.2',
+    prefix: 30,
+  };
+  const unaddress: Step = {
+    kind: 'unaddress-tap',
+    key: 'unaddress tap1',
+    why: 'down',
+    interface: 'tap1',
+    address: '10.0.75.1',
+  };
+  const deletion = (subnet: string): Step =>
+    ({
+      ...step(subnet),
+      kind: 'delete-route',
+      key: `delete ${subnet}`,
+    }) as Step;
+
+  /** A Mac with a route and an address whose engine hangs until it is given up, and a VPN that claims the route. */
+  function hung() {
+    const mac = { routes: ['a'], addressed: true };
+    const wish = { down: false, claimed: [] as string[], networks: ['a'], images: 0 };
+    const given: string[] = [];
+    const reports: Failure[][] = [];
+    const reconciler = createReconciler<typeof mac>({
+      observe: () => Promise.resolve({ ...mac, routes: [...mac.routes] }),
+      plan: ({ routes, addressed }) =>
+        wish.down
+          ? [...routes.map(deletion), release, ...(addressed ? [unaddress] : [])]
+          : [
+              ...routes.filter((route) => wish.claimed.includes(route)).map(deletion),
+              { ...guest, key: `guest s ${wish.images}` },
+              ...wish.networks
+                .filter((subnet) => !routes.includes(subnet) && !wish.claimed.includes(subnet))
+                .map(step),
+            ],
+      apply: async (asked, signal) => {
+        if (asked.kind === 'delete-route') mac.routes = mac.routes.filter((route) => route !== asked.subnet);
+        else if (asked.kind === 'add-route') mac.routes.push(asked.subnet);
+        else if (asked.kind === 'unaddress-tap') mac.addressed = false;
+        else
+          await new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => {
+              given.push(asked.kind);
+              reject(new Error('aborted'));
+            });
+          });
+      },
+      report: (_world, failures) => reports.push([...failures]),
+      log: () => undefined,
+      now: () => performance.now(),
+      random: () => 0.5,
+      pace: () => 60_000,
+      setTimer: (callback, milliseconds) => {
+        const timer = setTimeout(callback, milliseconds);
+        return () => {
+          clearTimeout(timer);
+        };
+      },
+    });
+    return { mac, wish, given, reports, reconciler };
+  }
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('a VPN gets its range within two seconds, and a new network its route', async () => {
+    const { mac, wish, given, reconciler } = hung();
+    reconciler.trigger('start');
+    await jest.advanceTimersByTimeAsync(5000);
+    wish.claimed = ['a'];
+    wish.networks = ['a', 'b'];
+    reconciler.trigger('routing table');
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(mac.routes).toEqual(['b']);
+    expect(given).toEqual([]);
+  });
+
+  test('an image that arrives gives nothing up', async () => {
+    const { wish, given, reconciler } = hung();
+    reconciler.trigger('start');
+    await jest.advanceTimersByTimeAsync(5000);
+    wish.images = 1;
+    reconciler.trigger('Docker');
+    await jest.advanceTimersByTimeAsync(5000);
+    expect(given).toEqual([]);
+  });
+
+  test('the link goes down at once when a person says so, though the VM cannot be released', async () => {
+    const { mac, wish, given, reports, reconciler } = hung();
+    reconciler.trigger('start');
+    await jest.advanceTimersByTimeAsync(5000);
+    wish.down = true;
+    void reconciler.settled('a person asked');
+    await jest.advanceTimersByTimeAsync(500);
+    expect(mac).toEqual({ routes: [], addressed: false });
+    expect(given).toEqual(['prepare-guest']);
+    await jest.advanceTimersByTimeAsync(5000);
+    // What is no longer wanted has not failed.
+    expect(reports.at(-1)).toEqual([]);
+  });
 });
