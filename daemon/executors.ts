@@ -32,19 +32,20 @@ export function createExecutors(parts: {
       await addressTap(step);
     },
     'unaddress-tap': (step) => unaddressTap(step),
-    'prepare-guest': async (step) => {
+    'prepare-guest': async (step, signal) => {
       // What is half done is to be taken out again, too.
       await memory.change({ released: null });
       const guest = await prepareGuest(engine.client(), {
         ...step,
+        signal,
         image: config.guest.image,
         pull: config.guest.pull,
         log: (message) => log.info(message),
       });
       await memory.change({ guest });
     },
-    'release-guest': async (step) => {
-      await releaseGuest(engine.client(), step);
+    'release-guest': async (step, signal) => {
+      await releaseGuest(engine.client(), { ...step, signal });
       await memory.change({ guest: null, released: step.session });
     },
     // What is ours is written down first: a daemon that is killed in between must know its routes again.

@@ -161,7 +161,8 @@ async function start(
     },
     plan: (observation) =>
       plan(config, observation, ending ? { ...memory.now(), lowered: true } : memory.now()),
-    apply: (step: Step) => (executors[step.kind] as (step: Step) => Promise<void>)(step),
+    apply: (step: Step, signal) =>
+      (executors[step.kind] as (step: Step, signal: AbortSignal) => Promise<void>)(step, signal),
     report,
     log: (level, message, details) => log.log(level, message, details),
     now: () => performance.now(),

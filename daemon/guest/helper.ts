@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { GuestReport } from '../observation.js';
 import { StepError } from '../steps.js';
 import { messageOf, plain } from '../text.js';
+import { withDeadline } from './deadline.js';
 import { type EngineClient, EngineError, unlessGone } from './engine-client.js';
 import { helperScript } from './helper-script.js';
 import { untrustedList } from './json.js';
@@ -18,11 +19,20 @@ const mostTries = 5;
  * starts everything at once is slow.
  */
 const patience = 60_000;
-/** For a pull in all, in ms: until it ends nothing else is done. Alpine is 4 MB. */
+/** For a pull in all, in ms: alpine is 4 MB. */
 const pulling = 300_000;
+/** For all that is asked of an engine in one step, in ms; where something may have to be pulled, that comes to it. */
+const deadline = 120_000;
+/** For the removal of what a step leaves behind, in ms. */
+const tidying = 15_000;
+/** Containers of ours that are removed at a time: more than one is never there, but an engine may say so. */
+const maxSwept = 4;
 /** Words of a pull that are logged, and troubles that are told. */
 const mostSteps = 50;
 const mostTroubles = 3;
+/** Rules and errors of the helper that are kept: it makes two rules and ends with its first error. */
+const maxRules = 4;
+const maxErrors = 3;
 
 export interface GuestParameters {
   readonly session: string;
@@ -40,6 +50,10 @@ export interface PrepareParameters extends GuestParameters {
   readonly image: string | undefined;
   readonly pull: boolean;
   readonly log: (message: string) => void;
+  /** Aborts when the step is no longer wanted. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds for all of it. */
+  readonly timeout?: number;
 }
 
 const imageSchema = z.object({
@@ -105,18 +119,19 @@ async function sweep(engine: EngineClient): Promise<void> {
     `/containers/json?all=true&filters=${filters}`,
     untrustedList(z.object({ Id: z.string() })),
   );
-  for (const { Id } of left) await remove(engine, Id);
+  for (const { Id } of left.slice(0, maxSwept)) await remove(engine, Id);
 }
 
 /** With the volumes that its image may have asked for; returns when it is gone, whoever removed it. */
-async function remove(engine: EngineClient, id: string): Promise<void> {
+async function remove(engine: EngineClient, id: string, signal?: AbortSignal): Promise<void> {
+  const how = { timeout: patience, ...(signal ? { signal } : {}) };
   await engine
-    .bytes('DELETE', `/containers/${id}?force=true&v=true`, { timeout: patience })
+    .bytes('DELETE', `/containers/${encodeURIComponent(id)}?force=true&v=true`, how)
     .catch(async (error: unknown) => {
       // 409: its removal is under way, since an earlier request.
       if (error instanceof EngineError && error.status === 409)
         await engine
-          .bytes('POST', `/containers/${id}/wait?condition=removed`, { timeout: patience })
+          .bytes('POST', `/containers/${encodeURIComponent(id)}/wait?condition=removed`, how)
           .catch(unlessGone);
       else unlessGone(error);
     });
@@ -172,8 +187,9 @@ async function createHelper(engine: EngineClient, image: string, args: readonly 
 /** Runs the script once in a container of `image`, which goes afterwards on its own time: nobody's way waits for that. */
 async function runHelper(engine: EngineClient, image: string, args: readonly string[]): Promise<Outcome> {
   const began = performance.now();
-  const id = await createHelper(engine, image, args);
-  const tidy = (): Promise<void> => remove(engine, id).catch(() => undefined);
+  const id = encodeURIComponent(await createHelper(engine, image, args));
+  // Also what is given up is removed.
+  const tidy = (): Promise<void> => remove(engine, id, AbortSignal.timeout(tidying)).catch(() => undefined);
   try {
     await engine.bytes('POST', `/containers/${id}/start`, { timeout: patience });
     const [{ StatusCode }, said] = await Promise.all([
@@ -192,10 +208,13 @@ async function runHelper(engine: EngineClient, image: string, args: readonly str
   }
 }
 
-const valuesOf = (words: string, key: string): string[] =>
+/** What a hostile engine has the helper say may be 8 MiB of anything. */
+const valuesOf = (words: string, key: string, max: number): string[] =>
   words
     .split('\n')
-    .flatMap((line) => (line.startsWith(`${key}=`) ? [plain(line.slice(key.length + 1))] : []));
+    .filter((line) => line.startsWith(`${key}=`))
+    .slice(0, max)
+    .map((line) => plain(line.slice(key.length + 1)));
 
 /** Of another processor: the engine refuses it, or runc starts it and its sh fails, with 255 or (Engine 20.10) 1. */
 const foreignProcessor = /exec format error/i;
@@ -284,8 +303,8 @@ async function run(
   how.log(`the helper container reported after ${Math.round(outcome.took)} ms`);
   if (outcome.status !== 0) {
     await outcome.gone;
-    const [reason = 'GuestRefused'] = valuesOf(outcome.words, 'reason');
-    const said = valuesOf(outcome.words, 'error').join('; ') || plain(outcome.words);
+    const [reason = 'GuestRefused'] = valuesOf(outcome.words, 'reason', 1);
+    const said = valuesOf(outcome.words, 'error', maxErrors).join('; ') || plain(outcome.words);
     throw new StepError(`the helper container ended with ${outcome.status}: ${said}`, {
       reason,
       // The VM's own networks stay what they are until a person moves the link.
@@ -325,7 +344,6 @@ async function refuseNftables(engine: EngineClient, engineVersion: string): Prom
 /** Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them. Idempotent. */
 export async function prepareGuest(engine: EngineClient, how: PrepareParameters): Promise<GuestReport> {
   const { session, mac, address, prefix, mtu, far, engineVersion, repairs } = how;
-  await refuseNftables(engine, engineVersion);
   const args = [
     'prepare',
     mac,
@@ -335,19 +353,27 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
     needsRawRule(engineVersion) ? 'raw' : 'plain',
     far,
   ];
-  const { words, image, gone } = await oneAtATime(() => run(engine, args, how));
-  const [name = '', more] = valuesOf(words, 'interface');
+  const limits = { milliseconds: how.timeout ?? deadline + (how.pull ? pulling : 0), signal: how.signal };
+  const { words, image, gone } = await oneAtATime(() =>
+    withDeadline(engine, limits, async (bounded) => {
+      await refuseNftables(bounded, engineVersion);
+      return run(bounded, args, how);
+    }),
+  );
+  const [name = '', more] = valuesOf(words, 'interface', 2);
   if (!/^[\w.-]{1,15}$/.test(name) || more !== undefined)
     throw new StepError(`the helper container said ${plain(words)}`, { reason: 'GuestRefused' });
   // The way is open; the rest of the work need not be waited for.
   oneAtATime(async () => {
     await gone;
     if (image !== ownImage)
-      await engine.bytes('POST', `/images/${encodeURIComponent(image)}/tag?repo=tuntapd/helper&tag=local`);
+      await engine.bytes('POST', `/images/${encodeURIComponent(image)}/tag?repo=tuntapd/helper&tag=local`, {
+        signal: AbortSignal.timeout(tidying),
+      });
   }).catch((error: unknown) => {
     how.log(`the helper’s image could not be kept as ${ownImage}: ${messageOf(error)}`);
   });
-  return { session, interface: name, rules: valuesOf(words, 'rule'), repairs };
+  return { session, interface: name, rules: valuesOf(words, 'rule', maxRules), repairs };
 }
 
 /**
@@ -356,19 +382,28 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
  */
 export async function releaseGuest(
   engine: EngineClient,
-  { attached, mac, address, prefix }: GuestParameters & { attached: boolean },
+  {
+    attached,
+    mac,
+    address,
+    prefix,
+    signal,
+    timeout = deadline,
+  }: GuestParameters & { attached: boolean; signal?: AbortSignal; timeout?: number },
 ): Promise<void> {
-  if (attached)
-    await oneAtATime(async () => {
-      const { gone } = await run(engine, ['release', mac, address, String(prefix)], {
-        image: undefined,
-        pull: false,
-        log: () => undefined,
-      });
-      await gone;
-    }).catch((error: unknown) => {
-      // The image that set the VM up has our tag. When none is left that could, none did.
-      if (!(error instanceof StepError && error.reason === 'NoHelperImage')) throw error;
-    });
-  await engine.bytes('DELETE', `/images/${encodeURIComponent(ownImage)}?noprune=true`).catch(unlessGone);
+  const release = async (bounded: EngineClient): Promise<void> => {
+    const how = { image: undefined, pull: false, log: () => undefined };
+    const { gone } = await run(bounded, ['release', mac, address, String(prefix)], how);
+    await gone;
+  };
+  await oneAtATime(() =>
+    withDeadline(engine, { milliseconds: timeout, signal }, async (bounded) => {
+      if (attached)
+        await release(bounded).catch((error: unknown) => {
+          // The image that set the VM up has our tag. When none is left that could, none did.
+          if (!(error instanceof StepError && error.reason === 'NoHelperImage')) throw error;
+        });
+      await bounded.bytes('DELETE', `/images/${encodeURIComponent(ownImage)}?noprune=true`).catch(unlessGone);
+    }),
+  );
 }

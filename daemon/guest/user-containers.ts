@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { plain } from '../text.js';
+import { withDeadline } from './deadline.js';
 import { type EngineClient, unlessGone } from './engine-client.js';
 import { untrustedList, untrustedRecord } from './json.js';
 import { label } from './helper.js';
@@ -16,22 +17,36 @@ const listSchema = untrustedList(
 const infoSchema = z.object({ SystemTime: z.iso.datetime({ offset: true }) });
 const stateSchema = z.object({ State: z.object({ StartedAt: z.iso.datetime({ offset: true }) }) });
 
+/** For the whole question, in ms: a look waits for it. */
+const deadline = 10_000;
+/** Containers that are asked one by one; where there are more it is not told. */
+const maxAsked = 100;
+
 /**
  * The container that has been running longest and is not ours, with its age in seconds by the VM's own clock; null
  * when none runs. Throws when the engine does not tell.
  */
-export async function longestRunning(
+export const longestRunning = (
   engine: EngineClient,
-): Promise<{ name: string; seconds: number } | null> {
+  timeout = deadline,
+): Promise<{ name: string; seconds: number } | null> =>
+  withDeadline(engine, { milliseconds: timeout }, askForLongest);
+
+async function askForLongest(engine: EngineClient): Promise<{ name: string; seconds: number } | null> {
   const { SystemTime } = await engine.json('GET', '/info', infoSchema);
   const running = await engine.json('GET', '/containers/json', listSchema);
+  let asked = 0;
   let longest: { name: string; seconds: number } | null = null;
   for (const { Id, Names, Labels, Created } of running) {
     if (Object.hasOwn(Labels, label)) continue;
     const now = Date.parse(SystemTime);
     // No container runs for longer than it has existed, so only these need be asked for one by one.
     if (longest && now / 1000 - Created <= longest.seconds) continue;
-    const found = await engine.json('GET', `/containers/${Id}/json`, stateSchema).catch(unlessGone);
+    asked += 1;
+    if (asked > maxAsked) throw new Error(`more than ${maxAsked} containers run`);
+    const found = await engine
+      .json('GET', `/containers/${encodeURIComponent(Id)}/json`, stateSchema)
+      .catch(unlessGone);
     // It has ended since the list was made.
     if (!found) continue;
     const seconds = (now - Date.parse(found.State.StartedAt)) / 1000;

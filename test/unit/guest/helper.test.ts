@@ -184,6 +184,64 @@ describe('the helper container', () => {
   });
 });
 
+describe('an engine that hangs or is hostile', () => {
+  const stalling: FakeOptions = { pull: { lines: [{ status: 'Downloading' }], stalls: true } };
+
+  test('has so much time for all of a step', async () => {
+    engine = await fakeEngine(stalling);
+    const prepared = prepareGuest(await connectEngine(engine.dial), { ...local, pull: true, timeout: 300 });
+    await expect(prepared).rejects.toThrow('Docker Engine was not done within 0.3 s');
+  });
+
+  test('is left when the step is no longer wanted, and the next one is carried out', async () => {
+    engine = await fakeEngine(stalling);
+    const client = await connectEngine(engine.dial);
+    const giveUp = new AbortController();
+    const prepared = prepareGuest(client, { ...local, pull: true, signal: giveUp.signal });
+    const released = releaseGuest(client, { ...pair, attached: false });
+    setTimeout(() => {
+      giveUp.abort(new Error('it is no longer wanted'));
+    }, 200);
+    await expect(prepared).rejects.toThrow('it is no longer wanted');
+    await released;
+  });
+
+  test('has its helper removed all the same', async () => {
+    const never = { says: { 'POST /containers/c1/wait': '{"StatusCode":' } };
+    engine = await fakeEngine({ ...never, images: [image('i1', ['busybox:latest'], fit)] });
+    await expect(prepareGuest(await connectEngine(engine.dial), local)).rejects.toThrow();
+    await isGone();
+  });
+
+  test('is not asked to remove thousands of containers one after the other', async () => {
+    const many = JSON.stringify(Array.from({ length: 10_000 }, (_, index) => ({ Id: `x${index}` })));
+    engine = await fakeEngine({
+      images: [image('i1', ['busybox:latest'], fit)],
+      says: { 'GET /containers/json': many },
+    });
+    const [box] = engine.images;
+    if (!box) throw new Error('no image');
+    engine.containers.set('left', left(box));
+    await expect(prepareGuest(await connectEngine(engine.dial), local)).rejects.toThrow(/already in use/);
+    expect(engine.asked.filter((line) => line.startsWith('DELETE'))).toHaveLength(4);
+  });
+
+  test('has few of its words kept', async () => {
+    const says = `interface=eth1\n${'rule=filter DOCKER-USER\n'.repeat(160_000)}`;
+    const report = await prepare({ images: [image('i1', ['busybox:latest'], () => ({ status: 0, says }))] });
+    expect(report.rules).toHaveLength(4);
+    await engine.close();
+    const errors = { status: 1, says: `error=${'x'.repeat(5000)}\n`.repeat(1000) };
+    const failed = prepare({ images: [image('i1', ['busybox:latest'], () => errors)] });
+    const message = await failed.then(
+      () => '',
+      (error: unknown) => (error as Error).message,
+    );
+    expect(message).toContain('xxx');
+    expect(message.length).toBeLessThan(1000);
+  });
+});
+
 describe('without a fit image', () => {
   const layers = [
     { status: 'Downloading', id: 'a1', progress: '[=> ]' },

@@ -78,3 +78,35 @@ test('an engine that talks nonsense is no engine without containers', async () =
     }),
   ).rejects.toThrow();
 });
+
+test('an engine that never tells is given up after so long for all of it', async () => {
+  const containers = Array.from({ length: 50 }, (_, index) => ({
+    name: `c${index}`,
+    created: 900 + index,
+    started: 1,
+  }));
+  const engine = engineOf(containers);
+  // Each answer comes in time, and all of them never do.
+  const json: EngineClient['json'] = async (method, path, schema, how) => {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    how?.signal?.throwIfAborted();
+    return engine.json(method, path, schema, how);
+  };
+  await expect(longestRunning({ ...engine, json }, 200)).rejects.toThrow('not done within 0.2 s');
+});
+
+test('thousands of containers are not asked for one by one', async () => {
+  const containers = Array.from({ length: 5000 }, (_, index) => ({
+    name: `c${index}`,
+    created: 9000 + index,
+    started: 1,
+  }));
+  let asked = 0;
+  const engine = engineOf(containers);
+  const json: EngineClient['json'] = (...question) => {
+    asked += 1;
+    return engine.json(...question);
+  };
+  await expect(longestRunning({ ...engine, json })).rejects.toThrow('more than 100 containers run');
+  expect(asked).toBeLessThan(110);
+});
