@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { basename } from 'node:path';
 import type { z } from 'zod';
 import {
   type Action,
@@ -6,6 +7,7 @@ import {
   errorSchema,
   type Outcome,
   outcomeSchema,
+  rootActions,
   type Status,
   statusSchema,
   type Version,
@@ -43,7 +45,9 @@ const toCliError = (socketPath: string, error: unknown, timeout: number): CliErr
     case 'EACCES':
     case 'EPERM':
       return new CliError(
-        `${socketPath} is for root and the admin group: be an administrator of this Mac, or use sudo`,
+        basename(socketPath) === 'tuntapd-root.sock'
+          ? 'this is for root alone: sudo tuntapctl shim restore'
+          : `${socketPath} is for root and the admin group: be an administrator of this Mac, or use sudo`,
       );
     case tooLate:
       return new CliError(`tuntapd gave no answer within ${timeout / 1000} s on ${socketPath}`, exit.failed, {
@@ -112,6 +116,17 @@ export async function askStatus(socketPath: string): Promise<Status> {
   }
 }
 
-/** Has the daemon do something. Throws CliError. */
-export const askFor = async (socketPath: string, action: Action): Promise<Outcome> =>
-  understand(outcomeSchema, await ask(socketPath, 'POST', `/v1/${action}`, actionTimeout + 10_000));
+/** Has the daemon do something, over the socket that is for it. Throws CliError. */
+export const askFor = async (
+  { socket, rootSocket }: { socket: string; rootSocket: string },
+  action: Action,
+): Promise<Outcome> =>
+  understand(
+    outcomeSchema,
+    await ask(
+      rootActions.includes(action) ? rootSocket : socket,
+      'POST',
+      `/v1/${action}`,
+      actionTimeout + 10_000,
+    ),
+  );

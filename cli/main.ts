@@ -110,7 +110,7 @@ function build(io: Io, finish: (code: number) => void): Command {
     .action(async (options: Json) => {
       finish(await shimShow(io, options));
     });
-  add(shim, 'restore', 'put hyperkit back as Docker shipped it, and leave it so until up')
+  add(shim, 'restore', 'put hyperkit back as Docker shipped it, and leave it so until up (as root)')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await act(io, 'restore', options));

@@ -224,6 +224,7 @@ async function start(
 
   const control = await serveControl({
     socketPath: paths.socket,
+    rootSocketPath: paths.rootSocket,
     gid: adminGroup,
     log: (level, message) => log.log(level, message),
     handlers: createHandlers({

@@ -5,6 +5,7 @@ export const paths = {
   config: '/etc/tuntapd/config.toml',
   logs: '/var/log/tuntapd',
   socket: '/var/run/tuntapd.sock',
+  rootSocket: '/var/run/tuntapd-root.sock',
   journal: '/var/db/tuntapd/journal.json',
   originals: '/var/db/tuntapd/originals.json',
   /** All beside this very program, in the root-only prefix. */

@@ -64,7 +64,6 @@ export function createHandlers(parts: {
 
   /** What stands in the way of what is wanted after one more look; null when nothing does. */
   async function trouble(wanted: Memory['wanted'], isUp: boolean): Promise<Trouble | null> {
-    reconciler.trigger(why, { retry: 'asked' });
     const how = await reconciler.settled(why);
     if (how === 'stopped')
       return { problems: ['tuntapd is ending or starting anew: ask again'], done: false, bearable: 0 };
@@ -89,10 +88,27 @@ export function createHandlers(parts: {
   }
 
   /** Has the loop at work until what is wanted is done, or for `most` ms; then it is told why it is not. */
-  async function carryOut(wanted: Memory['wanted'], isUp: boolean, most: number): Promise<Outcome> {
+  async function carryOut(
+    wanted: Memory['wanted'],
+    isUp: boolean,
+    most: number,
+    abandoned?: AbortSignal,
+  ): Promise<Outcome> {
     const began = performance.now();
+    // Pauses are forgotten once: from here on whatever fails is tried ever more rarely, as always.
+    reconciler.trigger(why, { retry: 'asked' });
+    const left = new Promise<'left'>((resolve) => {
+      abandoned?.addEventListener(
+        'abort',
+        () => {
+          resolve('left');
+        },
+        { once: true },
+      );
+    });
     for (;;) {
-      const found = await trouble(wanted, isUp);
+      const found = abandoned?.aborted === true ? 'left' : await Promise.race([trouble(wanted, isUp), left]);
+      if (found === 'left') return { done: false, problems: ['nobody waits for it any more'] };
       if (!found) return { done: true, problems: [] };
       const { problems, done, bearable } = found;
       if (performance.now() - began >= Math.min(bearable, most)) return { done, problems };
@@ -100,7 +116,7 @@ export function createHandlers(parts: {
     }
   }
 
-  async function ask(wanted: Memory['wanted'], most = longest): Promise<Outcome> {
+  async function ask(wanted: Memory['wanted'], abandoned?: AbortSignal, most = longest): Promise<Outcome> {
     const { problem, inForce } = configuration();
     if (!inForce && wanted !== 'removed')
       return { done: false, problems: [`${problem ?? ''}; nothing is done until that is mended`] };
@@ -114,26 +130,27 @@ export function createHandlers(parts: {
       await routes.forget();
       engine.startOver();
     }
-    return carryOut(wanted, wanted === 'up', most);
+    return carryOut(wanted, wanted === 'up', most, abandoned);
   }
 
   return {
     version: () => ({ version, pid: process.pid }),
     status,
-    up: () => ask('up'),
-    down: () => ask(memory.now().wanted === 'restored' ? 'restored' : 'down'),
-    restart: async () => {
+    up: (abandoned) => ask('up', abandoned),
+    down: (abandoned) => ask(memory.now().wanted === 'restored' ? 'restored' : 'down', abandoned),
+    // Nobody who hangs up leaves a link that is down.
+    restart: async (abandoned) => {
       const before = memory.now().wanted;
       await memory.change({ lowered: true });
       const lowered = await carryOut(before, false, lowering);
       await memory.change({ lowered: false });
       // The last wish wins.
       if (memory.now().wanted !== before) return lowered;
-      const raised = await ask('up', longest - lowering);
+      const raised = await ask('up', abandoned, longest - lowering);
       const problems = [...new Set([...lowered.problems, ...raised.problems])];
       return { done: lowered.done && raised.done, problems };
     },
-    leave: () => ask('removed'),
-    restore: () => ask('restored'),
+    leave: (abandoned) => ask('removed', abandoned),
+    restore: (abandoned) => ask('restored', abandoned),
   };
 }

@@ -57,9 +57,14 @@ export async function askVersion(socket: string): Promise<z.infer<typeof version
   return versionSchema.parse(await ask(socket, 'GET', '/v1/version', 5000));
 }
 
-/** What the daemon says once it has looked around; rejects when it has not, or does not answer within 5 s. */
+/**
+ * Who runs, and its phase where it tells that: what it sees on this Mac, and how it words that, is no reason to take a
+ * version for one that does not run. Rejects when none answers within 5 s.
+ */
 export async function askStatus(socket: string): Promise<Answer> {
-  return statusSchema.parse(await ask(socket, 'GET', '/v1/status', 5000));
+  const running = await askVersion(socket);
+  const status = await ask(socket, 'GET', '/v1/status', 5000).catch(() => null);
+  return { ...running, phase: statusSchema.safeParse(status).data?.phase ?? 'starting' };
 }
 
 /** Has the daemon undo everything it did to Docker and to the Mac. Takes as long as a VM needs to answer. */

@@ -21,6 +21,8 @@ export interface Layout {
   readonly cliLink: string;
   readonly plist: string;
   readonly socket: string;
+  /** The daemon’s second socket, 0600: what root alone may ask. */
+  readonly rootSocket: string;
   readonly state: string;
   readonly logs: string;
   /** What launchd itself and a crashing runtime have to say; the daemon writes its own log. */
@@ -52,6 +54,7 @@ export function layoutAt(
     cliLink: join(root, 'usr/local/bin/tuntapctl'),
     plist: join(root, `Library/LaunchDaemons/${label}.plist`),
     socket: join(root, 'var/run/tuntapd.sock'),
+    rootSocket: join(root, 'var/run/tuntapd-root.sock'),
     state: join(root, 'var/db/tuntapd'),
     logs,
     launchdLog: join(logs, 'launchd.log'),

@@ -58,7 +58,7 @@ async function leave(given: Removal): Promise<Leave> {
       const started = await untilAnswers(present, patience, outside.pause);
       if (!started.answer) throw new Problem(`the daemon was started, but does not answer (${started.why})`);
     }
-    return await askToLeave(layout.socket);
+    return await askToLeave(layout.rootSocket);
   } catch (error) {
     return { done: false, problems: [messageOf(error)] };
   }
@@ -92,7 +92,15 @@ export async function remove(given: Removal): Promise<readonly string[]> {
     await unload(outside);
   } else say('tuntapd is not installed');
 
-  const gone = [layout.plist, layout.prefix, layout.staged, layout.previous, layout.state, layout.socket];
+  const gone = [
+    layout.plist,
+    layout.prefix,
+    layout.staged,
+    layout.previous,
+    layout.state,
+    layout.socket,
+    layout.rootSocket,
+  ];
   for (const path of purge ? [...gone, layout.logs, layout.configuration] : gone)
     await rm(path, { recursive: true, force: true });
   if ((await unlinkCli(layout)) === 'foreign') say(`${layout.cliLink} is not ours and was left alone`);

@@ -18,7 +18,7 @@ export async function act(
   action: Exclude<Action, 'leave'>,
   options: { json?: boolean },
 ): Promise<number> {
-  const outcome = await askFor(io.socketPath, action);
+  const outcome = await askFor(io.layout, action);
   if (options.json === true) printJson(io, outcome);
   else {
     printLine(io.stdout, outcome.done ? said[action] : `${action} is not done:`);

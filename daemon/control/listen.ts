@@ -51,14 +51,14 @@ function listenOn(server: Server, path: string): Promise<void> {
 }
 
 /**
- * Makes `server` listen on the unix socket `path`, mode 0660 and group `gid` before anybody can reach it: it is born
+ * Makes `server` listen on the unix socket `path`, with this mode and group before anybody can reach it: it is born
  * in a folder of root's own and renamed to its place, over a socket that nobody answers any more. Returns what
  * removes it again, if it is still this one. Throws when somebody answers there or something else stands there.
  */
 export async function listenPrivately(
   server: Server,
   path: string,
-  gid: number,
+  { gid, mode }: { gid: number; mode: number },
 ): Promise<() => Promise<void>> {
   const unfit = unfitSocketPath(path);
   if (unfit !== null) throw new Error(unfit);
@@ -69,7 +69,7 @@ export async function listenPrivately(
   try {
     await listenOn(server, newborn);
     await chown(newborn, process.getuid?.() ?? 0, gid);
-    await chmod(newborn, 0o660);
+    await chmod(newborn, mode);
     const { dev, ino } = await lstat(newborn);
     await rename(newborn, path);
     return async () => {

@@ -5,6 +5,8 @@
  *     GET  /v1/status    Status
  *     POST /v1/up, /v1/down, /v1/restart, /v1/restore, /v1/leave   Outcome
  *
+ * `restore` and `leave` are answered on root’s own socket alone; on the other one they are `RootOnly` (403).
+ *
  * Anything else is answered by an `ErrorAnswer` with a fitting HTTP status.
  */
 import { z } from 'zod';
@@ -92,7 +94,7 @@ export type Outcome = z.infer<typeof outcomeSchema>;
 
 export const errorSchema = z.object({
   error: z.object({
-    /** CamelCase: `Starting`, `NotFound`, `MethodNotAllowed`, `TooLarge`, `TimedOut`, `Failed`. */
+    /** CamelCase: `Starting`, `NotFound`, `MethodNotAllowed`, `TooLarge`, `TimedOut`, `RootOnly`, `Busy`, `Failed`. */
     code: z.string(),
     message: z.string(),
   }),
@@ -104,6 +106,9 @@ export type ErrorAnswer = z.infer<typeof errorSchema>;
 export const actions = ['up', 'down', 'restart', 'restore', 'leave'] as const;
 
 export type Action = (typeof actions)[number];
+
+/** What root alone can ask for, on its own socket: it changes what is in Docker.app, or removes tuntapd. */
+export const rootActions: readonly Action[] = ['restore', 'leave'];
 
 /** How long the daemon may take for an action before it answers that it is not done, in ms. */
 export const actionTimeout = 110_000;

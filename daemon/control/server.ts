@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { messageOf } from '../text.js';
+import { createJobs } from './jobs.js';
 import { listenPrivately } from './listen.js';
 import {
   type Action,
@@ -7,27 +8,32 @@ import {
   actionTimeout,
   type ErrorAnswer,
   type Outcome,
+  rootActions,
   type Status,
   type Version,
 } from './messages.js';
+
+type Act = (abandoned?: AbortSignal) => Promise<Outcome>;
 
 /** What the daemon does when it is asked. An action's rejection is answered as an error. */
 export interface ControlHandlers {
   readonly version: () => Version;
   /** `null` until the first look is over. */
   readonly status: () => Status | null;
-  /** Each resolves when it is done, or has turned out not to be possible. */
-  readonly up: () => Promise<Outcome>;
-  readonly down: () => Promise<Outcome>;
-  readonly restart: () => Promise<Outcome>;
+  /** Each resolves when it is done, or has turned out not to be possible; soon when nobody waits (`abandoned`). */
+  readonly up: Act;
+  readonly down: Act;
+  readonly restart: Act;
   /** Takes the link down and puts hyperkit back as Docker shipped it, until `up`. */
-  readonly restore: () => Promise<Outcome>;
+  readonly restore: Act;
   /** Restores everything that was ever changed, for the uninstaller. */
-  readonly leave: () => Promise<Outcome>;
+  readonly leave: Act;
 }
 
 export interface ControlOptions {
   readonly socketPath: string;
+  /** Where root alone may ask. */
+  readonly rootSocketPath: string;
   /** Group that may ask; `admin` (80) on a Mac. */
   readonly gid: number;
   readonly handlers: ControlHandlers;
@@ -37,13 +43,15 @@ export interface ControlOptions {
 }
 
 export interface ControlServer {
-  /** Answers what has been asked (for half a second at the most), ends, and removes the socket. */
+  /** Answers what has been asked (for half a second at the most), ends, and removes the sockets. */
   readonly close: () => Promise<void>;
 }
 
 /** No request has anything to say in its body. */
 const mostBytes = 4096;
 const farewell = 500;
+/** Askers that wait for one action. */
+const maxWaiting = 8;
 
 interface Answer {
   readonly status: number;
@@ -83,18 +91,40 @@ async function inTime(work: Promise<Outcome>, timeout: number): Promise<Outcome 
 }
 
 /**
- * Opens the control socket. Throws when another daemon answers there. Requests are bounded in number, bytes and time,
+ * Opens the control socket, and root’s own. Throws when another daemon answers there. Requests are bounded in number, bytes and time,
  * and none can end the daemon.
  */
 export async function serveControl(options: ControlOptions): Promise<ControlServer> {
   const { handlers, log, timeout = actionTimeout } = options;
 
-  async function act(action: Action): Promise<Answer> {
+  const jobs = createJobs((action, abandoned) => {
     log('info', `asked over the control socket: ${action}`);
-    const outcome = await inTime(handlers[action](), timeout);
-    return outcome
-      ? { status: 200, body: outcome }
-      : failure(504, 'TimedOut', `${action} is not done after ${timeout / 1000} s; tuntapd goes on with it`);
+    return handlers[action](abandoned);
+  }, maxWaiting);
+
+  async function act(action: Action, response: ServerResponse): Promise<Answer> {
+    const waiting = new AbortController();
+    const leave = (): void => {
+      waiting.abort();
+    };
+    response.once('close', leave);
+    try {
+      const work = jobs.take(action, waiting.signal);
+      if (!work)
+        return failure(503, 'Busy', `${maxWaiting} others wait for ${action} already: try again later`, {
+          'retry-after': '10',
+        });
+      const outcome = await inTime(work, timeout);
+      return outcome
+        ? { status: 200, body: outcome }
+        : failure(
+            504,
+            'TimedOut',
+            `${action} is not done after ${timeout / 1000} s; tuntapd goes on with it`,
+          );
+    } finally {
+      leave();
+    }
   }
 
   function look(path: string): Answer {
@@ -108,7 +138,11 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
         });
   }
 
-  async function answer(request: IncomingMessage): Promise<Answer> {
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    isRoot: boolean,
+  ): Promise<Answer> {
     const [path = ''] = (request.url ?? '').split('?');
     const action = toAction(path);
     const method = action ? 'POST' : 'GET';
@@ -118,7 +152,17 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
       });
     if (request.method !== method && (action ?? /^\/v1\/(version|status)$/.test(path)))
       return failure(405, 'MethodNotAllowed', `${path} is asked with ${method}`, { allow: method });
-    return action ? act(action) : look(path);
+    if (action && rootActions.includes(action) && !isRoot)
+      return failure(
+        403,
+        'RootOnly',
+        action === 'restore'
+          ? 'hyperkit is put back for root alone: sudo tuntapctl shim restore'
+          : 'tuntapd is removed for root alone: sudo make uninstall-daemon',
+      );
+    // Whoever hung up while the body was read waits for nothing.
+    if (response.destroyed) return failure(499, 'Failed', 'nobody waits');
+    return action ? act(action, response) : look(path);
   }
 
   function send(response: ServerResponse, { status, body, headers }: Answer): void {
@@ -131,10 +175,10 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     response.end(text);
   }
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function serve(request: IncomingMessage, response: ServerResponse, isRoot: boolean): Promise<void> {
     let reply: Answer;
     try {
-      reply = await answer(request);
+      reply = await answer(request, response, isRoot);
     } catch (error) {
       log('warn', `${request.method ?? '?'} ${request.url ?? '?'} failed: ${messageOf(error)}`);
       reply = failure(500, 'Failed', messageOf(error));
@@ -142,25 +186,26 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     if (!response.destroyed) send(response, reply);
   }
 
-  const server = createServer(
-    {
-      headersTimeout: 5000,
-      requestTimeout: 10_000,
-      keepAliveTimeout: 1000,
-      connectionsCheckingInterval: 1000,
-    },
-    (request, response) => {
-      void serve(request, response);
-    },
-  );
-  server.maxConnections = 64;
-  const remove = await listenPrivately(server, options.socketPath, options.gid);
-  server.on('error', (error) => {
-    log('warn', `the control socket: ${messageOf(error)}`);
-  });
-
-  return {
-    close: async () => {
+  /** Opens one of the sockets; what it returns closes it. */
+  async function open(path: string, access: { gid: number; mode: number }): Promise<() => Promise<void>> {
+    const isRoot = path === options.rootSocketPath;
+    const server = createServer(
+      {
+        headersTimeout: 5000,
+        requestTimeout: 10_000,
+        keepAliveTimeout: 1000,
+        connectionsCheckingInterval: 1000,
+      },
+      (request, response) => {
+        void serve(request, response, isRoot);
+      },
+    );
+    server.maxConnections = 64;
+    const remove = await listenPrivately(server, path, access);
+    server.on('error', (error) => {
+      log('warn', `the control socket: ${messageOf(error)}`);
+    });
+    return async () => {
       await remove();
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => {
@@ -172,6 +217,19 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
         });
         server.closeIdleConnections();
       });
-    },
-  };
+    };
+  }
+
+  const close = await open(options.socketPath, { gid: options.gid, mode: 0o660 });
+  try {
+    const closeRoot = await open(options.rootSocketPath, { gid: process.getgid?.() ?? 0, mode: 0o600 });
+    return {
+      close: async () => {
+        await Promise.all([close(), closeRoot()]);
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

@@ -75,6 +75,7 @@ async function daemon(status: Status | null = madeUpStatus(), outcome?: Outcome)
   };
   server = await serveControl({
     socketPath: io.socketPath,
+    rootSocketPath: io.layout.rootSocket,
     gid,
     log: () => undefined,
     handlers: {
@@ -496,6 +497,7 @@ test('whatever others named things: no command prints a control or format charac
   let current = madeUpStatus();
   server = await serveControl({
     socketPath: io.socketPath,
+    rootSocketPath: io.layout.rootSocket,
     gid,
     log: () => undefined,
     handlers: {

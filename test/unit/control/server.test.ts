@@ -1,8 +1,10 @@
 import { chmod, lstat, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type ControlHandlers, type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { statusSchema } from '../../../daemon/control/messages.js';
@@ -10,6 +12,7 @@ import { madeUpStatus } from '../cli/made-up.js';
 
 let folder: string;
 let socketPath: string;
+let rootSocketPath: string;
 let servers: ControlServer[];
 let logged: string[];
 const done = { done: true, problems: [] };
@@ -17,6 +20,7 @@ const done = { done: true, problems: [] };
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'control-'));
   socketPath = join(folder, 'tuntapd.sock');
+  rootSocketPath = join(folder, 'tuntapd-root.sock');
   servers = [];
   logged = [];
 });
@@ -29,6 +33,7 @@ afterEach(async () => {
 async function serve(handlers: Partial<ControlHandlers> = {}, timeout = 5000): Promise<ControlServer> {
   const server = await serveControl({
     socketPath,
+    rootSocketPath,
     gid: process.getgid?.() ?? 0,
     timeout,
     log: (_level, message) => logged.push(message),
@@ -47,9 +52,14 @@ async function serve(handlers: Partial<ControlHandlers> = {}, timeout = 5000): P
   return server;
 }
 
-function ask(method: string, path: string, body = ''): Promise<{ status: number; body: unknown }> {
+function ask(
+  method: string,
+  path: string,
+  body = '',
+  at = socketPath,
+): Promise<{ status: number; body: unknown }> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, method, path, agent: false }, (response) => {
+    const call = request({ socketPath: at, method, path, agent: false }, (response) => {
       let text = '';
       response.on('data', (chunk: Buffer) => {
         text += chunk.toString();
@@ -69,7 +79,7 @@ test('answers what is asked', async () => {
   const status = await ask('GET', '/v1/status');
   expect(statusSchema.parse(status.body)).toEqual(madeUpStatus());
   expect(await ask('POST', '/v1/up')).toEqual({ status: 200, body: done });
-  expect(await ask('POST', '/v1/leave')).toEqual({
+  expect(await ask('POST', '/v1/leave', '', rootSocketPath)).toEqual({
     status: 200,
     body: { done: false, problems: ['hyperkit is in use'] },
   });
@@ -108,12 +118,13 @@ test('bodies and time are bounded, failures are answers, and the next request is
   expect(await ask('POST', '/v1/restart')).toMatchObject({ status: 200 });
 });
 
-test('the socket is 0660 and alone in its folder, and goes with the server', async () => {
+test('the sockets are 0660 and 0600, alone in their folder, and go with the server', async () => {
   const server = await serve();
   const socket = await lstat(socketPath);
   expect(socket.isSocket()).toBe(true);
   expect(socket.mode & 0o777).toBe(0o660);
-  expect(await readdir(folder)).toEqual(['tuntapd.sock']);
+  expect((await lstat(rootSocketPath)).mode & 0o777).toBe(0o600);
+  expect(await readdir(folder)).toEqual(['tuntapd-root.sock', 'tuntapd.sock']);
   await server.close();
   servers = [];
   expect(await readdir(folder)).toEqual([]);
@@ -156,6 +167,7 @@ test('close does not take away a socket that is no longer its own, nor wait for 
   await new Promise((resolve) => silent.once('connect', resolve));
   silent.on('error', () => undefined);
   await rm(socketPath);
+  await rm(rootSocketPath);
   const second = await serve();
   const begin = performance.now();
   await first.close();
@@ -165,4 +177,97 @@ test('close does not take away a socket that is no longer its own, nor wait for 
   expect(await ask('GET', '/v1/version')).toMatchObject({ status: 200 });
   servers = [second];
   silent.destroy();
+});
+
+test.each([
+  ['/v1/restore', 'sudo tuntapctl shim restore'],
+  ['/v1/leave', 'sudo make uninstall-daemon'],
+])('%s is for root alone, and the refusal says what to type', async (path, words) => {
+  let begun = 0;
+  const act = () => {
+    begun += 1;
+    return Promise.resolve(done);
+  };
+  await serve({ restore: act, leave: act });
+  expect(await ask('POST', path)).toMatchObject({
+    status: 403,
+    body: { error: { code: 'RootOnly', message: expect.stringContaining(words) } },
+  });
+  expect(begun).toBe(0);
+  expect(await ask('POST', path, '', rootSocketPath)).toEqual({ status: 200, body: done });
+});
+
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+asRoot('a member of the group that may ask cannot reach what is for root', async () => {
+  await serve();
+  await chmod(folder, 0o755);
+  const attack = `
+    process.setgroups([]); process.setgid(${process.getgid?.() ?? 0}); process.setuid(12345);
+    const { connect } = require('node:net');
+    const dial = (path) => new Promise((resolve) => {
+      const socket = connect(path, () => { socket.destroy(); resolve('connected'); });
+      socket.on('error', ({ code }) => resolve(code));
+    });
+    Promise.all(${JSON.stringify([socketPath, rootSocketPath])}.map(dial)).then((all) => console.log(all.join()));
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', attack]);
+  expect(stdout.trim()).toBe('connected,EACCES');
+});
+
+/** Asks and, once it is at work, hangs up. */
+async function askAndHangUp(path: string): Promise<void> {
+  const socket = connect(socketPath);
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.once('connect', resolve));
+  socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n`);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  socket.destroy();
+}
+
+test('those who ask and hang up leave nobody at work', async () => {
+  let atWork = 0;
+  const act = (abandoned?: AbortSignal) => {
+    atWork += 1;
+    return new Promise<typeof done>((resolve) => {
+      abandoned?.addEventListener('abort', () => {
+        atWork -= 1;
+        resolve(done);
+      });
+    });
+  };
+  await serve({ up: act, down: act });
+  for (let round = 0; round < 10; round += 1)
+    await Promise.all(
+      Array.from({ length: 40 }, (_, index) => askAndHangUp(index % 2 === 0 ? '/v1/up' : '/v1/down')),
+    );
+  for (const end = Date.now() + 5000; atWork > 0 && Date.now() < end;)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(atWork).toBe(0);
+});
+
+test('those who ask for the same wait for one, eight at the most; another action begins all the same', async () => {
+  const begun: string[] = [];
+  let finish = (): void => undefined;
+  const finished = new Promise<typeof done>((resolve) => {
+    finish = () => {
+      resolve(done);
+    };
+  });
+  const act = (name: string) => () => {
+    begun.push(name);
+    return finished;
+  };
+  await serve({ up: act('up'), down: act('down') });
+  const asked = Array.from({ length: 12 }, () => ask('POST', '/v1/up'));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const downed = ask('POST', '/v1/down');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  finish();
+  expect((await Promise.all(asked)).map(({ status }) => status).toSorted()).toEqual([
+    ...Array.from({ length: 8 }, () => 200),
+    ...Array.from({ length: 4 }, () => 503),
+  ]);
+  expect(await downed).toEqual({ status: 200, body: done });
+  expect(begun).toEqual(['up', 'down']);
 });

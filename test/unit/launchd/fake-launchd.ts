@@ -46,17 +46,17 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
   let drain = 0;
   let refusals: number[] = [];
   let signature = done;
-  let server: Server | null = null;
+  let servers: Server[] = [];
   const started: string[] = [];
 
   async function kill(): Promise<void> {
-    const ending = server;
-    server = null;
-    if (!ending) return;
-    await new Promise((resolve) => {
-      ending.close(resolve);
-      ending.closeAllConnections();
-    });
+    const ending = servers;
+    servers = [];
+    for (const server of ending)
+      await new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      });
   }
 
   async function start(plist: string): Promise<CommandResult> {
@@ -74,18 +74,26 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
     if (!daemon) return done;
     const { version, leave, hasLooked = true } = daemon;
     let seen = hasLooked;
-    const serving = createServer(({ url }, response) => {
-      if (url === '/v1/leave') seen = true;
-      if (url === '/v1/status' && !seen) response.statusCode = 503;
-      const status = { version, pid: 77, phase: 'idle' };
-      response.end(JSON.stringify(url === '/v1/leave' ? leave : status));
-    });
+    const serve = (isRoot: boolean): Server =>
+      createServer(({ url }, response) => {
+        if (url === '/v1/leave' && !isRoot) response.statusCode = 403;
+        if (url === '/v1/leave') seen = true;
+        if (url === '/v1/status' && !seen) response.statusCode = 503;
+        const status = { version, pid: 77, phase: 'idle' };
+        response.end(JSON.stringify(url === '/v1/leave' ? leave : status));
+      });
     mkdirSync(dirname(socket), { recursive: true });
-    rmSync(socket, { force: true });
-    await new Promise<void>((resolve) => {
-      serving.listen(socket, resolve);
-    });
-    server = serving;
+    for (const [path, isRoot] of [
+      [socket, false],
+      [socket.replace(/\.sock$/, '-root.sock'), true],
+    ] as const) {
+      rmSync(path, { force: true });
+      const serving = serve(isRoot);
+      await new Promise<void>((resolve) => {
+        serving.listen(path, resolve);
+      });
+      servers.push(serving);
+    }
     return done;
   }
 

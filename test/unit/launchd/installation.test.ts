@@ -90,6 +90,7 @@ describe('install', () => {
       '/opt/tuntapd/lib/tuntapd.mjs',
       '/opt/tuntapd/lib/uninstall.mjs',
       '/usr/local/bin/tuntapctl',
+      '/var/run/tuntapd-root.sock',
       '/var/run/tuntapd.sock',
     ]);
     expect(readlinkSync(layout.cliLink)).toBe(layout.cli);
