@@ -6,6 +6,14 @@ import { throttle } from '../throttle.js';
 const mostOften = 500;
 
 /**
+ * What changes the table or an address begins such a line (route.c, print_rtmsg). Lookups that miss, and what others ask
+ * for (RTM_MISS, RTM_LOSING, RTM_GET), change nothing, and any user can make as many as he likes.
+ */
+const change = /^RTM_(ADD|DELETE|CHANGE|NEWADDR|DELADDR|IFINFO|REDIRECT):/m;
+/** Characters that tell what a line is. */
+const maxLine = 64;
+
+/**
  * `route -n monitor` for as long as the daemon lives, started again when it ends: after `pause` ms, and each time
  * twice that when it never lives long. Only a trigger: its output is buffered and cannot announce everything. A
  * daemon that is killed leaves it to launchd, which ends what is left of a job's process group.
@@ -21,18 +29,25 @@ export function watchRoutes(
   let stopped = false;
   let wait = pause;
   const start = (): void => {
-    const began = Date.now();
+    const began = performance.now();
+    let rest = '';
     child = spawn(file, args, {
       env: cleanEnvironment,
       cwd: '/',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    child.stdout?.on('data', heard.call);
+    child.stdout?.on('data', (chunk: Buffer) => {
+      const text = rest + chunk.toString('latin1');
+      if (change.test(text)) heard.call();
+      // A line that goes on in the next chunk; of one that was told of already only the end, which is no beginning.
+      rest = text.slice(text.lastIndexOf('\n') + 1).slice(0, maxLine);
+      if (change.test(rest)) rest = ' ';
+    });
     child.once('error', () => undefined);
     child.once('close', () => {
       child = null;
       if (stopped) return;
-      if (Date.now() - began > 60_000) wait = pause;
+      if (performance.now() - began > 60_000) wait = pause;
       timer = setTimeout(() => {
         start();
         // What changed meanwhile nobody has told.

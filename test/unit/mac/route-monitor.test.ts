@@ -45,7 +45,11 @@ async function eventually(holds: () => boolean): Promise<void> {
 
 test('what it says is a trigger', async () => {
   let triggers = 0;
-  stop = watchRoutes(() => (triggers += 1), monitor('echo got message of size 132; exec sleep 60'), 20).stop;
+  stop = watchRoutes(
+    () => (triggers += 1),
+    monitor('echo got message of size 132; echo RTM_ADD: Add Route: len 132; exec sleep 60'),
+    20,
+  ).stop;
   await eventually(() => triggers === 1);
 });
 
@@ -79,4 +83,20 @@ test('stopped, it has ended and stays so', async () => {
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(pids()).toHaveLength(1);
   expect(execFileSync('/bin/ps', ['-eo', 'args=']).toString()).not.toContain(folder);
+});
+
+test.each([
+  ['RTM_MISS: Lookup failed on this address: len 132', false],
+  ['RTM_LOSING: Kernel Suspects Partitioning: len 132', false],
+  ['RTM_GET: Report Metrics: len 132', false],
+  ['locks:  inits: RTM_ADD: 5', false],
+  ['RTM_DELETE: Delete Route: len 132', true],
+  ['RTM_IFINFO: iface status change: len 112, if# 5', true],
+  ['RTM_NEWADDR: address being added to iface: len 76', true],
+])('%s: a trigger: %s, also when it comes in two parts', async (line, isTrigger) => {
+  let triggers = 0;
+  const parts = `printf '\\n%s' '${line.slice(0, 6)}'; sleep 0.1; printf '%s\\n' '${line.slice(6)}'`;
+  stop = watchRoutes(() => (triggers += 1), monitor(`${parts}; exec sleep 60`), 20).stop;
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  expect(triggers).toBe(isTrigger ? 1 : 0);
 });
