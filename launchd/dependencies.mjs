@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-/** Optional for npm, as every platform has another one; nothing is installed without this platform's. */
-const runtime = `node_modules/node-${process.platform}-${process.arch}`;
+/** Optional for npm, as every platform has others; nothing is installed without this platform's. */
+const runtimes = ['', '-old'].map((which) => `node_modules/node-${process.platform}${which}-${process.arch}`);
 const packages = (path) => JSON.parse(readFileSync(join(root, path), 'utf8')).packages;
 
 function complete() {
@@ -18,7 +18,7 @@ function complete() {
         path === '' ||
         present[path]?.version === version ||
         // Those of other platforms are missing; what is there is never an old one.
-        (optional && path !== runtime && !present[path]),
+        (optional && !runtimes.includes(path) && !present[path]),
     );
   } catch {
     return false;

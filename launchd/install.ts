@@ -2,22 +2,30 @@
 import '../daemon/no-inspector.js';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { plain } from '../daemon/text.js';
 import { install } from './installation.js';
 import { layoutAt } from './layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';
+import { Problem } from './problem.js';
 import { readProduct, requireOfficial } from './product.js';
+import { runtimeFor, unsupported } from './runtimes.js';
 
 await toTheEnd(async () => {
   await requireRootOnMac('sudo make install-daemon');
   const layout = layoutAt();
   const product = await readProduct(join(import.meta.dirname, '..'));
   const runtime = await realpath(process.execPath);
-  requireOfficial(runtime, process.versions.node, product);
+  const macos = (await mac.run('/usr/bin/sw_vers', ['-productVersion'])).stdout.trim();
+  const node = runtimeFor(macos);
+  if (!node) throw new Problem(`No runtime is known for macOS ${plain(macos)}. Nothing was done.`);
+  requireOfficial(runtime, process.versions.node, { node: node.version });
   const answer = await install({
     outside: mac,
     layout,
     product,
     runtime,
+    node: node.version,
+    caution: unsupported(node, macos),
     patience: 60_000,
     say: (line) => {
       console.log(line);

@@ -15,6 +15,10 @@ export interface Installation {
   readonly product: Product;
   /** The official runtime that is copied. */
   readonly runtime: string;
+  /** Its version. */
+  readonly node: string;
+  /** What is to be said of it before it is installed; null when nothing is. */
+  readonly caution: string | null;
   /** Milliseconds that the daemon has to answer. */
   readonly patience: number;
   readonly say: (line: string) => void;
@@ -114,7 +118,7 @@ async function giveUp(given: Installation, error: unknown): Promise<never> {
  * new one says of itself; throws Problem with what was tried, what happened and how things stand.
  */
 export async function install(given: Installation): Promise<Answer> {
-  const { layout, outside, product, runtime, say } = given;
+  const { layout, outside, product, runtime, node, caution, say } = given;
   await requireTrusted(given);
   await mendSwap(layout);
   // An installation whose plist somebody deleted is one to go back to all the same.
@@ -128,7 +132,8 @@ export async function install(given: Installation): Promise<Answer> {
     if (!(await exists(parent))) await folder(parent, 0o755, uid, gid);
   }
   await requireSignature(given, await stage(layout, product, runtime));
-  say(`files are ready (${product.version}, node ${product.node})`);
+  say(`files are ready (${product.version}, node ${node})`);
+  if (caution !== null) say(`warning: ${caution}`);
 
   const wasLoaded = await isLoaded(outside);
   if (wasLoaded) {

@@ -6,8 +6,6 @@ import { Problem } from './problem.js';
 
 const manifestSchema = z.object({
   version: z.string(),
-  /** Version of the runtime it is made for, as `process.versions.node` has it. */
-  node: z.string(),
   files: z.array(
     z.object({
       path: z.string().regex(/^(?:[\w-][\w.-]*\/)*[\w-][\w.-]*$/, 'a path inside the product'),
@@ -19,7 +17,6 @@ const manifestSchema = z.object({
 /** What `make build` made, read into memory and found whole. */
 export interface Product {
   readonly version: string;
-  readonly node: string;
   readonly files: readonly { readonly path: string; readonly content: Buffer }[];
 }
 
@@ -41,17 +38,17 @@ export async function readProduct(folder: string): Promise<Product> {
       return { path, content };
     }),
   );
-  return { version: manifest.version, node: manifest.node, files };
+  return { version: manifest.version, files };
 }
 
 /**
- * Throws Problem unless the runtime at `path` is npm's official build of the version that the product is made for:
- * Homebrew's and nvm's node, and the libraries they load, can be replaced by an ordinary user.
+ * Throws Problem unless the runtime at `path` is npm's official build of the version `node`: Homebrew's and nvm's
+ * node, and the libraries they load, can be replaced by an ordinary user.
  */
-export function requireOfficial(path: string, version: string, product: Pick<Product, 'node'>): void {
-  if (/\/node_modules\/node-[a-z]+-x64\/bin\/node$/.test(path) && version === product.node) return;
+export function requireOfficial(path: string, version: string, { node }: { node: string }): void {
+  if (/\/node_modules\/node-[a-z]+(?:-old)?-x64\/bin\/node$/.test(path) && version === node) return;
   throw new Problem(
-    `${path} (${version}) is not the official build of node ${product.node} that root is to run. ` +
-      'npm has that one; in the checkout, as yourself: npm ci && sudo make install-daemon',
+    `${path} (${version}) is not the official build of node ${node} that root is to run. ` +
+      'npm has that one; in the checkout, as yourself and never as root: npm ci && sudo make install-daemon',
   );
 }

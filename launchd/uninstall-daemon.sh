@@ -19,10 +19,9 @@ clean() {
 if [ -x /opt/tuntapd/bin/node ] && [ -f /opt/tuntapd/lib/uninstall.mjs ]; then
   clean /opt/tuntapd/bin/node /opt/tuntapd/lib/uninstall.mjs
 fi
-for node in "$PWD"/node_modules/node-*-x64/bin/node; do
-  if [ -x "$node" ] && [ -f build/product/lib/uninstall.mjs ]; then
-    clean "$node" build/product/lib/uninstall.mjs
-  fi
-done
+node=$(launchd/runtime.sh)
+if [ -n "$node" ] && [ -f build/product/lib/uninstall.mjs ]; then
+  clean "$node" build/product/lib/uninstall.mjs
+fi
 echo 'There is no /opt/tuntapd to uninstall. To remove leftovers: make build, and then this again' >&2
 exit 1

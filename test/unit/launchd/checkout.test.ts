@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -18,6 +19,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { requireOfficial } from '../../../launchd/product.js';
 
 const house = process.cwd();
+/** Some uid that is not root's; a checkout that was made by one has no other. */
+const ordinary = process.getuid?.() === 0 ? 501 : (process.getuid?.() ?? 501);
 const runtime = `node_modules/node-${process.platform}-${process.arch}`;
 let checkout: string;
 
@@ -107,13 +110,15 @@ describe('install-daemon.sh', () => {
   /** A checkout as its owner left it, on a made-up Mac whose commands and npm lie in `mac`. */
   beforeEach(() => {
     const commands = ['uname', 'sw_vers', 'id', 'sudo'];
-    const script = readFileSync(join(house, 'launchd/install-daemon.sh'), 'utf8');
-    program(
-      'launchd/install-daemon.sh',
-      script.replace(new RegExp(`/usr/bin/(?=${commands.join('|')})`, 'g'), `${at('mac')}/`),
-    );
+    for (const name of ['install-daemon.sh', 'runtime.sh']) {
+      const script = readFileSync(join(house, 'launchd', name), 'utf8');
+      program(
+        `launchd/${name}`,
+        script.replace(new RegExp(`/usr/bin/(?=${commands.join('|')})`, 'g'), `${at('mac')}/`),
+      );
+    }
     program('mac/uname', 'echo Darwin');
-    program('mac/sw_vers', '');
+    program('mac/sw_vers', 'echo 14.6.1');
     program('mac/id', 'echo 0');
     program('mac/sudo', 'echo "$1 $2 $3" >>as; shift 3; exec "$@"');
     // Takes the old runtime away, as npm does, and brings the new one.
@@ -127,12 +132,14 @@ describe('install-daemon.sh', () => {
     const started = (version: string) => `RUNTIME=${version} exec '${process.execPath}' "$@"`;
     program('node_modules/node-old-x64/bin/node', started('18'));
     program('new/bin/node', started('20'));
+    // A checkout that is root's is another matter.
+    chownSync(checkout, ordinary, ordinary);
   });
 
-  const installDaemon = () =>
+  const installDaemon = (env: NodeJS.ProcessEnv = { SUDO_USER: 'somebody' }) =>
     spawnSync(at('launchd/install-daemon.sh'), {
       encoding: 'utf8',
-      env: { PATH: `${at('mac')}:/usr/bin:/bin`, SUDO_USER: 'somebody' },
+      env: { PATH: `${at('mac')}:/usr/bin:/bin`, ...env },
     });
 
   test('installs new packages as whoever typed sudo, and goes on with their runtime', () => {
@@ -149,6 +156,53 @@ describe('install-daemon.sh', () => {
   test('fetches nothing when the packages are those of the lock file', () => {
     lock('node_modules/.package-lock.json', { [runtime]: { version: '20' } });
     expect(installDaemon().stdout).toBe('built with 18\ninstalled\n');
+    expect(existsSync(at('as'))).toBe(false);
+  });
+
+  test('says which macOS is needed before it does anything', () => {
+    program('mac/sw_vers', 'echo 10.14.6');
+    lock('node_modules/.package-lock.json', { [runtime]: { version: '18' } });
+    expect(installDaemon()).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: 'tuntapd needs macOS 10.15 or newer, and this is macOS 10.14.6. Nothing was done.\n',
+    });
+    expect(existsSync(at('as'))).toBe(false);
+    expect(existsSync(at('node_modules/node-old-x64'))).toBe(true);
+  });
+
+  test('has no call of the runtime obey what the caller’s environment says to node', () => {
+    lock('node_modules/.package-lock.json', { [runtime]: { version: '20' } });
+    write('hook.cjs', `require('node:fs').appendFileSync(${JSON.stringify(at('hooked'))}, 'ran');`);
+    write('launchd/build.mjs', 'process.exitCode = process.argv[2] === "--check" ? 1 : 0;');
+    const { status } = installDaemon({ SUDO_USER: 'somebody', NODE_OPTIONS: `--require=${at('hook.cjs')}` });
+    expect(status).toBe(0);
+    expect(existsSync(at('hooked'))).toBe(false);
+  });
+
+  const asRoot = process.getuid?.() === 0 ? test : test.skip;
+  asRoot.each([
+    ['root', { SUDO_USER: undefined }],
+    ['whoever typed sudo', { SUDO_USER: 'somebody' }],
+  ])('in a checkout of root’s runs npm neither as root nor as %s, nor advises to', (_who, env) => {
+    chownSync(checkout, 0, 0);
+    lock('node_modules/.package-lock.json', { [runtime]: { version: '18' } });
+    const { status, stderr, stdout } = installDaemon(env);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toContain('npm is never run as root');
+    expect(stderr).not.toMatch(/npm ci|make build/);
+    expect(existsSync(at('as'))).toBe(false);
+    expect(existsSync(at('node_modules/node-old-x64'))).toBe(true);
+  });
+
+  asRoot('in a checkout of root’s the compiler runs as nobody whoever typed sudo', () => {
+    chownSync(checkout, 0, 0);
+    lock('node_modules/.package-lock.json', { [runtime]: { version: '20' } });
+    write(
+      'launchd/build.mjs',
+      'if (process.argv[2] === "--check") process.exitCode = 1; else console.log(process.argv[2]);',
+    );
+    expect(installDaemon().stdout).toBe('--unprivileged\ninstalled\n');
     expect(existsSync(at('as'))).toBe(false);
   });
 });

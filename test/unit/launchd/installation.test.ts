@@ -27,6 +27,7 @@ let leaves: { done: boolean; problems: string[] };
 let mute: string[];
 /** Whether the daemon that is started has looked around before it is asked anything. */
 let hasLooked: boolean;
+let caution: string | null;
 
 const say = (line: string): void => void said.push(line);
 
@@ -38,6 +39,7 @@ beforeEach(async () => {
   said = [];
   mute = [];
   hasLooked = true;
+  caution = null;
   leaves = { done: true, problems: [] };
   launchd = fakeLaunchd(layout.socket, (version): Daemon =>
     mute.includes(version) ? null : { version, leave: leaves, hasLooked },
@@ -55,13 +57,14 @@ const installing = (version: string) =>
     layout,
     product: {
       version,
-      node: '20.0.0',
       files: ['tuntapd', 'tuntapctl', 'uninstall'].map((name) => ({
         path: `lib/${name}.mjs`,
         content: Buffer.from(version),
       })),
     },
     runtime: join(root, 'runtime'),
+    node: '20.0.0',
+    caution,
     patience: 50,
     say,
   });
@@ -122,6 +125,13 @@ describe('install', () => {
       sight(lstatSync(join(layout.prefix, path.toString()))),
     );
     expect(synced.sort()).toEqual(wanted.sort());
+  });
+
+  test('names the runtime, and says before it is installed what is wrong with it', async () => {
+    caution = 'nobody mends this one';
+    launchd.refuse(...Array.from({ length: 10 }, () => 5));
+    await expect(installing('1')).rejects.toThrow();
+    expect(said).toEqual(['files are ready (1, node 20.0.0)', 'warning: nobody mends this one']);
   });
 
   test.each([
