@@ -7,6 +7,7 @@ import { isLoaded, load, type Outside, unload } from './launchctl.js';
 import type { Layout } from './layout.js';
 import { Problem } from './problem.js';
 import type { Product } from './product.js';
+import { requireSignature } from './signature.js';
 import { untrusted } from './trusted-path.js';
 
 export interface Installation {
@@ -35,21 +36,6 @@ async function requireTrusted({ layout }: Installation): Promise<void> {
     'What root runs must be changed by nobody else, but:\n' +
       [...problems].map((problem) => `  ${problem}\n`).join('') +
       'Give these folders to root (sudo chown root:wheel FOLDER; sudo chmod go-w FOLDER) and try again. Nothing was changed.',
-  );
-}
-
-/** The signature is what a privacy grant hangs on; a runtime that was tampered with is not run as root. */
-async function requireSignature({ outside, say, runtime }: Installation, staged: string): Promise<void> {
-  const { exitCode, stdout, stderr } = await outside.run('/usr/bin/codesign', ['--verify', staged]);
-  if (exitCode === 0) return;
-  const words = `${stderr}${stdout}`.trim();
-  if (words.includes('not signed at all')) {
-    say('warning: the runtime is not signed: System Settings will not keep a permission given to it');
-    return;
-  }
-  throw new Problem(
-    `The runtime ${runtime} is not as it was signed; codesign --verify said: ${words}\n` +
-      'Get it anew with: rm -rf node_modules && npm ci. Nothing was changed.',
   );
 }
 
@@ -131,7 +117,12 @@ export async function install(given: Installation): Promise<Answer> {
     const parent = path.slice(0, path.lastIndexOf('/'));
     if (!(await exists(parent))) await folder(parent, 0o755, uid, gid);
   }
-  await requireSignature(given, await stage(layout, product, runtime));
+  try {
+    await requireSignature(outside, await stage(layout, product, runtime), runtime);
+  } catch (error) {
+    await rm(layout.staged, { recursive: true, force: true });
+    throw error;
+  }
   say(`files are ready (${product.version}, node ${node})`);
   if (caution !== null) say(`warning: ${caution}`);
 

@@ -1,7 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { loadConfig } from '../config/load.js';
+import { parseConfig } from '../config/parse.js';
 import { readOriginals } from '../daemon/docker-app/originals.js';
 import { isAbsent } from '../daemon/is-absent.js';
+import { readJournal } from '../daemon/journal.js';
 import { messageOf, plain } from '../daemon/text.js';
 import { askToLeave, askVersion, type Leave, untilAnswers } from './control.js';
 import { exists, unlinkCli } from './files.js';
@@ -30,15 +33,31 @@ async function shimmed(layout: Layout): Promise<readonly string[]> {
   return found;
 }
 
-const byHand = (hyperkits: readonly string[]): string =>
+/** Where the link is: the gateways of journalled routes and, as nothing better is known, the configuration's. */
+async function linkOf(layout: Layout): Promise<{ device: string; gateways: readonly string[] }> {
+  const { tap } = await loadConfig(join(layout.configuration, 'config.toml'), {
+    owner: layout.owner.uid,
+  }).then(
+    ({ config }) => config,
+    () => parseConfig('', 'defaults'),
+  );
+  const { journal } = await readJournal(join(layout.state, 'journal.json'));
+  const gateways = new Set(journal.ownedRoutes.map(({ gateway }) => plain(gateway)));
+  return { device: tap.device, gateways: gateways.size > 0 ? [...gateways] : [tap.peer] };
+}
+
+const byHand = (
+  hyperkits: readonly string[],
+  { device, gateways }: { device: string; gateways: readonly string[] },
+): string =>
   [
     'What only the daemon can undo cleanly, and how to do it by hand:',
     '  hyperkit   next to it lies the original as …/com.docker.hyperkit.original; quit Docker, then as its owner:',
     '             mv -f com.docker.hyperkit.original com.docker.hyperkit',
     ...hyperkits.map((hyperkit) => `             here: ${plain(hyperkit, 1000)}`),
-    '  routes     netstat -rn -f inet shows them with gateway 10.0.75.2; a reboot or the end of the VM removes them',
+    `  routes     netstat -rn -f inet shows them with gateway ${gateways.join(' or ')}; a reboot or the end of the VM removes them`,
     '  VM rules   gone with the VM: restart Docker',
-    '  /dev/tap1  root’s again after a reboot',
+    `  /dev/${device}  root’s again after a reboot`,
   ].join('\n');
 
 /** Only the running daemon has the grants to touch Docker.app (App Management): it is started once more if need be. */
@@ -80,7 +99,7 @@ export async function remove(given: Removal): Promise<readonly string[]> {
     const left = await leave(given);
     problems = left.problems.map((problem) => plain(problem, 1000));
     const list = problems.map((problem) => `  ${problem}\n`).join('');
-    const hint = left.done ? '' : byHand(await shimmed(layout));
+    const hint = left.done ? '' : byHand(await shimmed(layout), await linkOf(layout));
     if (!left.done && !force)
       throw new Problem(
         `hyperkit could not be given back:\n${list}${hint}\n` +

