@@ -16,6 +16,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { toDisk } from '../daemon/to-disk.js';
+import type { Outside } from './launchctl.js';
 import type { Layout } from './layout.js';
 import type { Product } from './product.js';
 import { untrusted } from './trusted-path.js';
@@ -57,11 +58,20 @@ async function place(path: string, content: Buffer | string, mode: number, layou
   await chmod(path, mode);
 }
 
-async function clone(from: string, to: string, mode: number, layout: Layout): Promise<void> {
-  // On APFS a clone, which costs no space.
-  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+async function own(to: string, mode: number, layout: Layout): Promise<void> {
   await chown(to, layout.owner.uid, layout.owner.gid);
   await chmod(to, mode);
+}
+
+/**
+ * A second file of the same bytes: on APFS a clone, which costs no space (libuv makes none), elsewhere a copy. Only of
+ * root's own file, for a clone inherits attributes that Node cannot see.
+ */
+async function clone(from: string, to: string, outside: Pick<Outside, 'run'>): Promise<void> {
+  const cloned = await outside.run('/bin/cp', ['-c', from, to]).catch(() => null);
+  if (cloned?.exitCode === 0) return;
+  await rm(to, { force: true });
+  await copyFile(from, to, constants.COPYFILE_EXCL);
 }
 
 /** The command: no `env node`, for what that finds may be the user's; nothing of the caller's that changes node. */
@@ -74,16 +84,24 @@ exec ${layout.cliRuntime} ${join(layout.prefix, 'lib/tuntapctl.mjs')} "$@"
  * Builds the whole prefix at its staging place, next to where it will be, and has it on the disk. Returns the runtime
  * that root will run.
  */
-export async function stage(layout: Layout, product: Product, runtime: string): Promise<string> {
+export async function stage(
+  layout: Layout,
+  product: Product,
+  runtime: string,
+  outside: Pick<Outside, 'run'>,
+): Promise<string> {
   const { uid, gid } = layout.owner;
   const at = (path: string): string => join(layout.staged, path);
   await rm(layout.staged, { recursive: true, force: true });
   await folder(layout.staged, 0o755, uid, gid);
   await folder(at('bin'), 0o755, uid, gid);
-  const own = at(join('bin', basename(layout.runtime)));
+  const staged = at(join('bin', basename(layout.runtime)));
   // For root only: a privacy grant given to it must not serve every script that somebody runs with it.
-  await clone(runtime, own, 0o744, layout);
-  await clone(own, at(join('bin', basename(layout.cliRuntime))), 0o755, layout);
+  await copyFile(runtime, staged, constants.COPYFILE_EXCL);
+  await own(staged, 0o744, layout);
+  const forEverybody = at(join('bin', basename(layout.cliRuntime)));
+  await clone(staged, forEverybody, outside);
+  await own(forEverybody, 0o755, layout);
   await place(at(join('bin', basename(layout.cli))), command(layout), 0o755, layout);
   for (const { path, content } of product.files) {
     await folder(dirname(at(path)), 0o755, uid, gid);
@@ -91,7 +109,7 @@ export async function stage(layout: Layout, product: Product, runtime: string): 
   }
   // Names reach the disk before contents: after a power cut the prefix would have empty programs.
   for (const path of ['.', ...(await readdir(layout.staged, { recursive: true }))]) await toDisk(at(path));
-  return own;
+  return staged;
 }
 
 /** Writes the plist at once or not at all, as launchd wants it: root's, 0644. */

@@ -118,7 +118,7 @@ export async function install(given: Installation): Promise<Answer> {
     if (!(await exists(parent))) await folder(parent, 0o755, uid, gid);
   }
   try {
-    await requireSignature(outside, await stage(layout, product, runtime), runtime);
+    await requireSignature(outside, await stage(layout, product, runtime, outside), runtime);
   } catch (error) {
     await rm(layout.staged, { recursive: true, force: true });
     throw error;

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parse } from 'plist';
 import type { CommandResult } from '../../../daemon/command.js';
@@ -33,6 +33,8 @@ export interface FakeLaunchd extends Outside {
   readonly refuse: (...codes: number[]) => void;
   /** How many `print`s still find the service after a bootout. */
   readonly drainFor: (prints: number) => void;
+  /** From now on no file can be cloned. */
+  readonly formatAsHfs: () => void;
   readonly codesign: (result: CommandResult) => void;
   /** Versions of the prefix that were started, in turn. */
   readonly started: () => readonly string[];
@@ -48,6 +50,7 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
   let drain = 0;
   let refusals: number[] = [];
   let signature = done;
+  let apfs = true;
   let servers: Server[] = [];
   const started: string[] = [];
 
@@ -142,6 +145,15 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
         args.slice(0, 3).join(' ') === `--verify --strict -R=${nodesOwn}`
       )
         return Promise.resolve(signature);
+      if (file === '/bin/cp' && args.length === 3 && args[0] === '-c') {
+        const [, from = '', to = ''] = args;
+        // A volume that is not APFS, half-way.
+        if (!apfs) writeFileSync(to, 'half');
+        else copyFileSync(from, to);
+        return Promise.resolve(
+          apfs ? done : failed(1, `cp: ${to}: clonefile failed: Operation not supported`),
+        );
+      }
       return Promise.reject(new Error(`no such command: ${file} ${args.join(' ')}`));
     },
     pause: () => new Promise((resolve) => void setImmediate(resolve)),
@@ -161,6 +173,9 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
     },
     codesign: (result) => {
       signature = result;
+    },
+    formatAsHfs: () => {
+      apfs = false;
     },
     started: () => started,
     kill,

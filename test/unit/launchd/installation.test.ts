@@ -105,6 +105,21 @@ describe('install', () => {
     expect(readFileSync(layout.cli, 'utf8')).toMatch(/^#!\/bin\/sh\n/);
   });
 
+  test.each([
+    ['is cloned on APFS', () => undefined],
+    [
+      'is copied where no file can be cloned',
+      () => {
+        launchd.formatAsHfs();
+      },
+    ],
+  ])('the runtime of everybody %s, and has its own mode', async (_how, format) => {
+    format();
+    await installing('1');
+    expect(readFileSync(layout.cliRuntime, 'utf8')).toBe('the official runtime');
+    expect([layout.runtime, layout.cliRuntime].map(mode)).toEqual(['744', '755']);
+  });
+
   test('has everything on the disk before the swap, or a power cut would leave empty programs', async () => {
     const file = await open(join(root, 'runtime'));
     const handle = Object.getPrototypeOf(file) as FileHandle;
