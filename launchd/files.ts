@@ -161,7 +161,7 @@ export async function cliLinkState(layout: Layout): Promise<LinkState> {
 
 /**
  * Links the CLI into everybody's PATH unless something else is there; returns whose it is then. `absent`: its folder
- * is missing, where not root alone could make one.
+ * is missing, where not root alone could make one, or leads elsewhere by somebody else's will.
  */
 export async function linkCli(layout: Layout): Promise<LinkState> {
   const state = await cliLinkState(layout);
@@ -173,7 +173,16 @@ export async function linkCli(layout: Layout): Promise<LinkState> {
     if ((await untrusted(place, { from: layout.root, uid })).length > 0) return state;
     await folder(place, 0o755, uid, gid);
   }
-  await symlink(layout.cli, layout.cliLink);
+  // Whoever may write above it could have it lead into a folder of root's: work in the one that was looked at.
+  const isRoots = (await untrusted(place, { from: layout.root, uid })).length === 0;
+  const before = process.cwd();
+  process.chdir(place);
+  try {
+    if (!isRoots && process.cwd() !== place) return state;
+    await symlink(layout.cli, basename(layout.cliLink));
+  } finally {
+    process.chdir(before);
+  }
   return 'ours';
 }
 

@@ -145,7 +145,7 @@ export async function install(given: Installation): Promise<Answer> {
     say(`warning: ${layout.cliLink} is something else and was left alone; the command is ${layout.cli}`);
   if (link === 'absent')
     say(
-      `warning: ${layout.cliLink} was not made, for its folder is missing where others than root may write; the command is ${layout.cli}`,
+      `warning: ${layout.cliLink} was not made, for its folder is missing, or leads elsewhere, where others than root may write; the command is ${layout.cli}`,
     );
   return answer;
 }

@@ -259,6 +259,12 @@ describe('install', () => {
     await installing('1');
     expect(readdirSync(join(root, 'usr/local'))).toEqual([]);
     expect(said.join('\n')).toContain(`warning: ${layout.cliLink} was not made`);
+    const protectedFolder = join(root, 'etc/sudoers.d');
+    await mkdir(protectedFolder, { recursive: true });
+    await symlink(protectedFolder, join(root, 'usr/local/bin'));
+    await installing('1.1');
+    expect(readdirSync(protectedFolder)).toEqual([]);
+    await rm(join(root, 'usr/local/bin'));
     await mkdir(join(root, 'usr/local/bin'));
     await installing('2');
     expect(readlinkSync(layout.cliLink)).toBe(layout.cli);
