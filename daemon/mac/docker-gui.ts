@@ -13,7 +13,7 @@ export const quitDocker = (user: ConsoleUser, command: Run = run): Promise<Outco
  * Restarts Docker by its own command, `docker desktop restart` (Docker Desktop 4.37 and newer), which needs no permission
  * of macOS, and returns when it has answered (60 s at the most; the new VM may take longer). An older `docker` knows
  * no such command and ends with 1, as sudo does where there is none. It is the CLI of the Docker.app that this user
- * runs, as that user (docs/decisions/0004).
+ * runs, as that user (docs/decisions/0006).
  */
 export const restartDocker = (user: ConsoleUser, app: string, command: Run = run): Promise<Outcome> =>
   asUser(user, [`${app}/Contents/Resources/bin/docker`, 'desktop', 'restart'], { timeout: 60_000 }, command);
