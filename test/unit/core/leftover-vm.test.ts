@@ -6,7 +6,7 @@ import { type Observation, seen } from '../../../daemon/observation.js';
 import { plan, tapOwner } from '../../../daemon/plan.js';
 import { pickVms } from '../../../daemon/vm/find.js';
 import type { Process } from '../../../daemon/vm/processes.js';
-import { config, network, quietMac, startedMac, up } from './worlds.js';
+import { config, connected, network, quietMac, startedMac, up } from './worlds.js';
 
 const started = startedMac([network('bridge', '172.17.0.0/16')]);
 const line =
@@ -36,13 +36,15 @@ function macWith(runs: readonly Run[], holder: number | null): Observation {
   };
 }
 
-/** The plan with the tap as it is, and with our address on it: the routes come only then. */
+/** The plan with the tap as it is, and with our address and its row: the routes come only then. */
 const steps = (observation: Observation): string[] => {
   const tap = observation.tapInterface.known ? observation.tapInterface.value : null;
+  const rows = observation.routes.known ? observation.routes.value : [];
   const { address, prefix, mtu } = config.tap;
   const addressed = tap && {
     ...observation,
     tapInterface: seen({ ...tap, up: true, mtu, addresses: [{ address, prefix }] }),
+    routes: seen([...rows, connected({ address, prefix })]),
   };
   return [observation, ...(addressed ? [addressed] : [])].flatMap((one) =>
     plan(config, one, up).map(({ kind }) => kind),

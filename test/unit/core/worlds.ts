@@ -138,7 +138,7 @@ const known = <T>(value: { known: true; value: T } | { known: false }): T => {
   return value.value;
 };
 
-const connected = ({ address, prefix }: { address: string; prefix: number }): Route => ({
+export const connected = ({ address, prefix }: { address: string; prefix: number }): Route => ({
   destination: formatCidr(parseCidr(`${address}/${prefix}`) ?? { base: 0, prefix: 0 }),
   gateway: 'link#14',
   flags: 'UC',
