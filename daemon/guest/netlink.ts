@@ -181,7 +181,12 @@ export interface GuestInterface {
   readonly mac: string;
   readonly mtu: number;
   readonly up: boolean;
+  /** A device's own, neither the loopback's nor one that the kernel makes up (bridge, veth, tap …: IFLA_INFO_KIND). */
+  readonly isCard: boolean;
 }
+
+/** ARPHRD_LOOPBACK (linux/if_arp.h). */
+const loopback = 772;
 
 /** Every interface in the answer to `ask.links`. Throws as `acknowledged`. */
 export const readLinks = (datagrams: readonly Buffer[]): readonly GuestInterface[] =>
@@ -191,6 +196,7 @@ export const readLinks = (datagrams: readonly Buffer[]): readonly GuestInterface
     mac: (attributes.get(1)?.toString('hex').match(/../g) ?? []).join(':'),
     mtu: numberIn(attributes.get(4)),
     up: (head.readUInt32LE(8) & isUp) !== 0,
+    isCard: head.readUInt16LE(2) !== loopback && !attributesIn(attributes.get(18) ?? Buffer.alloc(0)).has(1),
   }));
 
 /** Every address in the answer to `ask.addresses`. Throws as `acknowledged`. */

@@ -1,0 +1,142 @@
+/** What the daemon does in the VM by way of the agent: the VM's end of the link, set up and taken away again. */
+import { parseCidr, overlaps } from '../cidr.js';
+import { StepError } from '../steps.js';
+import type { Conversation } from './agent/conversation.js';
+import { arpRequest } from './arp.js';
+import { findDockerd } from './dockerd.js';
+import { accept, type Chain, changeChain, changeOf, close, iptablesOf, listChain } from './firewall.js';
+import {
+  acknowledged,
+  ask,
+  type GuestInterface,
+  type GuestRoute,
+  readAddresses,
+  readLinks,
+  readRoutes,
+  routeProtocol,
+} from './netlink.js';
+
+/** The VM's end of the link. */
+export interface GuestEnd {
+  readonly mac: string;
+  readonly address: string;
+  readonly prefix: number;
+}
+
+const raw: Chain = { table: 'raw', chain: 'PREROUTING' };
+const dockerUser: Chain = { table: 'filter', chain: 'DOCKER-USER' };
+const forward: Chain = { table: 'filter', chain: 'FORWARD' };
+
+const refuse = (reason: string, words: string, blocked = false): StepError =>
+  new StepError(words, { reason, blocked });
+
+/** A row of the VM that has a part of the link's network, or null. Default routes are nobody's claim. Pure. */
+export function claimOn(
+  { address, prefix }: Pick<GuestEnd, 'address' | 'prefix'>,
+  rows: readonly GuestRoute[],
+  nic: number,
+): GuestRoute | null {
+  const link = parseCidr(`${address}/${prefix}`);
+  return (
+    rows.find((row) => {
+      if (row.address === null || row.prefix === 0 || row.index === nic) return false;
+      const range = parseCidr(`${row.address}/${row.prefix}`);
+      return link !== null && range !== null && overlaps(range, link);
+    }) ?? null
+  );
+}
+
+/**
+ * By what the VM's own traffic leaves it: its network cards, and whatever has a default route. Bridges, which the
+ * kernel makes up, are none. Pure.
+ */
+export const waysOut = (
+  links: readonly GuestInterface[],
+  rows: readonly GuestRoute[],
+  nic: number,
+): readonly string[] => {
+  const defaults = new Set(rows.filter(({ address }) => address === null).map(({ index }) => index));
+  return links
+    .filter(({ index, isCard }) => index !== nic && (isCard || defaults.has(index)))
+    .map(({ name }) => name);
+};
+
+/**
+ * Sets the VM's end of the link up: NIC, MTU, address, rules. Idempotent. Resolves to the NIC's name and the chains that
+ * have rules of ours. Rejects with StepError: `NoTapNic`, `NoDockerd`, `LinkCollision`, `GuestRefused`.
+ */
+export async function prepare(
+  agent: Conversation,
+  end: GuestEnd & { readonly mtu: number; readonly macAddress: string; readonly needsRaw: boolean },
+): Promise<{ readonly interface: string; readonly rules: readonly string[] }> {
+  const { mac, address, prefix, mtu, macAddress, needsRaw } = end;
+  const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
+  const [links, rows, addresses, dockerd] = await Promise.all([
+    kernel(ask.links()).then(readLinks),
+    kernel(ask.routes(4)).then(readRoutes),
+    kernel(ask.addresses(4)).then(readAddresses),
+    findDockerd(agent),
+  ]);
+  const nic = links.find((link) => link.mac === mac);
+  if (!nic) throw refuse('NoTapNic', `no interface with MAC ${mac} in the VM`);
+  if (!dockerd) throw refuse('NoDockerd', 'no dockerd in the VM’s own namespaces');
+  const claim = claimOn(end, rows, nic.index);
+  if (claim)
+    throw refuse(
+      'LinkCollision',
+      `the VM itself has ${claim.address ?? 'a default route'}/${claim.prefix}, which overlaps the link’s network: set tap.address and tap.peer to a pair that nobody uses`,
+      true,
+    );
+
+  acknowledged(await kernel(ask.bringUp(nic.index, mtu)));
+  const hasAddress = addresses.some(
+    (own) => own.index === nic.index && own.address === address && own.prefix === prefix,
+  );
+  if (!hasAddress) acknowledged(await kernel(ask.addAddress({ index: nic.index, address, prefix })));
+
+  const iptables = iptablesOf(agent, dockerd);
+  const rules: string[] = [];
+  const begin = async (chain: Chain, wanted: readonly (readonly string[])[]): Promise<string | null> => {
+    const listed = await listChain(iptables, chain);
+    if ('refused' in listed) return listed.refused;
+    await changeChain(iptables, chain, changeOf(listed, wanted));
+    rules.push(`${chain.table} ${chain.chain}`);
+    return null;
+  };
+  if (needsRaw) {
+    const refused = await begin(raw, [accept(nic.name)]);
+    if (refused !== null) throw refuse('GuestRefused', `the raw table cannot be listed: ${refused}`);
+  }
+  const open = [...waysOut(links, rows, nic.index).map((way) => close(nic.name, way)), accept(nic.name)];
+  if ((await begin(dockerUser, open)) !== null) {
+    const refused = await begin(forward, open);
+    if (refused !== null) throw refuse('GuestRefused', `the filter table cannot be listed: ${refused}`);
+  }
+
+  // A Mac that asked for us before we were here waits a second before it asks again, and after some times in vain tells
+  // whoever tries that the host is down. Our asking for it answers that, and lets through what waits.
+  await agent.announce(nic.index, arpRequest({ mac, sender: address, target: macAddress }));
+  return { interface: nic.name, rules };
+}
+
+/** Takes our rules and our address out of the VM, and the NIC down. What is gone already is no fault. */
+export async function release(agent: Conversation, { mac, address, prefix }: GuestEnd): Promise<void> {
+  const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
+  const [links, addresses, dockerd] = await Promise.all([
+    kernel(ask.links()).then(readLinks),
+    kernel(ask.addresses(4)).then(readAddresses),
+    findDockerd(agent),
+  ]);
+  if (!dockerd) throw refuse('NoDockerd', 'no dockerd in the VM’s own namespaces');
+  const iptables = iptablesOf(agent, dockerd);
+  for (const chain of [raw, dockerUser, forward]) {
+    const listed = await listChain(iptables, chain);
+    if (!('refused' in listed)) await changeChain(iptables, chain, changeOf(listed, []));
+  }
+  const nic = links.find((link) => link.mac === mac);
+  if (!nic) return;
+  for (const own of addresses)
+    if (own.index === nic.index && own.address === address && own.prefix === prefix)
+      acknowledged(await kernel(ask.removeAddress(own)));
+  acknowledged(await kernel(ask.takeDown(nic.index)));
+}
