@@ -1,10 +1,11 @@
 const base = {
   testEnvironment: 'node',
-  extensionsToTreatAsEsm: ['.ts', '.sh'],
-  moduleFileExtensions: ['js', 'mjs', 'ts', 'json', 'node', 'sh'],
+  extensionsToTreatAsEsm: ['.ts', '.sh', '.agent'],
+  moduleFileExtensions: ['js', 'mjs', 'ts', 'json', 'node', 'sh', 'agent'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
     '\\.sh$': '<rootDir>/test/shell-as-text.mjs',
+    '\\.agent$': '<rootDir>/test/agent-as-bytes.mjs',
     '^.+\\.ts$': [
       '@swc/jest',
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },

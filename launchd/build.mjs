@@ -35,7 +35,7 @@ const read = (path) => readFileSync(join(root, path));
 function inputsHash() {
   const sources = ['config', 'daemon', 'cli', 'launchd'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && /\.(ts|mjs|sh)$/.test(entry.name))
+      .filter((entry) => entry.isFile() && /\.(ts|mjs|sh|agent)$/.test(entry.name))
       .map((entry) => relative(root, join(entry.parentPath, entry.name))),
   );
   const hash = createHash('sha256');
@@ -92,7 +92,7 @@ async function compile() {
     platform: 'node',
     target: 'node20',
     format: 'esm',
-    loader: { '.sh': 'text' },
+    loader: { '.sh': 'text', '.agent': 'binary' },
     legalComments: 'none',
     logLevel: 'warning',
     banner: {

@@ -84,7 +84,7 @@ export async function prepare(
   if (claim)
     throw refuse(
       'LinkCollision',
-      `the VM itself has ${claim.address ?? 'a default route'}/${claim.prefix}, which overlaps the link’s network: set tap.address and tap.peer to a pair that nobody uses`,
+      `the VM itself has ${claim.address ?? ''}/${claim.prefix} dev ${links.find(({ index }) => index === claim.index)?.name ?? '?'}, which overlaps the link’s network: set tap.address and tap.peer to a pair that nobody uses`,
       true,
     );
 

@@ -1,5 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { parseUntrusted } from './json.js';
 import { jsonLines } from './json-lines.js';
@@ -32,6 +33,7 @@ const versionSchema = z.object({
   Version: z.string().max(100),
   ApiVersion: apiVersion,
   MinAPIVersion: apiVersion.optional(),
+  Arch: z.string().max(100).default(''),
 });
 
 const isOlder = (a: string, b: string): boolean => {
@@ -62,7 +64,10 @@ function parseJson(text: string, asked: string): unknown {
 }
 
 export interface CallOptions {
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  readonly raw?: { readonly type: string; readonly bytes: Buffer };
   /** Milliseconds without any answer; 30 000 unless told. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
@@ -71,6 +76,8 @@ export interface CallOptions {
 export interface EngineClient {
   /** e.g. `28.5.2` */
   readonly version: string;
+  /** The processor of the VM, in Go's word for it, e.g. `amd64`. */
+  readonly architecture: string;
   /** A JSON answer that `schema` accepts. Throws EngineError, or an Error when nothing sensible came back. */
   readonly json: <T>(method: string, path: string, schema: z.ZodType<T>, options?: CallOptions) => Promise<T>;
   /** A raw answer, 8 MiB at the most. */
@@ -84,11 +91,31 @@ export interface EngineClient {
     onLine: (line: unknown) => void,
     options: CallOptions & { onOpen?: () => void; method?: string; idle?: number; limit?: number },
   ) => Promise<void>;
+  /**
+   * The connection itself after a POST that turns it into a container's streams, asked for as the docker command does:
+   * without `Upgrade` Docker Desktop's proxy delivers no stdin (docker-modem pull 148, moby 43799).
+   */
+  readonly attach: (path: string, options?: CallOptions) => Promise<Duplex>;
 }
 
-function open(dial: Dial, method: string, path: string, options: CallOptions): Promise<IncomingMessage> {
+const json = (body: unknown): { type: string; bytes: Buffer } => ({
+  type: 'application/json',
+  bytes: Buffer.from(JSON.stringify(body)),
+});
+
+/** An answer, or the connection where it was turned into something else. */
+type Exchanged = { readonly connection: Duplex } | { readonly response: IncomingMessage };
+
+/** `wanted`: the protocol that the connection is to change to; then an engine may answer with the connection itself. */
+function exchange(
+  dial: Dial,
+  method: string,
+  path: string,
+  options: CallOptions & { wanted?: string },
+): Promise<Exchanged> {
   return new Promise((resolve, reject) => {
-    const { body, timeout = patience, signal } = options;
+    const { body, raw, timeout = patience, signal, wanted } = options;
+    const content = raw ?? (body === undefined ? undefined : json(body));
     const outgoing = request({
       createConnection: (_options, onSocket) => {
         // The type wants a socket even with an error.
@@ -102,7 +129,11 @@ function open(dial: Dial, method: string, path: string, options: CallOptions): P
       },
       method,
       path,
-      headers: { host: 'docker', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        host: 'docker',
+        ...(content ? { 'content-type': content.type, 'content-length': content.bytes.length } : {}),
+        ...(wanted === undefined ? {} : { connection: 'Upgrade', upgrade: wanted }),
+      },
       ...(signal ? { signal } : {}),
     });
     const timer = setTimeout(() => {
@@ -112,7 +143,12 @@ function open(dial: Dial, method: string, path: string, options: CallOptions): P
     }, timeout);
     outgoing.once('response', (response) => {
       clearTimeout(timer);
-      resolve(response);
+      resolve({ response });
+    });
+    outgoing.once('upgrade', (_response, connection, head) => {
+      clearTimeout(timer);
+      if (head.length > 0) connection.unshift(head);
+      resolve({ connection });
     });
     outgoing.on('error', (error) => {
       clearTimeout(timer);
@@ -122,8 +158,20 @@ function open(dial: Dial, method: string, path: string, options: CallOptions): P
       clearTimeout(timer);
       reject(new Error('Docker Engine hung up'));
     });
-    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+    outgoing.end(content?.bytes);
   });
+}
+
+async function open(
+  dial: Dial,
+  method: string,
+  path: string,
+  options: CallOptions,
+): Promise<IncomingMessage> {
+  const answer = await exchange(dial, method, path, options);
+  if ('response' in answer) return answer.response;
+  answer.connection.destroy();
+  throw new Error(`Docker Engine answered ${method} ${path} with another protocol`);
 }
 
 /** What `read` makes of an answer, which is given up after `limit` ms, with these words; undefined: never. */
@@ -188,6 +236,7 @@ export async function connectEngine(dial: Dial, options: CallOptions = {}): Prom
   const prefix = `/v${negotiate(parsed.data)}`;
   return {
     version: plain(parsed.data.Version.replace(/\+.*$/, ''), 40),
+    architecture: parsed.data.Arch,
     json: async (method, path, schema, how = {}) => {
       const text = (await call(method, prefix + path, how)).toString();
       const answer = schema.safeParse(parseJson(text, `${method} ${path}`));
@@ -207,6 +256,13 @@ export async function connectEngine(dial: Dial, options: CallOptions = {}): Prom
       await within(response, how.limit, late, async () => {
         for await (const line of jsonLines(response as AsyncIterable<Buffer>)) onLine(line);
       });
+    },
+    attach: async (path, how = {}) => {
+      const answer = await exchange(dial, 'POST', prefix + path, { ...how, wanted: 'tcp' });
+      if ('connection' in answer) return answer.connection;
+      if ((answer.response.statusCode ?? 500) >= 400) return refuse(answer.response);
+      answer.response.destroy();
+      throw new Error('Docker Engine, or a proxy before it, does not hand over a container’s streams');
     },
   };
 }

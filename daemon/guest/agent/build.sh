@@ -51,7 +51,7 @@ for target in amd64:gcc-12 arm64:aarch64-linux-gnu-gcc-12; do
     -ffreestanding -fno-builtin -nostdlib -static -fno-pie -no-pie -fno-stack-protector \
     -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
     -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,noexecstack -s \
-    -o "/agent/agent-${target%%:*}" /agent/agent.c
-  cp "$root/agent/agent-${target%%:*}" "$folder/"
+    -o "/agent/${target%%:*}.agent" /agent/agent.c
+  cp "$root/agent/${target%%:*}.agent" "$folder/"
 done
-(cd "$folder" && sha256sum agent-amd64 agent-arm64 >SHA256SUMS && cat SHA256SUMS)
+(cd "$folder" && sha256sum amd64.agent arm64.agent >SHA256SUMS && cat SHA256SUMS)

@@ -49,8 +49,8 @@ afterEach(async () => {
 });
 
 const processors: readonly (readonly [string, readonly string[]])[] = [
-  ['amd64', [join(folder, 'agent-amd64')]],
-  ['arm64', ['qemu-aarch64', join(folder, 'agent-arm64')]],
+  ['amd64', [join(folder, 'amd64.agent')]],
+  ['arm64', ['qemu-aarch64', join(folder, 'arm64.agent')]],
 ];
 
 const isAlive = (pid: number): boolean => {

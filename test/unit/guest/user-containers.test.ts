@@ -35,9 +35,11 @@ function engineOf(containers: readonly Container[]): EngineClient {
   };
   return {
     version: '28.5.2',
+    architecture: 'amd64',
     json: (_method, path, schema) => Promise.resolve().then(() => schema.parse(answers[path])),
     bytes: unused,
     stream: unused,
+    attach: unused,
   };
 }
 

@@ -1,0 +1,237 @@
+import { Duplex, Transform } from 'node:stream';
+import { z } from 'zod';
+import { StepError } from '../steps.js';
+import { plain } from '../text.js';
+import amd64 from './agent/amd64.agent';
+import arm64 from './agent/arm64.agent';
+import { type Conversation, converse } from './agent/conversation.js';
+import { demultiplexer } from './agent/frames.js';
+import { type AgentImage, agentImage, type Architecture } from './agent/image.js';
+import { type EngineClient, EngineError, unlessGone } from './engine-client.js';
+import { untrustedList } from './json.js';
+
+/** Of every container that is ours. */
+export const label = 'io.github.tuntapd';
+/** Always the same: the engine itself refuses a second one, and nobody needs to look for the first. */
+const containerName = 'tuntapd-helper';
+/** Containers with our label that are removed at once, where somebody made more of them. */
+const maxSwept = 10;
+/** Milliseconds for each request: a VM that starts everything at once is slow. */
+const timeout = 60_000;
+/** Milliseconds for all that is done by one agent, from asking for its container on. */
+const deadline = 120_000;
+/** Bytes of stderr that are told: the agent says nothing there, but what starts it may. */
+const maxWords = 2000;
+
+/**
+ * All that the agent's root may do: enter dockerd's mount namespace (the first three), set addresses and rules.
+ * iptables-legacy, unlike the one on nft, speaks to the kernel through a raw socket, and so does ARP.
+ */
+export const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_CHROOT', 'NET_ADMIN', 'NET_RAW'] as const;
+
+const programs: Readonly<Record<Architecture, Uint8Array>> = { amd64, arm64 };
+const images = new Map<Architecture, AgentImage>();
+
+/** The image for an engine's own processor, which is not the Mac's where its VM is emulated. Throws StepError. */
+function imageFor(architecture: string): AgentImage {
+  if (architecture !== 'amd64' && architecture !== 'arm64')
+    throw new StepError(
+      `the VM’s processor is ${plain(architecture, 40)}; tuntapd’s agent knows amd64 and arm64`,
+      {
+        reason: 'AgentUnfit',
+        blocked: true,
+      },
+    );
+  const image = images.get(architecture) ?? agentImage(Buffer.from(programs[architecture]), architecture);
+  images.set(architecture, image);
+  return image;
+}
+
+const containerOf = (image: string): unknown => ({
+  Image: image,
+  User: '0:0',
+  Labels: { [label]: 'helper' },
+  Healthcheck: { Test: ['NONE'] },
+  OpenStdin: true,
+  StdinOnce: true,
+  AttachStdin: true,
+  AttachStdout: true,
+  AttachStderr: true,
+  HostConfig: {
+    AutoRemove: true,
+    NetworkMode: 'host',
+    PidMode: 'host',
+    // An engine with `userns-remap` shares its namespaces with nobody else.
+    UsernsMode: 'host',
+    CapDrop: ['ALL'],
+    CapAdd: capabilities,
+    SecurityOpt: ['apparmor=unconfined', 'label=disable', 'no-new-privileges'],
+    ReadonlyRootfs: true,
+    Memory: 64 * 1024 * 1024,
+    PidsLimit: 64,
+    LogConfig: { Type: 'none', Config: {} },
+  },
+});
+
+/** An authorisation plugin, Enhanced Container Isolation (sysbox) or user namespaces: only a person can allow it. */
+const isForbidden = ({ status, message }: EngineError): boolean =>
+  status === 403 ||
+  /authorization denied|enhanced container isolation|sysbox|user namespaces (are|is) enabled/i.test(message);
+
+const forbidden = (error: unknown): unknown =>
+  error instanceof EngineError && isForbidden(error)
+    ? new StepError(`Docker Engine forbids the helper container: ${error.message}`, {
+        reason: 'HelperForbidden',
+        blocked: true,
+        cause: error,
+      })
+    : error;
+
+async function remove(engine: EngineClient, id: string): Promise<void> {
+  await engine
+    .bytes('DELETE', `/containers/${id}?force=true&v=true`, { timeout })
+    .catch(async (error: unknown) => {
+      // 409: its removal is under way, since an earlier request or by itself.
+      if (error instanceof EngineError && error.status === 409)
+        await engine.bytes('POST', `/containers/${id}/wait?condition=removed`, { timeout }).catch(unlessGone);
+      else unlessGone(error);
+    });
+}
+
+async function sweep(engine: EngineClient): Promise<void> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+  const left = await engine.json(
+    'GET',
+    `/containers/json?all=true&filters=${filters}`,
+    untrustedList(z.object({ Id: z.string() })),
+  );
+  for (const { Id } of left.slice(0, maxSwept)) await remove(engine, Id);
+}
+
+/** Asks for the container by each id that the image may have; null where the engine has no such image. */
+async function tryToCreate(engine: EngineClient, ids: readonly string[]): Promise<string | null> {
+  for (const id of ids) {
+    const create = (): Promise<{ Id: string }> =>
+      engine.json('POST', `/containers/create?name=${containerName}`, z.object({ Id: z.string() }), {
+        body: containerOf(id),
+      });
+    try {
+      return (
+        await create().catch(async (error: unknown) => {
+          // The name is taken: by one of ours that a killed daemon left, or by somebody else's.
+          if (!(error instanceof EngineError && error.status === 409)) throw error;
+          await sweep(engine);
+          return create();
+        })
+      ).Id;
+    } catch (error) {
+      if (!(error instanceof EngineError && error.status === 404)) throw error;
+    }
+  }
+  return null;
+}
+
+const refused = (words: string): StepError => new StepError(words, { reason: 'AgentRefused', blocked: true });
+
+/** Returns the id of a new container of exactly our image, which is loaded where the engine does not have it. */
+async function createContainer(engine: EngineClient, { ids, archive }: AgentImage): Promise<string> {
+  let id = await tryToCreate(engine, ids);
+  if (id === null) {
+    const said = await engine.bytes('POST', '/images/load?quiet=true', {
+      raw: { type: 'application/x-tar', bytes: archive },
+      timeout,
+    });
+    id = await tryToCreate(engine, ids);
+    if (id === null)
+      throw refused(
+        `Docker Engine loaded tuntapd’s agent, but knows it under none of its ids (it said: ${plain(said.toString(), 200)})`,
+      );
+  }
+  const { Image } = await engine.json('GET', `/containers/${id}/json`, z.object({ Image: z.string() }));
+  if (ids.includes(Image)) return id;
+  await remove(engine, id);
+  throw refused(`Docker Engine made the helper container of another image (${plain(Image, 80)})`);
+}
+
+/** The agent's own stream within what the engine hands over; what is said on stderr goes to `onStderr`. */
+function unwrapped(connection: Duplex, onStderr: (bytes: Buffer) => void): Duplex {
+  const take = demultiplexer(onStderr);
+  const stdout = new Transform({
+    transform: (bytes: Buffer, _encoding, done) => {
+      try {
+        done(null, take(bytes));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
+  connection.on('error', (error) => stdout.destroy(error));
+  connection.on('close', () => stdout.end());
+  connection.pipe(stdout);
+  const both = Duplex.from({ readable: stdout, writable: connection });
+  both.once('close', () => connection.destroy());
+  return both;
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * After the one before, however that ended: a configuration that is taken while an agent works begins a new run of the
+ * daemon in the same process. What a killed daemon left running is removed before the next one starts.
+ */
+function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+  const next = last.then(work, work);
+  last = next.catch(() => undefined);
+  return next;
+}
+
+/**
+ * Runs the agent in a container of its own, has `work` talk to it, and says goodbye. Nobody's way waits for the
+ * container's end. Rejects with what `work` rejects with, or with StepError: `HelperForbidden`, `AgentRefused`,
+ * `AgentUnfit`.
+ */
+export function withAgent<T>(
+  engine: EngineClient,
+  work: (agent: Conversation) => Promise<T>,
+  log: (message: string) => void,
+): Promise<T> {
+  return oneAtATime(async () => {
+    const began = performance.now();
+    const signal = AbortSignal.timeout(deadline);
+    let words = '';
+    const id = await createContainer(engine, imageFor(engine.architecture)).catch((error: unknown) => {
+      throw forbidden(error);
+    });
+    try {
+      const connection = await engine.attach(
+        `/containers/${id}/attach?stream=true&stdin=true&stdout=true&stderr=true`,
+        { timeout, signal },
+      );
+      const agent = converse(
+        unwrapped(connection, (bytes) => {
+          words = (words + bytes.toString()).slice(0, maxWords);
+        }),
+        { signal },
+      );
+      await engine.bytes('POST', `/containers/${id}/start`, { timeout, signal });
+      const result = await work(agent);
+      log(`the helper container reported after ${Math.round(performance.now() - began)} ms`);
+      await agent.quit();
+      return result;
+    } catch (error) {
+      if (words !== '') log(`the helper container said: ${plain(words)}`);
+      throw forbidden(error);
+    } finally {
+      // It removes itself; where it could not even start, nobody else does.
+      void remove(engine, id).catch(() => undefined);
+    }
+  });
+}
+
+/** Removes the agent's image. What is gone already is no fault; nothing else of any name is touched. */
+export async function removeImage(engine: EngineClient): Promise<void> {
+  await oneAtATime(async () => {
+    for (const id of imageFor(engine.architecture).ids)
+      await engine.bytes('DELETE', `/images/${id}?noprune=true`, { timeout }).catch(unlessGone);
+  });
+}
