@@ -39,7 +39,7 @@ export function claimOn(
   const link = parseCidr(`${address}/${prefix}`);
   return (
     rows.find((row) => {
-      if (row.address === null || row.prefix === 0 || row.index === nic) return false;
+      if (!row.isMain || row.address === null || row.prefix === 0 || row.index === nic) return false;
       const range = parseCidr(`${row.address}/${row.prefix}`);
       return link !== null && range !== null && overlaps(range, link);
     }) ?? null

@@ -207,8 +207,10 @@ export const readAddresses = (datagrams: readonly Buffer[]): readonly InterfaceA
     return address === null ? null : { index: head.readUInt32LE(4), address, prefix: head.readUInt8(1) };
   });
 
-/** A row of the VM's main routing table. */
+/** An ordinary row of one of the VM's routing tables. */
 export interface GuestRoute {
+  /** Whether it is the main table's. */
+  readonly isMain: boolean;
   /** The network's address; null for a default route. */
   readonly address: string | null;
   readonly prefix: number;
@@ -220,14 +222,15 @@ export interface GuestRoute {
 const mainTable = 254;
 const unicast = 1;
 
-/** Every ordinary row of the main table in the answer to `ask.routes`. Throws as `acknowledged`. */
+/** Every ordinary row of every table in the answer to `ask.routes`. Throws as `acknowledged`. */
 export const readRoutes = (datagrams: readonly Buffer[]): readonly GuestRoute[] =>
   // struct rtmsg: family prefix source-prefix tos table protocol scope type, flags:u32
   read(datagrams, types.newRoute, 12, (head, attributes) => {
     const table = attributes.has(15) ? numberIn(attributes.get(15)) : head.readUInt8(4);
-    if (table !== mainTable || head.readUInt8(7) !== unicast) return null;
+    if (head.readUInt8(7) !== unicast) return null;
     const destination = attributes.get(1);
     return {
+      isMain: table === mainTable,
       address: destination ? formatAddress(destination) : null,
       prefix: head.readUInt8(1),
       index: numberIn(attributes.get(4)),

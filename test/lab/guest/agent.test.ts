@@ -108,7 +108,7 @@ describe.each(processors)('the agent for %s', (_name, command) => {
       expect(readAddresses(await agent.netlink(routeProtocol, ask.addresses(4)))).toEqual([four]);
       expect(readAddresses(await agent.netlink(routeProtocol, ask.addresses(6)))).toContainEqual(six);
       expect(readRoutes(await agent.netlink(routeProtocol, ask.routes(4)))).toEqual([
-        { address: '10.0.75.0', prefix: 30, index: before.index },
+        { isMain: true, address: '10.0.75.0', prefix: 30, index: before.index },
       ]);
 
       for (const address of [four, six])
