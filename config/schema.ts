@@ -75,10 +75,6 @@ export const configSchema = z.strictObject({
   }),
   guest: section({
     manage: z.boolean().default(true).describe('Whether the VM’s interface and firewall are set up.'),
-    image: text
-      .optional()
-      .describe('Image of the helper container. Without it: any local image that has what is needed.'),
-    pull: z.boolean().default(true).describe('Whether an image may be pulled when there is no local one.'),
   }),
   routes: section({
     manage: z.boolean().default(true).describe('Whether the networks’ subnets are routed on the Mac.'),

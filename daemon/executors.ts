@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.js';
 import { inBatches } from './batch.js';
 import type { BundleRoom } from './docker-app/bundles.js';
 import type { EngineLink } from './engine-link.js';
-import { prepareGuest, releaseGuest } from './guest/helper.js';
+import { prepareGuest, releaseGuest } from './guest/link-end.js';
 import type { Log } from './log.js';
 import { loadKext } from './mac/kext.js';
 import { addRoutes, deleteRoutes } from './mac/routes.js';
@@ -38,8 +38,6 @@ export function createExecutors(parts: {
       const guest = await prepareGuest(engine.client(), {
         ...step,
         signal,
-        image: config.guest.image,
-        pull: config.guest.pull,
         log: (message) => log.info(message),
       });
       await memory.change({ guest });

@@ -14,12 +14,12 @@ import { untrustedList } from './json.js';
 export const label = 'io.github.tuntapd';
 /** Always the same: the engine itself refuses a second one, and nobody needs to look for the first. */
 const containerName = 'tuntapd-helper';
-/** Containers with our label that are removed at once, where somebody made more of them. */
-const maxSwept = 10;
+/** Containers of ours that are removed at a time: more than one is never there, but an engine may say so. */
+const maxSwept = 4;
 /** Milliseconds for each request: a VM that starts everything at once is slow. */
 const timeout = 60_000;
-/** Milliseconds for all that is done by one agent, from asking for its container on. */
-const deadline = 120_000;
+/** Milliseconds for the removal of what is left behind. */
+const tidying = 15_000;
 /** Bytes of stderr that are told: the agent says nothing there, but what starts it may. */
 const maxWords = 2000;
 
@@ -87,15 +87,16 @@ const forbidden = (error: unknown): unknown =>
       })
     : error;
 
-async function remove(engine: EngineClient, id: string): Promise<void> {
-  await engine
-    .bytes('DELETE', `/containers/${id}?force=true&v=true`, { timeout })
-    .catch(async (error: unknown) => {
-      // 409: its removal is under way, since an earlier request or by itself.
-      if (error instanceof EngineError && error.status === 409)
-        await engine.bytes('POST', `/containers/${id}/wait?condition=removed`, { timeout }).catch(unlessGone);
-      else unlessGone(error);
-    });
+/** Returns when it is gone, whoever removed it. */
+async function remove(engine: EngineClient, id: string, signal?: AbortSignal): Promise<void> {
+  const how = { timeout, ...(signal ? { signal } : {}) };
+  const path = `/containers/${encodeURIComponent(id)}`;
+  await engine.bytes('DELETE', `${path}?force=true&v=true`, how).catch(async (error: unknown) => {
+    // 409: its removal is under way, since an earlier request or by itself.
+    if (error instanceof EngineError && error.status === 409)
+      await engine.bytes('POST', `${path}/wait?condition=removed`, how).catch(unlessGone);
+    else unlessGone(error);
+  });
 }
 
 async function sweep(engine: EngineClient): Promise<void> {
@@ -173,65 +174,48 @@ function unwrapped(connection: Duplex, onStderr: (bytes: Buffer) => void): Duple
   return both;
 }
 
-let last: Promise<unknown> = Promise.resolve();
-
 /**
- * After the one before, however that ended: a configuration that is taken while an agent works begins a new run of the
- * daemon in the same process. What a killed daemon left running is removed before the next one starts.
+ * Runs the agent in a container of its own and has `work` talk to it. `gone` resolves when the container is, or cannot be
+ * removed; it never rejects. Rejects with what `work` rejects with, or with StepError: `HelperForbidden`,
+ * `AgentRefused`, `AgentUnfit`.
  */
-function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
-  const next = last.then(work, work);
-  last = next.catch(() => undefined);
-  return next;
-}
-
-/**
- * Runs the agent in a container of its own, has `work` talk to it, and says goodbye. Nobody's way waits for the
- * container's end. Rejects with what `work` rejects with, or with StepError: `HelperForbidden`, `AgentRefused`,
- * `AgentUnfit`.
- */
-export function withAgent<T>(
+export async function withAgent<T>(
   engine: EngineClient,
+  { signal, log }: { readonly signal: AbortSignal; readonly log: (message: string) => void },
   work: (agent: Conversation) => Promise<T>,
-  log: (message: string) => void,
-): Promise<T> {
-  return oneAtATime(async () => {
-    const began = performance.now();
-    const signal = AbortSignal.timeout(deadline);
-    let words = '';
-    const id = await createContainer(engine, imageFor(engine.architecture)).catch((error: unknown) => {
-      throw forbidden(error);
-    });
-    try {
-      const connection = await engine.attach(
-        `/containers/${id}/attach?stream=true&stdin=true&stdout=true&stderr=true`,
-        { timeout, signal },
-      );
-      const agent = converse(
-        unwrapped(connection, (bytes) => {
-          words = (words + bytes.toString()).slice(0, maxWords);
-        }),
-        { signal },
-      );
-      await engine.bytes('POST', `/containers/${id}/start`, { timeout, signal });
-      const result = await work(agent);
-      log(`the helper container reported after ${Math.round(performance.now() - began)} ms`);
-      await agent.quit();
-      return result;
-    } catch (error) {
-      if (words !== '') log(`the helper container said: ${plain(words)}`);
-      throw forbidden(error);
-    } finally {
-      // It removes itself; where it could not even start, nobody else does.
-      void remove(engine, id).catch(() => undefined);
-    }
+): Promise<{ readonly result: T; readonly gone: Promise<void> }> {
+  const began = performance.now();
+  let words = '';
+  const id = await createContainer(engine, imageFor(engine.architecture)).catch((error: unknown) => {
+    throw forbidden(error);
   });
+  // It removes itself; where it could not even start, or hangs, nobody else does. Also what is given up is removed.
+  const tidy = (): Promise<void> => remove(engine, id, AbortSignal.timeout(tidying)).catch(() => undefined);
+  try {
+    const path = `/containers/${encodeURIComponent(id)}`;
+    const connection = await engine.attach(`${path}/attach?stream=true&stdin=true&stdout=true&stderr=true`, {
+      timeout,
+    });
+    const agent = converse(
+      unwrapped(connection, (bytes) => {
+        words = (words + bytes.toString()).slice(0, maxWords);
+      }),
+      { signal },
+    );
+    await engine.bytes('POST', `${path}/start`, { timeout });
+    const result = await work(agent);
+    log(`the helper container reported after ${Math.round(performance.now() - began)} ms`);
+    await agent.quit();
+    return { result, gone: tidy() };
+  } catch (error) {
+    if (words !== '') log(`the helper container said: ${plain(words)}`);
+    await tidy();
+    throw forbidden(error);
+  }
 }
 
 /** Removes the agent's image. What is gone already is no fault; nothing else of any name is touched. */
 export async function removeImage(engine: EngineClient): Promise<void> {
-  await oneAtATime(async () => {
-    for (const id of imageFor(engine.architecture).ids)
-      await engine.bytes('DELETE', `/images/${id}?noprune=true`, { timeout }).catch(unlessGone);
-  });
+  for (const id of imageFor(engine.architecture).ids)
+    await engine.bytes('DELETE', `/images/${id}?noprune=true`, { timeout }).catch(unlessGone);
 }

@@ -3,7 +3,7 @@ import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } fr
 import { messageOf, plain } from '../text.js';
 import { connectEngine, type Dial, type EngineClient } from './engine-client.js';
 import { DialError } from './engine-socket.js';
-import { label } from './helper.js';
+import { label } from './agent-container.js';
 import { listNetworks, refreshNetworks } from './networks.js';
 
 export interface EngineWatch {

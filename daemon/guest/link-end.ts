@@ -1,15 +1,29 @@
 import { z } from 'zod';
 import type { GuestReport } from '../observation.js';
 import { StepError } from '../steps.js';
+import { AgentError, type Conversation } from './agent/conversation.js';
 import { removeImage, withAgent } from './agent-container.js';
 import { type GuestEnd, prepare, release } from './agent-work.js';
+import { withDeadline } from './deadline.js';
 import type { EngineClient } from './engine-client.js';
+import { NetlinkError } from './netlink.js';
 
-export interface PrepareParameters extends GuestEnd {
+/** For all that is asked of an engine in one step, in ms. */
+const deadline = 120_000;
+
+interface Limits {
+  /** Aborts when the step is no longer wanted. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds for all of it. */
+  readonly timeout?: number | undefined;
+}
+
+export interface PrepareParameters extends GuestEnd, Limits {
   readonly session: string;
   readonly mtu: number;
   /** The address of the Mac's end. */
-  readonly macAddress: string;
+  readonly far: string;
+  readonly engineVersion: string;
   readonly repairs: number;
   readonly log: (message: string) => void;
 }
@@ -23,9 +37,9 @@ export const needsRawRule = (engineVersion: string): boolean => !(Number.parseIn
 const infoSchema = z.object({ FirewallBackend: z.object({ Driver: z.string() }).nullish() });
 
 /** Engine 29 can keep its rules in nftables of its own, where no accept rule of ours outweighs its drops. */
-async function refuseNftables(engine: EngineClient): Promise<void> {
+async function refuseNftables(engine: EngineClient, engineVersion: string): Promise<void> {
   // Older ones know iptables alone, and are slow to tell about themselves.
-  if (Number.parseInt(engine.version, 10) < 29) return;
+  if (Number.parseInt(engineVersion, 10) < 29) return;
   const { FirewallBackend } = await engine.json('GET', '/info', infoSchema);
   if (FirewallBackend?.Driver.startsWith('nftables') === true)
     throw new StepError(
@@ -35,13 +49,43 @@ async function refuseNftables(engine: EngineClient): Promise<void> {
     );
 }
 
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * After the one before, however that ended: a configuration that is taken while an agent works begins a new run of the
+ * daemon in the same process.
+ */
+function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+  const next = last.then(work, work);
+  last = next.catch(() => undefined);
+  return next;
+}
+
+/** What the VM's kernel or the agent refused, as a reason; everything else as it is. */
+async function refusing<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof AgentError || error instanceof NetlinkError)
+      throw new StepError(`the VM refused: ${error.message}`, { reason: 'GuestRefused', cause: error });
+    throw error;
+  }
+}
+
 /** Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them. Idempotent. */
 export async function prepareGuest(engine: EngineClient, how: PrepareParameters): Promise<GuestReport> {
-  const { session, repairs, log } = how;
-  await refuseNftables(engine);
-  const needsRaw = needsRawRule(engine.version);
-  const report = await withAgent(engine, (agent) => prepare(agent, { ...how, needsRaw }), log);
-  return { session, ...report, repairs };
+  const { session, far, engineVersion, repairs, log, timeout = deadline, signal: outer } = how;
+  const work = (agent: Conversation) =>
+    refusing(prepare(agent, { ...how, macAddress: far, needsRaw: needsRawRule(engineVersion) }));
+  const { result, gone } = await oneAtATime(() =>
+    withDeadline(engine, { milliseconds: timeout, signal: outer }, async (bounded, signal) => {
+      await refuseNftables(bounded, engineVersion);
+      return withAgent(bounded, { signal, log }, work);
+    }),
+  );
+  // The way is open; the container's end need not be waited for, but by the next one.
+  void oneAtATime(() => gone);
+  return { session, ...result, repairs };
 }
 
 /**
@@ -50,13 +94,16 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
  */
 export async function releaseGuest(
   engine: EngineClient,
-  { attached, ...end }: GuestEnd & { readonly attached: boolean },
+  { attached, signal: outer, timeout = deadline, ...end }: GuestEnd & Limits & { readonly attached: boolean },
 ): Promise<void> {
-  if (attached)
-    await withAgent(
-      engine,
-      (agent) => release(agent, end),
-      () => undefined,
-    );
-  await removeImage(engine);
+  await oneAtATime(() =>
+    withDeadline(engine, { milliseconds: timeout, signal: outer }, async (bounded, signal) => {
+      if (attached) {
+        const work = (agent: Conversation) => refusing(release(agent, end));
+        const { gone } = await withAgent(bounded, { signal, log: () => undefined }, work);
+        await gone;
+      }
+      await removeImage(bounded);
+    }),
+  );
 }

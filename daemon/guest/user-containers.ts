@@ -3,7 +3,7 @@ import { plain } from '../text.js';
 import { withDeadline } from './deadline.js';
 import { type EngineClient, unlessGone } from './engine-client.js';
 import { untrustedList, untrustedRecord } from './json.js';
-import { label } from './helper.js';
+import { label } from './agent-container.js';
 
 const listSchema = untrustedList(
   z.object({
