@@ -132,8 +132,17 @@ export function nearestKey(key: string): string | null {
   return best && best.cost <= Math.max(1, Math.floor(lastPart(key).length / 3)) ? best.known : null;
 }
 
+/** Keys that there were once, and why they are no more. */
+const retired: Readonly<Record<string, string>> = {
+  'guest.image':
+    'it is no longer needed: what runs in the VM is tuntapd’s own, and no image of anybody’s is used. Take the line out',
+  'guest.pull': 'it is no longer needed: nothing is ever pulled. Take the line out',
+};
+
 /** What is wrong with a key that cannot be set, for people. */
 export function noSuchKey(key: string): string {
+  const why = Object.hasOwn(retired, key) ? retired[key] : undefined;
+  if (why !== undefined) return why;
   const group = describeConfig().filter((known) => known.key.startsWith(`${key}.`));
   if (group.length > 0) return `it is a group of keys: ${group.map((known) => known.key).join(', ')}`;
   const nearest = nearestKey(key);

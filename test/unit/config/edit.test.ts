@@ -33,13 +33,15 @@ describe('setConfigValues', () => {
       '[routes]\nforce = ["172.18.0.0/16", "10.1.0.0/16"]\n',
     ],
     ['[routes]\nforce = [\n "172.18.0.0/16", # VPN\n]\n', 'routes.force', '[]', '[routes]\nforce = []\n'],
-    ['', 'guest.image', '123', '[guest]\nimage = "123"\n'],
+    ['', 'docker.app', '/123', '[docker]\napp = "/123"\n'],
   ])('%j with %s = %s', (text, key, value, expected) => {
     expect(setConfigValues(text, [[key, value]])).toBe(expected);
   });
 
   test.each([
     ['', 'tap.devce', 'tap2', /did you mean tap\.device/],
+    ['', 'guest.image', 'alpine', /guest\.image: it is no longer needed/],
+    ['', 'guest.pull', 'true', /guest\.pull: it is no longer needed/],
     ['', 'tap', '1', /tap: it is a group of keys: tap\.device, tap\.mac, /],
     ['', 'Tap', '1', /did you mean tap\?/],
     ['', 'tap.mtu', '9000', /576 to 1500/],

@@ -53,6 +53,13 @@ describe('parseConfig', () => {
     ]);
   });
 
+  test('keys of an earlier version are told to be no longer needed', () => {
+    expect(problems('[guest]\nimage = "alpine"\npull = false\n')).toEqual([
+      { key: 'guest.image', line: 2, value: null, message: expect.stringMatching(/no longer needed.*own/) },
+      { key: 'guest.pull', line: 3, value: null, message: expect.stringMatching(/no longer needed.*pulled/) },
+    ]);
+  });
+
   test.each([
     ['wrong entries', `[routes]\nforce = [${'"ten",\n'.repeat(20_000)}]\n`],
     ['unknown keys', Array.from({ length: 20_000 }, (_, index) => `key${index} = 1\n`).join('')],
