@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writ
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { passOn } from './api-proxy.js';
 import { type DockerStart, dockerStart } from './command-line.js';
 
 const [, , app = '/Applications/Docker.app'] = process.argv;
@@ -92,15 +93,7 @@ const proxy = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (clien
       client.destroy();
       return;
     }
-    const engine = createConnection({ port, host: '127.0.0.1', allowHalfOpen: true });
-    client.pipe(engine).pipe(client);
-    for (const [from, to] of [
-      [client, engine],
-      [engine, client],
-    ] as const) {
-      from.on('error', () => to.destroy());
-      from.on('close', () => to.destroy());
-    }
+    passOn(client, createConnection({ port, host: '127.0.0.1', allowHalfOpen: true }));
   });
 });
 proxy.listen(socket);

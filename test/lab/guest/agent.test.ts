@@ -29,7 +29,7 @@ function startAgent(command: readonly string[]): { child: ChildProcess; ended: P
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   children.push(child);
-  child.stdin?.on('error', () => undefined);
+  child.stdin.on('error', () => undefined);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   return { child, ended };
 }
