@@ -4,7 +4,7 @@ ENGINE ?= sid
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: install-daemon uninstall-daemon demo test build lint bench clean help packages lab-tools
+.PHONY: install-daemon uninstall-daemon demo test build lint bench agent clean help packages lab-tools
 
 install-daemon: ## On a Mac, with sudo: build as you, install as root, wait until the daemon answers
 	@launchd/install-daemon.sh
@@ -27,6 +27,9 @@ lint: packages ## Type check, eslint, prettier and shellcheck alone
 bench: lab-tools build ## Measure size and starts of the command; on Linux as root also the daemon on a lab Mac (half an hour)
 	@node test/bench.mjs
 	@if [ "$$(uname -s)" = Linux ] && [ "$$(id -u)" = 0 ]; then node test/lab/start.mjs test/lab/bench.ts; fi
+
+agent: lab-tools ## On Debian, as root: build the agent of the VM anew, with the compilers of a pinned suite
+	@daemon/guest/agent/build.sh daemon/guest/agent
 
 clean: ## Remove what was built (the lab's VM images lie elsewhere and stay)
 	@rm -rf build

@@ -62,6 +62,16 @@ check_shell() {
   shellcheck "${files[@]}"
 }
 
+# What lies in the repository is what the source gives, byte for byte.
+# shellcheck disable=SC2317 # called by way of gate
+check_agent() {
+  daemon/guest/agent/build.sh build/agent >/dev/null || return 1
+  local file
+  for file in amd64.agent arm64.agent SHA256SUMS; do
+    cmp "build/agent/$file" "daemon/guest/agent/$file" || return 1
+  done
+}
+
 skipped=
 has_lab() { [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; }
 
@@ -85,6 +95,7 @@ if [ "${1:-}" != --gates ]; then
   gate build node launchd/build.mjs
   suite unit --maxWorkers=2
   if has_lab; then
+    gate agent check_agent
     suite lab --maxWorkers=2
     wait "$images" || failed=1
     # Ten minutes in which nothing happens cost the others nothing.

@@ -10,7 +10,7 @@ command -v apt-get >/dev/null || {
 }
 packages=(
   qemu-system-x86 qemu-utils debootstrap tini busybox-static e2fsprogs kmod procps iproute2
-  iptables curl shellcheck zsh util-linux xz-utils ca-certificates strace attr
+  iptables curl shellcheck zsh util-linux xz-utils ca-certificates strace attr qemu-user
 )
 missing=()
 for package in "${packages[@]}"; do

@@ -22,7 +22,7 @@ if [ ! -e "$root/complete" ]; then
   }
   trap forget EXIT
   trap 'exit 130' INT TERM
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' | grep -m 1 -E '/debian/?$')
+  mirror=$("$here/../../../test/lab/vm/mirror.sh" "$suite")
   debootstrap --variant=minbase --include=gcc-12,gcc-12-aarch64-linux-gnu "$suite" "$work" "$mirror" \
     >"$work.log" 2>&1 || {
     tail -n 20 "$work.log" >&2
