@@ -39,6 +39,7 @@ if [ ! -e "$root/complete" ]; then
   trap - EXIT INT TERM
 fi
 
+# shellcheck disable=SC2016 # a placeholder of dpkg-query
 found=$(chroot "$root" dpkg-query --show --showformat '${Version} ' gcc-12 gcc-12-aarch64-linux-gnu)
 [ "${found% }" = "$compilers" ] || {
   echo "the compilers of $suite are $found, not $compilers: build the agent anew with them, and say so" >&2
