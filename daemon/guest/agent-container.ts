@@ -1,7 +1,7 @@
 import { Duplex, Transform } from 'node:stream';
 import { z } from 'zod';
 import { StepError } from '../steps.js';
-import { plain } from '../text.js';
+import { messageOf, plain } from '../text.js';
 import amd64 from './agent/amd64.agent';
 import arm64 from './agent/arm64.agent';
 import { type Conversation, converse } from './agent/conversation.js';
@@ -30,11 +30,15 @@ const maxWords = 2000;
 export const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_CHROOT', 'NET_ADMIN', 'NET_RAW'] as const;
 
 const programs: Readonly<Record<Architecture, Uint8Array>> = { amd64, arm64 };
+/** Whether there is an agent for a processor. */
+export const isFit = (architecture: string): architecture is Architecture =>
+  architecture === 'amd64' || architecture === 'arm64';
+
 const images = new Map<Architecture, AgentImage>();
 
 /** The image for an engine's own processor, which is not the Mac's where its VM is emulated. Throws StepError. */
 function imageFor(architecture: string): AgentImage {
-  if (architecture !== 'amd64' && architecture !== 'arm64')
+  if (!isFit(architecture))
     throw new StepError(
       `the VM’s processor is ${plain(architecture, 40)}; tuntapd’s agent knows amd64 and arm64`,
       {
@@ -134,7 +138,7 @@ async function tryToCreate(engine: EngineClient, ids: readonly string[]): Promis
 
 const refused = (words: string): StepError => new StepError(words, { reason: 'AgentRefused', blocked: true });
 
-/** Returns the id of a new container of exactly our image, which is loaded where the engine does not have it. */
+/** Returns the id of a new container of our image, which is loaded where the engine does not have it. */
 async function createContainer(engine: EngineClient, { ids, archive }: AgentImage): Promise<string> {
   let id = await tryToCreate(engine, ids);
   if (id === null) {
@@ -148,10 +152,15 @@ async function createContainer(engine: EngineClient, { ids, archive }: AgentImag
         `Docker Engine loaded tuntapd’s agent, but knows it under none of its ids (it said: ${plain(said.toString(), 200)})`,
       );
   }
-  const { Image } = await engine.json('GET', `/containers/${id}/json`, z.object({ Image: z.string() }));
-  if (ids.includes(Image)) return id;
-  await remove(engine, id);
-  throw refused(`Docker Engine made the helper container of another image (${plain(Image, 80)})`);
+  return id;
+}
+
+/** Rejects with StepError `AgentRefused` unless the container is of our image, whatever was asked for. */
+async function mustBeOurs(engine: EngineClient, id: string, { ids }: AgentImage): Promise<void> {
+  const path = `/containers/${encodeURIComponent(id)}/json`;
+  const { Image } = await engine.json('GET', path, z.object({ Image: z.string() }));
+  if (!ids.includes(Image))
+    throw refused(`Docker Engine made the helper container of another image (${plain(Image, 80)})`);
 }
 
 /** The agent's own stream within what the engine hands over; what is said on stderr goes to `onStderr`. */
@@ -174,10 +183,23 @@ function unwrapped(connection: Duplex, onStderr: (bytes: Buffer) => void): Duple
   return both;
 }
 
+/** What `work` makes of the agent, which has been sent away by then. Rejects with StepError alone. */
+async function talk<T>(agent: Conversation, work: (agent: Conversation) => Promise<T>): Promise<T> {
+  try {
+    const result = await work(agent);
+    await agent.quit();
+    return result;
+  } catch (error) {
+    if (error instanceof StepError) throw error;
+    const words = `the conversation with tuntapd’s agent in the VM failed: ${messageOf(error)}`;
+    throw new StepError(words, { reason: 'AgentFailed', cause: error });
+  }
+}
+
 /**
  * Runs the agent in a container of its own and has `work` talk to it. `gone` resolves when the container is, or cannot be
  * removed; it never rejects. Rejects with what `work` rejects with, or with StepError: `HelperForbidden`,
- * `AgentRefused`, `AgentUnfit`.
+ * `AgentRefused`, `AgentUnfit`, `AgentFailed` where what answers is no agent, or ends before its time.
  */
 export async function withAgent<T>(
   engine: EngineClient,
@@ -186,14 +208,17 @@ export async function withAgent<T>(
 ): Promise<{ readonly result: T; readonly gone: Promise<void> }> {
   const began = performance.now();
   let words = '';
-  const id = await createContainer(engine, imageFor(engine.architecture)).catch((error: unknown) => {
+  const image = imageFor(engine.architecture);
+  const id = await createContainer(engine, image).catch((error: unknown) => {
     throw forbidden(error);
   });
   // It removes itself; where it could not even start, or hangs, nobody else does. Also what is given up is removed.
   const tidy = (): Promise<void> => remove(engine, id, AbortSignal.timeout(tidying)).catch(() => undefined);
+  let connection: Duplex | null = null;
   try {
+    await mustBeOurs(engine, id, image);
     const path = `/containers/${encodeURIComponent(id)}`;
-    const connection = await engine.attach(`${path}/attach?stream=true&stdin=true&stdout=true&stderr=true`, {
+    connection = await engine.attach(`${path}/attach?stream=true&stdin=true&stdout=true&stderr=true`, {
       timeout,
     });
     const agent = converse(
@@ -203,19 +228,37 @@ export async function withAgent<T>(
       { signal },
     );
     await engine.bytes('POST', `${path}/start`, { timeout });
-    const result = await work(agent);
+    const result = await talk(agent, work);
     log(`the helper container reported after ${Math.round(performance.now() - began)} ms`);
-    await agent.quit();
     return { result, gone: tidy() };
   } catch (error) {
     if (words !== '') log(`the helper container said: ${plain(words)}`);
     await tidy();
     throw forbidden(error);
+  } finally {
+    // An engine may leave it open.
+    connection?.destroy();
   }
 }
 
-/** Removes the agent's image. What is gone already is no fault; nothing else of any name is touched. */
+/**
+ * Removes the agent's image. What is gone already is no fault; nothing else of any name is touched. An image that
+ * somebody gave names, or made containers of, stays.
+ */
 export async function removeImage(engine: EngineClient): Promise<void> {
-  for (const id of imageFor(engine.architecture).ids)
-    await engine.bytes('DELETE', `/images/${id}?noprune=true`, { timeout }).catch(unlessGone);
+  for (const id of imageFor(engine.architecture).ids) {
+    const removeIt = async (): Promise<'removed' | 'in use'> => {
+      try {
+        await engine.bytes('DELETE', `/images/${id}?noprune=true`, { timeout }).catch(unlessGone);
+        return 'removed';
+      } catch (error) {
+        if (error instanceof EngineError && error.status === 409) return 'in use';
+        throw error;
+      }
+    };
+    if ((await removeIt()) === 'removed') continue;
+    // By a container of ours, perhaps, that a killed daemon left.
+    await sweep(engine);
+    await removeIt();
+  }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { GuestReport } from '../observation.js';
 import { StepError } from '../steps.js';
 import { AgentError, type Conversation } from './agent/conversation.js';
-import { removeImage, withAgent } from './agent-container.js';
+import { isFit, removeImage, withAgent } from './agent-container.js';
 import { type GuestEnd, prepare, release } from './agent-work.js';
 import { withDeadline } from './deadline.js';
 import type { EngineClient } from './engine-client.js';
@@ -96,6 +96,8 @@ export async function releaseGuest(
   engine: EngineClient,
   { attached, signal: outer, timeout = deadline, ...end }: GuestEnd & Limits & { readonly attached: boolean },
 ): Promise<void> {
+  // Where no agent runs, nothing was ever done.
+  if (!isFit(engine.architecture)) return;
   await oneAtATime(() =>
     withDeadline(engine, { milliseconds: timeout, signal: outer }, async (bounded, signal) => {
       if (attached) {

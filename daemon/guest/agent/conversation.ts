@@ -57,8 +57,11 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** What one answer may hold, in bytes: the agent's own bound (agent.c, MAX_ANSWER) and its last part. */
-const maxAnswer = 4 * 1024 * 1024 + 64 * 1024;
+/** What a frame counts, in bytes: an empty one costs memory, too, so an answer may have only so many. */
+const frameSize = ({ body }: Frame): number => 64 + body.length;
+
+/** What one answer may hold, in bytes: the agent's own bound (agent.c, MAX_ANSWER), its last part, and what frames count by themselves. */
+const maxAnswer = 4 * 1024 * 1024 + 256 * 1024;
 
 const namesOfErrors = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
@@ -90,7 +93,7 @@ export function converse(stream: Duplex, { signal }: { readonly signal: AbortSig
   function take(frame: Frame): void {
     const [first] = pending;
     if (!first) throw new Error('the agent answered what nobody asked');
-    size += frame.body.length;
+    size += frameSize(frame);
     if (size > maxAnswer) throw new Error(`the agent’s answer is larger than ${maxAnswer} bytes`);
     if (frame.letter !== '.' && frame.letter !== '!') {
       first.frames.push(frame);
