@@ -88,7 +88,8 @@ export function createObserver(parts: {
       if (!consoleUser.known) return unknown(consoleUser.why);
       return processes.known ? seen(pick(processes.value)) : unknown(processes.why);
     };
-    const vms = ofUser((list) => pickVms(list, { uid: user?.uid ?? null, holder, ...config.tap }));
+    const now = Date.now();
+    const vms = ofUser((list) => pickVms(list, { uid: user?.uid ?? null, holder, now, ...config.tap }));
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
     const places = [...new Set([...usualApps(config, user), ...(await bundles.touched())])];

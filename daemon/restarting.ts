@@ -4,6 +4,7 @@
  * container would notice. Pure.
  */
 import type { Config } from '../config/schema.js';
+import { ageOf } from './age.js';
 import {
   type Bundle,
   type ConsoleUser,
@@ -105,7 +106,7 @@ export function judgeRestart(config: Config, observation: Observation, memory: M
   // The next VM's link could not be set up either; once it can, what runs by then counts.
   if (linkCollision(config, observation) !== null) return { act: 'none' };
   const { vm, user } = found;
-  const age = observation.at - Date.parse(vm.startedAt);
+  const age = ageOf(Date.parse(vm.startedAt), observation.at);
   const wait = (why: string, forContainers = false): RestartVerdict => ({ act: 'wait', why, forContainers });
   const ask = (why: string): RestartVerdict => ({ act: 'ask', why, vm, user });
   if (vm.startedWithTap && !vm.tapIsForeign && age < opening) return wait('it is about to open the tap');
@@ -154,7 +155,7 @@ export function reopenSteps(observation: Observation, memory: Memory): Step[] {
   const { app } = reopen;
   if (![...withHyperkit, ...without, ...refused].some((bundle) => bundle.app === app)) return [];
   const busy = replacing.some((bundle) => bundle.app === app);
-  if (busy && observation.at - reopen.at < updating) return [];
+  if (busy && ageOf(reopen.at, observation.at) < updating) return [];
   return [{ kind: 'open-docker', key: `open ${app}`, why: 'it was quit for its VM’s sake', app, user }];
 }
 
@@ -166,8 +167,11 @@ export function learnRestart(
 ): RestartMemory {
   const { reopen, attempts } = restart;
   const gui = valueOf(observation.docker)?.find((process) => process.gui);
-  const settled =
-    reopen && ((gui !== undefined && gui.pid !== reopen.gui) || observation.at - reopen.at > owed);
-  if (!settled && !(attached && attempts.length > 0)) return restart;
-  return { ...restart, reopen: settled ? null : reopen, attempts: attached ? [] : attempts };
+  const age = reopen ? ageOf(reopen.at, observation.at) : 0;
+  // After the clock was set back nobody knows how long Docker is owed: the time begins anew.
+  const isUndated = age === Infinity;
+  const settled = reopen && ((gui !== undefined && gui.pid !== reopen.gui) || (age > owed && !isUndated));
+  if (!settled && !isUndated && !(attached && attempts.length > 0)) return restart;
+  const left = reopen && isUndated ? { ...reopen, at: observation.at } : reopen;
+  return { ...restart, reopen: settled ? null : left, attempts: attached ? [] : attempts };
 }

@@ -3,6 +3,7 @@
  * few places in the bundle; nothing of a user's is opened.
  */
 import { join } from 'node:path';
+import { ageOf } from '../age.js';
 import type { Look } from './outside.js';
 import { type Outside, statsOf } from './outside-look.js';
 
@@ -110,17 +111,32 @@ export interface Settling {
   readonly ours: (app: string) => Promise<void>;
 }
 
-/** Remembers since when every bundle looks as it does. */
+/**
+ * Remembers since when every bundle looks as it does. One that came before the clock was set back came, by what the
+ * clock says from then on, when that was noticed: a process that starts later is one of its own.
+ */
 export function createSettling(clock: { wall: () => number; steady: () => number }, look: Look): Settling {
   const known = new Map<string, { mark: string; since: number }>();
+  const arrivals = new Map<string, { stamp: number; arrived: number }>();
+  function arrivalOf(app: string, stamp: number, wall: number): number {
+    const before = arrivals.get(app);
+    const last = before?.stamp === stamp ? before.arrived : stamp;
+    const arrived = ageOf(last, wall) === Infinity ? wall : last;
+    arrivals.set(app, { stamp, arrived });
+    return arrived;
+  }
   return {
     look: async (app) => {
       const signs = await lookAtBundle(app, look);
+      const wall = clock.wall();
       const before = known.get(app);
       const since = before?.mark === signs.mark ? before.since : clock.steady();
       known.set(app, { mark: signs.mark, since });
-      const times = { wall: clock.wall(), unchangedFor: clock.steady() - since };
-      return { signs, unsettled: judgeSettling(app, signs, times) };
+      const times = { wall, unchangedFor: clock.steady() - since };
+      return {
+        signs: { ...signs, arrived: arrivalOf(app, signs.arrived, wall) },
+        unsettled: judgeSettling(app, signs, times),
+      };
     },
     ours: async (app) => {
       known.set(app, { mark: (await lookAtBundle(app, look)).mark, since: -Infinity });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ageOf } from '../age.js';
 import { plain } from '../text.js';
 import { withDeadline } from './deadline.js';
 import { type EngineClient, unlessGone } from './engine-client.js';
@@ -23,8 +24,8 @@ const deadline = 10_000;
 const maxAsked = 100;
 
 /**
- * The container that has been running longest and is not ours, with its age in seconds by the VM's own clock; null
- * when none runs. Throws when the engine does not tell.
+ * The container that has been running longest and is not ours, with its age in seconds by the VM's own clock, Infinity
+ * when that was set back since; null when none runs. Throws when the engine does not tell.
  */
 export const longestRunning = (
   engine: EngineClient,
@@ -41,7 +42,7 @@ async function askForLongest(engine: EngineClient): Promise<{ name: string; seco
     if (Object.hasOwn(Labels, label)) continue;
     const now = Date.parse(SystemTime);
     // No container runs for longer than it has existed, so only these need be asked for one by one.
-    if (longest && now / 1000 - Created <= longest.seconds) continue;
+    if (longest && ageOf(Created * 1000, now) / 1000 <= longest.seconds) continue;
     asked += 1;
     if (asked > maxAsked) throw new Error(`more than ${maxAsked} containers run`);
     const found = await engine
@@ -49,7 +50,7 @@ async function askForLongest(engine: EngineClient): Promise<{ name: string; seco
       .catch(unlessGone);
     // It has ended since the list was made.
     if (!found) continue;
-    const seconds = (now - Date.parse(found.State.StartedAt)) / 1000;
+    const seconds = ageOf(Date.parse(found.State.StartedAt), now) / 1000;
     const name = plain(Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12), 100);
     if (!longest || seconds > longest.seconds) longest = { name, seconds };
   }

@@ -1,3 +1,4 @@
+import { ageOf } from '../age.js';
 import type { Vm, Vms } from '../observation.js';
 import { dockersDevices } from './dockers-line.js';
 import type { Process } from './processes.js';
@@ -23,8 +24,8 @@ interface Link {
   readonly mac: string;
 }
 
-/** Every VM of Docker's among the processes, whoever's it is, the newest first. */
-function dockersVms(processes: readonly Process[], { device, mac }: Link): Vm[] {
+/** Every VM of Docker's among the processes, whoever's it is, the newest first; `now` in ms since the epoch. */
+function dockersVms(processes: readonly Process[], { device, mac, now }: Link & { now: number }): Vm[] {
   const nic = nicOn(device);
   const found = processes.flatMap((process): Vm[] => {
     const match = hyperkit.exec(process.cmd ?? '');
@@ -46,7 +47,9 @@ function dockersVms(processes: readonly Process[], { device, mac }: Link): Vm[] 
       },
     ];
   });
-  return found.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+  const isOfOldClock = ({ startedAt }: Vm): number =>
+    ageOf(Date.parse(startedAt), now) === Infinity ? 1 : 0;
+  return found.sort((a, b) => isOfOldClock(a) - isOfOldClock(b) || b.startedAt.localeCompare(a.startedAt));
 }
 
 /**
@@ -55,11 +58,12 @@ function dockersVms(processes: readonly Process[], { device, mac }: Link): Vm[] 
  * VM without the tap that is anybody else's does not. Docker leaves a hyperkit behind when it is quit while it starts
  * (docker/for-mac #5231): the engine is the newest's, whichever has the tap. Of two that started in the same second that
  * one counts which has no tap, so that nothing is set up in a VM that may be the wrong one. Processes merely named
- * after it (a shell that runs the shim, another VM tool's hyperkit) are none. `uid`: of the user in front.
+ * after it (a shell that runs the shim, another VM tool's hyperkit) are none. `uid`: of the user in front; `now`: in ms
+ * since the epoch.
  */
 export function pickVms(
   processes: readonly Process[],
-  options: Link & { uid: number | null; holder: number | null },
+  options: Link & { uid: number | null; holder: number | null; now: number },
 ): Vms {
   const found = dockersVms(processes, options);
   const holder = found.find(({ pid }) => pid === options.holder);

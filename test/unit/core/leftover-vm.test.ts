@@ -20,12 +20,13 @@ interface Run {
 }
 
 const startOf = ({ minute }: Run): Date => new Date(Date.UTC(2021, 0, 7, 9, minute));
+const now = Date.UTC(2021, 0, 8);
 const processes = (runs: readonly Run[]): Process[] =>
   runs.map((run) => ({ pid: run.pid, uid: run.uid, cmd: line, startTime: startOf(run) }));
 
 /** The Mac with these VMs, their tap held by this pid and the user 501 in front; the engine answers. */
 function macWith(runs: readonly Run[], holder: number | null): Observation {
-  const { vm, others } = pickVms(processes(runs), { uid: 501, holder, ...config.tap });
+  const { vm, others } = pickVms(processes(runs), { uid: 501, holder, now, ...config.tap });
   const tap = seen({ name: 'tap1', up: false, mtu: 1500, addresses: [], holder });
   return {
     ...started,

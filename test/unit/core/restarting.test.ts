@@ -11,6 +11,8 @@ import { applied, bundle, bundlesOf, config, lan, quietMac, startedMac, up, type
 
 const app = '/Applications/Docker.app';
 const began = Date.parse('2026-01-05T08:00:00.000Z');
+const anHour = 3_600_000;
+const aYear = 8760 * anHour;
 const vm = (pid: number, at = began, startedWithTap = false) => ({
   id: `${pid}@${at}`,
   pid,
@@ -83,6 +85,21 @@ describe('a VM without the tap', () => {
     ['somebody else holds the tap', 'none', { tapInterface: startedMac([]).tapInterface }],
     ['it has just begun to open the tap', 'wait', { vm: seen(vm(900, began + 10_000, true)) }],
     ['it could not open the tap', 'restart', { vm: seen(vm(900, began, true)) }],
+    [
+      'it could not open the tap, and the clock was set back since',
+      'restart',
+      { vm: seen(vm(900, began, true)), at: began - aYear },
+    ],
+    [
+      'the engine never answers, and the clock was set back since',
+      'ask',
+      { userContainer: null, engine: unknown('no answer', 'EngineSilent'), at: began - anHour },
+    ],
+    [
+      'it begins to open the tap by a clock that is a moment ahead',
+      'wait',
+      { vm: seen(vm(900, began + 21_000, true)) },
+    ],
     [
       'it holds the tap with a MAC that is not ours',
       'restart',
@@ -260,11 +277,31 @@ test('an owed opening is forgotten when somebody opens Docker, or after ten minu
   expect(learnt({ at: began + 600_001 })).toBeNull();
 });
 
+test.each([anHour, aYear])(
+  'an owed opening is paid also when the clock was set back by %i ms, and forgotten ten minutes later at the latest',
+  (jump) => {
+    let memory: Memory = { ...up, restart: { ...noRestart, reopen: { app, uid: 501, gui: 70, at: began } } };
+    const replacing = seen({ ...bundles('shim'), replacing: [{ app, why: 'an update', settlesIn: null }] });
+    const kindsAt = (at: number, more: Partial<Observation>): string[] => {
+      const observation = { ...quietMac, at, ...more };
+      memory = { ...memory, ...learn(config, observation, memory) };
+      return plan(config, observation, memory).map(({ kind }) => kind);
+    };
+    const back = began - jump;
+    expect(kindsAt(back, {})).toEqual(['open-docker']);
+    expect(kindsAt(back + 1000, { bundles: replacing })).toEqual([]);
+    expect(kindsAt(back + 60_000, { bundles: replacing })).toEqual(['open-docker']);
+    expect(kindsAt(back + 600_001, {})).toEqual([]);
+    expect(memory.restart.reopen).toBeNull();
+  },
+);
+
 /** What may come next in the life of a Mac. */
 const events = fc.array(
   fc.oneof(
     fc.record({ event: fc.constant('vm'), attached: fc.boolean(), container: fc.option(fc.nat(120)) }),
     fc.record({ event: fc.constant('time'), seconds: fc.nat(400) }),
+    fc.record({ event: fc.constant('clock set back'), seconds: fc.constantFrom(-3600, -31_536_000) }),
     fc.record({ event: fc.constant('daemon restarts') }),
   ),
   { maxLength: 30 },

@@ -97,6 +97,33 @@ test('an update is seen in real files from its first to its last moment', async 
   }
 });
 
+test.each([3_600_000, 8760 * 3_600_000])(
+  'a bundle that came before the clock was set back by %i ms has not come after what is started from then on',
+  async (jump) => {
+    const folder = mkdtempSync(join(tmpdir(), 'settling-'));
+    const app = join(folder, 'Docker.app');
+    let wall = Date.now();
+    const clock = { wall: () => wall, steady: () => performance.now() };
+    const before = createSettling(clock, lookDirectly);
+    try {
+      writeDockerApp({ path: app, owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 } });
+      const { arrived } = (await before.look(app)).signs;
+      expect(arrived).toBeGreaterThan(wall - 10_000);
+      wall -= jump;
+      // Of a daemon that saw it come, and of one that began afterwards.
+      for (const settling of [before, createSettling(clock, lookDirectly)]) {
+        const setBack = wall;
+        expect((await settling.look(app)).signs.arrived).toBe(setBack);
+        wall += 60_000;
+        // It does not come again and again.
+        expect((await settling.look(app)).signs.arrived).toBe(setBack);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
+
 test('a bundle is the same one after a restart of the Mac, which numbers its disks anew', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'settling-'));
   const app = join(folder, 'Docker.app');

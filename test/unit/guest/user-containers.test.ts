@@ -60,6 +60,28 @@ test.each<[string, Container[], { name: string; seconds: number } | null]>([
   expect(found && { ...found, seconds: Math.round(found.seconds) }).toEqual(expected);
 });
 
+test.each<[string, Container[], string]>([
+  ['before', [{ name: 'work', created: -3600, started: -3600 }], 'work'],
+  [
+    'before, beside younger ones,',
+    [
+      { name: 'young', created: 30, started: 30 },
+      { name: 'work', created: -3600, started: -3600 },
+    ],
+    'work',
+  ],
+])(
+  'one that was started %s the VM’s clock was set back runs longer than any',
+  async (_when, containers, name) => {
+    expect(await longestRunning(engineOf(containers))).toEqual({ name, seconds: Infinity });
+  },
+);
+
+test('one that was started while the engine was asked has just been started', async () => {
+  const found = await longestRunning(engineOf([{ name: 'new', created: -2, started: -2 }]));
+  expect(found).toEqual({ name: 'new', seconds: 0 });
+});
+
 test('one that ended since the list was made is none', async () => {
   const engine = engineOf([
     { name: 'gone', created: 9000, started: 9000 },

@@ -11,6 +11,7 @@ const args =
 const old = `-A -m 2G -s 2:0,virtio-vpnkit,path=${state}/s50 -F ${state}/com.docker.driver.amd64-linux/hypervisor.pid`;
 const mac = '02:74:75:6e:74:61';
 const started = new Date('2021-06-01T07:30:05.000Z');
+const now = Date.parse('2021-06-03T00:00:00Z');
 
 const process = (pid: number, cmd: string, more: Partial<Process> = {}): Process => ({
   pid,
@@ -21,7 +22,7 @@ const process = (pid: number, cmd: string, more: Partial<Process> = {}): Process
 });
 
 const pick = (...processes: Process[]) =>
-  pickVms(processes, { uid: 504, holder: null, device: 'tap1', mac }).vm;
+  pickVms(processes, { uid: 504, holder: null, device: 'tap1', mac, now }).vm;
 
 test.each([
   ['a bare argv[0]', `com.docker.hyperkit ${args}`, null],
@@ -91,16 +92,31 @@ test('of one user’s the newest counts, whoever holds the tap: the engine is it
     process(40, `com.docker.hyperkit ${args}`),
     process(31, `com.docker.hyperkit ${args}`, { startTime: new Date('2021-06-02T00:00:00Z') }),
   ];
-  const options = { uid: 504, device: 'tap1', mac };
+  const options = { uid: 504, device: 'tap1', mac, now };
   for (const holder of [40, 31, 999, null])
     expect(pickVms(both, { ...options, holder })).toMatchObject({ vm: { pid: 31 }, others: [{ pid: 40 }] });
+});
+
+test('one that started before the clock was set back is older than whatever starts then', () => {
+  const line = `com.docker.hyperkit ${args}`;
+  const left = process(40, line, { startTime: new Date(now + 3_600_000) });
+  const fresh = process(41, line, { startTime: new Date(now - 60_000) });
+  const options = { uid: 504, device: 'tap1', mac, now };
+  for (const both of [
+    [left, fresh],
+    [fresh, left],
+  ])
+    expect(pickVms(both, { ...options, holder: 40 })).toMatchObject({
+      vm: { pid: 41 },
+      others: [{ pid: 40 }],
+    });
 });
 
 test('another user’s VM counts while it holds the tap, whoever is in front', () => {
   const theirs = process(40, `com.docker.hyperkit ${args}`, { uid: 505 });
   const mine = process(41, `com.docker.hyperkit ${args}`);
   const look = (uid: number | null, holder: number | null) => {
-    const { vm, others } = pickVms([theirs, mine], { uid, holder, device: 'tap1', mac });
+    const { vm, others } = pickVms([theirs, mine], { uid, holder, device: 'tap1', mac, now });
     return [vm?.pid ?? null, ...others.map(({ pid }) => pid)];
   };
   expect(look(504, 40)).toEqual([40, 41]);
