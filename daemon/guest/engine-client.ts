@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -116,6 +117,8 @@ function exchange(
   return new Promise((resolve, reject) => {
     const { body, raw, timeout = patience, signal, wanted } = options;
     const content = raw ?? (body === undefined ? undefined : json(body));
+    // One signal ends any number of requests, and each listens only while it is under way.
+    if (signal) setMaxListeners(0, signal);
     const outgoing = request({
       createConnection: (_options, onSocket) => {
         // The type wants a socket even with an error.
