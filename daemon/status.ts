@@ -4,6 +4,7 @@ import type { Finding, Phase } from './conditions.js';
 import type { Condition, Status } from './control/messages.js';
 import type { Observation } from './observation.js';
 import type { RouteVerdict } from './routing.js';
+import { plain } from './text.js';
 
 /** Findings with the moment since when each is what it is: `now`, unless it was so before. */
 export const datedConditions = (
@@ -17,7 +18,20 @@ export const datedConditions = (
     return { ...finding, since: same ? known.since : now };
   });
 
-/** Whoever could not be asked is left out, rather than said to be absent. */
+/** Bytes of JSON that all routes may take, and characters of each message; thousands of networks fit. */
+const maxRoutes = 512 * 1024;
+const maxMessage = 4000;
+
+/** As many as fit, in their order; the last one is about the rest. A user's engine names them, and may name any number. */
+function fitting(routes: readonly RouteVerdict[]): readonly RouteVerdict[] {
+  let bytes = 0;
+  const cut = routes.findIndex((route) => (bytes += Buffer.byteLength(JSON.stringify(route))) > maxRoutes);
+  if (cut < 0) return routes;
+  const why = `and ${routes.length - cut} more, which are not listed here`;
+  return [...routes.slice(0, cut), { subnet: '-', network: '…', state: 'refused', why }];
+}
+
+/** Less than 1 MiB, whatever others say in it. Whoever be asked is left out, rather than said to be absent. */
 export function statusOf(parts: {
   pid: number;
   since: string;
@@ -31,6 +45,12 @@ export function statusOf(parts: {
   return {
     version,
     ...judged,
+    conditions: judged.conditions.map((condition) =>
+      condition.message.length > maxMessage
+        ? { ...condition, message: plain(condition.message, maxMessage) }
+        : condition,
+    ),
+    routes: fitting(judged.routes),
     ...(vm.known ? { vm: vm.value } : {}),
     ...(engine.known
       ? {

@@ -1,0 +1,103 @@
+/** A user's engine may say what it likes: what root tells of it stays small enough to be read by whoever asks. */
+import { afterEach, expect, test } from '@jest/globals';
+import { judgeConditions } from '../../../daemon/conditions.js';
+import { type Status, statusSchema } from '../../../daemon/control/messages.js';
+import { connectEngine } from '../../../daemon/guest/engine-client.js';
+import { listNetworks } from '../../../daemon/guest/networks.js';
+import { type DockerNetwork, unknown } from '../../../daemon/observation.js';
+import { judgeRoutes } from '../../../daemon/routing.js';
+import { datedConditions, statusOf } from '../../../daemon/status.js';
+import type { Step } from '../../../daemon/steps.js';
+import { fakeEngine, type FakeEngine } from '../guest/fake-engine.js';
+import { config, startedMac, up } from './worlds.js';
+
+const maxStatus = 1024 * 1024;
+/** Three bytes each. */
+const long = (length: number): string => '€'.repeat(length);
+
+let engine: FakeEngine | null = null;
+afterEach(async () => engine?.close());
+
+async function listed(count: number, network: (index: number) => object): Promise<readonly DockerNetwork[]> {
+  engine = await fakeEngine();
+  engine.networks = Array.from({ length: count }, (_, index) => network(index));
+  return listNetworks(await connectEngine(engine.dial), {});
+}
+
+function statusWith(networks: readonly DockerNetwork[], words = ''): Status {
+  const base = startedMac(networks);
+  const observation = words === '' ? base : { ...base, resolvers: unknown(words), bundles: unknown(words) };
+  const step: Step = {
+    kind: 'delete-route',
+    key: '',
+    why: '',
+    subnet: '',
+    gateway: '',
+    interface: '',
+  };
+  const failures = words === '' ? [] : [{ step, reason: 'Failed', message: words, blocked: false }];
+  const { phase, findings } = judgeConditions(config, observation, up, failures);
+  return statusOf({
+    pid: 1,
+    since: 'now',
+    phase,
+    conditions: datedConditions(findings, [], 'now'),
+    routes: judgeRoutes(config, observation, up),
+    observation,
+  });
+}
+
+const subnetOf = (index: number): string => `10.${100 + (index >> 8)}.${index & 255}.0/24`;
+
+test('1000 networks with names and labels of 10 KB are more than is read', async () => {
+  const words = 'x'.repeat(10_240);
+  await expect(
+    listed(1000, (index) => ({ Id: `${index}`, Name: words, Driver: 'bridge', Labels: { [words]: words } })),
+  ).rejects.toThrow('larger than');
+});
+
+test.each<[string, (index: number) => object]>([
+  ['each overlap the one before', () => ({ IPAM: { Config: [{ Subnet: '10.99.0.0/24' }] } })],
+  ['have a subnet each', (index) => ({ IPAM: { Config: [{ Subnet: subnetOf(index) }] } })],
+  ['have a driver of nobody’s', () => ({ Driver: long(60), IPAM: { Config: [{ Subnet: long(60) }] } })],
+  [
+    'have ten subnets each',
+    (index) => ({
+      IPAM: {
+        Config: Array.from({ length: 10 }, (_, which) => ({ Subnet: `${index}.${which}.${long(60)}` })),
+      },
+    }),
+  ],
+])('as many networks as are read, which %s, leave a status of less than 1 MiB', async (_what, more) => {
+  const networks = await listed(3500, (index) => ({
+    Id: `${index}`,
+    Name: `${index}${long(90)}`,
+    Driver: 'bridge',
+    ...more(index),
+  }));
+  expect(networks).toHaveLength(3500);
+  const status = statusWith(networks);
+  expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(maxStatus);
+  expect(status.engine).toMatchObject({ networks: 3500 });
+  expect(status.routes.at(-1)?.why).toMatch(/^and \d+ more/);
+  expect(statusSchema.safeParse(status).success).toBe(true);
+});
+
+test('words of megabytes leave a status of less than 1 MiB', () => {
+  const status = statusWith([], long(1_000_000));
+  expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(maxStatus);
+});
+
+test('hundreds of networks are told of one by one', () => {
+  const networks = Array.from({ length: 800 }, (_, index): DockerNetwork => ({
+    id: `${index}`,
+    name: `project-${index}_default`,
+    driver: 'bridge',
+    scope: 'local',
+    internal: false,
+    labels: {},
+    options: {},
+    subnets: [subnetOf(index)],
+  }));
+  expect(statusWith(networks).routes).toHaveLength(800);
+});
