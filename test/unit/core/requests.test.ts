@@ -231,6 +231,23 @@ test('a Mac that cannot be looked at is no Mac on which all is done', async () =
   }
 });
 
+test('up forgets the pauses of what failed once: while it waits, that is tried ever more rarely', async () => {
+  let tries = 0;
+  const refuse = (step: Step): Error | null => {
+    if (step.kind !== 'prepare-guest') return null;
+    tries += 1;
+    return new Error('busy');
+  };
+  const mac = stage(startedMac([bridge]), { refuse });
+  await told(mac.up());
+  const before = tries;
+  const asked = mac.up();
+  await jest.advanceTimersByTimeAsync(500);
+  expect(tries).toBe(before + 1);
+  expect((await told(asked)).done).toBe(false);
+  expect(tries - before).toBeLessThan(15);
+});
+
 test('up that is overtaken by down is not done', async () => {
   const refuse = (step: Step): Error | null => (step.kind === 'prepare-guest' ? new Error('busy') : null);
   const mac = stage(startedMac([bridge]), { refuse });
