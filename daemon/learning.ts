@@ -19,7 +19,17 @@ export const usualApps = (config: Config, user: ConsoleUser | null): string[] =>
 ];
 
 /** Docker.apps elsewhere that are looked for because a process says that it runs from there, which any process may. */
-export const maxRunning = 4;
+const maxRunning = 4;
+
+/** Docker.apps that are looked for beside `places`: those `remembered`, and a few from which a process says that it runs. */
+export function claimedApps(
+  places: readonly string[],
+  remembered: readonly string[],
+  running: readonly string[],
+): readonly string[] {
+  const elsewhere = (apps: readonly string[]): string[] => apps.filter((app) => !places.includes(app));
+  return [...elsewhere(remembered), ...[...new Set(elsewhere(running))].slice(0, maxRunning)];
+}
 
 /** The Docker.apps that are there, or may be: nobody could look. */
 export const appsThere = ({ withHyperkit, without, refused, replacing }: Bundles): string[] =>

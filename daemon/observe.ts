@@ -3,7 +3,7 @@ import { createAtWork } from './at-work.js';
 import type { BundleRoom } from './docker-app/bundles.js';
 import type { EngineLink } from './engine-link.js';
 import { longestRunning } from './guest/user-containers.js';
-import { appsThere, maxRunning, usualApps } from './learning.js';
+import { appsThere, claimedApps, usualApps } from './learning.js';
 import { observeConsoleUser } from './mac/console-user.js';
 import { observeKext } from './mac/kext.js';
 import { createResolverObserver } from './mac/resolvers.js';
@@ -93,8 +93,7 @@ export function createObserver(parts: {
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
     const places = [...new Set([...usualApps(config, user), ...(await bundles.touched())])];
-    const elsewhere = (apps: readonly string[]): string[] => apps.filter((app) => !places.includes(app));
-    const claimed = [...elsewhere(memory().apps), ...[...new Set(elsewhere(running))].slice(0, maxRunning)];
+    const claimed = claimedApps(places, memory().apps, running);
     const [resolvers, found] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       bundles.observe(places, { apps: claimed, uid: user?.uid ?? null }),

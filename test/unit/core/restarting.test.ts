@@ -2,11 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Config, configSchema } from '../../../config/schema.js';
 import { judgeConditions } from '../../../daemon/conditions.js';
-import { learn, usualApps } from '../../../daemon/learning.js';
+import { claimedApps, learn, usualApps } from '../../../daemon/learning.js';
 import { type Bundle, type Observation, seen, unknown } from '../../../daemon/observation.js';
 import { type Memory, plan } from '../../../daemon/plan.js';
 import { judgeRestart, noRestart } from '../../../daemon/restarting.js';
 import type { Step } from '../../../daemon/steps.js';
+import { pickDocker } from '../../../daemon/vm/processes.js';
 import { applied, bundle, bundlesOf, config, lan, quietMac, startedMac, up, type World } from './worlds.js';
 
 const app = '/Applications/Docker.app';
@@ -257,6 +258,28 @@ test('a Docker.app in an unusual place is found by its processes and remembered'
   const learnt = learn(config, { ...quietMac, docker: seen([elsewhere]) }, up);
   expect(learnt).toEqual({ apps: [elsewhere.app] });
   expect(learn(config, { ...quietMac, docker: seen([elsewhere]) }, { ...up, ...learnt })).toEqual({});
+});
+
+test('of thirty processes that say they are Docker’s four lead to a look, and four more are remembered', () => {
+  const processes = Array.from({ length: 30 }, (_, index) => ({
+    pid: 2000 + index,
+    uid: 501,
+    cmd: `/tmp/${index}/Docker.app/Contents/MacOS/Docker`,
+    startTime: new Date(began + index),
+  }));
+  const user = { name: 'person', uid: 501, gid: 20, home: '/Users/person' };
+  const docker = pickDocker(processes, user);
+  expect(docker).toHaveLength(30);
+  const running = docker.map((process) => process.app);
+  const usual = usualApps(config, user);
+  expect(claimedApps(usual, [], running)).toHaveLength(4);
+  let memory = up;
+  for (let look = 0; look < 5; look += 1)
+    memory = { ...memory, ...learn(config, { ...quietMac, docker: seen(docker) }, memory) };
+  // Four that are remembered, four that run.
+  expect(claimedApps(usual, memory.apps, running).length).toBeLessThanOrEqual(8);
+  // Somebody else's count for nothing.
+  expect(pickDocker(processes, { ...user, uid: 502 })).toEqual([]);
 });
 
 test('a place where no Docker.app is or runs any more is forgotten, and not what nobody could look at', () => {
