@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { messageOf } from '../daemon/text.js';
+import { alone } from './claim.js';
 import { type Answer, askStatus, untilAnswers } from './control.js';
 import { exists, folder, linkCli, mendSwap, stage, swapBack, swapIn, textOf, writePlist } from './files.js';
 import { daemonPlist, renderPlist } from './io.github.tuntapd.plist.js';
@@ -26,7 +27,15 @@ export interface Installation {
 }
 
 async function requireTrusted({ layout }: Installation): Promise<void> {
-  const places = [layout.prefix, layout.staged, layout.previous, layout.plist, layout.state, layout.logs];
+  const places = [
+    layout.prefix,
+    layout.staged,
+    layout.previous,
+    layout.plist,
+    layout.state,
+    layout.claims,
+    layout.logs,
+  ];
   const problems = new Set<string>();
   for (const place of places)
     for (const problem of await untrusted(place, { from: layout.root, uid: layout.owner.uid }))
@@ -99,13 +108,9 @@ async function giveUp(given: Installation, error: unknown): Promise<never> {
   throw new Problem(`${messageOf(error)}\nNothing stays installed.`, { cause: error });
 }
 
-/**
- * Installs, or upgrades in place: on the way there is always an old or a new daemon that works. Returns what the
- * new one says of itself; throws Problem with what was tried, what happened and how things stand.
- */
-export async function install(given: Installation): Promise<Answer> {
+/** Installs as `install` does, with nobody else at work. */
+async function installAlone(given: Installation): Promise<Answer> {
   const { layout, outside, product, runtime, node, caution, say } = given;
-  await requireTrusted(given);
   await mendSwap(layout);
   // An installation whose plist somebody deleted is one to go back to all the same.
   const oldPlist = (await exists(layout.prefix))
@@ -148,4 +153,13 @@ export async function install(given: Installation): Promise<Answer> {
       `warning: ${layout.cliLink} was not made, for its folder is missing, or leads elsewhere, where others than root may write; the command is ${layout.cli}`,
     );
   return answer;
+}
+
+/**
+ * Installs, or upgrades in place: on the way there is always an old or a new daemon that works. Returns what the
+ * new one says of itself; throws Problem with what was tried, what happened and how things stand.
+ */
+export async function install(given: Installation): Promise<Answer> {
+  await requireTrusted(given);
+  return alone(given, 'install', () => installAlone(given));
 }

@@ -24,6 +24,8 @@ export interface Layout {
   /** The daemon’s second socket, 0600: what root alone may ask. */
   readonly rootSocket: string;
   readonly state: string;
+  /** Who installs or removes right now: a file for each, root’s alone; absent otherwise. */
+  readonly claims: string;
   readonly logs: string;
   /** What launchd itself and a crashing runtime have to say; the daemon writes its own log. */
   readonly launchdLog: string;
@@ -58,6 +60,7 @@ export function layoutAt(
     state: join(root, 'var/db/tuntapd'),
     logs,
     launchdLog: join(logs, 'launchd.log'),
+    claims: join(root, 'var/db/tuntapd.claims'),
     configuration: join(root, 'etc/tuntapd'),
     owner,
     readers,

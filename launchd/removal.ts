@@ -6,6 +6,7 @@ import { readOriginals } from '../daemon/docker-app/originals.js';
 import { isAbsent } from '../daemon/is-absent.js';
 import { readJournal } from '../daemon/journal.js';
 import { messageOf, plain } from '../daemon/text.js';
+import { alone } from './claim.js';
 import { askToLeave, askVersion, type Leave, untilAnswers } from './control.js';
 import { exists, unlinkCli } from './files.js';
 import { enable, isLoaded, load, type Outside, unload } from './launchctl.js';
@@ -83,11 +84,8 @@ async function leave(given: Removal): Promise<Leave> {
   }
 }
 
-/**
- * Takes tuntapd off this Mac, hyperkit first and through the running daemon. Returns what could not be undone.
- * Throws Problem, with the daemon still in place, when hyperkit could not be given back.
- */
-export async function remove(given: Removal): Promise<readonly string[]> {
+/** Removes as `remove` does, with nobody else at work. */
+async function removeAlone(given: Removal): Promise<readonly string[]> {
   const { outside, layout, purge, force, say } = given;
   const installed =
     (await isLoaded(outside)) ||
@@ -130,4 +128,12 @@ export async function remove(given: Removal): Promise<readonly string[]> {
   for (const path of [layout.logs, layout.configuration]) if (await exists(path)) kept.push(path);
   if (kept.length > 0) say(`kept: ${kept.join(', ')} (PURGE=1 removes them too)`);
   return problems;
+}
+
+/**
+ * Takes tuntapd off this Mac, hyperkit first and through the running daemon. Returns what could not be undone.
+ * Throws Problem, with the daemon still in place, when hyperkit could not be given back or somebody else is at work.
+ */
+export async function remove(given: Removal): Promise<readonly string[]> {
+  return alone(given, 'uninstall', () => removeAlone(given));
 }

@@ -316,6 +316,7 @@ function chapters(mac: Mac): readonly Chapter[] {
             '/usr/local/bin/tuntapctl',
             '/var/db/tuntapd',
             '/var/log/tuntapd',
+            '/var/db/tuntapd.claims',
             '/etc/tuntapd',
             '/var/run/tuntapd.sock',
             '/Library/LaunchDaemons/io.github.tuntapd.plist',

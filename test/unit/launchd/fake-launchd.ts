@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parse } from 'plist';
-import type { CommandResult } from '../../../daemon/command.js';
+import { type CommandResult, run } from '../../../daemon/command.js';
 import type { Outside } from '../../../launchd/launchctl.js';
 
 /** Apple's anchor, and the team of Node.js. */
@@ -139,6 +139,7 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
   return {
     run: (file, args) => {
       if (file === '/bin/launchctl') return launchctl(args);
+      if (file === '/bin/ps') return run(file, args);
       if (
         file === '/usr/bin/codesign' &&
         args.length === 4 &&
