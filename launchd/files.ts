@@ -112,14 +112,18 @@ export async function stage(
   return staged;
 }
 
-/** Writes the plist at once or not at all, as launchd wants it: root's, 0644. */
-export async function writePlist(layout: Layout, text: string): Promise<void> {
-  const temporary = `${layout.plist}.new`;
+/** Writes a file at once or not at all, as launchd wants its plist: root's, 0644. Without a text it is deleted. */
+export async function write(path: string, text: string | null, layout: Layout): Promise<void> {
+  if (text === null) {
+    await rm(path, { force: true });
+    return;
+  }
+  const temporary = `${path}.new`;
   await rm(temporary, { force: true });
   await place(temporary, text, 0o644, layout);
   await toDisk(temporary);
-  await rename(temporary, layout.plist);
-  await toDisk(dirname(layout.plist));
+  await rename(temporary, path);
+  await toDisk(dirname(path));
 }
 
 /**

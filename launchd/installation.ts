@@ -2,10 +2,11 @@ import { rm } from 'node:fs/promises';
 import { messageOf } from '../daemon/text.js';
 import { alone } from './claim.js';
 import { type Answer, askStatus, untilAnswers } from './control.js';
-import { exists, folder, linkCli, mendSwap, stage, swapBack, swapIn, textOf, writePlist } from './files.js';
+import { exists, folder, linkCli, mendSwap, stage, swapBack, swapIn, textOf, write } from './files.js';
 import { daemonPlist, renderPlist } from './io.github.tuntapd.plist.js';
 import { isLoaded, load, type Outside, unload } from './launchctl.js';
 import type { Layout } from './layout.js';
+import { rotationOf } from './newsyslog.js';
 import { Problem } from './problem.js';
 import type { Product } from './product.js';
 import { requireSignature } from './signature.js';
@@ -35,6 +36,7 @@ async function requireTrusted({ layout }: Installation): Promise<void> {
     layout.state,
     layout.claims,
     layout.logs,
+    layout.rotation,
   ];
   const problems = new Set<string>();
   for (const place of places)
@@ -57,7 +59,8 @@ async function start(given: Installation): Promise<Answer> {
   await swapIn(layout);
   await folder(layout.state, 0o700, layout.owner.uid, layout.owner.gid);
   await folder(layout.logs, 0o750, layout.owner.uid, layout.readers);
-  await writePlist(layout, renderPlist(daemonPlist(layout)));
+  await write(layout.rotation, rotationOf(layout), layout);
+  await write(layout.plist, renderPlist(daemonPlist(layout)), layout);
   await load(outside, layout.plist);
   const { answer, ...silence } = await untilAnswers(() => askStatus(layout.socket), patience, outside.pause);
   if (answer) return answer;
@@ -67,20 +70,23 @@ async function start(given: Installation): Promise<Answer> {
   );
 }
 
+/** What an installation that is upgraded has outside of its prefix. */
+interface Before {
+  readonly plist: string;
+  readonly rotation: string | null;
+  readonly wasLoaded: boolean;
+}
+
 /** The old installation runs again, after the new one failed because of `error`. Always throws. */
-async function goBack(
-  given: Installation,
-  plist: string,
-  wasLoaded: boolean,
-  error: unknown,
-): Promise<never> {
+async function goBack(given: Installation, before: Before, error: unknown): Promise<never> {
   const { layout, outside, patience } = given;
   let outcome = 'The version that was there before is back, and not loaded, as before.';
   try {
     await unload(outside);
     await swapBack(layout);
-    await writePlist(layout, plist);
-    if (wasLoaded) {
+    await write(layout.rotation, before.rotation, layout);
+    await write(layout.plist, before.plist, layout);
+    if (before.wasLoaded) {
       await load(outside, layout.plist);
       const { answer } = await untilAnswers(() => askStatus(layout.socket), patience, outside.pause);
       outcome = answer
@@ -103,7 +109,7 @@ async function giveUp(given: Installation, error: unknown): Promise<never> {
       `${messageOf(error)}\nIt stays installed, and launchd keeps starting it. To remove it: sudo make uninstall-daemon`,
       { cause: error },
     );
-  for (const path of [layout.plist, layout.prefix, layout.staged])
+  for (const path of [layout.plist, layout.rotation, layout.prefix, layout.staged])
     await rm(path, { recursive: true, force: true });
   throw new Problem(`${messageOf(error)}\nNothing stays installed.`, { cause: error });
 }
@@ -116,9 +122,10 @@ async function installAlone(given: Installation): Promise<Answer> {
   const oldPlist = (await exists(layout.prefix))
     ? ((await textOf(layout.plist)) ?? renderPlist(daemonPlist(layout)))
     : null;
+  const rotation = await textOf(layout.rotation);
 
   const { uid, gid } = layout.owner;
-  for (const path of [layout.prefix, layout.plist]) {
+  for (const path of [layout.prefix, layout.plist, layout.rotation]) {
     const parent = path.slice(0, path.lastIndexOf('/'));
     if (!(await exists(parent))) await folder(parent, 0o755, uid, gid);
   }
@@ -140,7 +147,9 @@ async function installAlone(given: Installation): Promise<Answer> {
   try {
     answer = await start(given);
   } catch (error) {
-    return await (oldPlist === null ? giveUp(given, error) : goBack(given, oldPlist, wasLoaded, error));
+    return await (oldPlist === null
+      ? giveUp(given, error)
+      : goBack(given, { plist: oldPlist, rotation, wasLoaded }, error));
   }
   await rm(layout.previous, { recursive: true, force: true });
   say(`${layout.prefix} and ${layout.plist} are in place, launchd has started the daemon`);

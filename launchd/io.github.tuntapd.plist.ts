@@ -13,7 +13,7 @@ export const daemonPlist = (layout: Layout): Readonly<Record<string, PlistValue>
   KeepAlive: true,
   ThrottleInterval: 10,
   ExitTimeOut: exitTimeout,
-  // Only for what the runtime says when it crashes: launchd keeps the file open, so it could never be rotated.
+  // Only for what the runtime says when it crashes: launchd keeps the file open, so that only its next start writes to a new one.
   StandardErrorPath: layout.launchdLog,
   // Each watched folder costs a descriptor on macOS; beyond the default of 256 spawning fails with EBADF.
   SoftResourceLimits: { NumberOfFiles: 1024 },

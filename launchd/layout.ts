@@ -29,6 +29,8 @@ export interface Layout {
   readonly logs: string;
   /** What launchd itself and a crashing runtime have to say; the daemon writes its own log. */
   readonly launchdLog: string;
+  /** Has macOS’s newsyslog rotate that one. */
+  readonly rotation: string;
   readonly configuration: string;
   /** Owner of all of it; root and wheel. */
   readonly owner: { readonly uid: number; readonly gid: number };
@@ -58,9 +60,10 @@ export function layoutAt(
     socket: join(root, 'var/run/tuntapd.sock'),
     rootSocket: join(root, 'var/run/tuntapd-root.sock'),
     state: join(root, 'var/db/tuntapd'),
+    claims: join(root, 'var/db/tuntapd.claims'),
     logs,
     launchdLog: join(logs, 'launchd.log'),
-    claims: join(root, 'var/db/tuntapd.claims'),
+    rotation: join(root, 'etc/newsyslog.d/tuntapd.conf'),
     configuration: join(root, 'etc/tuntapd'),
     owner,
     readers,

@@ -111,6 +111,7 @@ async function removeAlone(given: Removal): Promise<readonly string[]> {
 
   const gone = [
     layout.plist,
+    layout.rotation,
     layout.prefix,
     layout.staged,
     layout.previous,

@@ -318,6 +318,7 @@ function chapters(mac: Mac): readonly Chapter[] {
             '/var/log/tuntapd',
             '/var/db/tuntapd.claims',
             '/etc/tuntapd',
+            '/etc/newsyslog.d/tuntapd.conf',
             '/var/run/tuntapd.sock',
             '/Library/LaunchDaemons/io.github.tuntapd.plist',
             `${hyperkit}.original`,

@@ -86,6 +86,7 @@ describe('install', () => {
     expect(await installing('1')).toMatchObject({ version: '1', pid: 77, phase: 'idle' });
     expect(files()).toEqual([
       '/Library/LaunchDaemons/io.github.tuntapd.plist',
+      '/etc/newsyslog.d/tuntapd.conf',
       '/opt/tuntapd/bin/node',
       '/opt/tuntapd/bin/tuntapctl',
       '/opt/tuntapd/bin/tuntapd',
@@ -98,8 +99,16 @@ describe('install', () => {
     ]);
     expect(readlinkSync(layout.cliLink)).toBe(layout.cli);
     expect(
-      [layout.prefix, layout.runtime, layout.cliRuntime, layout.cli, layout.daemon, layout.plist].map(mode),
-    ).toEqual(['755', '744', '755', '755', '644', '644']);
+      [
+        layout.prefix,
+        layout.runtime,
+        layout.cliRuntime,
+        layout.cli,
+        layout.daemon,
+        layout.plist,
+        layout.rotation,
+      ].map(mode),
+    ).toEqual(['755', '744', '755', '755', '644', '644', '644']);
     expect([layout.state, layout.logs].map(mode)).toEqual(['700', '750']);
     expect(readFileSync(layout.runtime, 'utf8')).toBe('the official runtime');
     expect(readFileSync(layout.cli, 'utf8')).toMatch(/^#!\/bin\/sh\n/);
@@ -175,6 +184,19 @@ describe('install', () => {
     expect(launchd.started()).toEqual(['1', '2', '1']);
   });
 
+  test.each([null, 'of version 1'])(
+    'a new version that fails leaves the rotation of logs as it was: %j',
+    async (rotation) => {
+      await installing('1');
+      await (rotation === null ? rm(layout.rotation) : writeFile(layout.rotation, rotation));
+      launchd.refuse(125);
+      await expect(installing('2')).rejects.toThrow('is back and runs');
+      expect(existsSync(layout.rotation) ? readFileSync(layout.rotation, 'utf8') : null).toBe(rotation);
+      await installing('2');
+      expect(readFileSync(layout.rotation, 'utf8')).toContain(layout.launchdLog);
+    },
+  );
+
   test('a new version that launchd refuses gives its place back to the old one', async () => {
     await installing('1');
     launchd.refuse(125);
@@ -223,7 +245,7 @@ describe('install', () => {
     expect(installed()).toBe('1');
   });
 
-  test.each(['opt', 'Library/LaunchDaemons', 'var/db'])(
+  test.each(['opt', 'Library/LaunchDaemons', 'var/db', 'etc/newsyslog.d'])(
     'refuses to install below %s when others may write there, and changes nothing',
     async (path) => {
       await mkdir(join(root, path), { recursive: true });
