@@ -154,10 +154,10 @@ export async function mendSwap(layout: Layout): Promise<void> {
 
 type LinkState = 'ours' | 'absent' | 'foreign';
 
-/** Whose the CLI's link is. */
-export async function cliLinkState(layout: Layout): Promise<LinkState> {
+/** Whose the CLI's link at `path` is. */
+async function linkState(path: string, layout: Layout): Promise<LinkState> {
   try {
-    return (await readlink(layout.cliLink)) === layout.cli ? 'ours' : 'foreign';
+    return (await readlink(path)) === layout.cli ? 'ours' : 'foreign';
   } catch (error) {
     return absent(error) ? 'absent' : 'foreign';
   }
@@ -168,7 +168,7 @@ export async function cliLinkState(layout: Layout): Promise<LinkState> {
  * is missing, where not root alone could make one, or leads elsewhere by somebody else's will.
  */
 export async function linkCli(layout: Layout): Promise<LinkState> {
-  const state = await cliLinkState(layout);
+  const state = await linkState(layout.cliLink, layout);
   if (state !== 'absent') return state;
   const place = dirname(layout.cliLink);
   const { uid, gid } = layout.owner;
@@ -192,7 +192,19 @@ export async function linkCli(layout: Layout): Promise<LinkState> {
 
 /** Removes the CLI's link if it is ours; returns what it was. */
 export async function unlinkCli(layout: Layout): Promise<LinkState> {
-  const state = await cliLinkState(layout);
-  if (state === 'ours') await unlink(layout.cliLink);
-  return state;
+  const before = process.cwd();
+  try {
+    // Whoever may write above its folder could have it lead elsewhere meanwhile: work in one and the same.
+    process.chdir(dirname(layout.cliLink));
+  } catch (error) {
+    return absent(error) ? 'absent' : 'foreign';
+  }
+  try {
+    const link = basename(layout.cliLink);
+    const state = await linkState(link, layout);
+    if (state === 'ours') await unlink(link);
+    return state;
+  } finally {
+    process.chdir(before);
+  }
 }
