@@ -4,6 +4,7 @@ import { type ConsoleUser, type DockerProcess, type Seen, seen, unknown } from '
 import { paths } from '../paths.js';
 import { messageOf, plain } from '../text.js';
 import { commandOf, fewOfEach, maxCommand, type Process } from './candidates.js';
+import { createLister } from './lister.js';
 
 export type { Process } from './candidates.js';
 
@@ -53,16 +54,10 @@ async function within<T>(milliseconds: number, what: string, work: Promise<T>): 
   }
 }
 
-/** The processes that may be Docker's, by ps-list in the child program at `lister`. */
-export async function listInChild(lister: string, command: Run = run): Promise<readonly Process[]> {
-  // A child on a dead share may not even end by SIGKILL.
-  const { stdout, stderr, exitCode } = await within(
-    childPatience + 500,
-    'ps-list',
-    command(process.execPath, [lister], { timeout: childPatience, maxOutput: maxAnswer }),
-  );
-  if (exitCode !== 0) throw new Error(`ps-list ended with ${exitCode}: ${plain(stderr).slice(0, 500)}`);
-  return answerSchema.parse(JSON.parse(stdout));
+/** Lists the processes that may be Docker's by ps-list, in the child program at `program` until `stop` is called. */
+export function listByChild(program: string): { list: List; stop: () => void } {
+  const { ask, stop } = createLister(program, childPatience, maxAnswer);
+  return { list: async () => answerSchema.parse(JSON.parse(await ask())), stop };
 }
 
 /** `pid=,uid=,lstart=,ucomm=`; ucomm is the file's name, cut at 16 characters (MAXCOMLEN). */
@@ -110,17 +105,18 @@ export async function listByColumns(command: Run = run): Promise<readonly Proces
   });
 }
 
-let childFailedAt = -Infinity;
-
-/** By the child, and when that fails by columns. */
-async function listEitherWay(): Promise<readonly Process[]> {
-  if (performance.now() - childFailedAt >= childRests)
-    try {
-      return await listInChild(paths.processLister);
-    } catch {
-      childFailedAt = performance.now();
-    }
-  return listByColumns();
+/** By the child, and when that fails by columns: for a minute the child is not asked again. */
+export function listEitherWay(byChild: List): List {
+  let failedAt = -Infinity;
+  return async () => {
+    if (performance.now() - failedAt >= childRests)
+      try {
+        return await byChild();
+      } catch {
+        failedAt = performance.now();
+      }
+    return listByColumns();
+  };
 }
 
 /** One that hangs may not end, and each look would leave another one behind: there is one more a minute. */
@@ -136,8 +132,11 @@ async function alone(list: List): Promise<readonly Process[]> {
   }
 }
 
+/** Its child ends with this process. */
+const usualList = listEitherWay(listByChild(paths.processLister).list);
+
 /** Every process that may be Docker's. A list that hangs is given up after 10 s, so that it keeps the daemon from nothing else. */
-export async function listProcesses(list: List = listEitherWay): Promise<Seen<readonly Process[]>> {
+export async function listProcesses(list: List = usualList): Promise<Seen<readonly Process[]>> {
   try {
     return seen(await within(patience, 'ps', alone(list)));
   } catch (error) {

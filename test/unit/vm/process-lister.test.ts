@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -16,7 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { cleanEnvironment } from '../../../daemon/command.js';
-import { listByColumns, listInChild } from '../../../daemon/vm/processes.js';
+import { listByChild, listByColumns } from '../../../daemon/vm/processes.js';
 import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
 
 const neighbour = { uid: 1502, gid: 1502 };
@@ -27,6 +28,7 @@ const vmArguments = ['-A', '-F', 'vms/0/hyperkit.pid', '-s', '0:0,hostbridge'];
 let tools: string;
 let base: string;
 let started: ChildProcess[] = [];
+let lister: ReturnType<typeof listByChild>;
 
 /** The program as a Mac's runtime runs it: ps-list takes another path on Linux. */
 const onMac = (name: string): string => join(tools, `${name}-on-mac.mjs`);
@@ -47,9 +49,11 @@ afterAll(() => {
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'processes-'));
   chmodSync(base, 0o755);
+  lister = listByChild(onMac('lister'));
 });
 
 afterEach(() => {
+  lister.stop();
   for (const child of started) child.kill('SIGKILL');
   started = [];
   rmSync(base, { recursive: true, force: true });
@@ -65,6 +69,29 @@ function run(argv0: string, args: readonly string[] = [], who = neighbour, file 
 }
 
 const pids = (list: readonly { pid: number }[]): number[] => list.map(({ pid }) => pid);
+
+/** Pids of the children of this process that run the lister. */
+const listers = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const parent = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+        return (
+          Number(parent) === process.pid &&
+          readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lister-on-mac')
+        );
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+
+/** Resolves when this process has heard of its child's end; rejects after 5 s. */
+async function reaped(pid: number): Promise<void> {
+  for (const end = Date.now() + 5000; existsSync(`/proc/${pid}`); await sleep(10))
+    if (Date.now() > end) throw new Error(`${pid} has not ended`);
+}
 
 /** The longest that this process's event loop stood still meanwhile, in ms. */
 function watchLoop(): { longest: number; stop: () => void } {
@@ -99,9 +126,50 @@ function deadShare(folder: string): () => void {
 
 test('the child finds a VM with its uid, start and command line, and is nobody', async () => {
   const pid = run(hyperkit, vmArguments);
-  const found = (await listInChild(onMac('lister'))).find((one) => one.pid === pid);
+  const found = (await lister.list()).find((one) => one.pid === pid);
   expect(found).toMatchObject({ uid: neighbour.uid, cmd: expect.stringContaining('-F vms/0/hyperkit.pid') });
   expect(Math.abs(Date.now() - (found?.startTime?.getTime() ?? 0))).toBeLessThan(60_000);
+});
+
+test('one child answers every question, and another one once it has ended', async () => {
+  const vm = run(hyperkit, vmArguments);
+  await lister.list();
+  const [first, ...others] = listers();
+  expect(others).toEqual([]);
+  expect((await Promise.all([lister.list(), lister.list()])).map(pids)).toEqual([
+    expect.arrayContaining([vm]),
+    expect.arrayContaining([vm]),
+  ]);
+  expect(listers()).toEqual([first]);
+  process.kill(first ?? 0, 'SIGKILL');
+  await reaped(first ?? 0);
+  expect(pids(await lister.list())).toContain(vm);
+  expect(listers()).toHaveLength(1);
+});
+
+test('the child ends with whoever started it', async () => {
+  const child = spawn(process.execPath, [onMac('lister')], { env: cleanEnvironment });
+  started.push(child);
+  const end = new Promise((resolve) => child.once('exit', resolve));
+  child.stdin.write('\n');
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  child.stdin.end();
+  expect(await end).toBe(0);
+});
+
+test('a child that hangs is gone when its question has failed, and the next one has an answer', async () => {
+  const release = deadShare(join(base, 'share'));
+  const hanging = run(`${base}/share/Docker.app/Contents/MacOS/Docker`);
+  try {
+    const asked = expect(lister.list()).rejects.toThrow(/took longer than 4/);
+    for (const end = Date.now() + 3000; listers().length === 0 && Date.now() < end;) await sleep(10);
+    const [child] = listers();
+    await asked;
+    await reaped(child ?? 0);
+  } finally {
+    release();
+  }
+  expect(pids(await lister.list())).toContain(hanging);
 });
 
 test('a command line on a dead share holds neither the loop nor the list', async () => {
@@ -111,7 +179,7 @@ test('a command line on a dead share holds neither the loop nor the list', async
     run(`${share}/Docker.app/Contents/MacOS/Docker`);
     const vm = run(hyperkit, vmArguments, neighbour, hyperkit);
     const loop = watchLoop();
-    await expect(listInChild(onMac('lister'))).rejects.toThrow(/took longer than 4/);
+    await expect(lister.list()).rejects.toThrow(/took longer than 4/);
     const list = await listByColumns();
     loop.stop();
     expect(pids(list)).toContain(vm);
@@ -155,12 +223,19 @@ async function signalAs(uid: number, child: ChildProcess): Promise<{ said: strin
   return { said, listening };
 }
 
+test('SIGUSR1 of its own uid opens no inspector in the child that waits for a question', async () => {
+  const child = spawn(process.execPath, [onMac('lister')], { env: cleanEnvironment });
+  started.push(child);
+  expect(await signalAs(nobody, child)).toEqual({ said: '', listening: false });
+});
+
 test('SIGUSR1 of its own uid opens no inspector in the child that lists processes', async () => {
   const release = deadShare(join(base, 'share'));
   try {
     run(`${base}/share/Docker.app/Contents/MacOS/Docker`);
     const child = spawn(process.execPath, [onMac('lister')], { env: cleanEnvironment });
     started.push(child);
+    child.stdin.write('\n');
     expect(await signalAs(nobody, child)).toEqual({ said: '', listening: false });
   } finally {
     release();
