@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { cleanEnvironment } from '../../../daemon/command.js';
-import { listByChild, listByColumns } from '../../../daemon/vm/processes.js';
+import { listByChild, listByColumns, listEitherWay } from '../../../daemon/vm/processes.js';
 import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
 
 const neighbour = { uid: 1502, gid: 1502 };
@@ -40,6 +40,12 @@ beforeAll(async () => {
       onMac(name),
       `Object.defineProperty(process, 'platform', { value: 'darwin' });\nawait import('./${name}.mjs');\n`,
     );
+  writeFileSync(
+    onMac('lister-whole'),
+    `process.env.PATH = '${join(tools, 'bin')}';\nawait import('./lister-on-mac.mjs');\n`,
+  );
+  mkdirSync(join(tools, 'bin'));
+  writeFileSync(join(tools, 'bin/ps'), wholeCommandLines, { mode: 0o755 });
 });
 
 afterAll(() => {
@@ -171,6 +177,67 @@ test('a child that hangs is gone when its question has failed, and the next one 
   }
   expect(pids(await lister.list())).toContain(hanging);
 });
+
+/**
+ * macOS's `ps` for ps-list: whole command lines, where Debian's cuts each at 128 kB. A Mac's kernel allows a process 1 MB
+ * of arguments; so that 64 MB, all that ps-list reads, are reached by fewer processes, these have 1.9 MB.
+ */
+const wholeCommandLines = `#!/usr/bin/perl
+my %show = map { $_ => 1 } split /,/, $ARGV[1];
+for my $pid (sort { $a <=> $b } grep { /^\\d+$/ } map { m{([^/]+)$} } glob '/proc/*') {
+  my @stat = stat "/proc/$pid" or next;
+  open my $file, '<', "/proc/$pid/cmdline" or next;
+  my $line = do { local $/; <$file> } // next;
+  $line =~ s/\\0+$//;
+  my ($argv0) = split /\\0/, $line;
+  $line =~ tr/\\0\\n/ ?/;
+  my $started = scalar gmtime $stat[10];
+  print $show{'args='} ? "$pid $line\\n" : "$pid 1 $stat[4] 0.0 0.0 $started $argv0\\n";
+}
+`;
+
+/** As many processes of the neighbour's, each with 1.9 MB of arguments and looking like Docker's; returns what ends them. */
+async function flood(count: number): Promise<() => void> {
+  const program = join(base, 'hyperkit');
+  copyFileSync('/usr/bin/perl', program);
+  const script = `
+    my @words = ('-A', '-F', 'vms/0/hyperkit.pid', ('x' x 100_000) x 19);
+    for (1 .. ${count}) { fork or exec { '${program}' } '${hyperkit}', '-e', 'sleep 300', '--', @words }
+    print "begun\\n"; sleep 300;`;
+  const parent = spawn('/usr/bin/perl', ['-e', '$| = 1;' + script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+    ...neighbour,
+  });
+  await new Promise((resolve) => parent.stdout.once('data', resolve));
+  return () => {
+    process.kill(-(parent.pid ?? 0), 'SIGKILL');
+  };
+}
+
+test.each([20, 60])(
+  'a VM is found in time among %i processes of another user with megabytes of arguments',
+  async (count) => {
+    const end = await flood(count);
+    const mac = listByChild(onMac('lister-whole'));
+    try {
+      await sleep(1100);
+      const vm = run(hyperkit, vmArguments, { uid: 1501, gid: 1501 }, 'hyperkit');
+      const loop = watchLoop();
+      const began = performance.now();
+      const list = await listEitherWay(mac.list)();
+      const took = performance.now() - began;
+      loop.stop();
+      expect(list.filter(({ uid }) => uid === 1501).map(({ pid }) => pid)).toEqual([vm]);
+      expect(took).toBeLessThan(10_000);
+      expect(loop.longest).toBeLessThan(1000);
+      expect(list.filter(({ uid }) => uid === neighbour.uid).length).toBeLessThanOrEqual(32);
+    } finally {
+      mac.stop();
+      end();
+    }
+  },
+);
 
 test('a command line on a dead share holds neither the loop nor the list', async () => {
   const share = join(base, 'share');
