@@ -95,8 +95,10 @@ const listers = (): number[] =>
 
 /** Resolves when this process has heard of its child's end; rejects after 5 s. */
 async function reaped(pid: number): Promise<void> {
-  for (const end = Date.now() + 5000; existsSync(`/proc/${pid}`); await sleep(10))
+  for (const end = Date.now() + 5000; existsSync(`/proc/${pid}`);) {
     if (Date.now() > end) throw new Error(`${pid} has not ended`);
+    await sleep(10);
+  }
 }
 
 /** The longest that this process's event loop stood still meanwhile, in ms. */
