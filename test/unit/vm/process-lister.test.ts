@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -10,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,7 +36,11 @@ let lister: ReturnType<typeof listByChild>;
 const onMac = (name: string): string => join(tools, `${name}-on-mac.mjs`);
 
 beforeAll(async () => {
-  tools = await workshop({ lister: 'daemon/vm/process-lister.ts', worker: workerSource });
+  tools = await workshop({
+    lister: 'daemon/vm/process-lister.ts',
+    worker: workerSource,
+    watcher: 'daemon/docker-app/watch-worker.ts',
+  });
   for (const name of ['lister', 'worker'])
     writeFileSync(
       onMac(name),
@@ -309,4 +315,56 @@ test('SIGUSR1 of its own uid opens no inspector in the child that lists processe
   } finally {
     release();
   }
+});
+
+test('SIGUSR1 of the owner opens no inspector in the child that watches his folders', async () => {
+  const child = spawn(process.execPath, [join(tools, 'watcher.mjs')], { env: cleanEnvironment });
+  started.push(child);
+  child.stdin.write(`${JSON.stringify(neighbour)}\n${JSON.stringify([base])}\n`);
+  expect(await signalAs(neighbour.uid, child)).toEqual({ said: '', listening: false });
+});
+
+test('SIGUSR1 of the owner opens no inspector in the child that works in his bundle', async () => {
+  const folder = join(base, 'Docker.app');
+  mkdirSync(folder);
+  chownSync(folder, neighbour.uid, neighbour.gid);
+  const { dev, ino } = statSync(folder, { bigint: true });
+  // It reads the file that it looks at, which takes long enough for a signal to come.
+  writeFileSync(join(folder, 'hyperkit'), Buffer.alloc(300_000_000));
+  chownSync(join(folder, 'hyperkit'), neighbour.uid, neighbour.gid);
+  const child = spawn(process.execPath, [join(tools, 'worker.mjs')], { env: cleanEnvironment });
+  started.push(child);
+  let said = '';
+  let signals = '';
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const hammer = spawn(
+    '/usr/bin/perl',
+    [
+      '-e',
+      `$| = 1; my $sent = 0; while (-e "/proc/${child.pid ?? 0}") { $sent += kill("USR1", ${child.pid ?? 0}); last if $sent >= 200; select(undef, undef, undef, 0.005); } print $sent;`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'], ...neighbour },
+  );
+  started.push(hammer);
+  hammer.stdout.on('data', (chunk: Buffer) => (signals += chunk.toString()));
+  const hammered = new Promise((resolve) => hammer.once('close', resolve));
+  child.stdin.end(
+    JSON.stringify({
+      action: 'inspect',
+      app: base,
+      way: ['Docker.app'],
+      name: 'hyperkit',
+      folder: `${dev}:${ino}`,
+      shim: '#!/bin/sh\n',
+      expected: null,
+      ...neighbour,
+    }),
+  );
+  await ended;
+  await hammered;
+  // The signal may end it, at its very end: the owner may do that anyway.
+  expect(Number(signals)).toBeGreaterThan(0);
+  expect(said).not.toContain('Debugger');
 });
