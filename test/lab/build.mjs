@@ -44,6 +44,7 @@ const served = {
 
 const programs = {
   machine: 'mac/machine.ts',
+  'on-mac': 'mac/on-mac.ts',
   hyperkit: 'docker/hyperkit.ts',
   'docker-app': 'docker/supervisor.ts',
 };

@@ -142,6 +142,22 @@ describe('ps', () => {
     expect(await output('/bin/ps', 'awwxo', 'pid=,args=')).toContain(`${pid.padStart(5)} /bin/sleep 30\n`);
     child.kill();
   });
+  test('cuts a line at COLUMNS, at 131 with one w, nowhere with two', async () => {
+    const child = mac.spawn(['/bin/sh', '-c', 'sleep 30; :', 'x'.repeat(300)], { user: 'person' });
+    const find = async (): Promise<string | false> =>
+      (await output('/bin/ps', '-axo', 'pid=,args='))
+        .split('\n')
+        .find((line) => line.includes('sleep 30; :')) ?? false;
+    const line = await until('the process', 5, find);
+    const pid = /\d+/.exec(line)?.[0] ?? '';
+    const width = async (word: string, env = {}): Promise<number> =>
+      (await mac.run(['/bin/ps', word, 'pid=,args=', '-p', pid], { env })).stdout.length - 1;
+    expect(line).toHaveLength(79);
+    expect(await width('-o', { COLUMNS: '200' })).toBe(200);
+    expect(await width('-wo')).toBe(131);
+    expect(await width('-wwo', { COLUMNS: '200' })).toBeGreaterThan(300);
+    child.kill();
+  });
   test('an absent pid is exit 1', async () => {
     expect(await mac.run(['/bin/ps', '-p', '99999', '-o', 'pid='])).toEqual({
       stdout: '',

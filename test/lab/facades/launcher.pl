@@ -8,7 +8,7 @@ socket(my $machine, 1, 1, 0);
 connect($machine, pack 'S a108', 1, '/.lab/run/facades.sock')
   or die "$name: the lab's machine does not answer: $!\n";
 $| = 1;
-syswrite $machine, pack 'N/a*', join "\0", $name, $>, @ARGV;
+syswrite $machine, pack 'N/a*', join "\0", $name, $>, $ENV{COLUMNS} // '', @ARGV;
 while (read($machine, my $head, 5) == 5) {
   my ($what, $size) = unpack 'a N', $head;
   read $machine, my $text, $size;

@@ -118,7 +118,7 @@ const aliases: Readonly<Record<string, string>> = {
   tty: 'tt',
 };
 
-export function ps({ args, uid: me }: Caller): never {
+export function ps({ args, uid: me, columns: wide }: Caller): never {
   const words = [...args];
   // BSD: the first word may lack its dash.
   if (words[0] !== undefined && !words[0].startsWith('-')) words[0] = `-${words[0]}`;
@@ -126,6 +126,9 @@ export function ps({ args, uid: me }: Caller): never {
   let chosen: number[] | null = null;
   let users: number[] | null = null;
   const format: { column: Column; header: string }[] = [];
+  // Nobody's terminal has a size here (ps/ps.c).
+  let lineWidth = wide === '' ? 79 : Number(wide);
+  let wides = 0;
 
   function addFormat(text: string): void {
     // `keyword=header` takes the rest of the argument as the header; an empty one between commas is none.
@@ -164,7 +167,10 @@ export function ps({ args, uid: me }: Caller): never {
       }
       // a alone adds others' processes that have a terminal, and here nobody has one.
       if ('Aex'.includes(letter)) all = true;
-      else if (!'awcfjlmrSTvhEu'.includes(letter))
+      else if (letter === 'w') {
+        wides += 1;
+        lineWidth = wides > 1 ? Infinity : Math.max(lineWidth, 131);
+      } else if (!'acfjlmrSTvhEu'.includes(letter))
         finish(1, { err: `ps: illegal option -- ${letter}\n${usage}` });
     }
   }
@@ -178,12 +184,14 @@ export function ps({ args, uid: me }: Caller): never {
     .filter(({ uid }) => chosen !== null || users !== null || all || uid === me)
     .sort((one, other) => one.pid - other.pid);
 
+  const left = lineWidth - format.slice(0, -1).reduce((sum, { column }) => sum + column.width + 1, 0);
   const cells = (texts: readonly string[]): string =>
     texts
       .map((text, index) => {
         const column = format[index]?.column;
         if (!column) return text;
-        if (index === format.length - 1 && column.left) return text;
+        // The last one fills the line; one that finds no place there has its own width (ps/print.c).
+        if (index === format.length - 1 && column.left) return text.slice(0, left < 1 ? column.width : left);
         return column.left ? text.padEnd(column.width) : text.padStart(column.width);
       })
       .join(' ');

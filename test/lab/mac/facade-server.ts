@@ -1,7 +1,7 @@
 /**
  * Answers the macOS commands that launcher.pl stands for, here where the machine's state is. The caller sends messages
- * of a length (32 bits, big-endian) and so many bytes: first the command's name, uid and arguments with a NUL between
- * each, then, when asked for it, its stdin. It is sent one of the letters below, a length and so many bytes.
+ * of a length (32 bits, big-endian) and so many bytes: first the command's name, uid, COLUMNS and arguments with a NUL
+ * between each, then, when asked for it, its stdin. It is sent one of the letters below, a length and so many bytes.
  */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -52,12 +52,18 @@ export function serveFacades(
     });
     let onStdin: (text: string) => void = () => undefined;
 
-    async function answer(name: string, uid: number, args: readonly string[]): Promise<Outcome> {
+    async function answer(
+      name: string,
+      uid: number,
+      columns: string,
+      args: readonly string[],
+    ): Promise<Outcome> {
       const facade = facades[name];
       if (!facade) throw new Error(`the lab has no ${name}`);
       return facade({
         args,
         uid,
+        columns,
         call: async <T>(
           op: string,
           payload: unknown = {},
@@ -86,8 +92,8 @@ export function serveFacades(
         return;
       }
       called = true;
-      const [name = '', uid, ...args] = message.split('\0');
-      void answer(name, Number(uid), args)
+      const [name = '', uid, columns = '', ...args] = message.split('\0');
+      void answer(name, Number(uid), columns, args)
         .catch(failure)
         .then(({ status, out, err }) => {
           if (out) say(socket, 'o', out);

@@ -63,6 +63,7 @@ const launchd = createLaunchd({
   daemons: '/Library/LaunchDaemons',
   disabledFile: '/var/db/com.apple.xpc.launchd/disabled.plist',
   macos: options.macos,
+  environment: { NODE_OPTIONS: '--import=/.lab/lib/on-mac.js' },
   log: (line) => {
     appendFileSync(launchdLog, `${stamp()} ${line}\n`);
   },

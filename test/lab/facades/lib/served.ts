@@ -2,6 +2,8 @@
 export interface Caller {
   readonly args: readonly string[];
   readonly uid: number;
+  /** The caller's COLUMNS, empty without. */
+  readonly columns: string;
   /** Asks the machine; throws MachineError. `listen` is told what follows the answer. */
   readonly call: <T>(op: string, payload?: unknown, listen?: (line: unknown) => void) => Promise<T>;
   /** All of the caller's stdin, which is not touched before. */

@@ -15,6 +15,8 @@ export interface LaunchdOptions {
   readonly macos: string;
   readonly log: (line: string) => void;
   readonly userOf: (name: string) => { uid: number; gid: number } | null;
+  /** What every job finds in its environment besides launchd's own. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** The uid that is logged in at the screen, if any: `gui/UID` exists for him alone. */
   readonly guiUser: () => number | null;
 }
@@ -83,6 +85,7 @@ export function createLaunchd(options: LaunchdOptions): Launchd {
       },
       loaded: (label) => services.has(label),
       userOf: options.userOf,
+      environment: options.environment ?? {},
     });
     services.set(job.label, service);
     service.load();

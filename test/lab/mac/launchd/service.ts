@@ -37,6 +37,8 @@ export interface ServiceWorld {
   readonly log: (line: string) => void;
   readonly loaded: (label: string) => boolean;
   readonly userOf: (name: string) => { uid: number; gid: number } | null;
+  /** What every job finds in its environment besides launchd's own. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** A job under launchd's care, from load to bootout. */
@@ -99,7 +101,12 @@ export function createService(job: Job, world: ServiceWorld): Service {
         argv0: job.args[0] ?? job.program,
         detached: true,
         cwd: job.workingDirectory ?? '/',
-        env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', XPC_SERVICE_NAME: job.label, ...job.environment },
+        env: {
+          PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
+          XPC_SERVICE_NAME: job.label,
+          ...world.environment,
+          ...job.environment,
+        },
         stdio: ['ignore', files[0], files[1]] as const,
         ...(user ?? {}),
       });
