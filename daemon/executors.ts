@@ -1,4 +1,3 @@
-import type { Config } from '../config/schema.js';
 import { inBatches } from './batch.js';
 import type { BundleRoom } from './docker-app/bundles.js';
 import type { EngineLink } from './engine-link.js';
@@ -14,13 +13,12 @@ import type { AddRoute, DeleteRoute, Executors } from './steps.js';
 
 /** Hands each kind of step to the room that carries it out, and remembers what has to outlive it. */
 export function createExecutors(parts: {
-  config: Config;
   bundles: BundleRoom;
   engine: EngineLink;
   memory: MemoryKeeper;
   log: Log;
 }): Executors {
-  const { config, bundles, engine, memory, log } = parts;
+  const { bundles, engine, memory, log } = parts;
   return {
     'load-kext': ({ bundle }) => loadKext(bundle),
     'own-tap-device': ({ path, uid }) => ownTapDevice(path, uid),

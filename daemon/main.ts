@@ -119,7 +119,7 @@ async function start(
     now: () => performance.now(),
     onDue: trigger('a route is due again'),
   });
-  const executors = createExecutors({ config, bundles, engine, memory, log });
+  const executors = createExecutors({ bundles, engine, memory, log });
 
   /** When Ready last changed, by a clock that only goes forward. */
   let readySince = performance.now();
