@@ -68,7 +68,7 @@ async function lanWorks(): Promise<void> {
 const isLinkGone = (): Promise<unknown> =>
   until('both ends have given way', 30, async () => {
     const here = await must(mac, ['/sbin/ifconfig', 'tap1']);
-    const there = await dockerOf(mac).inVm('ip -4 addr show dev eth1');
+    const there = await dockerOf(mac).inVm('ip -color=never -4 addr show dev eth1');
     return !here.includes('inet ') && !there.includes('inet ');
   });
 
@@ -211,7 +211,8 @@ scenario(
     await onVpn([['10.0.0.0/16', '10.80.0.1']], async () => {
       const message = await becomes('TapAddress', 'LinkCollision');
       expect(message).toContain('10.0.0.0/16 via 10.80.0.1 on utun4');
-      expect(await ours()).toEqual([]);
+      // A pass tells what it has judged before it is done with it.
+      await until('no route of ours is left', 30, async () => (await ours()).length === 0);
       expect((await statusOf(mac)).phase).toBe('blocked');
       await isLinkGone();
       const [, command = ''] = /`sudo (tuntapctl [^`]*)`/.exec(message) ?? [];
@@ -239,7 +240,7 @@ scenario(
       await pause(15_000);
       expect(await others()).toBe(told);
       expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).toContain('inet 10.0.75.1 ');
-      expect(await dockerOf(mac).inVm('ip -4 addr show dev eth1')).toContain('inet 10.0.75.2/');
+      expect(await dockerOf(mac).inVm('ip -color=never -4 addr show dev eth1')).toContain('inet 10.0.75.2/');
     } finally {
       await mac.call('xnu.tunnel.close', { name: 'utun4' });
     }
