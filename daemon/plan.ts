@@ -215,6 +215,9 @@ function routes(config: Config, observation: Observation, memory: Memory): Step[
   ];
 }
 
+const isAddressHere = ({ tap }: Config, { tapInterface }: Observation): boolean =>
+  valueOf(tapInterface)?.addresses.some(({ address }) => address === tap.address) ?? false;
+
 /** Both ends of the link and the routes over it. `isSetUp`: whether the VM’s end may be there in this session. */
 function dismantle(
   config: Config,
@@ -240,11 +243,10 @@ function dismantle(
           },
         ]
       : [];
-  const isAddressHere = valueOf(observation.tapInterface)?.addresses.some((own) => own.address === address);
   return [
     ...deletions(config, observation, memory, () => why),
     ...release,
-    ...(isAddressHere
+    ...(isAddressHere(config, observation)
       ? [{ kind: 'unaddress-tap' as const, key: `unaddress ${name}`, why, interface: name, address }]
       : []),
   ];
@@ -257,9 +259,17 @@ const lower = (config: Config, observation: Observation, memory: Memory): Step[]
     isSetUp: (session) => memory.released !== session,
   });
 
-/** Of a VM that was set up its end goes too: from there as well the network’s other owner is to be reached. */
+/**
+ * Of a VM that was set up its end goes too: from there as well the network’s other owner is to be reached. With our
+ * address on the tap it may be set up by an earlier daemon, or by a step that was broken off.
+ */
 const giveWay = (config: Config, observation: Observation, memory: Memory, why: string): Step[] =>
-  dismantle(config, observation, memory, { why, isSetUp: (session) => memory.guest?.session === session });
+  dismantle(config, observation, memory, {
+    why,
+    isSetUp: (session) =>
+      memory.guest?.session === session ||
+      (isAddressHere(config, observation) && memory.released !== session),
+  });
 
 /** Also where it cannot be done (yet): whoever waits for hyperkit must be told. */
 const restores = (observation: Observation, why: string): Step[] => {

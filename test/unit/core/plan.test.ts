@@ -286,6 +286,15 @@ test('a VM that was never set up is left alone by a link that gives way', () => 
   expect(settle({ observation, memory: up }).done).toEqual([]);
 });
 
+test('what an earlier daemon set up, or a step that was broken off, gives way on both ends too', () => {
+  const { world } = settle({ observation: startedMac([]), memory: up });
+  const engine = world.observation.engine.known ? world.observation.engine.value : null;
+  if (!engine) throw new Error('no engine');
+  const networks = [network('office', '10.0.75.0/24')];
+  const observation = { ...world.observation, engine: seen({ ...engine, networks }) };
+  expect(settle({ observation, memory: up }).done).toEqual(['release 900@then#1', 'unaddress tap1']);
+});
+
 test('routes that are no longer to be managed go, and only ours', () => {
   const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
   const unmanaged = configSchema.parse({ routes: { manage: false } });
