@@ -35,7 +35,7 @@ export async function workshop(programs: Readonly<Record<string, string>>): Prom
     bundle: true,
     platform: 'node',
     format: 'esm',
-    loader: { '.sh': 'text' },
+    loader: { '.sh': 'text', '.agent': 'binary' },
     logLevel: 'error',
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
