@@ -1,4 +1,5 @@
 /** `make install-daemon` on Macs of several ages, without a VM: which runtime root runs, and which it refuses. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, jest, test } from '@jest/globals';
 import { bootMac, type Mac, type RunResult } from './lab.js';
@@ -17,6 +18,37 @@ async function onMac(macos: string, play: (mac: Mac) => Promise<void>): Promise<
   }
 }
 
+/** Root's SIGUSR1, at which Node.js opens its inspector to every local user, to the daemon and its children. */
+async function signalEverybody(mac: Mac): Promise<void> {
+  const { stdout } = await mac.run([
+    '/bin/sh',
+    '-c',
+    '/bin/ps -axww -o pid=,args= | grep "[/]opt/tuntapd/bin/tuntapd"; ' +
+      'for pid in $(/bin/ps -axww -o pid=,args= | sed -n "s,^ *\\([0-9]*\\) /opt/tuntapd/bin/tuntapd .*,\\1,p"); do ' +
+      'kill -USR1 $pid && echo "signalled $pid"; done; sleep 2',
+  ]);
+  const pids = new Map(
+    [...stdout.matchAll(/^ *(\d+) \/opt\/tuntapd\/bin\/tuntapd .*\/([\w-]+)\.mjs/gm)].map(([, pid, name]) => [
+      name,
+      pid,
+    ]),
+  );
+  expect([...pids.keys()]).toEqual(expect.arrayContaining(['tuntapd', 'process-lister']));
+  // Others may have ended meanwhile, for want of work.
+  for (const name of ['tuntapd', 'process-lister'])
+    expect(stdout).toContain(`signalled ${String(pids.get(name))}\n`);
+  expect(stdout).not.toContain('Debugger');
+  // Nothing listens on the inspector's port, 9229, and the daemon is who it was.
+  const daemon = String(pids.get('tuntapd'));
+  expect(readFileSync(mac.path(`/proc/${daemon}/net/tcp`), 'utf8')).not.toMatch(/:240D 00000000:0000 0A/);
+  expect((await mac.run(['/bin/ps', '-p', daemon, '-o', 'args='])).stdout).toContain('tuntapd.mjs');
+  // ps-list goes another way than on Linux.
+  const lister = String(pids.get('process-lister'));
+  expect(readFileSync(mac.path(`/proc/${lister}/environ`), 'utf8')).toContain(
+    'NODE_OPTIONS=--import=/.lab/lib/on-mac.js',
+  );
+}
+
 test.each([
   ['14.6.1', /^v26\./, /^(?!.*security fixes)/s],
   ['12.7.6', /^v20\./, /warning: node 20\.\S+ gets no security fixes since April 2026/],
@@ -31,6 +63,7 @@ test.each([
       const doctor = (await mac.run(['/usr/local/bin/tuntapctl', 'doctor'])).stdout;
       expect(doctor).toMatch(/✓ TT011/);
       expect(doctor).toMatch(/✓ TT008/);
+      await signalEverybody(mac);
       expect((await mac.run(['/bin/cat', '/var/log/tuntapd/launchd.log'])).stdout).toBe('');
       expect((await make(mac, 'uninstall-daemon')).exitCode).toBe(0);
     });
