@@ -155,7 +155,7 @@ test('up where one network is somebody else’s: the link is up, and that networ
 test('a restart whose lowering fails brings the link up again all the same, and nothing else is ever wanted', async () => {
   const refuse = (step: Step): Error | null =>
     step.kind === 'release-guest'
-      ? new StepError('no local image has sh', { reason: 'NoHelperImage', blocked: true })
+      ? new StepError('the engine refuses it', { reason: 'AgentRefused', blocked: true })
       : null;
   const mac = stage(startedMac([bridge]), { refuse });
   await told(mac.up());

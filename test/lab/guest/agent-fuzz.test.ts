@@ -1,0 +1,159 @@
+/** The agent's source under sanitizers, with thousands of requests that make some sense, little or none. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+const cases = 150;
+/** The exit status of a program that a sanitizer stopped. */
+const caught = 99;
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'agent-fuzz-'));
+  const { status, stderr } = spawnSync(
+    'gcc',
+    [
+      ...[
+        '-std=c11',
+        '-O1',
+        '-g',
+        '-fno-builtin',
+        '-fsanitize=address,undefined',
+        '-fno-sanitize-recover=all',
+      ],
+      ...['-o', join(folder, 'agent'), join(import.meta.dirname, 'agent-fuzz.c')],
+    ],
+    { encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(stderr);
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The same numbers each time (mulberry32), from 0 up to a limit. */
+function numbers(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
+  };
+}
+
+const u32 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value >>> 0);
+  return bytes;
+};
+const frame = (letter: string, ...parts: Buffer[]): Buffer => {
+  const body = Buffer.concat([Buffer.from(letter, 'latin1'), ...parts]);
+  return Buffer.concat([u32(body.length).reverse(), body]);
+};
+
+/** A stream of requests, the last of which may be anything. No command in it exists, so none is run. */
+function streamOf(seed: number): Buffer {
+  const upTo = numbers(seed);
+  const pick = <T>(...list: readonly [T, ...T[]]): T => list[upTo(list.length)] ?? list[0];
+  const noise = (length: number): Buffer => Buffer.from(Array.from({ length }, () => upTo(256)));
+  const netlink = (): Buffer => {
+    const body = noise(upTo(pick(8, 200, 3000)));
+    // Each asks for an acknowledgement: nobody waits for an answer.
+    const head = Buffer.concat([
+      u32(16 + body.length),
+      u32(16 + upTo(100)).subarray(0, 2),
+      u32(5).subarray(0, 2),
+      noise(8),
+    ]);
+    return frame('N', u32(pick(0, 0, 99)), head, body);
+  };
+  const command = (): Buffer => {
+    const word = (): Buffer =>
+      Buffer.concat([Buffer.from('/nonexistent/'), noise(upTo(20)), Buffer.from(pick('\0', '\0', ''))]);
+    const words = Array.from({ length: upTo(pick(4, 90)) }, word);
+    return frame(
+      'X',
+      u32(pick(1, 1, 0, 2 ** 32 - 1)),
+      u32(upTo(60)),
+      u32(pick(1, 2, 0, 64, 2 ** 31, 2 ** 32 - 1)),
+      ...words,
+    );
+  };
+  const names = [
+    'proc',
+    'sys',
+    'self',
+    '1',
+    'ns',
+    'net',
+    'mnt',
+    'fd',
+    'class',
+    'stat',
+    '..',
+    '.',
+    '',
+    'x'.repeat(300),
+  ] as const;
+  const path = (): Buffer =>
+    frame(
+      'R',
+      Buffer.from(
+        `/${pick('proc', 'sys', 'procx')}${Array.from({ length: upTo(pick(4, 30)) }, () => `/${pick(...names)}`).join('')}`,
+      ),
+      noise(pick(0, 0, 0, 3)),
+    );
+  const announcement = (): Buffer =>
+    pick(frame('A', u32(upTo(4)), noise(12), Buffer.from([8, 6]), noise(28)), frame('A', noise(upTo(60))));
+  const requests = Array.from({ length: 1 + upTo(40) }, () => pick(netlink, command, path, announcement)());
+  const last = pick(
+    () => frame('Q'),
+    () => frame(pick('Z', '\0', 'n'), noise(upTo(50))),
+    () => u32(0),
+    () => Buffer.concat([u32(upTo(70_000)).reverse(), Buffer.from('R/proc/'), noise(upTo(500))]),
+    () => frame('R', Buffer.alloc(65_535, '/proc')),
+    () => frame('X', u32(1), u32(10), u32(1), Buffer.alloc(65_520, 'x')),
+    () => frame('N', Buffer.alloc(65_535)),
+    () => noise(3),
+  )();
+  return Buffer.concat([...requests, last]);
+}
+
+test('no request makes the agent do what the language does not define, or hang', () => {
+  for (let seed = 0; seed < cases; seed += 1)
+    writeFileSync(join(folder, `${String(seed).padStart(4, '0')}.requests`), streamOf(seed));
+  const script = `
+    for requests in "$1"/*.requests; do
+      timeout -s KILL 20 "$1/agent" <"$requests" >"$1/answers" 2>"$1/words"
+      status=$?
+      # 0: the end of stdin or Q. 4: a frame that makes no sense.
+      case $status in 0|4) echo "$status"; continue; esac
+      echo "$requests ended with $status"; head -c 3000 "$1/words"; exit 1
+    done`;
+  const { stdout, stderr, status } = spawnSync(
+    'unshare',
+    ['--net', '--pid', '--mount', '--mount-proc', '--fork', '--kill-child', 'sh', '-c', script, 'sh', folder],
+    {
+      encoding: 'utf8',
+      timeout: 240_000,
+      env: {
+        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+        ASAN_OPTIONS: `detect_leaks=0:exitcode=${caught}`,
+        UBSAN_OPTIONS: `print_stacktrace=1:exitcode=${caught}`,
+      },
+    },
+  );
+  expect({ stderr, status, words: stdout.replace(/^[04]\n/gm, '') }).toEqual({
+    stderr: '',
+    status: 0,
+    words: '',
+  });
+  const ends = stdout.trim().split('\n');
+  expect(ends).toHaveLength(cases);
+  // Both kinds of ends are reached.
+  expect(new Set(ends)).toEqual(new Set(['0', '4']));
+}, 300_000);
