@@ -159,7 +159,7 @@ test('a restart whose lowering fails brings the link up again all the same, and 
       : null;
   const mac = stage(startedMac([bridge]), { refuse });
   await told(mac.up());
-  expect(await told(mac.restart())).toEqual({ done: false, problems: ['no local image has sh'] });
+  expect(await told(mac.restart())).toEqual({ done: false, problems: ['the engine refuses it'] });
   expect(mac.wishes).toEqual(['up', 'up']);
   expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
 });
