@@ -15,6 +15,9 @@ export interface DockerClient {
   /** What is running, ours and others'. */
   readonly containers: () => Promise<readonly { names: readonly string[]; labels: Labels }[]>;
   readonly images: () => Promise<readonly string[]>;
+  readonly imageIds: () => Promise<readonly string[]>;
+  /** Where the engine keeps images: in its own store, or in containerd's. */
+  readonly store: () => Promise<'docker' | 'containerd'>;
   /** Runs a shell script as root in the VM's own namespaces and root file system; returns what it printed. */
   readonly inVm: (script: string) => Promise<string>;
   readonly removeNetwork: (name: string) => Promise<void>;
@@ -148,6 +151,14 @@ export function dockerClient(socketPath: string): DockerClient {
       (await call<{ RepoTags: string[] | null }[]>('GET', '/images/json')).flatMap(
         ({ RepoTags }) => RepoTags ?? [],
       ),
+    imageIds: async () => (await call<{ Id: string }[]>('GET', '/images/json?all=true')).map(({ Id }) => Id),
+    store: async () => {
+      const { DriverStatus } = await call<{ DriverStatus: string[][] | null }>('GET', '/info');
+      return DriverStatus?.some(([, value]) => value?.startsWith('io.containerd.snapshotter') === true) ===
+        true
+        ? 'containerd'
+        : 'docker';
+    },
     inVm: async (script) => {
       const id = await create(`in-vm-${randomUUID()}`, {
         Cmd: ['nsenter', '-t', '1', '-m', '-n', '-p', '--', '/bin/sh', '-c', script],
