@@ -59,7 +59,7 @@ shell_files() {
 check_shell() {
   local files=()
   while IFS= read -r file; do files+=("$file"); done < <(shell_files)
-  shellcheck "${files[@]}"
+  shellcheck -x "${files[@]}"
 }
 
 # What lies in the repository is what the source gives, byte for byte.
