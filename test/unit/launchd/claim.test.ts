@@ -114,6 +114,8 @@ test.each([1, 2, 3])('of two that install at the same moment one does, round %i'
   if (!winner) throw new Error('no winner');
   expect(loser).toMatchObject({ status: 1 });
   expect(loser.stderr).toContain(`tuntapd is being installed already (pid ${winner.child.pid ?? ''})`);
+  // Before that nobody listens for the line.
+  await winner.says('holds');
   winner.goOn();
   expect(await winner.end).toEqual({ status: 0, stderr: '' });
   expect(readFileSync(layout.daemon, 'utf8')).toBe(winner.version);
