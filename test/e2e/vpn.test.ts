@@ -221,6 +221,10 @@ scenario(
       expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).toContain('inet 10.255.255.253 ');
       await must(mac, ['/bin/rm', '/etc/tuntapd/config.toml']);
     });
+    // The daemon notices within ten seconds, and until then the link works where it is.
+    await until('the link is where it was', 60, async () =>
+      (await must(mac, ['/sbin/ifconfig', 'tap1'])).includes('inet 10.0.75.1 '),
+    );
     await serves(web, app, far);
   },
 );
