@@ -38,7 +38,7 @@ test(
       const before = reports();
       await docker.inVm(
         `mkdir -p /etc/docker; echo '{"features":{"containerd-snapshotter":true}}' >/etc/docker/daemon.json
-${later('sleep 1; kill $(cat /run/docker.pid)')}`,
+${later('sleep 5; kill $(cat /run/docker.pid)')}`,
       );
       await until('dockerd has the other store', 120, async () => (await docker.store()) === 'containerd');
       await until('the VM is set up anew', 120, async () => reports() > before && (await isReady()));
