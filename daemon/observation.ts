@@ -200,8 +200,6 @@ export interface Engine {
   /** e.g. `28.5.2` */
   readonly version: string;
   readonly networks: readonly DockerNetwork[];
-  /** How often an image came since the VM was found. */
-  readonly images: number;
   /** How often its networks were listed: grows with whatever happens to them, or to the containers on them. */
   readonly listed: number;
   /**

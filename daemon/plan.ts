@@ -120,8 +120,7 @@ function guest(config: Config, observation: Observation, memory: Memory): Step[]
   return [
     {
       kind: 'prepare-guest',
-      // Another image may be the one that was missing: it is tried at once.
-      key: `guest ${engine.session} ${engine.images}`,
+      key: `guest ${engine.session}`,
       why: prepared
         ? 'what answered through the link no longer does'
         : `the VM has not been set up in session ${engine.session}`,

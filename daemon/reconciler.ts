@@ -78,7 +78,7 @@ const groupsOf = (steps: readonly Step[]): readonly (readonly Step[])[] => {
   return groups;
 };
 
-/** Whether a plan still asks for what `running` does. An image that arrived meanwhile changes its key, not its sense. */
+/** Whether a plan still asks for what `running` does, by whatever key. */
 const isWanted = (running: Step, steps: readonly Step[]): boolean =>
   steps.some(
     (step) =>

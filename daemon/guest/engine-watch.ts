@@ -18,8 +18,6 @@ export interface EngineWatch {
   readonly stop: () => void;
 }
 
-/** What brings an image that was not there. Our own tag and what a build does are none of it. */
-const arrivals = ['pull', 'load', 'import'];
 /**
  * A container joins its networks before it starts and may be listed as running after it left them: its addresses are
  * right from these two on (moby, daemon/start.go and daemon/monitor.go).
@@ -30,8 +28,8 @@ const networkChanges = [...comings, 'create', 'update', 'remove', 'destroy', 'pr
 /** The engine looks for both: containers that are looked into or checked for their health are not told of. */
 const filters = encodeURIComponent(
   JSON.stringify({
-    type: ['network', 'daemon', 'image', 'container'],
-    event: [...networkChanges, ...arrivals, ...lives, 'reload'],
+    type: ['network', 'daemon', 'container'],
+    event: [...networkChanges, ...lives, 'reload'],
   }),
 );
 const eventSchema = z.object({
@@ -65,7 +63,6 @@ const longestWait = 30_000;
 const starting = 60_000;
 
 const isQuiet = ({ Type, Action, Actor }: Event): boolean =>
-  (Type === 'image' && !arrivals.includes(Action)) ||
   (Type === 'container' && (!lives.includes(Action) || label in (Actor?.Attributes ?? {}))) ||
   (Type === 'network' &&
     comings.includes(Action) &&
@@ -131,7 +128,6 @@ export function watchEngine(options: {
   let client: EngineClient | null = null;
   let sessions = 0;
   let id = '';
-  let images = 0;
   let listed = 0;
   let endSession = (): void => undefined;
   let endPause = (): void => undefined;
@@ -203,7 +199,6 @@ export function watchEngine(options: {
             vm: vm.id,
             version: engine.version,
             networks,
-            images,
             listed,
             ...(absences.areDoubtful() ? { isProvisional: true } : {}),
           });
@@ -238,7 +233,6 @@ export function watchEngine(options: {
           // With an overlay's first container comes docker_gwbridge, of which no event tells.
           const isOverlay = event.Actor?.Attributes?.['type'] === 'overlay';
           if (network && endings.includes(event.Action)) absences.ended(network);
-          if (event.Type === 'image') images += 1;
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
           if (event.Type === 'daemon') beginSession();
           if (network && !isOverlay && stale.size <= mostAsked) stale.add(network);

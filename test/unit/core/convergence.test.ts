@@ -192,7 +192,6 @@ const startVm: Event = (life) => {
       vm: id,
       version: '28.5.2',
       networks: life.networks,
-      images: 0,
       listed: life.vms,
     }),
   };

@@ -53,7 +53,7 @@ test('a started VM gets address, guest and routes, and then rest', () => {
     observation: startedMac([network('bridge', '172.17.0.0/16'), network('app', '172.18.0.0/16')]),
     memory: up,
   });
-  expect(done).toEqual(['address tap1', 'guest 900@then#1 0', 'route 172.17.0.0/16', 'route 172.18.0.0/16']);
+  expect(done).toEqual(['address tap1', 'guest 900@then#1', 'route 172.17.0.0/16', 'route 172.18.0.0/16']);
   expect(world.memory.ownedRoutes.map(({ subnet }) => subnet)).toEqual(['172.17.0.0/16', '172.18.0.0/16']);
 });
 
@@ -277,7 +277,7 @@ test('a link whose network somebody else gets is taken down on both ends, and se
   const taken = settle(withNetworks(world, [bridge, network('office', '10.0.75.0/24')]));
   expect(taken.done).toEqual(['delete 172.17.0.0/16', 'release 900@then#1', 'unaddress tap1']);
   const free = settle(withNetworks(taken.world, [bridge]));
-  expect(free.done).toContain('guest 900@then#1 0');
+  expect(free.done).toContain('guest 900@then#1');
   expect(free.world.observation.routes).toEqual(world.observation.routes);
 });
 

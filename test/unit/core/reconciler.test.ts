@@ -371,7 +371,7 @@ describe('while an engine does not answer', () => {
   /** A Mac with a route and an address whose engine hangs until it is given up, and a VPN that claims the route. */
   function hung() {
     const mac = { routes: ['a'], addressed: true };
-    const wish = { down: false, claimed: [] as string[], networks: ['a'], images: 0 };
+    const wish = { down: false, claimed: [] as string[], networks: ['a'], key: 0 };
     const given: string[] = [];
     const reports: Failure[][] = [];
     const reconciler = createReconciler<typeof mac>({
@@ -381,7 +381,7 @@ describe('while an engine does not answer', () => {
           ? [...routes.map(deletion), release, ...(addressed ? [unaddress] : [])]
           : [
               ...routes.filter((route) => wish.claimed.includes(route)).map(deletion),
-              { ...guest, key: `guest s ${wish.images}` },
+              { ...guest, key: `guest s ${wish.key}` },
               ...wish.networks
                 .filter((subnet) => !routes.includes(subnet) && !wish.claimed.includes(subnet))
                 .map(step),
@@ -432,11 +432,11 @@ describe('while an engine does not answer', () => {
     expect(given).toEqual([]);
   });
 
-  test('an image that arrives gives nothing up', async () => {
+  test('another key of what is still wanted gives nothing up', async () => {
     const { wish, given, reconciler } = hung();
     reconciler.trigger('start');
     await jest.advanceTimersByTimeAsync(5000);
-    wish.images = 1;
+    wish.key = 1;
     reconciler.trigger('Docker');
     await jest.advanceTimersByTimeAsync(5000);
     expect(given).toEqual([]);

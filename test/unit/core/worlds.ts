@@ -120,7 +120,7 @@ export const startedMac = (
     executable: null,
   }),
   tapInterface: seen({ name: 'tap1', up: false, mtu: 1500, addresses: [], holder: 900 }),
-  engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks, images: 0, listed: 1 }),
+  engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks, listed: 1 }),
 });
 
 export interface World {
