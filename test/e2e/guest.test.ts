@@ -412,11 +412,13 @@ update-alternatives --set iptables /usr/sbin/iptables-legacy >/dev/null
 kill $(cat /run/docker.pid)`,
       )
       .catch(() => undefined);
-    await containerAnswers(mac, 'by-legacy');
-    await ready();
     const rulesOf = (flavour: string): Promise<string> =>
       dockerOf(mac).inVm(`for t in raw filter; do iptables-${flavour} -t $t -S; done`);
-    expect(await rulesOf('legacy')).toContain(`-A DOCKER-USER -i eth1 -m comment ${mark}`);
+    await until('our rule is in the tables of iptables-legacy', 90, async () =>
+      (await rulesOf('legacy').catch(() => '')).includes(`-A DOCKER-USER -i eth1 -m comment ${mark}`),
+    );
+    await ready();
+    await containerAnswers(mac, 'by-legacy');
     expect(await rulesOf('nft')).not.toContain('tuntapd');
   },
 );
