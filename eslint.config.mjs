@@ -28,7 +28,7 @@ export default tseslint.config(
   { files: ['**/*.mjs'], languageOptions: { globals: { process: 'readonly', console: 'readonly' } } },
   forbid(['config/**/*.ts'], ['**/daemon/**', ...outside], 'config stands alone'),
   forbid(
-    ['daemon/observation.ts'],
+    ['daemon/core/observation.ts'],
     [...rooms.map((room) => `**/${room}/**`), ...wiring, ...outside],
     'types only',
   ),
@@ -40,12 +40,12 @@ export default tseslint.config(
     ),
   ),
   forbid(
-    ['daemon/plan.ts', 'daemon/conditions.ts'],
+    ['daemon/core/plan.ts', 'daemon/core/conditions.ts'],
     ['node:*', ...rooms.map((room) => `**/${room}/**`), '**/main.js', '**/reconciler.js', ...outside],
     'pure: data in, data out',
   ),
   forbid(
-    ['daemon/reconciler.ts'],
+    ['daemon/runtime/reconciler.ts'],
     [...rooms.map((room) => `**/${room}/**`), '**/main.js', ...outside],
     'the loop knows no room',
   ),
@@ -53,7 +53,7 @@ export default tseslint.config(
     ['cli/**/*.ts'],
     [
       '**/daemon/main.js',
-      '**/daemon/reconciler.js',
+      '**/daemon/runtime/**',
       '**/daemon/guest/**',
       '**/daemon/mac/**',
       '**/daemon/vm/**',

@@ -1,8 +1,8 @@
 import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../config/load.js';
-import type { Status } from '../daemon/control/messages.js';
-import { messageOf } from '../daemon/text.js';
+import type { Status } from '../daemon/api/messages.js';
+import { messageOf } from '../daemon/lib/text.js';
 import { label } from '../launchd/layout.js';
 import { runtimeFor, unsupported } from '../launchd/runtimes.js';
 import { type Distrust, distrusted } from '../launchd/trusted-path.js';

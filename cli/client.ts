@@ -12,9 +12,9 @@ import {
   statusSchema,
   type Version,
   versionSchema,
-} from '../daemon/control/messages.js';
-import { unfitSocketPath } from '../daemon/socket-path.js';
-import { messageOf, plain } from '../daemon/text.js';
+} from '../daemon/api/messages.js';
+import { unfitSocketPath } from '../daemon/lib/socket-path.js';
+import { messageOf, plain } from '../daemon/lib/text.js';
 import { CliError, exit } from './exit.js';
 
 const mostBytes = 4_194_304;

@@ -1,4 +1,4 @@
-import type { CommandResult } from '../daemon/command.js';
+import type { CommandResult } from '../daemon/lib/command.js';
 import type { Layout } from '../launchd/layout.js';
 
 export interface Output {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { plain } from '../daemon/text.js';
+import { plain } from '../daemon/lib/text.js';
 import { localTime, safeJson } from './terminal.js';
 
 const lineSchema = z.object({

@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { messageOf } from '../daemon/text.js';
+import { messageOf } from '../daemon/lib/text.js';
 import { act } from './commands/act.js';
 import { completionScript } from './commands/completion.js';
 import {

@@ -1,5 +1,5 @@
 import { version } from '../config/version.js';
-import { run } from '../daemon/command.js';
+import { run } from '../daemon/lib/command.js';
 import { renderShim } from '../daemon/docker-app/shim.js';
 import type { Layout } from '../launchd/layout.js';
 import { exit } from './exit.js';

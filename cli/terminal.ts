@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { plain, unprintable } from '../daemon/text.js';
+import { plain, unprintable } from '../daemon/lib/text.js';
 import type { Io, Output } from './io.js';
 
 type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';

@@ -1,4 +1,4 @@
-import '../daemon/no-inspector.js';
+import '../daemon/lib/no-inspector.js';
 import { layoutAt } from '../launchd/layout.js';
 import { runProcess } from './process.js';
 

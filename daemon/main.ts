@@ -1,44 +1,44 @@
 /**
  * Composition root: sets the environment, builds the parts, wires them, handles signals. No judgement lives here.
  */
-import './no-inspector.js';
+import './lib/no-inspector.js';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { followConfig, type Followed } from '../config/follow.js';
 import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
-import { cleanEnvironment } from './command.js';
-import { judgeConditions, type Failure } from './conditions.js';
-import { watchDataPath, wayOf } from './data-path.js';
-import type { Condition, Status } from './control/messages.js';
+import { cleanEnvironment } from './lib/command.js';
+import { judgeConditions, type Failure } from './core/conditions.js';
+import { watchDataPath, wayOf } from './runtime/data-path.js';
+import type { Condition, Status } from './api/messages.js';
 import { serveControl } from './control/server.js';
 import { childIn } from './docker-app/bundle-child.js';
 import { createBundleRoom } from './docker-app/bundles.js';
 import { outsideBy } from './docker-app/outside.js';
 import { renderShim } from './docker-app/shim.js';
 import { watchBundles } from './docker-app/watch.js';
-import { linkEngine } from './engine-link.js';
-import { createExecutors } from './executors.js';
-import { learn } from './learning.js';
-import { type Log, openLog } from './log.js';
+import { linkEngine } from './runtime/engine.js';
+import { createExecutors } from './runtime/executors.js';
+import { learn } from './core/learning.js';
+import { type Log, openLog } from './runtime/log.js';
 import { glanceAt, telltales } from './mac/glance.js';
 import { answersTcp } from './mac/tcp-probe.js';
 import { watchRoutes } from './mac/route-monitor.js';
-import { keepMemory } from './memory.js';
-import type { Configuration, Observation } from './observation.js';
-import { createObserver } from './observe.js';
-import { paceOf } from './pace.js';
-import { adminGroup, paths } from './paths.js';
-import { plan } from './plan.js';
-import { createReconciler } from './reconciler.js';
-import { createHandlers } from './requests.js';
-import { keepRoutes } from './route-keeper.js';
-import { judgeRoutes } from './routing.js';
-import { datedConditions, statusOf } from './status.js';
-import type { Step } from './steps.js';
-import { messageOf } from './text.js';
+import { keepMemory } from './runtime/memory.js';
+import type { Configuration, Observation } from './core/observation.js';
+import { createObserver } from './runtime/observe.js';
+import { paceOf } from './core/pace.js';
+import { adminGroup, paths } from './lib/paths.js';
+import { plan } from './core/plan.js';
+import { createReconciler } from './runtime/reconciler.js';
+import { createHandlers } from './runtime/requests.js';
+import { keepRoutes } from './runtime/route-keeper.js';
+import { judgeRoutes } from './core/routes/verdicts.js';
+import { datedConditions, statusOf } from './core/status.js';
+import type { Step } from './core/steps.js';
+import { messageOf } from './lib/text.js';
 import { watchVm } from './vm/watch.js';
-import { type Moment, slept, tick } from './wake.js';
+import { type Moment, slept, tick } from './core/wake.js';
 
 const setTimer = (callback: () => void, milliseconds: number): (() => void) => {
   const timer = setTimeout(callback, milliseconds);

@@ -1,4 +1,4 @@
-import { plain } from '../daemon/text.js';
+import { plain } from '../daemon/lib/text.js';
 import { Problem } from './problem.js';
 
 /** Whether `value`, given as the variable `name`, says yes. Throws Problem, a usage error, unless it is a yes or a no. */

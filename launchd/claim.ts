@@ -1,6 +1,6 @@
 import { readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { plain } from '../daemon/text.js';
+import { plain } from '../daemon/lib/text.js';
 import { folder } from './files.js';
 import type { Outside } from './launchctl.js';
 import type { Layout } from './layout.js';

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { z } from 'zod';
-import { unfitSocketPath } from '../daemon/socket-path.js';
-import { messageOf } from '../daemon/text.js';
+import { unfitSocketPath } from '../daemon/lib/socket-path.js';
+import { messageOf } from '../daemon/lib/text.js';
 
 const versionSchema = z.looseObject({ version: z.string(), pid: z.int() });
 

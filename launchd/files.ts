@@ -15,7 +15,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { toDisk } from '../daemon/to-disk.js';
+import { toDisk } from '../daemon/lib/to-disk.js';
 import type { Outside } from './launchctl.js';
 import type { Layout } from './layout.js';
 import type { Product } from './product.js';

@@ -1,8 +1,8 @@
 /** `sudo make install-daemon`, after the build: run as root by the runtime that is to be installed. */
-import '../daemon/no-inspector.js';
+import '../daemon/lib/no-inspector.js';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { plain } from '../daemon/text.js';
+import { plain } from '../daemon/lib/text.js';
 import { install } from './installation.js';
 import { layoutAt } from './layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';

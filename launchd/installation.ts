@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { messageOf } from '../daemon/text.js';
+import { messageOf } from '../daemon/lib/text.js';
 import { alone } from './claim.js';
 import { type Answer, askStatus, untilAnswers } from './control.js';
 import { exists, folder, linkCli, mendSwap, stage, swapBack, swapIn, textOf, write } from './files.js';

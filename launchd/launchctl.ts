@@ -1,4 +1,4 @@
-import type { CommandResult } from '../daemon/command.js';
+import type { CommandResult } from '../daemon/lib/command.js';
 import { exitTimeout } from './io.github.tuntapd.plist.js';
 import { label } from './layout.js';
 import { Problem } from './problem.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run } from '../daemon/command.js';
+import { run } from '../daemon/lib/command.js';
 import type { Outside } from './launchctl.js';
 import { Problem } from './problem.js';
 

@@ -1,5 +1,5 @@
 /** `sudo make uninstall-daemon`: run as root, by preference from the installed prefix itself. */
-import '../daemon/no-inspector.js';
+import '../daemon/lib/no-inspector.js';
 import { chosen } from './choice.js';
 import { layoutAt } from './layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';

@@ -4,7 +4,7 @@ import { ConfigError, loadConfig, readConfigText } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
 import { tomlValue } from '../../config/toml-value.js';
 import { writeConfigText } from '../../config/write.js';
-import { commandLine } from '../../daemon/command.js';
+import { commandLine } from '../../daemon/lib/command.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { plainLines, printJson, printLine } from '../terminal.js';

@@ -1,5 +1,5 @@
-import type { Condition, Status } from '../../daemon/control/messages.js';
-import { plain } from '../../daemon/text.js';
+import type { Condition, Status } from '../../daemon/api/messages.js';
+import { plain } from '../../daemon/lib/text.js';
 import { type Answer, askSafely, checks } from '../checks.js';
 import { askStatus } from '../client.js';
 import { CliError, exit } from '../exit.js';

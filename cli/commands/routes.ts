@@ -1,5 +1,5 @@
-import type { Status } from '../../daemon/control/messages.js';
-import { plain } from '../../daemon/text.js';
+import type { Status } from '../../daemon/api/messages.js';
+import { plain } from '../../daemon/lib/text.js';
 import { askStatus } from '../client.js';
 import { exit } from '../exit.js';
 import type { Io } from '../io.js';

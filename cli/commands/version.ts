@@ -1,4 +1,4 @@
-import { plain } from '../../daemon/text.js';
+import { plain } from '../../daemon/lib/text.js';
 import { askVersion } from '../client.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';

@@ -1,4 +1,4 @@
-import type { Action, Outcome } from './messages.js';
+import type { Action, Outcome } from '../api/messages.js';
 
 interface Job {
   readonly action: Action;

@@ -1,7 +1,7 @@
 import { chmod, chown, lstat, mkdtemp, rename, rm } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
-import { unfitSocketPath } from '../socket-path.js';
+import { unfitSocketPath } from '../lib/socket-path.js';
 
 /** How long a socket may take to accept before it counts as alive but busy, in ms. */
 const dialPatience = 2000;

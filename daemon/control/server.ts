@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { messageOf } from '../text.js';
+import { messageOf } from '../lib/text.js';
 import { createJobs } from './jobs.js';
 import { listenPrivately } from './listen.js';
 import {
@@ -11,7 +11,7 @@ import {
   rootActions,
   type Status,
   type Version,
-} from './messages.js';
+} from '../api/messages.js';
 
 type Act = (abandoned?: AbortSignal) => Promise<Outcome>;
 

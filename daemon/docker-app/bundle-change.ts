@@ -16,7 +16,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { judgeInstall, judgeRestore, type HyperkitFiles } from '../hyperkit.js';
+import { judgeInstall, judgeRestore, type HyperkitFiles } from '../core/docker/hyperkit.js';
 import { isStill, type Look, type Looked, openFile, originalName, temporaryPrefix } from './bundle-look.js';
 import { Refused } from './bundle-protocol.js';
 

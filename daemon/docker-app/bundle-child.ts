@@ -1,4 +1,4 @@
-import { run } from '../command.js';
+import { run } from '../lib/command.js';
 import type { WorkerRequest } from './bundle-protocol.js';
 
 /**

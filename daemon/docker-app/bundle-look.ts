@@ -10,8 +10,8 @@ import {
   openSync,
   readSync,
 } from 'node:fs';
-import type { HyperkitFile } from '../observation.js';
-import { plain } from '../text.js';
+import type { HyperkitFile } from '../core/observation.js';
+import { plain } from '../lib/text.js';
 import { recognise } from './recognise.js';
 
 /** One of the two files, and by which inode it can be known again. */

@@ -5,7 +5,7 @@
  */
 import { closeSync, fstatSync, lstatSync, readSync, statSync } from 'node:fs';
 import { dirname, basename } from 'node:path';
-import { plain } from '../text.js';
+import { plain } from '../lib/text.js';
 import { install, restore } from './bundle-change.js';
 import { look, openFile } from './bundle-look.js';
 import { Refused, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';

@@ -2,10 +2,10 @@
  * The child that does all work inside a user's bundle. Started as root from the daemon's own runtime, it first of all
  * gives root up for good, and execs nothing afterwards (give-up-root.ts). Request on stdin, answer on stdout.
  */
-import '../no-inspector.js';
+import '../lib/no-inspector.js';
 import { readFileSync } from 'node:fs';
-import { giveUpRoot } from '../give-up-root.js';
-import { plain } from '../text.js';
+import { giveUpRoot } from '../lib/give-up-root.js';
+import { plain } from '../lib/text.js';
 import { requestSchema, type WorkerAnswer } from './bundle-protocol.js';
 import { work } from './bundle-work.js';
 

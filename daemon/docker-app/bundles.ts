@@ -6,10 +6,10 @@ import {
   type HyperkitFiles,
   type RestoreChange,
   type Verdict,
-} from '../hyperkit.js';
-import { type Bundle, type Bundles, type Seen, type SavedOriginal, seen } from '../observation.js';
-import { StepError } from '../steps.js';
-import { messageOf } from '../text.js';
+} from '../core/docker/hyperkit.js';
+import { type Bundle, type Bundles, type Seen, type SavedOriginal, seen } from '../core/observation.js';
+import { StepError } from '../core/steps.js';
+import { messageOf } from '../lib/text.js';
 import { answerSchema, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';
 import { forgetOriginals, maxOriginals, readOriginals, saveOriginal } from './originals.js';
 import { DoesNotAnswer, type Look } from './outside.js';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import type { SavedOriginal } from '../observation.js';
-import { replaceFile } from '../replace-file.js';
+import type { SavedOriginal } from '../core/observation.js';
+import { replaceFile } from '../lib/replace-file.js';
 
 const originalSchema = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),

@@ -2,7 +2,7 @@
  * The child that looks at places which may hang, one after the other: only this process waits then. Started by
  * `outsideBy`; it ends with whoever started it.
  */
-import '../no-inspector.js';
+import '../lib/no-inspector.js';
 import { lookOutside } from './outside-look.js';
 
 process.on('message', (paths: readonly string[]) => process.send?.(paths.map(lookOutside)));

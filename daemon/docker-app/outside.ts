@@ -4,7 +4,7 @@
  * and its end.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cleanEnvironment } from '../command.js';
+import { cleanEnvironment } from '../lib/command.js';
 import type { OutsideAnswer } from './outside-look.js';
 
 /** Milliseconds in which places answer, or are said not to. */

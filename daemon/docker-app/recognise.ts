@@ -1,4 +1,4 @@
-import type { HyperkitKind } from '../observation.js';
+import type { HyperkitKind } from '../core/observation.js';
 
 /** What a file's bytes say it is. */
 export interface Recognised {

@@ -3,7 +3,7 @@
  * few places in the bundle; nothing of a user's is opened.
  */
 import { join } from 'node:path';
-import { ageOf } from '../age.js';
+import { ageOf } from '../lib/age.js';
 import type { Look } from './outside.js';
 import { type Outside, statsOf } from './outside-look.js';
 

@@ -4,10 +4,10 @@
  * line on stdin is JSON, the first one whose folders they are, each later one which to watch from now on; a line on
  * stdout says that something changed. It ends with whoever started it.
  */
-import '../no-inspector.js';
+import '../lib/no-inspector.js';
 import { createInterface } from 'node:readline';
-import { giveUpRoot } from '../give-up-root.js';
-import { throttle } from '../throttle.js';
+import { giveUpRoot } from '../lib/give-up-root.js';
+import { throttle } from '../lib/throttle.js';
 import { watchFolders } from './watch-folders.js';
 
 /** Milliseconds between two lines. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { cleanEnvironment } from '../command.js';
+import { cleanEnvironment } from '../lib/command.js';
 import type { Look } from './outside.js';
 import { statsOf } from './outside-look.js';
 

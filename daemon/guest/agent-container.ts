@@ -1,7 +1,7 @@
 import { Duplex, Transform } from 'node:stream';
 import { z } from 'zod';
-import { StepError } from '../steps.js';
-import { messageOf, plain } from '../text.js';
+import { StepError } from '../core/steps.js';
+import { messageOf, plain } from '../lib/text.js';
 import amd64 from './agent/amd64.agent';
 import arm64 from './agent/arm64.agent';
 import { type Conversation, converse } from './agent/conversation.js';

@@ -1,6 +1,6 @@
 /** What the daemon does in the VM by way of the agent: the VM's end of the link, set up and taken away again. */
-import { parseCidr, overlaps } from '../cidr.js';
-import { StepError } from '../steps.js';
+import { parseCidr, overlaps } from '../lib/prefix.js';
+import { StepError } from '../core/steps.js';
 import type { Conversation } from './agent/conversation.js';
 import { arpRequest } from './arp.js';
 import { findDockerd } from './dockerd.js';

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { parseUntrusted } from './json.js';
 import { jsonLines } from './json-lines.js';
-import { plain } from '../text.js';
+import { plain } from '../lib/text.js';
 
 /** An answer the engine refused with, in its own words. */
 export class EngineError extends Error {

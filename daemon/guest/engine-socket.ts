@@ -2,8 +2,8 @@ import type { Stats } from 'node:fs';
 import { lstat, realpath } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { ConsoleUser } from '../observation.js';
-import { unfitSocketPath } from '../socket-path.js';
+import type { ConsoleUser } from '../core/observation.js';
+import { unfitSocketPath } from '../lib/socket-path.js';
 
 /** Why no engine could be dialled. `reason`: CamelCase, for the condition. */
 export class DialError extends Error {

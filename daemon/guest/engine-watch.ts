@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } from '../observation.js';
-import { messageOf, plain } from '../text.js';
+import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } from '../core/observation.js';
+import { messageOf, plain } from '../lib/text.js';
 import { connectEngine, type Dial, type EngineClient } from './engine-client.js';
 import { DialError } from './engine-socket.js';
 import { label } from './agent-container.js';

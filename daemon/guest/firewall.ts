@@ -3,8 +3,8 @@
  * dockerd's own rules. A rule is ours by its comment. Ours stand first in their chain, in their order and once: what
  * comes before them could refuse what they accept.
  */
-import { StepError } from '../steps.js';
-import { plain } from '../text.js';
+import { StepError } from '../core/steps.js';
+import { plain } from '../lib/text.js';
 import { AgentError, type Conversation, type Ran } from './agent/conversation.js';
 
 /** A chain of iptables. */

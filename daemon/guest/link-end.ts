@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { GuestReport } from '../observation.js';
-import { StepError } from '../steps.js';
+import type { GuestReport } from '../core/observation.js';
+import { StepError } from '../core/steps.js';
 import { AgentError, type Conversation } from './agent/conversation.js';
 import { isFit, removeImage, withAgent } from './agent-container.js';
 import { type GuestEnd, prepare, release } from './agent-work.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DockerNetwork } from '../observation.js';
+import type { DockerNetwork } from '../core/observation.js';
 import { type CallOptions, type EngineClient, unlessGone } from './engine-client.js';
 import { untrustedList, untrustedRecord, untrustedSome } from './json.js';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { ageOf } from '../age.js';
-import { plain } from '../text.js';
+import { ageOf } from '../lib/age.js';
+import { plain } from '../lib/text.js';
 import { withDeadline } from './deadline.js';
 import { type EngineClient, unlessGone } from './engine-client.js';
 import { untrustedList, untrustedRecord } from './json.js';

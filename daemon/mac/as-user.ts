@@ -1,6 +1,6 @@
-import { cleanEnvironment, run, type Run } from '../command.js';
-import type { ConsoleUser } from '../observation.js';
-import { messageOf, plain } from '../text.js';
+import { cleanEnvironment, run, type Run } from '../lib/command.js';
+import type { ConsoleUser } from '../core/observation.js';
+import { messageOf, plain } from '../lib/text.js';
 
 /** Whether something asked of the user's session was done; if not, why. */
 export type Outcome = { readonly done: true } | { readonly done: false; readonly why: string };

@@ -1,6 +1,6 @@
-import { run, type Run } from '../command.js';
-import { type ConsoleUser, type Seen, seen, unknown } from '../observation.js';
-import { messageOf, plain } from '../text.js';
+import { run, type Run } from '../lib/command.js';
+import { type ConsoleUser, type Seen, seen, unknown } from '../core/observation.js';
+import { messageOf, plain } from '../lib/text.js';
 import { readUser, userByUid } from './directory.js';
 
 /** uids below belong to the system: the login window, `_mbsetupuser` and their like. */

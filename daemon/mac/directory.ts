@@ -1,6 +1,6 @@
-import { run, type Run } from '../command.js';
-import { type ConsoleUser, type Seen, seen, unknown } from '../observation.js';
-import { messageOf, plain } from '../text.js';
+import { run, type Run } from '../lib/command.js';
+import { type ConsoleUser, type Seen, seen, unknown } from '../core/observation.js';
+import { messageOf, plain } from '../lib/text.js';
 
 /**
  * Where a record is looked for: this Mac's own first, which waits for no network; then wherever a login would look

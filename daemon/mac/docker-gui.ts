@@ -1,5 +1,5 @@
-import { run, type Run } from '../command.js';
-import type { ConsoleUser } from '../observation.js';
+import { run, type Run } from '../lib/command.js';
+import type { ConsoleUser } from '../core/observation.js';
 import { asUser, type Outcome } from './as-user.js';
 
 /**

@@ -1,9 +1,9 @@
 import { lstat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run, type Run } from '../command.js';
-import { type Kext, type Seen, seen, unknown } from '../observation.js';
-import { StepError } from '../steps.js';
-import { messageOf, plain } from '../text.js';
+import { run, type Run } from '../lib/command.js';
+import { type Kext, type Seen, seen, unknown } from '../core/observation.js';
+import { StepError } from '../core/steps.js';
+import { messageOf, plain } from '../lib/text.js';
 
 /** Where tuntaposx and Tunnelblick (11+) put their kexts. */
 export const kextPlaces = ['/Library/Extensions/tap.kext', '/Library/Extensions/tunnelblick-tap.kext'];

@@ -1,6 +1,6 @@
-import { run, type Run } from '../command.js';
-import { type MacosVersion, type Seen, seen, unknown } from '../observation.js';
-import { messageOf, plain } from '../text.js';
+import { run, type Run } from '../lib/command.js';
+import { type MacosVersion, type Seen, seen, unknown } from '../core/observation.js';
+import { messageOf, plain } from '../lib/text.js';
 
 /** Parses `10.15.7`, `13.4` or `14`; null for anything else. */
 export function parseMacosVersion(text: string): MacosVersion | null {

@@ -1,5 +1,5 @@
-import { formatCidr, parseCidr } from '../cidr.js';
-import type { Route } from '../observation.js';
+import { formatCidr, parseCidr } from '../lib/prefix.js';
+import type { Route } from '../core/observation.js';
 
 const classPrefix = (first: number): number => (first < 128 ? 8 : first < 192 ? 16 : 24);
 

@@ -1,6 +1,6 @@
-import { run, type Run } from '../command.js';
-import type { ConsoleUser } from '../observation.js';
-import { plain } from '../text.js';
+import { run, type Run } from '../lib/command.js';
+import type { ConsoleUser } from '../core/observation.js';
+import { plain } from '../lib/text.js';
 import { asUser } from './as-user.js';
 
 const script = [

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
-import { run, type Run } from '../command.js';
-import { type Route, type Seen, seen, unknown } from '../observation.js';
-import { messageOf, plain } from '../text.js';
+import { run, type Run } from '../lib/command.js';
+import { type Route, type Seen, seen, unknown } from '../core/observation.js';
+import { messageOf, plain } from '../lib/text.js';
 
 /**
  * The IPv4 servers of `scutil --dns`, each once: those of every resolver, also of scoped ones and of single domains

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cleanEnvironment } from '../command.js';
-import { throttle } from '../throttle.js';
+import { cleanEnvironment } from '../lib/command.js';
+import { throttle } from '../lib/throttle.js';
 
 /** Milliseconds between two triggers: hundreds of routes that come or go are no hundreds of looks. */
 const mostOften = 500;

@@ -1,8 +1,8 @@
-import { run, type Run } from '../command.js';
-import { type Route, type Seen, seen, unknown } from '../observation.js';
-import { isRowOf } from '../routing-table.js';
-import { type AddRoute, StepError } from '../steps.js';
-import { messageOf, plain } from '../text.js';
+import { run, type Run } from '../lib/command.js';
+import { type Route, type Seen, seen, unknown } from '../core/observation.js';
+import { isRowOf } from '../core/routes/table.js';
+import { type AddRoute, StepError } from '../core/steps.js';
+import { messageOf, plain } from '../lib/text.js';
 import { readRoutingTable } from './netstat.js';
 
 /** The Mac's IPv4 routing table. */

@@ -1,7 +1,7 @@
 import { lchown, lstat } from 'node:fs/promises';
-import { type Seen, seen, type TapDevice, unknown } from '../observation.js';
-import { StepError } from '../steps.js';
-import { messageOf } from '../text.js';
+import { type Seen, seen, type TapDevice, unknown } from '../core/observation.js';
+import { StepError } from '../core/steps.js';
+import { messageOf } from '../lib/text.js';
 
 /** `/dev/tapN`; null while no tap kext is loaded. */
 export async function observeTapDevice(device: string): Promise<Seen<TapDevice | null>> {

@@ -1,7 +1,7 @@
-import { run, type Run } from '../command.js';
-import { type Seen, seen, type TapInterface, unknown } from '../observation.js';
-import { type AddressTap, StepError, type UnaddressTap } from '../steps.js';
-import { messageOf, plain } from '../text.js';
+import { run, type Run } from '../lib/command.js';
+import { type Seen, seen, type TapInterface, unknown } from '../core/observation.js';
+import { type AddressTap, StepError, type UnaddressTap } from '../core/steps.js';
+import { messageOf, plain } from '../lib/text.js';
 
 const ifconfig = '/sbin/ifconfig';
 

@@ -1,5 +1,5 @@
-import { ageOf } from '../age.js';
-import type { Vm, Vms } from '../observation.js';
+import { ageOf } from '../lib/age.js';
+import type { Vm, Vms } from '../core/observation.js';
 import { dockersDevices } from './dockers-line.js';
 import type { Process } from './processes.js';
 

@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { cleanEnvironment } from '../command.js';
+import { cleanEnvironment } from '../lib/command.js';
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 

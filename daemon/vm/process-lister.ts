@@ -4,10 +4,10 @@
  * `/bin/ps`, which is Apple's, setuid root and without any grant of ours. A line on stdin asks for a list, which is a
  * line of JSON on stdout; the process ends when a list fails, and with whoever started it.
  */
-import '../no-inspector.js';
+import '../lib/no-inspector.js';
 import { createInterface } from 'node:readline';
 import psList from 'ps-list';
-import { giveUpRoot } from '../give-up-root.js';
+import { giveUpRoot } from '../lib/give-up-root.js';
 import { candidatesOf } from './candidates.js';
 
 /** macOS's `nobody`: as whom nobody logs in. */

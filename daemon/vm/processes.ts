@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { cleanEnvironment, run, type Run } from '../command.js';
-import { type ConsoleUser, type DockerProcess, type Seen, seen, unknown } from '../observation.js';
-import { paths } from '../paths.js';
-import { messageOf, plain } from '../text.js';
+import { cleanEnvironment, run, type Run } from '../lib/command.js';
+import { type ConsoleUser, type DockerProcess, type Seen, seen, unknown } from '../core/observation.js';
+import { paths } from '../lib/paths.js';
+import { messageOf, plain } from '../lib/text.js';
 import { commandOf, fewOfEach, maxCommand, type Process } from './candidates.js';
 import { createLister } from './lister.js';
 

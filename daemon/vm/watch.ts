@@ -1,5 +1,5 @@
 import { lstat } from 'node:fs/promises';
-import type { Vm } from '../observation.js';
+import type { Vm } from '../core/observation.js';
 import { isAlive } from './alive.js';
 
 /** Milliseconds in which a file answers, or is said not to. */

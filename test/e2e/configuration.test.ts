@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import type { Status } from '../../daemon/control/messages.js';
+import type { Status } from '../../daemon/api/messages.js';
 import type { Mac } from '../lab/lab.js';
 import { hyperkit, identityOf, install, must, onMac, statusOf } from '../lab/story.js';
 import { until } from '../lab/until.js';

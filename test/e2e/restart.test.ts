@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Condition } from '../../daemon/control/messages.js';
+import type { Condition } from '../../daemon/api/messages.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import type { Notification } from '../lab/mac/machine.js';
 import {

@@ -28,9 +28,7 @@ async function signalEverybody(mac: Mac): Promise<void> {
       'kill -USR1 $pid && echo "signalled $pid"; done; sleep 2',
   ]);
   const pids = new Map<string | undefined, string | undefined>();
-  for (const [, pid, name] of stdout.matchAll(
-    /^ *(\d+) \/opt\/tuntapd\/bin\/tuntapd .*\/([\w-]+)\.mjs/gm,
-  ))
+  for (const [, pid, name] of stdout.matchAll(/^ *(\d+) \/opt\/tuntapd\/bin\/tuntapd .*\/([\w-]+)\.mjs/gm))
     // A second one is a command of the first, seen between fork and exec.
     if (!pids.has(name)) pids.set(name, pid);
   expect([...pids.keys()]).toEqual(expect.arrayContaining(['tuntapd', 'process-lister']));

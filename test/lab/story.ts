@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
-import type { Status } from '../../daemon/control/messages.js';
+import type { Status } from '../../daemon/api/messages.js';
 import { layoutAt } from '../../launchd/layout.js';
 import { dockerClient, type DockerClient } from './docker-client.js';
 import { bootMac, type Mac } from './lab.js';

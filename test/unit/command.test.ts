@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, expect, test } from '@jest/globals';
-import { CommandError, run } from '../../daemon/command.js';
+import { CommandError, run } from '../../daemon/lib/command.js';
 import { mountDead } from '../lab/dead-mount.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'command-'));

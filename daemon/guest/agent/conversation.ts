@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { messageOf, plain } from '../../text.js';
+import { messageOf, plain } from '../../lib/text.js';
 import { type Frame, frameReader, requests } from './frames.js';
 
 /** Why the agent could not do what it was asked for. */

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { WorkerRequest } from '../../../daemon/docker-app/bundle-protocol.js';
 import { createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import { renderShim } from '../../../daemon/docker-app/shim.js';
-import { plan, type Memory } from '../../../daemon/plan.js';
-import { messageOf } from '../../../daemon/text.js';
+import { plan, type Memory } from '../../../daemon/core/plan.js';
+import { messageOf } from '../../../daemon/lib/text.js';
 import { lookDirectly } from '../docker/look-directly.js';
 import { config, quietMac, up } from '../../unit/core/worlds.js';
 

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import { converse } from '../../../daemon/guest/agent/conversation.js';
 import { prepare, release } from '../../../daemon/guest/agent-work.js';
-import { StepError } from '../../../daemon/steps.js';
-import { messageOf } from '../../../daemon/text.js';
+import { StepError } from '../../../daemon/core/steps.js';
+import { messageOf } from '../../../daemon/lib/text.js';
 
 const [action = '', mac = '', raw = ''] = process.argv.slice(2);
 const [file = '', ...args] = (process.env['AGENT'] ?? '').split(' ');

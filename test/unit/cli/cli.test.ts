@@ -18,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Io } from '../../../cli/io.js';
 import { main } from '../../../cli/main.js';
-import type { Outcome, Status } from '../../../daemon/control/messages.js';
+import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { layoutAt } from '../../../launchd/layout.js';
 import { current, old } from '../../../launchd/runtimes.js';

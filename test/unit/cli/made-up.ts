@@ -1,4 +1,4 @@
-import type { Condition, Status } from '../../../daemon/control/messages.js';
+import type { Condition, Status } from '../../../daemon/api/messages.js';
 
 const since = '2026-03-04T05:06:07.000Z';
 

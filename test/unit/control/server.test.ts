@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type ControlHandlers, type ControlServer, serveControl } from '../../../daemon/control/server.js';
-import { statusSchema } from '../../../daemon/control/messages.js';
+import { statusSchema } from '../../../daemon/api/messages.js';
 import { madeUpStatus } from '../cli/made-up.js';
 
 let folder: string;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createAtWork } from '../../../daemon/at-work.js';
+import { createAtWork } from '../../../daemon/runtime/at-work.js';
 
 /** An engine that says this in turn, or nothing. */
 function engine(said: readonly ({ name: string; seconds: number } | null | Error)[]) {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { inBatches } from '../../../daemon/batch.js';
+import { inBatches } from '../../../daemon/lib/batch.js';
 
 test('what is asked for in one turn is done at once, each with its own outcome', async () => {
   const batches: (readonly number[])[] = [];

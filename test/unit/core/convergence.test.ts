@@ -5,20 +5,25 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Config, configSchema } from '../../../config/schema.js';
-import { contains, overlaps, parseCidr } from '../../../daemon/cidr.js';
+import { contains, overlaps, parseCidr } from '../../../daemon/lib/prefix.js';
 import {
   type DockerNetwork,
   type Observation,
   type Route,
   seen,
   unknown,
-} from '../../../daemon/observation.js';
-import { type Memory, plan } from '../../../daemon/plan.js';
-import { followTable, forgive, noTableHistory, type TableHistory } from '../../../daemon/route-keeper.js';
-import { linkCollision } from '../../../daemon/link-collision.js';
-import { isUp, linkState } from '../../../daemon/tap-link.js';
-import { judgeRoutes } from '../../../daemon/routing.js';
-import { isRowOf } from '../../../daemon/routing-table.js';
+} from '../../../daemon/core/observation.js';
+import { type Memory, plan } from '../../../daemon/core/plan.js';
+import {
+  followTable,
+  forgive,
+  noTableHistory,
+  type TableHistory,
+} from '../../../daemon/runtime/route-keeper.js';
+import { linkCollision } from '../../../daemon/core/link/collision.js';
+import { isUp, linkState } from '../../../daemon/core/link/tap.js';
+import { judgeRoutes } from '../../../daemon/core/routes/verdicts.js';
+import { isRowOf } from '../../../daemon/core/routes/table.js';
 import { applied, config as defaults, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
 
 interface Life {

@@ -6,10 +6,10 @@ import {
   watchDataPath,
   type Way,
   wayOf,
-} from '../../../daemon/data-path.js';
-import { judgeConditions } from '../../../daemon/conditions.js';
-import { type DataPath, type Observation, seen } from '../../../daemon/observation.js';
-import { plan } from '../../../daemon/plan.js';
+} from '../../../daemon/runtime/data-path.js';
+import { judgeConditions } from '../../../daemon/core/conditions.js';
+import { type DataPath, type Observation, seen } from '../../../daemon/core/observation.js';
+import { plan } from '../../../daemon/core/plan.js';
 import { applied, config, network, startedMac, up, type World } from './worlds.js';
 
 const way: Way = {

@@ -2,9 +2,9 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { configSchema } from '../../../config/schema.js';
 import { parseConfig } from '../../../config/parse.js';
-import { type DockerNetwork, type Route, seen } from '../../../daemon/observation.js';
-import { plan } from '../../../daemon/plan.js';
-import { judgeRoutes, type RouteVerdict } from '../../../daemon/routing.js';
+import { type DockerNetwork, type Route, seen } from '../../../daemon/core/observation.js';
+import { plan } from '../../../daemon/core/plan.js';
+import { judgeRoutes, type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
 import { applied, lan, network, startedMac, up, type World } from './worlds.js';
 
 const settled = (world: World, settings: Record<string, unknown>): World => {

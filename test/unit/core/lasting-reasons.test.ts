@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { configSchema } from '../../../config/schema.js';
-import { type DockerNetwork, seen } from '../../../daemon/observation.js';
-import { judgeRoutes, type RouteVerdict } from '../../../daemon/routing.js';
+import { type DockerNetwork, seen } from '../../../daemon/core/observation.js';
+import { judgeRoutes, type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
 import { lan, network, startedMac, up } from './worlds.js';
 
 const judged = (networks: readonly DockerNetwork[]): readonly RouteVerdict[] =>

@@ -1,9 +1,9 @@
 /** Two hyperkits of one user: Docker left the old one behind, and the engine is the newer one's. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { judgeConditions } from '../../../daemon/conditions.js';
-import { type Observation, seen } from '../../../daemon/observation.js';
-import { plan, tapOwner } from '../../../daemon/plan.js';
+import { judgeConditions } from '../../../daemon/core/conditions.js';
+import { type Observation, seen } from '../../../daemon/core/observation.js';
+import { plan, tapOwner } from '../../../daemon/core/plan.js';
 import { pickVms } from '../../../daemon/vm/find.js';
 import type { Process } from '../../../daemon/vm/processes.js';
 import { config, connected, network, quietMac, startedMac, up } from './worlds.js';

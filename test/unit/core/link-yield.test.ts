@@ -1,13 +1,13 @@
 /** VPNs that take the link's network because it has an address: what is done, how often, and what is told. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { judgeConditions } from '../../../daemon/conditions.js';
-import { wayOf } from '../../../daemon/data-path.js';
-import { type Observation, type Route, seen, unknown } from '../../../daemon/observation.js';
-import { type Memory, plan } from '../../../daemon/plan.js';
-import { followTable, forgive, noTableHistory } from '../../../daemon/route-keeper.js';
-import { isRowOf } from '../../../daemon/routing-table.js';
-import { linkState } from '../../../daemon/tap-link.js';
+import { judgeConditions } from '../../../daemon/core/conditions.js';
+import { wayOf } from '../../../daemon/runtime/data-path.js';
+import { type Observation, type Route, seen, unknown } from '../../../daemon/core/observation.js';
+import { type Memory, plan } from '../../../daemon/core/plan.js';
+import { followTable, forgive, noTableHistory } from '../../../daemon/runtime/route-keeper.js';
+import { isRowOf } from '../../../daemon/core/routes/table.js';
+import { linkState } from '../../../daemon/core/link/tap.js';
 import { applied, config, lan, network, startedMac, up, type World } from './worlds.js';
 
 const linkNetwork = '10.0.75.0/30';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import type { Phase } from '../../../daemon/conditions.js';
-import { paceOf } from '../../../daemon/pace.js';
+import type { Phase } from '../../../daemon/core/conditions.js';
+import { paceOf } from '../../../daemon/core/pace.js';
 
 test.each(['ready', 'idle', 'down', 'blocked'] as const)('%s: one look a minute', (phase) => {
   expect(paceOf(phase, 0)).toBe(60_000);

@@ -9,10 +9,10 @@ import {
   seen,
   unknown,
   valueOf,
-} from '../../../daemon/observation.js';
-import { judgeConditions } from '../../../daemon/conditions.js';
-import { plan, type Memory } from '../../../daemon/plan.js';
-import type { Step } from '../../../daemon/steps.js';
+} from '../../../daemon/core/observation.js';
+import { judgeConditions } from '../../../daemon/core/conditions.js';
+import { plan, type Memory } from '../../../daemon/core/plan.js';
+import type { Step } from '../../../daemon/core/steps.js';
 import {
   applied,
   bundle,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { createReconciler, type Reconciler } from '../../../daemon/reconciler.js';
-import { StepError, type Step } from '../../../daemon/steps.js';
-import type { Failure } from '../../../daemon/conditions.js';
+import { createReconciler, type Reconciler } from '../../../daemon/runtime/reconciler.js';
+import { StepError, type Step } from '../../../daemon/core/steps.js';
+import type { Failure } from '../../../daemon/core/conditions.js';
 
 const step = (subnet: string): Step => ({
   kind: 'add-route',

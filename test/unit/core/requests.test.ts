@@ -1,14 +1,14 @@
 /** What a person is told who asks for the link, for its end, or for the end of tuntapd: what is so, and nothing else. */
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { type Failure, judgeConditions } from '../../../daemon/conditions.js';
-import { actionTimeout, type Status } from '../../../daemon/control/messages.js';
+import { type Failure, judgeConditions } from '../../../daemon/core/conditions.js';
+import { actionTimeout, type Status } from '../../../daemon/api/messages.js';
 import type { ControlHandlers } from '../../../daemon/control/server.js';
-import { type Observation, seen, unknown } from '../../../daemon/observation.js';
-import { type Memory, plan } from '../../../daemon/plan.js';
-import { createReconciler } from '../../../daemon/reconciler.js';
-import { createHandlers } from '../../../daemon/requests.js';
-import { type Step, StepError } from '../../../daemon/steps.js';
-import { datedConditions, statusOf } from '../../../daemon/status.js';
+import { type Observation, seen, unknown } from '../../../daemon/core/observation.js';
+import { type Memory, plan } from '../../../daemon/core/plan.js';
+import { createReconciler } from '../../../daemon/runtime/reconciler.js';
+import { createHandlers } from '../../../daemon/runtime/requests.js';
+import { type Step, StepError } from '../../../daemon/core/steps.js';
+import { datedConditions, statusOf } from '../../../daemon/core/status.js';
 import { applied, bundle, bundlesOf, config, hyperkit, network, quietMac, startedMac, up } from './worlds.js';
 
 const bridge = network('bridge', '172.17.0.0/16');

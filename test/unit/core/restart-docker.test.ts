@@ -1,9 +1,9 @@
 /** Docker is quit by what macOS says and by what becomes of its processes: here two real ones stand for them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Run } from '../../../daemon/command.js';
-import type { MemoryKeeper } from '../../../daemon/memory.js';
-import { quitForRestart } from '../../../daemon/restart-docker.js';
+import type { Run } from '../../../daemon/lib/command.js';
+import type { MemoryKeeper } from '../../../daemon/runtime/memory.js';
+import { quitForRestart } from '../../../daemon/runtime/restart-docker.js';
 import { up } from './worlds.js';
 
 const user = { name: 'lena', uid: 504, gid: 20, home: '/Users/lena' };

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Config, configSchema } from '../../../config/schema.js';
-import { judgeConditions } from '../../../daemon/conditions.js';
-import { claimedApps, learn, usualApps } from '../../../daemon/learning.js';
-import { type Bundle, type Observation, seen, unknown } from '../../../daemon/observation.js';
-import { type Memory, plan } from '../../../daemon/plan.js';
-import { judgeRestart, noRestart } from '../../../daemon/restarting.js';
-import type { Step } from '../../../daemon/steps.js';
+import { judgeConditions } from '../../../daemon/core/conditions.js';
+import { claimedApps, learn, usualApps } from '../../../daemon/core/learning.js';
+import { type Bundle, type Observation, seen, unknown } from '../../../daemon/core/observation.js';
+import { type Memory, plan } from '../../../daemon/core/plan.js';
+import { judgeRestart, noRestart } from '../../../daemon/core/docker/restart.js';
+import type { Step } from '../../../daemon/core/steps.js';
 import { pickDocker } from '../../../daemon/vm/processes.js';
 import { applied, bundle, bundlesOf, config, lan, quietMac, startedMac, up, type World } from './worlds.js';
 

@@ -5,8 +5,8 @@ import {
   nextDue,
   noHistory,
   type RouteHistory,
-} from '../../../daemon/route-yield.js';
-import type { Route } from '../../../daemon/observation.js';
+} from '../../../daemon/core/routes/yield.js';
+import type { Route } from '../../../daemon/core/observation.js';
 import { lan } from './worlds.js';
 
 const subnet = '172.18.0.0/16';

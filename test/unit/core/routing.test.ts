@@ -1,19 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { configSchema } from '../../../config/schema.js';
-import { formatCidr, overlaps, parseCidr } from '../../../daemon/cidr.js';
-import { judgeConditions } from '../../../daemon/conditions.js';
-import { linkCollision } from '../../../daemon/link-collision.js';
-import { matches } from '../../../daemon/network-choice.js';
+import { formatCidr, overlaps, parseCidr } from '../../../daemon/lib/prefix.js';
+import { judgeConditions } from '../../../daemon/core/conditions.js';
+import { linkCollision } from '../../../daemon/core/link/collision.js';
+import { matches } from '../../../daemon/core/routes/networks.js';
 import {
   type DockerNetwork,
   type Observation,
   type Route,
   seen,
   unknown,
-} from '../../../daemon/observation.js';
-import { plan } from '../../../daemon/plan.js';
-import { judgeRoutes, type RouteVerdict } from '../../../daemon/routing.js';
+} from '../../../daemon/core/observation.js';
+import { plan } from '../../../daemon/core/plan.js';
+import { judgeRoutes, type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
 import { config, lan, network, startedMac, up } from './worlds.js';
 
 const row = (destination: string, gateway: string, name: string, flags: string): Route => ({

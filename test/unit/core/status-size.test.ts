@@ -1,13 +1,13 @@
 /** A user's engine may say what it likes: what root tells of it stays small enough to be read by whoever asks. */
 import { afterEach, expect, test } from '@jest/globals';
-import { judgeConditions } from '../../../daemon/conditions.js';
-import { type Status, statusSchema } from '../../../daemon/control/messages.js';
+import { judgeConditions } from '../../../daemon/core/conditions.js';
+import { type Status, statusSchema } from '../../../daemon/api/messages.js';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';
 import { listNetworks } from '../../../daemon/guest/networks.js';
-import { type DockerNetwork, unknown } from '../../../daemon/observation.js';
-import { judgeRoutes } from '../../../daemon/routing.js';
-import { datedConditions, statusOf } from '../../../daemon/status.js';
-import type { Step } from '../../../daemon/steps.js';
+import { type DockerNetwork, unknown } from '../../../daemon/core/observation.js';
+import { judgeRoutes } from '../../../daemon/core/routes/verdicts.js';
+import { datedConditions, statusOf } from '../../../daemon/core/status.js';
+import type { Step } from '../../../daemon/core/steps.js';
 import { fakeEngine, type FakeEngine } from '../guest/fake-engine.js';
 import { config, startedMac, up } from './worlds.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { throttle } from '../../../daemon/throttle.js';
+import { throttle } from '../../../daemon/lib/throttle.js';
 
 beforeEach(() => {
   jest.useFakeTimers();

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { judgeConditions } from '../../../daemon/conditions.js';
-import { type Observation, seen, unknown, type Vm } from '../../../daemon/observation.js';
-import { plan } from '../../../daemon/plan.js';
+import { judgeConditions } from '../../../daemon/core/conditions.js';
+import { type Observation, seen, unknown, type Vm } from '../../../daemon/core/observation.js';
+import { plan } from '../../../daemon/core/plan.js';
 import { config, network, quietMac, startedMac, up } from './worlds.js';
 
 const other = { name: 'other', uid: 502, gid: 20, home: '/Users/other' };

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { slept } from '../../../daemon/wake.js';
+import { slept } from '../../../daemon/core/wake.js';
 
 const before = { wall: Date.UTC(2024, 2, 1), monotonic: 5_000 };
 const after = (wall: number, monotonic: number) => ({

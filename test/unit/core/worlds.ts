@@ -7,13 +7,13 @@ import {
   type HyperkitFile,
   type Observation,
   type Route,
-} from '../../../daemon/observation.js';
-import { contains, formatCidr, parseCidr } from '../../../daemon/cidr.js';
-import { noLinkMemory } from '../../../daemon/link-yield.js';
-import type { Memory } from '../../../daemon/plan.js';
-import { isRowOf } from '../../../daemon/routing-table.js';
-import { noRestart } from '../../../daemon/restarting.js';
-import type { Step } from '../../../daemon/steps.js';
+} from '../../../daemon/core/observation.js';
+import { contains, formatCidr, parseCidr } from '../../../daemon/lib/prefix.js';
+import { noLinkMemory } from '../../../daemon/core/link/yield.js';
+import type { Memory } from '../../../daemon/core/plan.js';
+import { isRowOf } from '../../../daemon/core/routes/table.js';
+import { noRestart } from '../../../daemon/core/docker/restart.js';
+import type { Step } from '../../../daemon/core/steps.js';
 
 export const config: Config = configSchema.parse({});
 

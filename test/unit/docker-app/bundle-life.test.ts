@@ -21,10 +21,10 @@ import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/global
 import fc from 'fast-check';
 import { work } from '../../../daemon/docker-app/bundle-work.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
-import { judgeConditions, type Failure, type Finding } from '../../../daemon/conditions.js';
-import { plan, type Memory } from '../../../daemon/plan.js';
-import { StepError } from '../../../daemon/steps.js';
-import { messageOf } from '../../../daemon/text.js';
+import { judgeConditions, type Failure, type Finding } from '../../../daemon/core/conditions.js';
+import { plan, type Memory } from '../../../daemon/core/plan.js';
+import { StepError } from '../../../daemon/core/steps.js';
+import { messageOf } from '../../../daemon/lib/text.js';
 import { lookDirectly } from '../../lab/docker/look-directly.js';
 import { later } from '../../lab/bundle-crash/daemon.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';

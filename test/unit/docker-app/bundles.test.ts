@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
-import type { Bundles } from '../../../daemon/observation.js';
+import type { Bundles } from '../../../daemon/core/observation.js';
 import { later } from '../../lab/bundle-crash/daemon.js';
 import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type EngineLink, linkEngine } from '../../../daemon/engine-link.js';
-import type { Vm } from '../../../daemon/observation.js';
+import { type EngineLink, linkEngine } from '../../../daemon/runtime/engine.js';
+import type { Vm } from '../../../daemon/core/observation.js';
 import { until } from '../../lab/until.js';
 import { fakeEngine, type FakeEngine } from './fake-engine.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { type EngineWatch, watchEngine } from '../../../daemon/guest/engine-watch.js';
-import type { Engine } from '../../../daemon/observation.js';
+import type { Engine } from '../../../daemon/core/observation.js';
 import { DialError } from '../../../daemon/guest/engine-socket.js';
 import { listContainers } from '../../../daemon/guest/networks.js';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';

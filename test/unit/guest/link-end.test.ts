@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { connectEngine, negotiate } from '../../../daemon/guest/engine-client.js';
 import { needsRawRule, prepareGuest, releaseGuest } from '../../../daemon/guest/link-end.js';
-import type { GuestReport } from '../../../daemon/observation.js';
+import type { GuestReport } from '../../../daemon/core/observation.js';
 import { fakeEngine, type FakeEngine, type FakeOptions, image } from './fake-engine.js';
 import { dockerd, done, errno, failed, fakeVm, type FakeVm, frame, type Streams } from './fake-vm.js';
 

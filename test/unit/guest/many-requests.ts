@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { run } from '../../../daemon/command.js';
+import { run } from '../../../daemon/lib/command.js';
 import { serveControl } from '../../../daemon/control/server.js';
 import { withDeadline } from '../../../daemon/guest/deadline.js';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';

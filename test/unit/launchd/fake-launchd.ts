@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parse } from 'plist';
-import { type CommandResult, run } from '../../../daemon/command.js';
+import { type CommandResult, run } from '../../../daemon/lib/command.js';
 import type { Outside } from '../../../launchd/launchctl.js';
 
 /** Apple's anchor, and the team of Node.js. */

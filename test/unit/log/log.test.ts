@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type Log, openLog } from '../../../daemon/log.js';
+import { type Log, openLog } from '../../../daemon/runtime/log.js';
 
 let root: string;
 let folder: string;

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { CommandResult, Run } from '../../../daemon/command.js';
+import type { CommandResult, Run } from '../../../daemon/lib/command.js';
 import { observeConsoleUser, parseConsoleUser } from '../../../daemon/mac/console-user.js';
 import { parseAttribute, parseUidSearch } from '../../../daemon/mac/directory.js';
 

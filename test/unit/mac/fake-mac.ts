@@ -1,6 +1,6 @@
 /** A Mac's network in memory, by XNU's rules, behind the three commands that change and show it. */
-import type { CommandResult, Run } from '../../../daemon/command.js';
-import { contains, formatCidr, parseCidr } from '../../../daemon/cidr.js';
+import type { CommandResult, Run } from '../../../daemon/lib/command.js';
+import { contains, formatCidr, parseCidr } from '../../../daemon/lib/prefix.js';
 
 export interface Row {
   destination: string;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { CommandResult } from '../../../daemon/command.js';
+import type { CommandResult } from '../../../daemon/lib/command.js';
 import { loadKext } from '../../../daemon/mac/kext.js';
 
 const kext = '/Library/Extensions/tap.kext';

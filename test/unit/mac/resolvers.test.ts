@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import type { Run } from '../../../daemon/command.js';
+import type { Run } from '../../../daemon/lib/command.js';
 import { createResolverObserver, parseResolvers } from '../../../daemon/mac/resolvers.js';
-import { type Route, seen, unknown } from '../../../daemon/observation.js';
+import { type Route, seen, unknown } from '../../../daemon/core/observation.js';
 
 const captured = `DNS configuration
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { type CommandResult, CommandError, type Run } from '../../../daemon/command.js';
+import { type CommandResult, CommandError, type Run } from '../../../daemon/lib/command.js';
 import { openDocker, quitDocker } from '../../../daemon/mac/docker-gui.js';
 import { macosVersion, parseMacosVersion } from '../../../daemon/mac/macos.js';
 import { notify } from '../../../daemon/mac/notify.js';

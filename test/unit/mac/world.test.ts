@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { formatCidr } from '../../../daemon/cidr.js';
-import type { Run } from '../../../daemon/command.js';
+import { formatCidr } from '../../../daemon/lib/prefix.js';
+import type { Run } from '../../../daemon/lib/command.js';
 import { observeConsoleUser } from '../../../daemon/mac/console-user.js';
 import { readRoutingTable } from '../../../daemon/mac/netstat.js';
 import { addRoutes, deleteRoutes, observeRoutes } from '../../../daemon/mac/routes.js';

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { cleanEnvironment } from '../../../daemon/command.js';
+import { cleanEnvironment } from '../../../daemon/lib/command.js';
 import { listByChild, listByColumns, listEitherWay } from '../../../daemon/vm/processes.js';
 import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Vm } from '../../../daemon/observation.js';
+import type { Vm } from '../../../daemon/core/observation.js';
 import { watchVm } from '../../../daemon/vm/watch.js';
 import { mountDead } from '../../lab/dead-mount.js';
 

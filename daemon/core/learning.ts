@@ -1,0 +1,69 @@
+import { resolve } from 'node:path';
+import type { Config } from '../../config/schema.js';
+import { launchedNow } from './docker/first-launch.js';
+import type { Bundles, ConsoleUser, Observation, Seen } from './observation.js';
+import type { Memory } from './plan.js';
+import { learnRestart } from './docker/restart.js';
+import { attachedTap } from './link/tap.js';
+
+/** Bounds of what is kept: Macs have one Docker.app, and an update makes one more. */
+const mostLaunched = 16;
+const mostApps = 4;
+
+/** Where a Docker.app is looked for whether or not one was ever seen there, the configured place first. */
+export const usualApps = (config: Config, user: ConsoleUser | null): string[] => [
+  // A shell completes a folder's name with a slash.
+  ...(config.docker.app === undefined ? [] : [resolve(config.docker.app)]),
+  '/Applications/Docker.app',
+  ...(user ? [`${user.home}/Applications/Docker.app`] : []),
+];
+
+/** Docker.apps elsewhere that are looked for because a process says that it runs from there, which any process may. */
+const maxRunning = 4;
+
+/** Docker.apps that are looked for beside `places`: those `remembered`, and a few from which a process says that it runs. */
+export function claimedApps(
+  places: readonly string[],
+  remembered: readonly string[],
+  running: readonly string[],
+): readonly string[] {
+  const elsewhere = (apps: readonly string[]): string[] => apps.filter((app) => !places.includes(app));
+  return [...elsewhere(remembered), ...[...new Set(elsewhere(running))].slice(0, maxRunning)];
+}
+
+/** The Docker.apps that are there, or may be: nobody could look. */
+export const appsThere = ({ withHyperkit, without, refused, replacing }: Bundles): string[] =>
+  [...withHyperkit, ...without, ...refused, ...replacing].map(({ app }) => app);
+
+/** Of the places that were remembered those where a Docker.app still is or runs. */
+function stillThere(
+  known: readonly string[],
+  running: readonly string[],
+  bundles: Seen<Bundles>,
+): readonly string[] {
+  if (!bundles.known) return known;
+  const there = [...appsThere(bundles.value), ...running];
+  return known.every((app) => there.includes(app)) ? known : known.filter((app) => there.includes(app));
+}
+
+const joined = (known: readonly string[], more: readonly string[], most: number): readonly string[] => {
+  const fresh = more.filter((one) => !known.includes(one));
+  return fresh.length === 0 ? known : [...known, ...new Set(fresh)].slice(-most);
+};
+
+/** What a look teaches that the next ones need; empty when nothing. Pure. */
+export function learn(config: Config, observation: Observation, memory: Memory): Partial<Memory> {
+  const { docker, consoleUser, bundles } = observation;
+  const usual = usualApps(config, consoleUser.known ? consoleUser.value : null);
+  const elsewhere = (docker.known ? docker.value : [])
+    .map(({ app }) => app)
+    .filter((app) => !usual.includes(app));
+  const launched = joined(memory.launched, launchedNow(observation), mostLaunched);
+  const apps = joined(stillThere(memory.apps, elsewhere, bundles), elsewhere, mostApps);
+  const restart = learnRestart(memory.restart, observation, attachedTap(observation) !== null);
+  return {
+    ...(launched === memory.launched ? {} : { launched }),
+    ...(apps === memory.apps ? {} : { apps }),
+    ...(restart === memory.restart ? {} : { restart }),
+  };
+}

@@ -1,0 +1,96 @@
+/** How rows of the Mac's routing table are told apart. Pure. */
+import type { Config } from '../../../config/schema.js';
+import { type Cidr, contains, parseCidr } from '../../lib/prefix.js';
+import { type KnownVpn, vpnOn } from '../link/known-vpns.js';
+import type { Route } from '../observation.js';
+
+/** A route that we added, as the journal keeps it. */
+export interface OwnedRoute {
+  /** Canonical CIDR. */
+  readonly subnet: string;
+  readonly gateway: string;
+}
+
+/** A row of somebody else that says where a range leads. */
+export interface Claim {
+  readonly range: Cidr;
+  readonly row: Route;
+  /** Its range is the very network of an interface: `link#N` as gateway. */
+  readonly isOnLink: boolean;
+  /** The program whose tunnel it leads to, where it is one that is known. */
+  readonly vpn?: KnownVpn | null;
+}
+
+/** Rows cloned per neighbour (W) follow from others (route.c, `bits`). */
+const isCloned = ({ flags }: Route): boolean => flags.includes('W');
+
+/** Scoped rows (I) serve sockets bound to their interface; everybody else's packets never take them. */
+const isScoped = ({ flags }: Route): boolean => flags.includes('I');
+
+/** The row of exactly this prefix: what `route add` would call `File exists`. */
+export const isRowOf = (subnet: string, row: Route): boolean =>
+  row.destination === subnet && !isCloned(row) && !isScoped(row);
+
+const isOnLink = ({ gateway, flags }: Route): boolean => gateway.startsWith('link#') && !flags.includes('G');
+
+/**
+ * No organisation's network is larger than 10/8: a row that is, like the halves 0/1 and 128/1, is a share of a full
+ * tunnel's default route, and as little taken away by a container network as the default route itself.
+ */
+const largestClaim = 8;
+
+/**
+ * What others have claimed: every row but default routes, those on or through our own link, and those that follow
+ * from other rows. Of scoped rows the networks of interfaces count, since their neighbours are real.
+ */
+export function claimsIn({ tap }: Config, table: readonly Route[]): readonly Claim[] {
+  const vpns = new Map(
+    [...new Set(table.map((row) => row.interface))].map((name) => [name, vpnOn(name, table)]),
+  );
+  return table.flatMap((row): Claim[] => {
+    const range = parseCidr(row.destination);
+    if (!range || range.prefix < largestClaim || isCloned(row)) return [];
+    // The Mac's own address leads to lo0; on another interface a VPN has given it.
+    if (row.destination === `${tap.address}/32` && [tap.device, 'lo0'].includes(row.interface)) return [];
+    if (row.interface === tap.device && (row.gateway === tap.peer || !row.flags.includes('G'))) return [];
+    if (isScoped(row) && !isOnLink(row)) return [];
+    return [{ range, row, isOnLink: isOnLink(row), vpn: vpns.get(row.interface) ?? null }];
+  });
+}
+
+/**
+ * Of the routes that the journal calls ours, those that stand as we made them. What is gone is not ours when it comes
+ * back, and a prefix that leads through another gateway belongs to whoever did that. The interface may be a wrong
+ * one: the kernel binds a route to the default route's when the gateway is not on-link (route.c). Where that very
+ * gateway is somebody's on that interface (a VPN's 10.0.75.2, and the journal is from before a reboot), the row is his.
+ */
+export const stillOwned = (
+  config: Config,
+  owned: readonly OwnedRoute[],
+  table: readonly Route[],
+): readonly OwnedRoute[] => {
+  const gateways = new Map(owned.map(({ subnet, gateway }) => [subnet, gateway]));
+  const alike = table.filter(
+    (row) => isRowOf(row.destination, row) && gateways.get(row.destination) === row.gateway,
+  );
+  const isElsewhere = (row: Route): boolean => row.interface !== config.tap.device;
+  const claims = alike.some(isElsewhere) ? claimsIn(config, table) : [];
+  const isTheirs = ({ gateway, interface: name }: Route): boolean => {
+    const target = parseCidr(`${gateway}/32`);
+    return claims.some(
+      ({ range, row }) => row.interface === name && target !== null && contains(range, target),
+    );
+  };
+  const standing = new Set(
+    alike.filter((row) => !(isElsewhere(row) && isTheirs(row))).map(({ destination }) => destination),
+  );
+  return owned.filter(({ subnet }) => standing.has(subnet));
+};
+
+const leadsTo = ({ row, isOnLink: own }: Claim): string =>
+  own
+    ? `${row.destination}, the network of ${row.interface}`
+    : `${row.destination}${row.gateway === row.interface ? '' : ` via ${row.gateway}`} on ${row.interface}`;
+
+/** A row as people read it: `172.16.0.0/12 via 10.80.0.1 on utun4`, and whose tunnel that is. */
+export const told = (claim: Claim): string => `${leadsTo(claim)}${claim.vpn ? ` (${claim.vpn})` : ''}`;

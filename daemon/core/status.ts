@@ -1,0 +1,78 @@
+/** What `tuntapctl status` is told: a view of what was seen and judged. Pure. */
+import { version } from '../../config/version.js';
+import type { Finding, Phase } from './conditions.js';
+import type { Condition, Status } from '../api/messages.js';
+import type { Observation } from './observation.js';
+import type { RouteVerdict } from './routes/verdicts.js';
+import { plain } from '../lib/text.js';
+
+/** Findings with the moment since when each is what it is: `now`, unless it was so before. */
+export const datedConditions = (
+  findings: readonly Finding[],
+  before: readonly Condition[],
+  now: string,
+): readonly Condition[] =>
+  findings.map((finding) => {
+    const known = before.find(({ type }) => type === finding.type);
+    const same = known?.status === finding.status && known.reason === finding.reason;
+    return { ...finding, since: same ? known.since : now };
+  });
+
+/** Bytes of JSON that all routes may take, and characters of each message; thousands of networks fit. */
+const maxRoutes = 512 * 1024;
+const maxMessage = 4000;
+
+/** As many as fit, in their order; the last one is about the rest. A user's engine names them, and may name any number. */
+function fitting(routes: readonly RouteVerdict[]): readonly RouteVerdict[] {
+  let bytes = 0;
+  const cut = routes.findIndex((route) => (bytes += Buffer.byteLength(JSON.stringify(route))) > maxRoutes);
+  if (cut < 0) return routes;
+  const why = `and ${routes.length - cut} more, which are not listed here`;
+  return [...routes.slice(0, cut), { subnet: '-', network: '…', state: 'refused', why }];
+}
+
+/** Less than 1 MiB, whatever others say in it. Whoever be asked is left out, rather than said to be absent. */
+export function statusOf(parts: {
+  pid: number;
+  since: string;
+  phase: Phase;
+  conditions: readonly Condition[];
+  routes: readonly RouteVerdict[];
+  observation: Observation;
+}): Status {
+  const { observation, ...judged } = parts;
+  const { vm, engine, bundles } = observation;
+  return {
+    version,
+    ...judged,
+    conditions: judged.conditions.map((condition) =>
+      condition.message.length > maxMessage
+        ? { ...condition, message: plain(condition.message, maxMessage) }
+        : condition,
+    ),
+    routes: fitting(judged.routes),
+    ...(vm.known ? { vm: vm.value } : {}),
+    ...(engine.known
+      ? {
+          engine: engine.value && {
+            version: engine.value.version,
+            networks: engine.value.networks.length,
+          },
+        }
+      : {}),
+    ...(bundles.known
+      ? {
+          bundles: bundles.value.withHyperkit.map(
+            ({ app, hyperkit, version: release, target, original, saved }) => ({
+              app,
+              hyperkit,
+              version: release,
+              target: target.kind,
+              original: original.kind,
+              saved,
+            }),
+          ),
+        }
+      : {}),
+  };
+}

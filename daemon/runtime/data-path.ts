@@ -1,0 +1,218 @@
+/**
+ * Whether what the tables promise is so: a TCP connection through the link to a container, or, without one, to the VM.
+ * It costs neither a request to the engine nor a container. Idle, it is made once a minute while containers run, and
+ * not at all without: then nobody waits for the way, and the VM may sleep.
+ */
+import type { Config } from '../../config/schema.js';
+import { contains, parseCidr } from '../lib/prefix.js';
+import type { DataPath, Observation } from '../core/observation.js';
+import type { Memory } from '../core/plan.js';
+import { judgeRoutes } from '../core/routes/verdicts.js';
+import { isUp } from '../core/link/tap.js';
+
+/** Addresses tried at a time: one silent container says nothing, it may have a firewall of its own. */
+const mostContainers = 3;
+/** More addresses than a VM has containers. */
+const mostAddresses = 2000;
+const idle = 60_000;
+/** Before a silence is believed it is heard twice. */
+const again = 2000;
+const firstPause = 30_000;
+const longestPause = 3_600_000;
+/** Changes that follow each other within so many ms are one check, or two. */
+const burst = 1000;
+
+export interface Way {
+  /** The engine's session: what was heard in another one proves nothing. */
+  readonly session: string;
+  /** Grows when the engine has listed its networks: its containers may be others. */
+  readonly listed: number;
+  /** How often the VM's side was repaired. */
+  readonly repairs: number;
+  /** The Mac's end of the link, the VM's end, and the subnets routed over it. */
+  readonly from: string;
+  readonly peer: string;
+  readonly subnets: readonly string[];
+}
+
+/** What there is to check, once every table looks right; null before. */
+export function wayOf(config: Config, observation: Observation, memory: Memory): Way | null {
+  const engine = observation.engine.known ? observation.engine.value : null;
+  if (memory.wanted !== 'up' || !engine || !isUp(config, observation)) return null;
+  if (config.guest.manage && memory.guest?.session !== engine.session) return null;
+  const verdicts = judgeRoutes(config, observation, memory);
+  if (config.routes.manage && verdicts.some(({ state }) => state === 'pending')) return null;
+  const subnets = verdicts.filter(({ state }) => state === 'routed').map(({ subnet }) => subnet);
+  const { session, listed } = engine;
+  const { address: from, peer } = config.tap;
+  return { session, listed, repairs: memory.guest?.repairs ?? 0, from, peer, subnets };
+}
+
+/** Of the containers' addresses those that are tried: one of each routed subnet first. */
+export function pickContainers(addresses: readonly string[], subnets: readonly string[]): readonly string[] {
+  const hosts = addresses.slice(0, mostAddresses).flatMap((address) => {
+    const host = parseCidr(`${address}/32`);
+    return host ? [{ address, host }] : [];
+  });
+  const routed = subnets.map((subnet) => {
+    const net = parseCidr(subnet);
+    return hosts.filter(({ host }) => net !== null && contains(net, host)).map(({ address }) => address);
+  });
+  const ofEach = routed.flatMap(([first]) => (first === undefined ? [] : [first]));
+  return [...new Set([...ofEach, ...routed.flat()])].slice(0, mostContainers);
+}
+
+export interface DataPathWatch {
+  /** What is to be checked from now on; null: nothing. */
+  readonly follow: (way: Way | null) => void;
+  readonly snapshot: () => DataPath;
+  readonly stop: () => void;
+}
+
+const unchecked: DataPath = { session: null, state: 'unchecked', detail: 'not checked yet', repairs: 0 };
+
+const isSameButContainers = (one: Way, other: Way): boolean =>
+  JSON.stringify({ ...one, listed: 0 }) === JSON.stringify({ ...other, listed: 0 });
+
+/**
+ * Checks the way at once after each change of it, and then once a minute while there are containers. An address that
+ * answered and has fallen silent asks for a repair (`repairs` grows) at once, and again after ever longer pauses;
+ * where none ever answered, once a session.
+ */
+export function watchDataPath(parts: {
+  probe: (address: string, from: string) => Promise<{ alive: boolean; said: string }>;
+  /** Addresses of the running containers. Asked only when the engine was just asked for its networks anyway. */
+  containers: () => Promise<readonly string[]>;
+  onChange: () => void;
+  /** `repairs` is about to grow. */
+  onRepair: () => void;
+  now: () => number;
+  setTimer: (callback: () => void, milliseconds: number) => () => void;
+}): DataPathWatch {
+  let way: Way | null = null;
+  let containers: readonly string[] = [];
+  let listing = '';
+  let snapshot = unchecked;
+  const answered = new Set<string>();
+  /** Whether the VM's side was made anew in this session for one who may never answer: a firewall of its own. */
+  let isDoubted = false;
+  let misses = 0;
+  let lastCheck = -Infinity;
+  let lastRepair = -Infinity;
+  let pause = 0;
+  /** Until the containers are asked for again after the engine did not tell. */
+  let listPause = 0;
+  /** The way that is being checked, and whether its containers have become others meanwhile. */
+  let underWay: { way: Way; isOutdated: boolean } | null = null;
+  let stopped = false;
+  let cancel = (): void => undefined;
+
+  const arm = (milliseconds: number): void => {
+    cancel();
+    cancel = parts.setTimer(() => void check(), milliseconds);
+  };
+  const armSoon = (): void => {
+    arm(Math.max(0, lastCheck + burst - parts.now()));
+  };
+  const become = (next: Partial<DataPath>): void => {
+    const before = snapshot;
+    snapshot = { ...snapshot, ...next };
+    if (snapshot.state !== before.state || snapshot.repairs !== before.repairs) parts.onChange();
+  };
+  /** Whether a repair is due now; the next one is due later, until the way has been alive for long. */
+  const repair = (): boolean => {
+    if (parts.now() - lastRepair < pause) return false;
+    pause = Math.min(longestPause, Math.max(firstPause, pause * 2));
+    lastRepair = parts.now();
+    parts.onRepair();
+    return true;
+  };
+
+  function hear(tried: readonly { address: string; alive: boolean; said: string }[], peer: string): void {
+    const containersTried = tried.filter(({ address }) => address !== peer);
+    const some = containersTried.length > 0;
+    const telling = some ? containersTried : tried;
+    const heard = telling.filter(({ alive }) => alive).map(({ address }) => address);
+    const isLost = telling.some(({ address, alive }) => !alive && answered.has(address));
+    for (const address of heard) answered.add(address);
+    if (heard.length > 0 && !isLost) {
+      misses = 0;
+      if (parts.now() - lastRepair > longestPause) pause = 0;
+      become({ state: 'alive', detail: `${heard.join(', ')} answered` });
+      if (some) arm(idle);
+      return;
+    }
+    misses += 1;
+    if (misses === 1) {
+      arm(again);
+      return;
+    }
+    const detail = tried.map(({ address, said }) => `${address}: ${said}`).join(', ');
+    const isRepaired = (isLost || !isDoubted) && repair();
+    isDoubted ||= isRepaired;
+    become({ state: 'silent', detail, repairs: snapshot.repairs + (isRepaired ? 1 : 0) });
+    arm(idle);
+  }
+
+  async function check(): Promise<void> {
+    const checked = way;
+    if (!checked) return;
+    const own = { way: checked, isOutdated: false };
+    const isStill = (): boolean => underWay === own;
+    underWay = own;
+    lastCheck = parts.now();
+    const wanted = `${checked.session} ${checked.listed}`;
+    if (listing !== wanted) {
+      const running = await parts.containers().catch(() => null);
+      // The next one that gets an address may be another, with a firewall of its own.
+      for (const address of running ? answered : [])
+        if (address !== checked.peer && !running?.includes(address)) answered.delete(address);
+      containers = running ?? [];
+      if (running) listing = wanted;
+      listPause = running ? 0 : Math.min(longestPause, Math.max(firstPause, listPause * 2));
+    }
+    const tried = await Promise.all(
+      [checked.peer, ...pickContainers(containers, checked.subnets)].map(async (address) => ({
+        address,
+        ...(await parts.probe(address, checked.from)),
+      })),
+    );
+    // What was heard on a way that is no more is not told of the one that is.
+    if (!isStill()) return;
+    underWay = null;
+    hear(tried, checked.peer);
+    if (own.isOutdated && misses > 0) arm(again);
+    else if (own.isOutdated) armSoon();
+    else if (misses === 0 && listPause > 0) arm(listPause);
+  }
+
+  return {
+    follow: (next) => {
+      if (stopped || JSON.stringify(next) === JSON.stringify(way)) return;
+      way = next;
+      if (next && underWay && isSameButContainers(next, underWay.way)) {
+        // A silence takes seconds, in which containers come and go: it is heard out.
+        underWay.isOutdated = true;
+        return;
+      }
+      underWay = null;
+      if (next && next.session !== snapshot.session) {
+        answered.clear();
+        isDoubted = false;
+        misses = 0;
+        // A session begins with the VM's side made anew anyway.
+        pause = 0;
+        snapshot = { ...unchecked, session: next.session, repairs: snapshot.repairs };
+      }
+      if (next) armSoon();
+      else cancel();
+    },
+    snapshot: () => snapshot,
+    stop: () => {
+      stopped = true;
+      way = null;
+      underWay = null;
+      cancel();
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { inBatches } from '../lib/batch.js';
+import type { BundleRoom } from '../docker-app/bundles.js';
+import type { EngineLink } from './engine.js';
+import { prepareGuest, releaseGuest } from '../guest/link-end.js';
+import type { Log } from './log.js';
+import { loadKext } from '../mac/kext.js';
+import { addRoutes, deleteRoutes } from '../mac/routes.js';
+import { ownTapDevice } from '../mac/tap-device.js';
+import { addressTap, unaddressTap } from '../mac/tap-interface.js';
+import type { MemoryKeeper } from './memory.js';
+import { openAgain, quitForRestart, tellUser } from './restart-docker.js';
+import type { AddRoute, DeleteRoute, Executors } from '../core/steps.js';
+
+/** Hands each kind of step to the room that carries it out, and remembers what has to outlive it. */
+export function createExecutors(parts: {
+  bundles: BundleRoom;
+  engine: EngineLink;
+  memory: MemoryKeeper;
+  log: Log;
+}): Executors {
+  const { bundles, engine, memory, log } = parts;
+  return {
+    'load-kext': ({ bundle }) => loadKext(bundle),
+    'own-tap-device': ({ path, uid }) => ownTapDevice(path, uid),
+    'install-shim': ({ hyperkit }) => bundles.install(hyperkit),
+    'restore-hyperkit': ({ hyperkit }) => bundles.restore(hyperkit),
+    'address-tap': async (step) => {
+      const { link } = memory.now();
+      await memory.change({ link: { ...link, attempts: link.attempts + 1 } });
+      await addressTap(step);
+    },
+    'unaddress-tap': (step) => unaddressTap(step),
+    'prepare-guest': async (step, signal) => {
+      // What is half done is to be taken out again, too.
+      await memory.change({ released: null });
+      const guest = await prepareGuest(engine.client(), {
+        ...step,
+        signal,
+        log: (message) => log.info(message),
+      });
+      await memory.change({ guest });
+    },
+    'release-guest': async (step, signal) => {
+      await releaseGuest(engine.client(), { ...step, signal });
+      await memory.change({ guest: null, released: step.session });
+    },
+    // What is ours is written down first: a daemon that is killed in between must know its routes again.
+    'add-route': inBatches(async (steps: readonly AddRoute[]) => {
+      const added = steps.map(({ subnet, gateway }) => ({ subnet, gateway }));
+      const known = new Set(steps.map(({ subnet }) => subnet));
+      const before = memory.now().ownedRoutes.filter(({ subnet }) => !known.has(subnet));
+      await memory.change({ ownedRoutes: [...before, ...added] });
+      const errors = await addRoutes(steps);
+      if (errors.some((error) => error !== null))
+        await memory.change({ ownedRoutes: [...before, ...added.filter((_, index) => !errors[index])] });
+      return errors;
+    }),
+    'delete-route': inBatches(async (steps: readonly DeleteRoute[]) => {
+      const errors = await deleteRoutes(steps);
+      const gone = new Set(steps.filter((_, index) => !errors[index]).map(({ subnet }) => subnet));
+      await memory.change({
+        ownedRoutes: memory.now().ownedRoutes.filter(({ subnet }) => !gone.has(subnet)),
+      });
+      return errors;
+    }),
+    'quit-docker': (step) => quitForRestart(step, memory),
+    'open-docker': (step) => openAgain(step, memory),
+    'tell-user': (step) => tellUser(step, memory),
+  };
+}

@@ -1,0 +1,111 @@
+import type { Config } from '../../config/schema.js';
+import {
+  followLink,
+  forgiveLink,
+  heldLink,
+  linkDue,
+  type LinkHistory,
+  type LinkMemory,
+  noLinkHistory,
+} from '../core/link/yield.js';
+import type { MemoryKeeper } from './memory.js';
+import type { Observation } from '../core/observation.js';
+import type { Memory } from '../core/plan.js';
+import { followRoutes, heldRoutes, nextDue, noHistory, type RouteHistory } from '../core/routes/yield.js';
+import { stillOwned } from '../core/routes/table.js';
+import { isUp, linkState } from '../core/link/tap.js';
+
+export interface TableHistory {
+  readonly routes: RouteHistory;
+  readonly link: LinkHistory;
+}
+
+export const noTableHistory: TableHistory = { routes: noHistory, link: noLinkHistory };
+
+/** The same, but that nothing waits any longer. */
+export const forgive = ({ link }: TableHistory): TableHistory => ({
+  routes: noHistory,
+  link: forgiveLink(link),
+});
+
+/** What a look at the routing table changes in the memory; null: what it needs could not be seen. Pure. */
+export function followTable(
+  history: TableHistory,
+  look: { config: Config; observation: Observation; memory: Memory; now: number },
+): {
+  readonly history: TableHistory;
+  readonly change: Partial<Memory> & { readonly link: LinkMemory };
+} | null {
+  const { config, observation, memory, now } = look;
+  const { routes } = observation;
+  if (!routes.known || linkState(config, observation).kind === 'unknown') return null;
+  const { ownedRoutes: owned, wanted, lowered } = memory;
+  const next = {
+    routes: followRoutes(history.routes, {
+      owned,
+      table: routes.value,
+      linkIsUp: isUp(config, observation),
+      now,
+    }),
+    link: followLink(history.link, {
+      config,
+      observation,
+      owned,
+      isWanted: wanted === 'up' && !lowered,
+      attempts: memory.link.attempts,
+      now,
+    }),
+  };
+  const standing = stillOwned(config, owned, routes.value);
+  return {
+    history: next,
+    change: {
+      heldRoutes: heldRoutes(next.routes, now),
+      link: { ...memory.link, held: heldLink(next.link, now), isTaken: next.link.isTaken },
+      ...(standing.length === owned.length ? {} : { ownedRoutes: standing }),
+    },
+  };
+}
+
+export interface RouteKeeper {
+  /** Brings the memory up to date with a look at the routing table; what could not be seen changes nothing. */
+  readonly notice: (observation: Observation) => Promise<void>;
+  /** A person wants link and routes now, whoever keeps removing them. */
+  readonly forget: () => Promise<void>;
+  readonly stop: () => void;
+}
+
+/**
+ * Remembers which routes are ours, and which of them, or of the link, others keep removing. `onDue` is called when one
+ * may be set again; `now` is in ms of a clock that only goes forward.
+ */
+export function keepRoutes(parts: {
+  config: Config;
+  memory: MemoryKeeper;
+  now: () => number;
+  onDue: () => void;
+}): RouteKeeper {
+  const { config, memory, now, onDue } = parts;
+  let history = noTableHistory;
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    notice: async (observation) => {
+      const time = now();
+      const followed = followTable(history, { config, observation, memory: memory.now(), now: time });
+      if (!followed) return;
+      history = followed.history;
+      await memory.change(followed.change);
+      clearTimeout(timer);
+      const due = [nextDue(history.routes, time), linkDue(history.link, time)].filter((at) => at !== null);
+      if (due.length > 0) timer = setTimeout(onDue, Math.min(...due) - time);
+    },
+    forget: async () => {
+      history = forgive(history);
+      clearTimeout(timer);
+      await memory.change({ heldRoutes: [], link: { ...memory.now().link, held: null } });
+    },
+    stop: () => {
+      clearTimeout(timer);
+    },
+  };
+}
