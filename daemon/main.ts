@@ -8,8 +8,11 @@ import { followConfig, type Followed } from '../config/follow.js';
 import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
-import { judgeConditions, type Failure } from './core/conditions.js';
-import { watchDataPath, wayOf } from './runtime/data-path.js';
+import type { Failure } from './core/condition.js';
+import { judgeConditions } from './core/conditions.js';
+import type { Judgement } from './core/judgement.js';
+import { tap } from './core/link/tap.js';
+import { watchDataPath } from './runtime/data-path.js';
 import type { Condition, Status } from './api/messages.js';
 import { serveControl } from './control/server.js';
 import { childIn } from './docker-app/bundle-child.js';
@@ -19,13 +22,14 @@ import { renderShim } from './docker-app/shim.js';
 import { watchBundles } from './docker-app/watch.js';
 import { linkEngine } from './runtime/engine.js';
 import { createExecutors } from './runtime/executors.js';
-import { learn } from './core/learning.js';
 import { type Log, openLog } from './runtime/log.js';
 import { glanceAt, telltales } from './mac/glance.js';
 import { answersTcp } from './mac/tcp-probe.js';
 import { watchRoutes } from './mac/route-monitor.js';
 import { keepMemory } from './runtime/memory.js';
-import type { Configuration, Observation } from './core/observation.js';
+import type { Configuration } from './core/observation.js';
+import { longestRunning } from './guest/user-containers.js';
+import { createLook } from './runtime/look.js';
 import { createObserver } from './runtime/observe.js';
 import { paceOf } from './core/pace.js';
 import { adminGroup, paths } from './lib/paths.js';
@@ -33,7 +37,6 @@ import { plan } from './core/plan.js';
 import { createReconciler } from './runtime/reconciler.js';
 import { createHandlers } from './runtime/requests.js';
 import { keepRoutes } from './runtime/route-keeper.js';
-import { judgeRoutes } from './core/routes/verdicts.js';
 import { datedConditions, statusOf } from './core/status.js';
 import type { Step } from './core/steps.js';
 import { messageOf } from './lib/text.js';
@@ -62,7 +65,7 @@ async function start(
   let configuration: Configuration = { problem: firstProblem, inForce: firstProblem === null };
   if (firstProblem !== null) log.error(firstProblem);
   const since = new Date().toISOString();
-  const memory = await keepMemory(paths.journal, log);
+  const memory = await keepMemory(paths.journal, log, config.tap.device);
   const outside = outsideBy(paths.outsideWorker);
   const bundles = createBundleRoom({
     ask: childIn(paths.worker),
@@ -94,13 +97,22 @@ async function start(
     setTimer,
   });
 
-  const observe = createObserver({
+  const routeKeeper = keepRoutes({
+    memory,
+    now: () => performance.now(),
+    onDue: trigger('a route is due again'),
+  });
+  const look = createLook({
+    maker: tap,
     config,
     configuration: () => configuration,
-    memory: memory.now,
-    bundles,
+    observe: createObserver({ config, apps: () => memory.now().apps, bundles }),
+    memory,
+    remembered: () => (ending ? { ...memory.now(), lowered: true } : memory.now()),
+    routes: routeKeeper,
     engine,
     dataPath: dataPath.snapshot,
+    longestRunning: () => longestRunning(engine.client()),
     onUser: (user) => {
       home = user?.home ?? null;
     },
@@ -113,12 +125,6 @@ async function start(
       if (settlesIn !== null) settled = setTimeout(trigger('bundle'), settlesIn + 50);
     },
   });
-  const routeKeeper = keepRoutes({
-    config,
-    memory,
-    now: () => performance.now(),
-    onDue: trigger('a route is due again'),
-  });
   const executors = createExecutors({ bundles, engine, memory, log });
 
   /** When Ready last changed, by a clock that only goes forward. */
@@ -126,8 +132,8 @@ async function start(
   const sinceOf = (list: readonly Condition[]): string | undefined =>
     list.find(({ type }) => type === 'Ready')?.since;
 
-  function report(observation: Observation, left: readonly Failure[], pass: string): void {
-    const { phase, findings } = judgeConditions(config, observation, memory.now(), left);
+  function report(judgement: Judgement, left: readonly Failure[], pass: string): void {
+    const { phase, findings } = judgeConditions(judgement, left);
     const now = new Date().toISOString();
     const before = conditions;
     conditions = datedConditions(findings, before, now);
@@ -139,28 +145,23 @@ async function start(
           reason: condition.reason,
         });
     failures = left;
-    dataPath.follow(wayOf(config, observation, memory.now()));
+    dataPath.follow(judgement.probe);
     status = statusOf({
       pid: process.pid,
       since,
       phase,
       conditions,
-      routes: judgeRoutes(config, observation, memory.now()),
-      observation,
+      routes: judgement.routes,
+      observation: judgement.observation,
     });
   }
 
-  const reconciler = createReconciler<Observation>({
+  const reconciler = createReconciler<Judgement>({
     observe: async () => {
       await glance.mark();
-      const observation = await observe();
-      await routeKeeper.notice(observation);
-      const learnt = learn(config, observation, memory.now());
-      if (Object.keys(learnt).length > 0) await memory.change(learnt);
-      return observation;
+      return look();
     },
-    plan: (observation) =>
-      plan(config, observation, ending ? { ...memory.now(), lowered: true } : memory.now()),
+    plan,
     apply: (step: Step, signal) =>
       (executors[step.kind] as (step: Step, signal: AbortSignal) => Promise<void>)(step, signal),
     report,

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { launchedNow } from './docker/first-launch.js';
-import type { Bundles, ConsoleUser, Observation, Seen } from './observation.js';
-import type { Memory } from './plan.js';
+import type { Bundles, ConsoleUser, Seen } from './observation.js';
+import type { Memory } from './memory.js';
 import { learnRestart } from './docker/restart.js';
-import { attachedTap } from './link/tap.js';
+import type { Look } from './judgement.js';
 
 /** Bounds of what is kept: Macs have one Docker.app, and an update makes one more. */
 const mostLaunched = 16;
@@ -52,7 +52,7 @@ const joined = (known: readonly string[], more: readonly string[], most: number)
 };
 
 /** What a look teaches that the next ones need; empty when nothing. Pure. */
-export function learn(config: Config, observation: Observation, memory: Memory): Partial<Memory> {
+export function learn(config: Config, { observation, link }: Look, memory: Memory): Partial<Memory> {
   const { docker, consoleUser, bundles } = observation;
   const usual = usualApps(config, consoleUser.known ? consoleUser.value : null);
   const elsewhere = (docker.known ? docker.value : [])
@@ -60,7 +60,7 @@ export function learn(config: Config, observation: Observation, memory: Memory):
     .filter((app) => !usual.includes(app));
   const launched = joined(memory.launched, launchedNow(observation), mostLaunched);
   const apps = joined(stillThere(memory.apps, elsewhere, bundles), elsewhere, mostApps);
-  const restart = learnRestart(memory.restart, observation, attachedTap(observation) !== null);
+  const restart = learnRestart(memory.restart, observation, link.vm !== null);
   return {
     ...(launched === memory.launched ? {} : { launched }),
     ...(apps === memory.apps ? {} : { apps }),

@@ -5,6 +5,8 @@
  * removed because of it.
  */
 
+import type { Prefix } from '../lib/prefix.js';
+
 export type Seen<T> =
   | { readonly known: true; readonly value: T }
   | { readonly known: false; readonly why: string; readonly reason?: string };
@@ -75,10 +77,11 @@ export interface TapInterface {
 
 /** A row of `netstat -rn -f inet`. */
 export interface Route {
-  /** Canonical CIDR, e.g. `172.17.0.0/16`; `0.0.0.0/0` is the default route. */
-  readonly destination: string;
+  readonly destination: Prefix;
   /** An IPv4 address, `link#N`, a MAC or an interface name, as printed. */
   readonly gateway: string;
+  /** The gateway where it is an address. */
+  readonly via: Prefix | null;
   readonly flags: string;
   /** As printed: cut to 7 characters up to macOS 11, to 10 up to 13, to 14 after (netstat.tproj/route.c). */
   readonly interface: string;
@@ -179,6 +182,13 @@ export interface Vms {
   readonly others: readonly Vm[];
 }
 
+/** An `IPAM.Config[].Subnet`: untrusted. */
+export interface Subnet {
+  /** Canonical; as the engine gave it where it is no IPv4 network. */
+  readonly text: string;
+  readonly prefix: Prefix | null;
+}
+
 export interface DockerNetwork {
   readonly id: string;
   readonly name: string;
@@ -188,8 +198,7 @@ export interface DockerNetwork {
   readonly labels: Readonly<Record<string, string>>;
   /** The driver's, e.g. `ipvlan_mode`. */
   readonly options: Readonly<Record<string, string>>;
-  /** Every `IPAM.Config[].Subnet`, as the engine gave it: untrusted. */
-  readonly subnets: readonly string[];
+  readonly subnets: readonly Subnet[];
 }
 
 /** One connection to one engine: a new VM or a restarted dockerd is a new session. */
@@ -216,8 +225,8 @@ export interface DataPath {
   readonly state: 'unchecked' | 'alive' | 'silent';
   /** Who answered, or how each one tried did not, for people. */
   readonly detail: string;
-  /** How often the VM’s side was to be set up anew because what had answered was silent. */
-  readonly repairs: number;
+  /** Grows when the VM’s side is to be set up anew, because what had answered is silent. */
+  readonly generation: number;
 }
 
 /** What the helper container found and did in the VM. */
@@ -227,8 +236,8 @@ export interface GuestReport {
   readonly interface: string;
   /** Chains that hold our accept rule, e.g. `['raw PREROUTING', 'filter DOCKER-USER']`. */
   readonly rules: readonly string[];
-  /** The repair that this was, by the data path’s count. */
-  readonly repairs: number;
+  /** The data path’s generation that this was for. */
+  readonly observedGeneration: number;
 }
 
 /** What became of the configuration file. */
@@ -239,18 +248,23 @@ export interface Configuration {
   readonly inForce: boolean;
 }
 
+/** What only a link over the tap kext needs. */
+export interface TapObservation {
+  readonly device: Seen<TapDevice | null>;
+  readonly kext: Seen<Kext>;
+  readonly interface: Seen<TapInterface | null>;
+}
+
 export interface Observation {
   /** When, in ms since the epoch. */
   readonly at: number;
   readonly macos: Seen<MacosVersion>;
   readonly configuration: Configuration;
   readonly consoleUser: Seen<ConsoleUser | null>;
-  readonly tapDevice: Seen<TapDevice | null>;
-  readonly kext: Seen<Kext>;
-  readonly tapInterface: Seen<TapInterface | null>;
+  readonly tap: TapObservation;
   readonly routes: Seen<readonly Route[]>;
   /** IPv4 addresses of every DNS resolver that the Mac asks. */
-  readonly resolvers: Seen<readonly string[]>;
+  readonly resolvers: Seen<readonly Prefix[]>;
   readonly bundles: Seen<Bundles>;
   /** The newest of whoever's VM holds the tap, or else the console user's newest. */
   readonly vm: Seen<Vm | null>;

@@ -1,4 +1,4 @@
-import type { Phase } from './conditions.js';
+import type { Phase } from './condition.js';
 
 const soonest = 1000;
 const slowest = 60_000;

@@ -1,6 +1,6 @@
 /** What `tuntapctl status` is told: a view of what was seen and judged. Pure. */
 import { version } from '../../config/version.js';
-import type { Finding, Phase } from './conditions.js';
+import type { Finding, Phase } from './condition.js';
 import type { Condition, Status } from '../api/messages.js';
 import type { Observation } from './observation.js';
 import type { RouteVerdict } from './routes/verdicts.js';

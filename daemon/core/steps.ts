@@ -5,83 +5,83 @@
 
 import type { ConsoleUser, DockerProcess, Vm } from './observation.js';
 
-interface Because {
+interface Cause {
   /** Same key, same step: what backs off and what is reported. */
   readonly key: string;
   /** For the log: why plan asks for it. */
   readonly why: string;
 }
 
-export interface LoadKext extends Because {
+export interface LoadKext extends Cause {
   readonly kind: 'load-kext';
   readonly bundle: string;
 }
 
 /** Gives `/dev/tapN` to a uid: hyperkit runs as the user and opens it as such (pci_virtio_net_tap.c). */
-export interface OwnTapDevice extends Because {
+export interface OwnTapDevice extends Cause {
   readonly kind: 'own-tap-device';
   readonly path: string;
   readonly uid: number;
 }
 
-export interface InstallShim extends Because {
+export interface InstallShim extends Cause {
   readonly kind: 'install-shim';
   readonly hyperkit: string;
 }
 
-export interface RestoreHyperkit extends Because {
+export interface RestoreHyperkit extends Cause {
   readonly kind: 'restore-hyperkit';
   readonly hyperkit: string;
 }
 
-export interface AddressTap extends Because {
+export interface AddressTap extends Cause {
   readonly kind: 'address-tap';
   readonly interface: string;
-  readonly address: string;
+  readonly macAddress: string;
   readonly prefix: number;
   readonly mtu: number;
   /** Whether an address that is there is set again, which brings back the connected row of its network. */
   readonly anew: boolean;
 }
 
-export interface UnaddressTap extends Because {
+export interface UnaddressTap extends Cause {
   readonly kind: 'unaddress-tap';
   readonly interface: string;
-  readonly address: string;
+  readonly macAddress: string;
 }
 
-export interface PrepareGuest extends Because {
+export interface PrepareGuest extends Cause {
   readonly kind: 'prepare-guest';
   readonly session: string;
   readonly engineVersion: string;
-  readonly mac: string;
-  readonly address: string;
+  /** MAC of the link's NIC in the VM. */
+  readonly nic: string;
+  readonly vmAddress: string;
   readonly prefix: number;
   readonly mtu: number;
-  /** The address of the Mac's end. */
-  readonly far: string;
-  /** The data path’s count of repairs that this one answers. */
-  readonly repairs: number;
+  readonly macAddress: string;
+  /** The data path’s generation that this one answers. */
+  readonly generation: number;
 }
 
-export interface ReleaseGuest extends Because {
+export interface ReleaseGuest extends Cause {
   readonly kind: 'release-guest';
   readonly session: string;
-  /** Whether the VM has our NIC. */
-  readonly attached: boolean;
-  readonly mac: string;
-  readonly address: string;
+  /** Whether the VM has the link's NIC. */
+  readonly hasNic: boolean;
+  readonly nic: string;
+  readonly vmAddress: string;
   readonly prefix: number;
 }
 
-export interface AddRoute extends Because {
+export interface AddRoute extends Cause {
   readonly kind: 'add-route';
   readonly subnet: string;
   readonly gateway: string;
   readonly interface: string;
 }
 
-export interface DeleteRoute extends Because {
+export interface DeleteRoute extends Cause {
   readonly kind: 'delete-route';
   readonly subnet: string;
   readonly gateway: string;
@@ -89,7 +89,7 @@ export interface DeleteRoute extends Because {
 }
 
 /** Has Docker quit as its menu does, so that the next VM gets the tap. */
-export interface QuitDocker extends Because {
+export interface QuitDocker extends Cause {
   readonly kind: 'quit-docker';
   readonly vm: Vm;
   readonly user: ConsoleUser;
@@ -99,14 +99,14 @@ export interface QuitDocker extends Because {
   readonly bundle: string;
 }
 
-export interface OpenDocker extends Because {
+export interface OpenDocker extends Cause {
   readonly kind: 'open-docker';
   readonly app: string;
   readonly user: ConsoleUser;
 }
 
 /** A notification about a VM. */
-export interface TellUser extends Because {
+export interface TellUser extends Cause {
   readonly kind: 'tell-user';
   readonly vm: string;
   readonly user: ConsoleUser;

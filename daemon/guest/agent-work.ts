@@ -1,5 +1,5 @@
 /** What the daemon does in the VM by way of the agent: the VM's end of the link, set up and taken away again. */
-import { parseCidr, overlaps } from '../lib/prefix.js';
+import { overlaps, parsePrefix } from '../lib/prefix.js';
 import { StepError } from '../core/steps.js';
 import type { Conversation } from './agent/conversation.js';
 import { arpRequest } from './arp.js';
@@ -18,8 +18,8 @@ import {
 
 /** The VM's end of the link. */
 export interface GuestEnd {
-  readonly mac: string;
-  readonly address: string;
+  readonly nic: string;
+  readonly vmAddress: string;
   readonly prefix: number;
 }
 
@@ -32,15 +32,15 @@ const refuse = (reason: string, words: string, blocked = false): StepError =>
 
 /** A row of the VM that has a part of the link's network, or null. Default routes are nobody's claim. Pure. */
 export function claimOn(
-  { address, prefix }: Pick<GuestEnd, 'address' | 'prefix'>,
+  { vmAddress, prefix }: Pick<GuestEnd, 'vmAddress' | 'prefix'>,
   rows: readonly GuestRoute[],
   nic: number,
 ): GuestRoute | null {
-  const link = parseCidr(`${address}/${prefix}`);
+  const link = parsePrefix(`${vmAddress}/${prefix}`);
   return (
     rows.find((row) => {
       if (!row.isMain || row.address === null || row.prefix === 0 || row.index === nic) return false;
-      const range = parseCidr(`${row.address}/${row.prefix}`);
+      const range = parsePrefix(`${row.address}/${row.prefix}`);
       return link !== null && range !== null && overlaps(range, link);
     }) ?? null
   );
@@ -69,7 +69,7 @@ export async function prepare(
   agent: Conversation,
   end: GuestEnd & { readonly mtu: number; readonly macAddress: string; readonly needsRaw: boolean },
 ): Promise<{ readonly interface: string; readonly rules: readonly string[] }> {
-  const { mac, address, prefix, mtu, macAddress, needsRaw } = end;
+  const { nic: mac, vmAddress: address, prefix, mtu, macAddress, needsRaw } = end;
   const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
   const [links, rows, addresses, dockerd] = await Promise.all([
     kernel(ask.links()).then(readLinks),
@@ -120,7 +120,10 @@ export async function prepare(
 }
 
 /** Takes our rules and our address out of the VM, and the NIC down. What is gone already is no fault. */
-export async function release(agent: Conversation, { mac, address, prefix }: GuestEnd): Promise<void> {
+export async function release(
+  agent: Conversation,
+  { nic: mac, vmAddress: address, prefix }: GuestEnd,
+): Promise<void> {
   const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
   const [links, addresses, dockerd] = await Promise.all([
     kernel(ask.links()).then(readLinks),

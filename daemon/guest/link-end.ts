@@ -21,10 +21,10 @@ interface Limits {
 export interface PrepareParameters extends GuestEnd, Limits {
   readonly session: string;
   readonly mtu: number;
-  /** The address of the Mac's end. */
-  readonly far: string;
+  readonly macAddress: string;
   readonly engineVersion: string;
-  readonly repairs: number;
+  /** The data path’s generation. */
+  readonly generation: number;
   readonly log: (message: string) => void;
 }
 
@@ -74,9 +74,9 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
 
 /** Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them. Idempotent. */
 export async function prepareGuest(engine: EngineClient, how: PrepareParameters): Promise<GuestReport> {
-  const { session, far, engineVersion, repairs, log, timeout = deadline, signal: outer } = how;
+  const { session, engineVersion, generation, log, timeout = deadline, signal: outer } = how;
   const work = (agent: Conversation) =>
-    refusing(prepare(agent, { ...how, macAddress: far, needsRaw: needsRawRule(engineVersion) }));
+    refusing(prepare(agent, { ...how, needsRaw: needsRawRule(engineVersion) }));
   const { result, gone } = await oneAtATime(() =>
     withDeadline(engine, { milliseconds: timeout, signal: outer }, async (bounded, signal) => {
       await refuseNftables(bounded, engineVersion);
@@ -85,22 +85,22 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
   );
   // The way is open; the container's end need not be waited for, but by the next one.
   void oneAtATime(() => gone);
-  return { session, ...result, repairs };
+  return { session, ...result, observedGeneration: generation };
 }
 
 /**
- * Takes our rules, our address and our image out of the VM again. `attached`: whether the VM has our NIC; without it
+ * Takes our rules, our address and our image out of the VM again. `hasNic`: whether the VM has our NIC; without it
  * nothing was ever done there.
  */
 export async function releaseGuest(
   engine: EngineClient,
-  { attached, signal: outer, timeout = deadline, ...end }: GuestEnd & Limits & { readonly attached: boolean },
+  { hasNic, signal: outer, timeout = deadline, ...end }: GuestEnd & Limits & { readonly hasNic: boolean },
 ): Promise<void> {
   // Where no agent runs, nothing was ever done.
   if (!isFit(engine.architecture)) return;
   await oneAtATime(() =>
     withDeadline(engine, { milliseconds: timeout, signal: outer }, async (bounded, signal) => {
-      if (attached) {
+      if (hasNic) {
         const work = (agent: Conversation) => refusing(release(agent, end));
         const { gone } = await withAgent(bounded, { signal, log: () => undefined }, work);
         await gone;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsePrefix } from '../lib/prefix.js';
 import type { DockerNetwork } from '../core/observation.js';
 import { type CallOptions, type EngineClient, unlessGone } from './engine-client.js';
 import { untrustedList, untrustedRecord, untrustedSome } from './json.js';
@@ -32,7 +33,10 @@ const toNetwork = (network: z.infer<typeof networkSchema>): DockerNetwork => ({
   internal: network.Internal,
   labels: network.Labels,
   options: network.Options,
-  subnets: (network.IPAM?.Config ?? []).map(({ Subnet }) => Subnet),
+  subnets: (network.IPAM?.Config ?? []).map(({ Subnet }) => {
+    const prefix = parsePrefix(Subnet);
+    return { text: prefix?.text ?? Subnet, prefix };
+  }),
 });
 
 /** Null for what has neither id, name nor driver. */

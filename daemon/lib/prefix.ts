@@ -1,34 +1,44 @@
-/** An IPv4 network: its address as a number with all host bits zero, and its prefix length. */
-export interface Cidr {
-  readonly base: number;
-  readonly prefix: number;
+/** A network of either family, by the bits that all of its addresses begin with. Plain data, which JSON can hold. */
+export interface Prefix {
+  readonly family: 4 | 6;
+  /** As many `0` and `1` as the prefix is long; none for the default route. */
+  readonly bits: string;
+  /** Canonical CIDR text, e.g. `172.17.0.0/16`. */
+  readonly text: string;
 }
 
-const maskOf = (prefix: number): number => (prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0);
+const addressLength = 32;
 
 /** Four decimal octets without leading zeros, which inet_aton would read as octal. */
 const quad = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\/(\d{1,2})$/;
 
 /** Parses dotted-quad IPv4 CIDR text, host bits cleared; null for anything else (IPv6, octal, short forms, no length). */
-export function parseCidr(text: string): Cidr | null {
-  const [a = 256, b = 256, c = 256, d = 256, prefix = 33] = (quad.exec(text) ?? []).slice(1).map(Number);
-  if (a > 255 || b > 255 || c > 255 || d > 255 || prefix > 32) return null;
-  return { base: (((a << 24) | (b << 16) | (c << 8) | d) & maskOf(prefix)) >>> 0, prefix };
+export function parsePrefix(text: string): Prefix | null {
+  const [, ...numbers] = quad.exec(text) ?? [];
+  const octets = numbers.slice(0, 4).map(Number);
+  const length = Number(numbers[4] ?? Infinity);
+  if (length > addressLength || octets.some((octet) => octet > 255)) return null;
+  const bits = octets
+    .map((octet) => octet.toString(2).padStart(8, '0'))
+    .join('')
+    .slice(0, length);
+  const whole = bits.padEnd(addressLength, '0');
+  const address = [0, 8, 16, 24].map((at) => Number.parseInt(whole.slice(at, at + 8), 2)).join('.');
+  return { family: 4, bits, text: `${address}/${length}` };
 }
 
-/** The canonical text, e.g. `172.17.0.0/16`. */
-export const formatCidr = ({ base, prefix }: Cidr): string =>
-  `${[24, 16, 8, 0].map((shift) => (base >>> shift) & 255).join('.')}/${prefix}`;
+/** The network of one address alone; null for what is no IPv4 address. */
+export const parseAddress = (text: string): Prefix | null => parsePrefix(`${text}/${addressLength}`);
 
-/** The same network in canonical text; what is no IPv4 CIDR stays as it is. */
-export function canonical(text: string): string {
-  const cidr = parseCidr(text);
-  return cidr ? formatCidr(cidr) : text;
-}
+/** The address of a network that holds one alone. */
+export const addressText = ({ text }: Prefix): string => text.slice(0, text.indexOf('/'));
+
+export const isDefault = ({ bits }: Prefix): boolean => bits === '';
 
 /** Whether all of `inner` lies in `outer`. */
-export const contains = (outer: Cidr, inner: Cidr): boolean =>
-  outer.prefix <= inner.prefix && (inner.base & maskOf(outer.prefix)) >>> 0 === outer.base;
+export const contains = (outer: Prefix, inner: Prefix): boolean =>
+  outer.family === inner.family && inner.bits.startsWith(outer.bits);
 
 /** Whether the two have an address in common. */
-export const overlaps = (a: Cidr, b: Cidr): boolean => contains(a, b) || contains(b, a);
+export const overlaps = (a: Prefix, b: Prefix): boolean =>
+  a.bits.length < b.bits.length ? contains(a, b) : contains(b, a);

@@ -1,32 +1,35 @@
 import { readFile } from 'node:fs/promises';
-import { isIPv4 } from 'node:net';
+import { parseAddress, type Prefix } from '../lib/prefix.js';
 import { run, type Run } from '../lib/command.js';
 import { type Route, type Seen, seen, unknown } from '../core/observation.js';
 import { messageOf, plain } from '../lib/text.js';
+
+/** The IPv4 addresses that this pattern finds, each once. */
+const serversIn = (text: string, pattern: RegExp): readonly Prefix[] => [
+  ...new Map(
+    [...text.matchAll(pattern)]
+      .map(([, server = '']) => parseAddress(server))
+      .filter((server) => server !== null)
+      .map((server) => [server.text, server]),
+  ).values(),
+];
 
 /**
  * The IPv4 servers of `scutil --dns`, each once: those of every resolver, also of scoped ones and of single domains
  * (configd, scutil.tproj/dns.c: `  nameserver[0] : 10.64.3.20`). Null for what is no such text.
  */
-export function parseResolvers(text: string): readonly string[] | null {
+export function parseResolvers(text: string): readonly Prefix[] | null {
   if (!/^(?:DNS configuration|No DNS configuration available)/m.test(text)) return null;
-  const servers = [...text.matchAll(/^\s*nameserver\[\d+\] : (\S+)\s*$/gm)].map(([, server = '']) => server);
-  return [...new Set(servers.filter((server) => isIPv4(server)))];
+  return serversIn(text, /^\s*nameserver\[\d+\] : (\S+)\s*$/gm);
 }
 
 /** The IPv4 servers of a resolv.conf (resolver.5), each once. */
-export const parseResolvConf = (text: string): readonly string[] => [
-  ...new Set(
-    [...text.matchAll(/^nameserver\s+(\S+)/gm)]
-      .map(([, server = '']) => server)
-      .filter((server) => isIPv4(server)),
-  ),
-];
+export const parseResolvConf = (text: string): readonly Prefix[] => serversIn(text, /^nameserver\s+(\S+)/gm);
 
 /** What configd mirrors of the main resolver for programs that cannot ask it; without any resolver it has no such file. */
 const mirror = '/etc/resolv.conf';
 
-async function readMirror(path: string, instead: string): Promise<Seen<readonly string[]>> {
+async function readMirror(path: string, instead: string): Promise<Seen<readonly Prefix[]>> {
   try {
     return seen(parseResolvConf(await readFile(path, 'utf8')));
   } catch (error) {
@@ -35,7 +38,7 @@ async function readMirror(path: string, instead: string): Promise<Seen<readonly 
   }
 }
 
-async function ask(command: Run, path: string): Promise<Seen<readonly string[]>> {
+async function ask(command: Run, path: string): Promise<Seen<readonly Prefix[]>> {
   try {
     const { stdout, stderr } = await command('/usr/sbin/scutil', ['--dns']);
     const servers = parseResolvers(stdout);
@@ -60,13 +63,13 @@ export function createResolverObserver(
   command: Run = run,
   now: () => number = () => performance.now(),
   resolvConf = mirror,
-): (table: Seen<readonly Route[]>, ourGateway: string) => Promise<Seen<readonly string[]>> {
-  let last: { of: string; at: number; answer: Seen<readonly string[]> } | null = null;
+): (table: Seen<readonly Route[]>, ourGateway: string) => Promise<Seen<readonly Prefix[]>> {
+  let last: { of: string; at: number; answer: Seen<readonly Prefix[]> } | null = null;
   return async (table, ourGateway) => {
     const of = table.known
       ? table.value
           .filter(({ gateway, flags }) => gateway !== ourGateway && !flags.includes('W'))
-          .map((row) => `${row.destination} ${row.gateway} ${row.interface}`)
+          .map((row) => `${row.destination.text} ${row.gateway} ${row.interface}`)
           .join('\n')
       : '';
     if (last?.answer.known === true && last.of === of && now() - last.at < validity) return last.answer;

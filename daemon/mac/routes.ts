@@ -27,7 +27,7 @@ async function readRows(command: Run): Promise<ReadonlyMap<string, Route>> {
   if (!table.known)
     throw new StepError(`the routing table cannot be read: ${table.why}`, { reason: 'TableUnknown' });
   return new Map(
-    table.value.filter((row) => isRowOf(row.destination, row)).map((row) => [row.destination, row]),
+    table.value.filter((row) => isRowOf(row.destination.text, row)).map((row) => [row.destination.text, row]),
   );
 }
 

@@ -53,7 +53,7 @@ async function must(command: Run, args: readonly string[]): Promise<void> {
  * one of the same prefix (route.c). Whether it did is for the next look at the table.
  */
 export async function addressTap(
-  step: Pick<AddressTap, 'interface' | 'address' | 'prefix' | 'mtu' | 'anew'>,
+  step: Pick<AddressTap, 'interface' | 'macAddress' | 'prefix' | 'mtu' | 'anew'>,
   command: Run = run,
 ): Promise<void> {
   const look = async (): Promise<TapInterface> => {
@@ -65,35 +65,35 @@ export async function addressTap(
     return tap.value;
   };
   const has = (tap: TapInterface): boolean =>
-    tap.addresses.some(({ address, prefix }) => address === step.address && prefix === step.prefix);
+    tap.addresses.some(({ address, prefix }) => address === step.macAddress && prefix === step.prefix);
   const before = await look();
   if (step.anew || !has(before))
-    await must(command, [step.interface, `${step.address}/${step.prefix}`, 'up']);
+    await must(command, [step.interface, `${step.macAddress}/${step.prefix}`, 'up']);
   else if (!before.up) await must(command, [step.interface, 'up']);
   if (before.mtu !== step.mtu) await must(command, [step.interface, 'mtu', String(step.mtu)]);
   const after = await look();
   if (!has(after) || !after.up || after.mtu !== step.mtu)
     throw new StepError(
-      `${step.interface} is not up with ${step.address}/${step.prefix} and MTU ${step.mtu} after ifconfig set it`,
+      `${step.interface} is not up with ${step.macAddress}/${step.prefix} and MTU ${step.mtu} after ifconfig set it`,
       { reason: 'AddressNotSet' },
     );
 }
 
 /** Takes the address away; the interface stays up, since hyperkit’s receive loop spins when it goes down. */
 export async function unaddressTap(
-  step: Pick<UnaddressTap, 'interface' | 'address'>,
+  step: Pick<UnaddressTap, 'interface' | 'macAddress'>,
   command: Run = run,
 ): Promise<void> {
   const isThere = async (): Promise<boolean> => {
     const tap = await observeTapInterface(step.interface, command);
     if (!tap.known) throw new StepError(tap.why, { reason: 'InterfaceUnknown' });
-    return tap.value?.addresses.some(({ address }) => address === step.address) ?? false;
+    return tap.value?.addresses.some(({ address }) => address === step.macAddress) ?? false;
   };
   if (!(await isThere())) return;
-  const { stderr } = await command(ifconfig, [step.interface, 'inet', step.address, 'delete']);
+  const { stderr } = await command(ifconfig, [step.interface, 'inet', step.macAddress, 'delete']);
   // The VM may have ended in between, and the address with it: what counts is that it is gone.
   if (await isThere())
-    throw new StepError(`${step.address} is still on ${step.interface}: ${plain(stderr)}`, {
+    throw new StepError(`${step.macAddress} is still on ${step.interface}: ${plain(stderr)}`, {
       reason: 'AddressNotRemoved',
     });
 }

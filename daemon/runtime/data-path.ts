@@ -3,17 +3,9 @@
  * It costs neither a request to the engine nor a container. Idle, it is made once a minute while containers run, and
  * not at all without: then nobody waits for the way, and the VM may sleep.
  */
-import type { Config } from '../../config/schema.js';
-import { contains, parseCidr } from '../lib/prefix.js';
-import type { DataPath, Observation } from '../core/observation.js';
-import type { Memory } from '../core/plan.js';
-import { judgeRoutes } from '../core/routes/verdicts.js';
-import { isUp } from '../core/link/tap.js';
+import { pickContainers, type ProbeTarget } from '../core/data-path.js';
+import type { DataPath } from '../core/observation.js';
 
-/** Addresses tried at a time: one silent container says nothing, it may have a firewall of its own. */
-const mostContainers = 3;
-/** More addresses than a VM has containers. */
-const mostAddresses = 2000;
 const idle = 60_000;
 /** Before a silence is believed it is heard twice. */
 const again = 2000;
@@ -22,61 +14,21 @@ const longestPause = 3_600_000;
 /** Changes that follow each other within so many ms are one check, or two. */
 const burst = 1000;
 
-export interface Way {
-  /** The engine's session: what was heard in another one proves nothing. */
-  readonly session: string;
-  /** Grows when the engine has listed its networks: its containers may be others. */
-  readonly listed: number;
-  /** How often the VM's side was repaired. */
-  readonly repairs: number;
-  /** The Mac's end of the link, the VM's end, and the subnets routed over it. */
-  readonly from: string;
-  readonly peer: string;
-  readonly subnets: readonly string[];
-}
-
-/** What there is to check, once every table looks right; null before. */
-export function wayOf(config: Config, observation: Observation, memory: Memory): Way | null {
-  const engine = observation.engine.known ? observation.engine.value : null;
-  if (memory.wanted !== 'up' || !engine || !isUp(config, observation)) return null;
-  if (config.guest.manage && memory.guest?.session !== engine.session) return null;
-  const verdicts = judgeRoutes(config, observation, memory);
-  if (config.routes.manage && verdicts.some(({ state }) => state === 'pending')) return null;
-  const subnets = verdicts.filter(({ state }) => state === 'routed').map(({ subnet }) => subnet);
-  const { session, listed } = engine;
-  const { address: from, peer } = config.tap;
-  return { session, listed, repairs: memory.guest?.repairs ?? 0, from, peer, subnets };
-}
-
-/** Of the containers' addresses those that are tried: one of each routed subnet first. */
-export function pickContainers(addresses: readonly string[], subnets: readonly string[]): readonly string[] {
-  const hosts = addresses.slice(0, mostAddresses).flatMap((address) => {
-    const host = parseCidr(`${address}/32`);
-    return host ? [{ address, host }] : [];
-  });
-  const routed = subnets.map((subnet) => {
-    const net = parseCidr(subnet);
-    return hosts.filter(({ host }) => net !== null && contains(net, host)).map(({ address }) => address);
-  });
-  const ofEach = routed.flatMap(([first]) => (first === undefined ? [] : [first]));
-  return [...new Set([...ofEach, ...routed.flat()])].slice(0, mostContainers);
-}
-
 export interface DataPathWatch {
   /** What is to be checked from now on; null: nothing. */
-  readonly follow: (way: Way | null) => void;
+  readonly follow: (target: ProbeTarget | null) => void;
   readonly snapshot: () => DataPath;
   readonly stop: () => void;
 }
 
-const unchecked: DataPath = { session: null, state: 'unchecked', detail: 'not checked yet', repairs: 0 };
+const unchecked: DataPath = { session: null, state: 'unchecked', detail: 'not checked yet', generation: 0 };
 
-const isSameButContainers = (one: Way, other: Way): boolean =>
+const isSameButContainers = (one: ProbeTarget, other: ProbeTarget): boolean =>
   JSON.stringify({ ...one, listed: 0 }) === JSON.stringify({ ...other, listed: 0 });
 
 /**
  * Checks the way at once after each change of it, and then once a minute while there are containers. An address that
- * answered and has fallen silent asks for a repair (`repairs` grows) at once, and again after ever longer pauses;
+ * answered and has fallen silent asks for a repair (`generation` grows) at once, and again after ever longer pauses;
  * where none ever answered, once a session.
  */
 export function watchDataPath(parts: {
@@ -84,12 +36,12 @@ export function watchDataPath(parts: {
   /** Addresses of the running containers. Asked only when the engine was just asked for its networks anyway. */
   containers: () => Promise<readonly string[]>;
   onChange: () => void;
-  /** `repairs` is about to grow. */
+  /** `generation` is about to grow. */
   onRepair: () => void;
   now: () => number;
   setTimer: (callback: () => void, milliseconds: number) => () => void;
 }): DataPathWatch {
-  let way: Way | null = null;
+  let target: ProbeTarget | null = null;
   let containers: readonly string[] = [];
   let listing = '';
   let snapshot = unchecked;
@@ -103,7 +55,7 @@ export function watchDataPath(parts: {
   /** Until the containers are asked for again after the engine did not tell. */
   let listPause = 0;
   /** The way that is being checked, and whether its containers have become others meanwhile. */
-  let underWay: { way: Way; isOutdated: boolean } | null = null;
+  let underWay: { target: ProbeTarget; isOutdated: boolean } | null = null;
   let stopped = false;
   let cancel = (): void => undefined;
 
@@ -117,7 +69,7 @@ export function watchDataPath(parts: {
   const become = (next: Partial<DataPath>): void => {
     const before = snapshot;
     snapshot = { ...snapshot, ...next };
-    if (snapshot.state !== before.state || snapshot.repairs !== before.repairs) parts.onChange();
+    if (snapshot.state !== before.state || snapshot.generation !== before.generation) parts.onChange();
   };
   /** Whether a repair is due now; the next one is due later, until the way has been alive for long. */
   const repair = (): boolean => {
@@ -128,8 +80,11 @@ export function watchDataPath(parts: {
     return true;
   };
 
-  function hear(tried: readonly { address: string; alive: boolean; said: string }[], peer: string): void {
-    const containersTried = tried.filter(({ address }) => address !== peer);
+  function hear(
+    tried: readonly { address: string; alive: boolean; said: string }[],
+    vmAddress: string,
+  ): void {
+    const containersTried = tried.filter(({ address }) => address !== vmAddress);
     const some = containersTried.length > 0;
     const telling = some ? containersTried : tried;
     const heard = telling.filter(({ alive }) => alive).map(({ address }) => address);
@@ -150,14 +105,14 @@ export function watchDataPath(parts: {
     const detail = tried.map(({ address, said }) => `${address}: ${said}`).join(', ');
     const isRepaired = (isLost || !isDoubted) && repair();
     isDoubted ||= isRepaired;
-    become({ state: 'silent', detail, repairs: snapshot.repairs + (isRepaired ? 1 : 0) });
+    become({ state: 'silent', detail, generation: snapshot.generation + (isRepaired ? 1 : 0) });
     arm(idle);
   }
 
   async function check(): Promise<void> {
-    const checked = way;
+    const checked = target;
     if (!checked) return;
-    const own = { way: checked, isOutdated: false };
+    const own = { target: checked, isOutdated: false };
     const isStill = (): boolean => underWay === own;
     underWay = own;
     lastCheck = parts.now();
@@ -166,21 +121,21 @@ export function watchDataPath(parts: {
       const running = await parts.containers().catch(() => null);
       // The next one that gets an address may be another, with a firewall of its own.
       for (const address of running ? answered : [])
-        if (address !== checked.peer && !running?.includes(address)) answered.delete(address);
+        if (address !== checked.vmAddress && !running?.includes(address)) answered.delete(address);
       containers = running ?? [];
       if (running) listing = wanted;
       listPause = running ? 0 : Math.min(longestPause, Math.max(firstPause, listPause * 2));
     }
     const tried = await Promise.all(
-      [checked.peer, ...pickContainers(containers, checked.subnets)].map(async (address) => ({
+      [checked.vmAddress, ...pickContainers(containers, checked.subnets)].map(async (address) => ({
         address,
-        ...(await parts.probe(address, checked.from)),
+        ...(await parts.probe(address, checked.macAddress)),
       })),
     );
     // What was heard on a way that is no more is not told of the one that is.
     if (!isStill()) return;
     underWay = null;
-    hear(tried, checked.peer);
+    hear(tried, checked.vmAddress);
     if (own.isOutdated && misses > 0) arm(again);
     else if (own.isOutdated) armSoon();
     else if (misses === 0 && listPause > 0) arm(listPause);
@@ -188,9 +143,9 @@ export function watchDataPath(parts: {
 
   return {
     follow: (next) => {
-      if (stopped || JSON.stringify(next) === JSON.stringify(way)) return;
-      way = next;
-      if (next && underWay && isSameButContainers(next, underWay.way)) {
+      if (stopped || JSON.stringify(next) === JSON.stringify(target)) return;
+      target = next;
+      if (next && underWay && isSameButContainers(next, underWay.target)) {
         // A silence takes seconds, in which containers come and go: it is heard out.
         underWay.isOutdated = true;
         return;
@@ -202,7 +157,7 @@ export function watchDataPath(parts: {
         misses = 0;
         // A session begins with the VM's side made anew anyway.
         pause = 0;
-        snapshot = { ...unchecked, session: next.session, repairs: snapshot.repairs };
+        snapshot = { ...unchecked, session: next.session, generation: snapshot.generation };
       }
       if (next) armSoon();
       else cancel();
@@ -210,7 +165,7 @@ export function watchDataPath(parts: {
     snapshot: () => snapshot,
     stop: () => {
       stopped = true;
-      way = null;
+      target = null;
       underWay = null;
       cancel();
     },

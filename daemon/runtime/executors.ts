@@ -46,7 +46,11 @@ export function createExecutors(parts: {
     },
     // What is ours is written down first: a daemon that is killed in between must know its routes again.
     'add-route': inBatches(async (steps: readonly AddRoute[]) => {
-      const added = steps.map(({ subnet, gateway }) => ({ subnet, gateway }));
+      const added = steps.map(({ subnet, gateway, interface: name }) => ({
+        subnet,
+        gateway,
+        interface: name,
+      }));
       const known = new Set(steps.map(({ subnet }) => subnet));
       const before = memory.now().ownedRoutes.filter(({ subnet }) => !known.has(subnet));
       await memory.change({ ownedRoutes: [...before, ...added] });

@@ -8,7 +8,9 @@ const bundleIdentity = z.string().transform((identity) => identity.replace(/^\d+
 
 const journalSchema = z.object({
   wanted: z.enum(['up', 'down', 'restored']).default('up'),
-  ownedRoutes: z.array(z.object({ subnet: z.string(), gateway: z.string() })).default([]),
+  ownedRoutes: z
+    .array(z.object({ subnet: z.string(), gateway: z.string(), interface: z.string().optional() }))
+    .default([]),
   launched: z.array(bundleIdentity).default([]),
   apps: z.array(z.string()).default([]),
   restart: z

@@ -1,7 +1,7 @@
 import { readJournal, writeJournal } from './journal.js';
 import { noLinkMemory } from '../core/link/yield.js';
 import type { Log } from './log.js';
-import type { Memory } from '../core/plan.js';
+import type { Memory } from '../core/memory.js';
 import { messageOf } from '../lib/text.js';
 
 export interface MemoryKeeper {
@@ -15,12 +15,16 @@ export interface MemoryKeeper {
 /** What is worth nothing to another daemon. */
 const fleeting = new Set(['lowered', 'guest', 'released', 'heldRoutes', 'link']);
 
-/** What the daemon remembers, begun with what its journal at `path` holds. */
-export async function keepMemory(path: string, log: Log): Promise<MemoryKeeper> {
+/**
+ * What the daemon remembers, begun with what its journal at `path` holds. Earlier versions journalled no interface of a
+ * route: it was the tap of the configuration, `tapDevice`.
+ */
+export async function keepMemory(path: string, log: Log, tapDevice: string): Promise<MemoryKeeper> {
   const { journal, trouble: lost } = await readJournal(path);
   if (lost !== null) log.warn(lost);
   let memory: Memory = {
     ...journal,
+    ownedRoutes: journal.ownedRoutes.map((route) => ({ ...route, interface: route.interface ?? tapDevice })),
     lowered: false,
     guest: null,
     released: null,

@@ -1,38 +1,24 @@
 import type { Config } from '../../config/schema.js';
-import { createAtWork } from './at-work.js';
-import type { BundleRoom } from '../docker-app/bundles.js';
-import type { EngineLink } from './engine.js';
-import { longestRunning } from '../guest/user-containers.js';
-import { appsThere, claimedApps, usualApps } from '../core/learning.js';
-import { observeConsoleUser } from '../mac/console-user.js';
-import { observeKext } from '../mac/kext.js';
-import { createResolverObserver } from '../mac/resolvers.js';
-import { observeRoutes } from '../mac/routes.js';
-import { macosVersion } from '../mac/macos.js';
-import { observeTapDevice } from '../mac/tap-device.js';
-import { observeTapInterface } from '../mac/tap-interface.js';
+import { claimedApps, usualApps } from '../core/learning.js';
 import {
-  type Bundles,
-  type Configuration,
   type ConsoleUser,
-  type DataPath,
   type Observation,
   type Seen,
   seen,
   unknown,
   type Vm,
 } from '../core/observation.js';
+import type { BundleRoom } from '../docker-app/bundles.js';
+import { observeConsoleUser } from '../mac/console-user.js';
 import { userByUid } from '../mac/directory.js';
-import type { Memory } from '../core/plan.js';
-import { judgeRestart } from '../core/docker/restart.js';
+import { observeKext } from '../mac/kext.js';
+import { macosVersion } from '../mac/macos.js';
+import { createResolverObserver } from '../mac/resolvers.js';
+import { observeRoutes } from '../mac/routes.js';
+import { observeTapDevice } from '../mac/tap-device.js';
+import { observeTapInterface } from '../mac/tap-interface.js';
 import { pickVms } from '../vm/find.js';
 import { listProcesses, pickDocker, type Process } from '../vm/processes.js';
-
-/** Milliseconds until a bundle that is being replaced may be settled; null when time alone settles none. */
-function settlesIn(bundles: Seen<Bundles>): number | null {
-  const times = (bundles.known ? bundles.value.replacing : []).flatMap(({ settlesIn: time }) => time ?? []);
-  return times.length === 0 ? null : Math.min(...times);
-}
 
 /** Whose a VM is: its engine's socket lies in that user's home. Directory services are asked once for each. */
 function createOwners(): (vm: Vm | null, inFront: ConsoleUser | null) => Promise<Seen<ConsoleUser | null>> {
@@ -47,23 +33,24 @@ function createOwners(): (vm: Vm | null, inFront: ConsoleUser | null) => Promise
   };
 }
 
-/** Reads the world by way of every room; changes nothing. The `on…` are told who and what is there. */
+/** What is seen without a word of the engine's, and what of it tells whom to follow. */
+export interface Sight {
+  readonly mac: Omit<Observation, 'configuration' | 'engine' | 'dataPath' | 'userContainer'>;
+  /** Whose the VM is. */
+  readonly owner: Seen<ConsoleUser | null>;
+  /** Where a Docker.app was looked for whether or not one was ever seen there. */
+  readonly places: readonly string[];
+}
+
+/** Reads the world by way of every room; changes nothing. `apps`: Docker.apps in unusual places that are remembered. */
 export function createObserver(parts: {
   config: Config;
-  configuration: () => Configuration;
-  memory: () => Memory;
-  bundles: BundleRoom;
-  engine: EngineLink;
-  dataPath: () => DataPath;
-  onUser: (user: ConsoleUser | null) => void;
-  onVm: (vm: Vm | null) => void;
-  /** `settlesIn`: milliseconds after which another look is due, or null. */
-  onBundles: (apps: readonly string[], settlesIn: number | null) => Promise<void>;
-}): () => Promise<Observation> {
-  const { config, configuration, memory, bundles, engine, dataPath, onUser, onVm, onBundles } = parts;
+  apps: () => readonly string[];
+  bundles: Pick<BundleRoom, 'observe' | 'touched'>;
+}): () => Promise<Sight> {
+  const { config, apps, bundles } = parts;
   const observeResolvers = createResolverObserver();
   let macos: Observation['macos'] = unknown('not asked');
-  const askContainers = createAtWork(() => longestRunning(engine.client()));
   const ownerOf = createOwners();
   /** Whether the last look needed the processes: then the next one need not wait to know that it does. */
   let neededProcesses = false;
@@ -71,7 +58,7 @@ export function createObserver(parts: {
     // It does not change while a daemon lives.
     if (!macos.known) macos = await macosVersion();
     const early = neededProcesses ? listProcesses() : null;
-    const [consoleUser, tapDevice, kext, tapInterface, routes] = await Promise.all([
+    const [consoleUser, device, kext, tapInterface, routes] = await Promise.all([
       observeConsoleUser(),
       observeTapDevice(config.tap.device),
       observeKext(),
@@ -80,7 +67,6 @@ export function createObserver(parts: {
     ]);
     const user = consoleUser.known ? consoleUser.value : null;
     const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
-    onUser(user);
     // With nobody in front and the tap free no process matters.
     neededProcesses = user !== null || holder !== null;
     const processes = neededProcesses ? await (early ?? listProcesses()) : seen([]);
@@ -93,38 +79,28 @@ export function createObserver(parts: {
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
     const places = [...new Set([...usualApps(config, user), ...(await bundles.touched())])];
-    const claimed = claimedApps(places, memory().apps, running);
+    const claimed = claimedApps(places, apps(), running);
     const [resolvers, found] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       bundles.observe(places, { apps: claimed, uid: user?.uid ?? null }),
     ]);
     const vm = vms.known ? seen(vms.value.vm) : vms;
-    if (vm.known) onVm(vm.value);
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
-    const there = found.known ? appsThere(found.value) : [];
-    await onBundles([...new Set([...places, ...there])], settlesIn(found));
-    const observation: Observation = {
-      at: Date.now(),
-      macos,
-      configuration: configuration(),
-      consoleUser,
-      tapDevice,
-      kext,
-      tapInterface,
-      routes,
-      resolvers,
-      bundles: found,
-      vm,
-      docker,
-      userContainer: null,
-      otherVms: vms.known ? vms.value.others : [],
-      engine: vm.known && owner.known ? engine.follow(owner.value, vm.value) : engine.last(),
-      dataPath: dataPath(),
+    return {
+      mac: {
+        at: Date.now(),
+        macos,
+        consoleUser,
+        tap: { device, kext, interface: tapInterface },
+        routes,
+        resolvers,
+        bundles: found,
+        vm,
+        docker,
+        otherVms: vms.known ? vms.value.others : [],
+      },
+      owner,
+      places,
     };
-    const verdict = judgeRestart(config, observation, memory());
-    const session = observation.engine.known ? observation.engine.value?.session : undefined;
-    return verdict.act === 'wait' && verdict.forContainers && session !== undefined
-      ? { ...observation, userContainer: await askContainers(`${session} ${memory().restart.asked}`) }
-      : observation;
   };
 }

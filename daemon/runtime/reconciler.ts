@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../lib/text.js';
 import { costly, independent, onMacAlone, StepError, type Step } from '../core/steps.js';
-import type { Failure } from '../core/conditions.js';
+import type { Failure } from '../core/condition.js';
 
 export interface Parts<World> {
   readonly observe: () => Promise<World>;

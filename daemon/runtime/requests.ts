@@ -1,12 +1,12 @@
 import { version } from '../../config/version.js';
-import type { Failure } from '../core/conditions.js';
+import type { Failure } from '../core/condition.js';
 import { actionTimeout, type Outcome, type Status } from '../api/messages.js';
 import type { ControlHandlers } from '../control/server.js';
 import type { MemoryKeeper } from './memory.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
 import type { EngineLink } from './engine.js';
 import type { Configuration } from '../core/observation.js';
-import type { Memory } from '../core/plan.js';
+import type { Memory } from '../core/memory.js';
 import type { Reconciler } from './reconciler.js';
 import type { RouteKeeper } from './route-keeper.js';
 

@@ -1,4 +1,3 @@
-import type { Config } from '../../config/schema.js';
 import {
   followLink,
   forgiveLink,
@@ -9,11 +8,10 @@ import {
   noLinkHistory,
 } from '../core/link/yield.js';
 import type { MemoryKeeper } from './memory.js';
-import type { Observation } from '../core/observation.js';
-import type { Memory } from '../core/plan.js';
+import type { Look } from '../core/judgement.js';
+import type { Memory } from '../core/memory.js';
 import { followRoutes, heldRoutes, nextDue, noHistory, type RouteHistory } from '../core/routes/yield.js';
 import { stillOwned } from '../core/routes/table.js';
-import { isUp, linkState } from '../core/link/tap.js';
 
 export interface TableHistory {
   readonly routes: RouteHistory;
@@ -31,32 +29,31 @@ export const forgive = ({ link }: TableHistory): TableHistory => ({
 /** What a look at the routing table changes in the memory; null: what it needs could not be seen. Pure. */
 export function followTable(
   history: TableHistory,
-  look: { config: Config; observation: Observation; memory: Memory; now: number },
+  { observation, link, memory, now }: Look & { memory: Memory; now: number },
 ): {
   readonly history: TableHistory;
   readonly change: Partial<Memory> & { readonly link: LinkMemory };
 } | null {
-  const { config, observation, memory, now } = look;
   const { routes } = observation;
-  if (!routes.known || linkState(config, observation).kind === 'unknown') return null;
+  if (!routes.known || link.kind === 'unknown') return null;
   const { ownedRoutes: owned, wanted, lowered } = memory;
   const next = {
     routes: followRoutes(history.routes, {
       owned,
       table: routes.value,
-      linkIsUp: isUp(config, observation),
+      linkIsUp: link.kind === 'up',
       now,
     }),
     link: followLink(history.link, {
-      config,
-      observation,
+      link,
+      routes,
       owned,
       isWanted: wanted === 'up' && !lowered,
       attempts: memory.link.attempts,
       now,
     }),
   };
-  const standing = stillOwned(config, owned, routes.value);
+  const standing = stillOwned(link.link, owned, routes.value);
   return {
     history: next,
     change: {
@@ -69,7 +66,7 @@ export function followTable(
 
 export interface RouteKeeper {
   /** Brings the memory up to date with a look at the routing table; what could not be seen changes nothing. */
-  readonly notice: (observation: Observation) => Promise<void>;
+  readonly notice: (look: Look) => Promise<void>;
   /** A person wants link and routes now, whoever keeps removing them. */
   readonly forget: () => Promise<void>;
   readonly stop: () => void;
@@ -80,18 +77,17 @@ export interface RouteKeeper {
  * may be set again; `now` is in ms of a clock that only goes forward.
  */
 export function keepRoutes(parts: {
-  config: Config;
   memory: MemoryKeeper;
   now: () => number;
   onDue: () => void;
 }): RouteKeeper {
-  const { config, memory, now, onDue } = parts;
+  const { memory, now, onDue } = parts;
   let history = noTableHistory;
   let timer: NodeJS.Timeout | undefined;
   return {
-    notice: async (observation) => {
+    notice: async (look) => {
       const time = now();
-      const followed = followTable(history, { config, observation, memory: memory.now(), now: time });
+      const followed = followTable(history, { ...look, memory: memory.now(), now: time });
       if (!followed) return;
       history = followed.history;
       await memory.change(followed.change);

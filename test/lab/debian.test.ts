@@ -22,7 +22,11 @@ const mounted = `mountpoint --quiet ${place} || mount -t binfmt_misc binfmt_misc
 const automount = `exec 7> >(exec cat >/dev/null)
   mount -t autofs -o "fd=7,pgrp=$$,minproto=5,maxproto=5,direct" systemd-1 ${place}`;
 const inUse = `mount --make-rshared /
+  exec 8<.
   mount -t tmpfs -o noexec tmpfs /tmp
+  # The checkout may lie there.
+  [ -e "$PWD/Makefile" ] || { mkdir -p "$PWD"; mount --bind /proc/self/fd/8 "$PWD"; }
+  exec 8<&-
   mount -t tmpfs tmpfs /run
   (exec -a dockerd /usr/bin/perl -MIO::Socket::UNIX -e '
     my $socket = IO::Socket::UNIX->new(Local => "/run/docker.sock", Listen => 1); sleep') &
@@ -43,6 +47,11 @@ interface Debian {
   readonly end: () => void;
 }
 
+const hosts = new Set<ChildProcess>();
+const endHost = (host: ChildProcess): void => {
+  if (hosts.delete(host) && host.pid !== undefined) process.kill(-host.pid, 'SIGKILL');
+};
+
 async function debian(arrangement: string): Promise<Debian> {
   const host = spawn(
     'unshare',
@@ -52,6 +61,7 @@ async function debian(arrangement: string): Promise<Debian> {
     ],
     { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
   );
+  hosts.add(host);
   const pid = await new Promise<string>((resolve, reject) => {
     host.stdout.on('data', (chunk: Buffer) => {
       const found = /arranged (\d+)/.exec(chunk.toString())?.[1];
@@ -73,7 +83,7 @@ async function debian(arrangement: string): Promise<Debian> {
         .filter((line) => !line.startsWith('tuntapd-lab-'))
         .join('\n'),
     end: () => {
-      if (host.pid !== undefined) process.kill(-host.pid, 'SIGKILL');
+      endHost(host);
     },
   };
 }
@@ -108,6 +118,8 @@ beforeAll(async () => {
   );
 });
 afterAll(() => {
+  // Of a test that was given up.
+  for (const host of hosts) endHost(host);
   registered(`for entry in ${foreign}*; do [ ! -e "$entry" ] || echo -1 >"$entry"; done`);
   holder.kill();
   rmSync(emulated, { force: true });
@@ -153,7 +165,12 @@ test.each(['the runner', 'the keeper'])(
     onDebian(used, async (host) => {
       const [file, args] = host.on(enter('--', '/bin/sh', '-c', 'echo up; exec sleep 1000'));
       const runner = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-      await new Promise((resolve) => runner.stdout.once('data', resolve));
+      await new Promise((resolve, reject) => {
+        runner.stdout.once('data', resolve);
+        runner.once('exit', () => {
+          reject(new Error('the Mac did not boot'));
+        });
+      });
       const keeper = keeperOf(runner.pid);
       const emulate = (): string => execFileSync(emulated, ['ran'], { encoding: 'utf8' });
       expect(emulate()).toBe(`${emulated} ran\n`);

@@ -3,7 +3,6 @@
  * once: never twice for a VM or for an installation of Docker before its link has come up, and never while somebody's
  * container would notice. Pure.
  */
-import type { Config } from '../../../config/schema.js';
 import { ageOf } from '../../lib/age.js';
 import {
   type Bundle,
@@ -13,10 +12,8 @@ import {
   valueOf,
   type Vm,
 } from '../observation.js';
-import { linkCollision } from '../link/collision.js';
 import type { Step } from '../steps.js';
-import { heldTap } from '../link/tap.js';
-import type { Memory } from '../plan.js';
+import type { Judgement } from '../judgement.js';
 
 export interface RestartMemory {
   /** Restarts begun since a link last came up; `failed` says why Docker did not quit. */
@@ -67,18 +64,6 @@ export type RestartVerdict =
       readonly gui: DockerProcess;
     };
 
-/** A VM without our NIC and its user, while nothing stands in the way of the next VM’s having it. */
-function missed(observation: Observation): { vm: Vm; user: ConsoleUser } | null {
-  const { tapInterface } = observation;
-  const vm = valueOf(observation.vm);
-  const user = valueOf(observation.consoleUser);
-  const device = valueOf(observation.tapDevice);
-  if (!vm || !user || !tapInterface.known || device?.uid !== user.uid) return null;
-  if (tapInterface.value === null) return { vm, user };
-  // Held: by this VM with a NIC that is not ours, or by somebody in whose way a restart would be.
-  return heldTap(observation) && vm.uid === user.uid && vm.tapIsForeign ? { vm, user } : null;
-}
-
 /** The bundle from which the VM was started, when its next start will go by way of the shim. */
 function readyBundle(observation: Observation, vm: Vm, gui: DockerProcess | null): Bundle | null {
   const { withHyperkit = [], replacing = [] } = valueOf(observation.bundles) ?? {};
@@ -97,14 +82,20 @@ function readyBundle(observation: Observation, vm: Vm, gui: DockerProcess | null
 const isSilent = ({ engine }: Observation, age: number): boolean =>
   age >= engineStart && !engine.known && engine.reason !== undefined;
 
-/** What is to be done about a VM that runs without our tap. */
-export function judgeRestart(config: Config, observation: Observation, memory: Memory): RestartVerdict {
-  const found = memory.wanted === 'up' ? missed(observation) : null;
+/** What is to be done about a VM that runs without the link. */
+export function judgeRestart({
+  config,
+  observation,
+  link,
+  memory,
+  collision,
+}: Pick<Judgement, 'config' | 'observation' | 'link' | 'memory' | 'collision'>): RestartVerdict {
+  const found = memory.wanted === 'up' && link.kind === 'absent' ? link.missed : null;
   const gui = valueOf(observation.docker)?.find((process) => process.gui) ?? null;
   const bundle = found && readyBundle(observation, found.vm, gui);
   if (!found || !bundle || config.restartDocker === 'never' || memory.restart.reopen) return { act: 'none' };
   // The next VM's link could not be set up either; once it can, what runs by then counts.
-  if (linkCollision(config, observation) !== null) return { act: 'none' };
+  if (collision !== null) return { act: 'none' };
   const { vm, user } = found;
   const age = ageOf(Date.parse(vm.startedAt), observation.at);
   const wait = (why: string, forContainers = false): RestartVerdict => ({ act: 'wait', why, forContainers });
@@ -130,8 +121,7 @@ export function judgeRestart(config: Config, observation: Observation, memory: M
 }
 
 /** Quits Docker, or tells its user; in this VM once. */
-export function restartSteps(config: Config, observation: Observation, memory: Memory): Step[] {
-  const verdict = judgeRestart(config, observation, memory);
+export function restartSteps({ memory, restart: verdict }: Judgement): Step[] {
   if (verdict.act === 'restart') {
     const { vm, user, bundle, gui, why } = verdict;
     const key = `quit ${vm.id}`;
@@ -144,7 +134,7 @@ export function restartSteps(config: Config, observation: Observation, memory: M
 }
 
 /** Opens the Docker that we quit: after the shim, and not into an update that our quit set off. */
-export function reopenSteps(observation: Observation, memory: Memory): Step[] {
+export function reopenSteps({ observation, memory }: Judgement): Step[] {
   const { reopen } = memory.restart;
   const user = valueOf(observation.consoleUser);
   if (!reopen || user?.uid !== reopen.uid) return [];

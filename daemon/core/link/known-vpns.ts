@@ -21,7 +21,7 @@ export function vpnOn(name: string, table: readonly Route[]): KnownVpn | null {
   const rows = table.filter((row) => row.interface === name);
   const isMarked = (vpn: KnownVpn): boolean =>
     rows.some(({ destination, gateway }) =>
-      marks[vpn].some((address) => destination === `${address}/32` || gateway === address),
+      marks[vpn].some((address) => destination.text === `${address}/32` || gateway === address),
     );
   return vpns.find(isMarked) ?? null;
 }

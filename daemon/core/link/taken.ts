@@ -1,15 +1,16 @@
 /** What a person is told when somebody has taken the row of the link's network after the link had it. Pure. */
-import type { Config } from '../../../config/schema.js';
+import type { Judgement } from '../judgement.js';
+import { type Route, valueOf } from '../observation.js';
 import { hasVpn, vpnOn } from './known-vpns.js';
-import type { LinkMemory } from './yield.js';
-import { type Observation, type Route, valueOf } from '../observation.js';
-import { isConnected, linkState, networkOf, rowOfLink } from './tap.js';
+import { isConnected, type Link, rowOfLink } from './link.js';
 
-/** The row of the link's network that came after ours and leads elsewhere, or null. */
-export function takenRow(config: Config, observation: Observation, link: LinkMemory): Route | null {
-  if (!link.isTaken && linkState(config, observation).kind !== 'taken') return null;
-  const row = rowOfLink(config, valueOf(observation.routes) ?? []);
-  return row && !isConnected(config, row) ? row : null;
+/** The row of the link's network that came after ours and leads elsewhere, and the link whose it was; or null. */
+export function takenRow({ observation, memory, link: state }: Judgement): { row: Route; link: Link } | null {
+  const { link } = state;
+  const isTaken = memory.link.isTaken || (state.kind === 'present' && state.lacks === 'network');
+  if (!isTaken || !link) return null;
+  const row = rowOfLink(link, valueOf(observation.routes) ?? []);
+  return row && !isConnected(link, row) ? { row, link } : null;
 }
 
 function wayOut(row: Route, table: readonly Route[], network: string): string {
@@ -29,9 +30,8 @@ function wayOut(row: Route, table: readonly Route[], network: string): string {
 }
 
 /** Why the link cannot be up, and what to do; another pair of addresses is not offered, it would be taken as well. */
-export function toldTaken(config: Config, observation: Observation, row: Route): string {
-  const network = networkOf(config);
-  const table = valueOf(observation.routes) ?? [];
+export function toldTaken({ row, link }: { row: Route; link: Link }, table: readonly Route[]): string {
+  const network = link.network.text;
   const vpn = vpnOn(row.interface, table);
   const via = row.flags.includes('G') ? `${row.gateway} on ${row.interface}` : row.interface;
   return (

@@ -1,77 +1,89 @@
-/** What the Mac's end of the link is: whether it is this VM's, and whether it is up. Pure. */
-import type { Config } from '../../../config/schema.js';
-import { formatCidr, parseCidr } from '../../lib/prefix.js';
-import { type Observation, type Route, type TapInterface, valueOf, type Vm } from '../observation.js';
-import { isRowOf } from '../routes/table.js';
-
-interface Link {
-  readonly vm: Vm;
-  readonly tap: TapInterface;
-}
-
 /**
- * `bare`: without our address, prefix or MTU, or not up. `lost`: it has them, but nobody has the connected row of its
- * network. `taken`: that row is somebody else's, so it came after ours. `up`: it has both.
+ * A link over the tap kext: hyperkit opens `/dev/tapN` for a NIC of the VM's, and `tapN` is the Mac's end. The Mac's
+ * device and its address are made here, the NIC by hyperkit's shim. Pure.
  */
-export type LinkState =
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'unknown'; readonly why: string }
-  | ({ readonly kind: 'bare' | 'lost' | 'up' } & Link)
-  | ({ readonly kind: 'taken'; readonly row: Route } & Link);
+import type { Config } from '../../../config/schema.js';
+import { parsePrefix } from '../../lib/prefix.js';
+import { restartSteps } from '../docker/restart.js';
+import { restoreSteps, shim, shimSteps } from '../docker/shim.js';
+import type { Judgement } from '../judgement.js';
+import { type ConsoleUser, type Observation, type TapInterface, valueOf, type Vm } from '../observation.js';
+import { isConnected, type Link, type LinkMaker, type LinkState, rowOfLink } from './link.js';
+import { addressSteps, tapAddress, unaddressSteps } from './tap-address.js';
+import { tapAttached } from './tap-attached.js';
+import { deviceSteps, disownSteps, tapDevice } from './tap-device.js';
+import { heldTap } from './tap-holder.js';
 
-/** The tap interface, when it is this VM that holds it. */
-export function heldTap(observation: Observation): Link | null {
-  const vm = valueOf(observation.vm);
-  const tap = valueOf(observation.tapInterface);
-  return vm && tap && tap.holder === vm.pid ? { vm, tap } : null;
+function linkOf({ tap }: Config): Link | null {
+  const network = parsePrefix(`${tap.address}/${tap.prefix}`);
+  return (
+    network && {
+      maker: 'tap',
+      interface: tap.device,
+      macAddress: tap.address,
+      vmAddress: tap.peer,
+      network,
+      mtu: tap.mtu,
+      nic: tap.mac,
+    }
+  );
 }
 
-/** The same, when its NIC can be found in the VM. */
-export function attachedTap(observation: Observation): Link | null {
-  const held = heldTap(observation);
-  return held && !held.vm.tapIsForeign ? held : null;
-}
-
-/** A VM of Docker's that holds the tap although a newer one of the same user has the engine: it was left behind. */
-export function leftoverWithTap({ tapInterface, otherVms }: Observation): Vm | null {
-  const holder = valueOf(tapInterface)?.holder ?? null;
-  return otherVms.find(({ pid }) => pid === holder) ?? null;
-}
-
-const isAddressed = (config: Config, tap: TapInterface): boolean =>
+const isAddressed = (link: Link, tap: TapInterface): boolean =>
   tap.up &&
-  tap.mtu === config.tap.mtu &&
-  tap.addresses.some(({ address, prefix }) => address === config.tap.address && prefix === config.tap.prefix);
+  tap.mtu === link.mtu &&
+  tap.addresses.some(
+    ({ address, prefix }) => address === link.macAddress && prefix === link.network.bits.length,
+  );
 
-/** The link's own network. */
-export const networkOf = ({ tap }: Config): string =>
-  formatCidr(parseCidr(`${tap.address}/${tap.prefix}`) ?? { base: 0, prefix: 0 });
-
-/** The row of exactly the link's network; the kernel has one at most. */
-export const rowOfLink = (config: Config, table: readonly Route[]): Route | null =>
-  table.find((row) => isRowOf(networkOf(config), row)) ?? null;
-
-/** Whether that row is the kernel's own for an address on the tap; one with a gateway (G) is somebody's. */
-export const isConnected = ({ tap }: Config, row: Route): boolean =>
-  row.interface === tap.device && !row.flags.includes('G');
+/** A VM without our NIC and its user, while nothing stands in the way of the next VM’s having it. */
+function missed(observation: Observation): { vm: Vm; user: ConsoleUser } | null {
+  const { tap } = observation;
+  const vm = valueOf(observation.vm);
+  const user = valueOf(observation.consoleUser);
+  if (!vm || !user || !tap.interface.known || valueOf(tap.device)?.uid !== user.uid) return null;
+  if (tap.interface.value === null) return { vm, user };
+  // Held: by this VM with a NIC that is not ours, or by somebody in whose way a restart would be.
+  return heldTap(observation) && vm.uid === user.uid && vm.tapIsForeign ? { vm, user } : null;
+}
 
 /**
  * The link by the two facts that make it: our address on the tap, and the connected row of its network in the table,
- * without which the kernel binds routes through the peer to the default route's interface (route.c).
+ * without which the kernel binds routes through the VM's end to the default route's interface (route.c).
  */
-export function linkState(config: Config, observation: Observation): LinkState {
-  const { vm, tapInterface, routes } = observation;
-  if (!vm.known) return { kind: 'unknown', why: vm.why };
-  if (!tapInterface.known) return { kind: 'unknown', why: tapInterface.why };
-  const link = attachedTap(observation);
-  if (!link) return { kind: 'absent' };
-  if (!routes.known) return { kind: 'unknown', why: routes.why };
-  if (!isAddressed(config, link.tap)) return { kind: 'bare', ...link };
-  const row = rowOfLink(config, routes.value);
-  if (!row) return { kind: 'lost', ...link };
-  return isConnected(config, row) ? { kind: 'up', ...link } : { kind: 'taken', row, ...link };
+function state(config: Config, observation: Observation): LinkState {
+  const { vm, routes } = observation;
+  const tap = observation.tap.interface;
+  const link = linkOf(config);
+  const started = valueOf(vm);
+  const common = { link, vm: null, hasNic: started?.startedWithTap === true && !started.tapIsForeign };
+  if (!vm.known) return { ...common, kind: 'unknown', why: vm.why };
+  if (!tap.known) return { ...common, kind: 'unknown', why: tap.why };
+  const held = heldTap(observation);
+  if (!link || !held || held.vm.tapIsForeign)
+    return { ...common, kind: 'absent', missed: missed(observation) };
+  const there = { ...common, link, vm: held.vm };
+  if (!routes.known) return { ...there, kind: 'unknown', why: routes.why };
+  if (!isAddressed(link, held.tap)) return { ...there, kind: 'present', lacks: 'address' };
+  const row = rowOfLink(link, routes.value);
+  if (!row) return { ...there, kind: 'present', lacks: 'row' };
+  return isConnected(link, row)
+    ? { ...there, kind: 'up' }
+    : { ...there, kind: 'present', lacks: 'network', row };
 }
 
-/** Whether packets for the VM's end take the link. */
-export const isUp = (config: Config, observation: Observation): boolean =>
-  linkState(config, observation).kind === 'up';
+/** The maker of links over the tap kext. */
+export const tap: LinkMaker = {
+  state,
+  steps: (judgement) => ({
+    before: [...deviceSteps(judgement), ...shimSteps(judgement)],
+    link: addressSteps(judgement),
+    after: restartSteps(judgement),
+  }),
+  undo: (judgement: Judgement, why) => ({
+    before: restoreSteps(judgement),
+    link: unaddressSteps(judgement, why),
+    after: disownSteps(judgement),
+  }),
+  judges: { TapDevice: tapDevice, Shim: shim, TapAttached: tapAttached, TapAddress: tapAddress },
+};

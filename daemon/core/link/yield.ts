@@ -3,11 +3,10 @@
  * at once and for ever. A pure reducer, fed with every look and the time in ms of a clock that only goes forward. Its
  * pauses are those of routes (routes/yield.ts).
  */
-import type { Config } from '../../../config/schema.js';
 import type { Observation } from '../observation.js';
 import { dueAt, fingerprint, isForgiven, isYielded, type Loss } from '../routes/yield.js';
 import type { OwnedRoute } from '../routes/table.js';
-import { isConnected, linkState, networkOf, rowOfLink } from './tap.js';
+import { isConnected, type LinkState, rowOfLink } from './link.js';
 
 /** What of it the judgement needs. */
 export interface LinkMemory {
@@ -53,36 +52,36 @@ export const forgiveLink = (history: LinkHistory): LinkHistory => ({ ...history,
 export function followLink(
   history: LinkHistory,
   look: {
-    config: Config;
-    observation: Observation;
+    link: LinkState;
+    routes: Observation['routes'];
     owned: readonly OwnedRoute[];
     isWanted: boolean;
     attempts: number;
     now: number;
   },
 ): LinkHistory {
-  const { config, observation, owned, isWanted, attempts, now } = look;
-  const link = linkState(config, observation);
-  const { routes } = observation;
-  if (link.kind === 'unknown' || !routes.known) return history;
-  const row = rowOfLink(config, routes.value);
-  const isElsewhere = row !== null && !isConnected(config, row);
-  const isOurs = ({ interface: name }: { interface: string }): boolean => name === config.tap.device;
+  const { link: state, routes, owned, isWanted, attempts, now } = look;
+  const { link } = state;
+  if (state.kind === 'unknown' || !link || !routes.known) return history;
+  const row = rowOfLink(link, routes.value);
+  const isElsewhere = row !== null && !isConnected(link, row);
+  const isTaken = state.kind === 'present' && state.lacks === 'network';
+  const isOurs = ({ interface: name }: { interface: string }): boolean => name === link.interface;
   const others = fingerprint(
     routes.value.filter((each) => !isOurs(each)),
-    new Set([networkOf(config), ...owned.map(({ subnet }) => subnet)]),
+    new Set([link.network.text, ...owned.map(({ subnet }) => subnet)]),
   );
   const seen = {
     others,
     quietSince: others === history.others ? history.quietSince : now,
-    isTaken: isElsewhere && (link.kind === 'taken' || history.isTaken),
+    isTaken: isElsewhere && (isTaken || history.isTaken),
     attempts,
   };
-  if (link.kind === 'absent' || !isWanted) return { ...seen, vm: null, wasUp: false, loss: null };
-  const isSame = history.vm === link.vm.id;
+  if (state.kind === 'absent' || !isWanted) return { ...seen, vm: null, wasUp: false, loss: null };
+  const isSame = history.vm === state.vm.id;
   const before = isSame ? history.loss : null;
-  const common = { ...seen, vm: link.vm.id, wasUp: link.kind === 'up' };
-  if (link.kind === 'up') {
+  const common = { ...seen, vm: state.vm.id, wasUp: state.kind === 'up' };
+  if (state.kind === 'up') {
     const loss = before && { ...before, since: before.since ?? now };
     return { ...common, loss: loss && !isForgiven(loss, seen.quietSince, now) ? loss : null };
   }

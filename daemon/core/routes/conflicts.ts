@@ -5,7 +5,7 @@
  *     theirs is less specific      ours would win, and shadow a part of theirs
  *     theirs is more specific      theirs would win, but ours would claim the rest around it
  */
-import { type Cidr, contains, overlaps } from '../../lib/prefix.js';
+import { contains, overlaps, type Prefix } from '../../lib/prefix.js';
 import { type Claim, told } from './table.js';
 
 export interface Conflict {
@@ -13,18 +13,23 @@ export interface Conflict {
   readonly claim: Claim;
 }
 
-const relationOf = (subnet: Cidr, { range }: Claim): Conflict['relation'] =>
-  range.prefix === subnet.prefix ? 'same' : range.prefix < subnet.prefix ? 'less-specific' : 'more-specific';
+const relationOf = (subnet: Prefix, { range }: Claim): Conflict['relation'] =>
+  range.bits.length === subnet.bits.length
+    ? 'same'
+    : range.bits.length < subnet.bits.length
+      ? 'less-specific'
+      : 'more-specific';
 
 /** The claim that decides over a subnet: the same prefix, else the narrowest around it, else the widest within; or null. */
-export function conflictOf(subnet: Cidr, claims: readonly Claim[]): Conflict | null {
+export function conflictOf(subnet: Prefix, claims: readonly Claim[]): Conflict | null {
   let best: Claim | null = null;
   for (const claim of claims) {
     if (!overlaps(claim.range, subnet)) continue;
     if (best === null) best = claim;
     else if (contains(claim.range, subnet)) {
-      if (!contains(best.range, subnet) || claim.range.prefix > best.range.prefix) best = claim;
-    } else if (!contains(best.range, subnet) && claim.range.prefix < best.range.prefix) best = claim;
+      if (!contains(best.range, subnet) || claim.range.bits.length > best.range.bits.length) best = claim;
+    } else if (!contains(best.range, subnet) && claim.range.bits.length < best.range.bits.length)
+      best = claim;
   }
   return best && { relation: relationOf(subnet, best), claim: best };
 }

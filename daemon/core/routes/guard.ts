@@ -3,7 +3,8 @@
  * no configuration allows, since the Mac itself would lose its way out. Pure.
  */
 import type { Config } from '../../../config/schema.js';
-import { type Cidr, contains, formatCidr, overlaps, parseCidr } from '../../lib/prefix.js';
+import { addressText, contains, isDefault, overlaps, parsePrefix, type Prefix } from '../../lib/prefix.js';
+import type { Link } from '../link/link.js';
 import type { Route } from '../observation.js';
 import { anotherSubnet } from './conflicts.js';
 
@@ -14,119 +15,126 @@ export interface Refusal {
 }
 
 /** An address that must stay where it is, and what it is to the Mac. */
-export interface Fixture {
-  readonly address: Cidr;
+export interface ProtectedAddress {
+  readonly address: Prefix;
   readonly what: string;
   /** A resolver may be a container; whoever knows that it is can say so by routes.force. */
   readonly isForcible: boolean;
   /** The longest row that leads straight to a gateway, not by another one: a shorter route leaves it where it is. */
-  readonly reachedBy: Cidr | null;
+  readonly reachedBy: Prefix | null;
 }
 
 /**
  * Docker Desktop’s own network (vpnkit’s, later gvisor’s), in which its VM has gateway and resolver. Docker Desktop moves
  * it away from a Mac that has a route there (4.50), so a route of ours would chase it.
  */
-const vmsOuterNetwork: Cidr = { base: 0xc0_a8_41_00, prefix: 24 };
-
-const addressOf = (text: string): Cidr | null => parseCidr(`${text}/32`);
+const vmsOuterNetwork = parsePrefix('192.168.65.0/24');
 
 /** Rows that come and go with a neighbour (W), refuse (R) or swallow (B) are no way to anybody. */
 const leadsNowhere = /[WRB]/;
 
 /** The ranges that lie straight on interfaces other than our own; a scoped row only for what goes by its interface. */
-function onLinkRows({ tap }: Config, table: readonly Route[]) {
-  return table.flatMap(({ destination, flags, interface: name }) => {
-    const range = parseCidr(destination);
-    if (!range || range.prefix === 0 || flags.includes('G') || leadsNowhere.test(flags)) return [];
-    return name === tap.device ? [] : [{ range, scope: flags.includes('I') ? name : null }];
+function onLinkRows(link: Link | null, table: readonly Route[]) {
+  return table.flatMap(({ destination: range, flags, interface: name }) => {
+    if (isDefault(range) || flags.includes('G') || leadsNowhere.test(flags)) return [];
+    return name === link?.interface ? [] : [{ range, scope: flags.includes('I') ? name : null }];
   });
 }
 
 /** Every gateway of the table (but our own, and those behind our link) and every DNS resolver. */
-export function fixturesOf(
-  config: Config,
+export function protectedAddresses(
+  link: Link | null,
   table: readonly Route[],
-  resolvers: readonly string[],
-): readonly Fixture[] {
-  const { tap } = config;
-  const gateways = table
+  resolvers: readonly Prefix[],
+): readonly ProtectedAddress[] {
+  const gateways = table.flatMap(({ via, flags, gateway, destination, interface: name }) => {
     // Without G the "gateway" is an interface, a neighbour or the Mac's own address.
-    .filter((row) => row.flags.includes('G') && row.gateway !== tap.peer && row.interface !== tap.device)
-    .map(({ gateway, destination, interface: name }) => ({
-      text: gateway,
-      isForcible: false,
-      name,
-      what: `${gateway}, the gateway of ${destination === '0.0.0.0/0' ? 'the default route' : destination} on ${name}`,
-    }));
-  const servers = resolvers.map((text) => ({
-    text,
+    if (!via || !flags.includes('G') || gateway === link?.vmAddress || name === link?.interface) return [];
+    const of = isDefault(destination) ? 'the default route' : destination.text;
+    return [{ address: via, isForcible: false, name, what: `${gateway}, the gateway of ${of} on ${name}` }];
+  });
+  const servers = resolvers.map((address) => ({
+    address,
     isForcible: true,
     name: null,
-    what: `${text}, a DNS resolver of this Mac`,
+    what: `${addressText(address)}, a DNS resolver of this Mac`,
   }));
   // Most gateways are resolvers as well; then the gateway counts, which cannot be forced.
-  const known = new Map([...gateways, ...servers].toReversed().map((fixture) => [fixture.text, fixture]));
-  const straight = onLinkRows(config, table);
-  return [...known.values()].flatMap(({ text, what, isForcible, name }) => {
-    const address = addressOf(text);
-    if (!address) return [];
+  const known = new Map([...gateways, ...servers].toReversed().map((each) => [each.address.text, each]));
+  const straight = onLinkRows(link, table);
+  return [...known.values()].map(({ address, what, isForcible, name }) => {
     const [reachedBy = null] = straight
       .filter(({ range, scope }) => contains(range, address) && (scope === null || scope === name))
       .map(({ range }) => range)
-      .toSorted((a, b) => b.prefix - a.prefix);
-    return [{ address, what, isForcible, reachedBy: isForcible ? null : reachedBy }];
+      .toSorted((a, b) => b.bits.length - a.bits.length);
+    return { address, what, isForcible, reachedBy: isForcible ? null : reachedBy };
   });
 }
 
-/** The link's own network. */
-export const linkOf = ({ tap }: Config): Cidr =>
-  parseCidr(`${tap.address}/${tap.prefix}`) ?? { base: 0, prefix: 0 };
-
-function wayOut(fixture: Fixture, staysReached: (fixture: Fixture) => boolean): string {
-  if (fixture.isForcible)
+function wayOut(found: ProtectedAddress, staysReached: (found: ProtectedAddress) => boolean): string {
+  if (found.isForcible)
     return `. ${anotherSubnet}, or, where that is a container of this very network, list the subnet in routes.force`;
-  return fixture.reachedBy && staysReached(fixture)
-    ? `, which would stay reached by ${formatCidr(fixture.reachedBy)}. ${anotherSubnet}, or list the subnet in routes.force`
+  return found.reachedBy && staysReached(found)
+    ? `, which would stay reached by ${found.reachedBy.text}. ${anotherSubnet}, or list the subnet in routes.force`
     : `, which is never covered by a route of ours. ${anotherSubnet}`;
 }
 
-/** Why this subnet may not be routed here, or null. `isForced`: whether routes.force lists it. */
+/** What an operator allows to be routed, as prefixes. */
+export interface RouteRules {
+  readonly allow: readonly Prefix[];
+  /** In the operator's words. */
+  readonly allowed: readonly string[];
+  readonly minPrefix: number;
+  /** Canonical texts of routes.force. */
+  readonly forced: ReadonlySet<string>;
+  readonly extra: readonly Prefix[];
+}
+
+const prefixes = (texts: readonly string[]): readonly Prefix[] =>
+  texts.map(parsePrefix).filter((prefix) => prefix !== null);
+
+export const rulesOf = ({ routes }: Config): RouteRules => ({
+  allow: prefixes(routes.allow),
+  allowed: routes.allow,
+  minPrefix: routes.minPrefix,
+  forced: new Set(prefixes(routes.force).map(({ text }) => text)),
+  extra: [...new Map(prefixes(routes.extra).map((prefix) => [prefix.text, prefix])).values()],
+});
+
+/** Why this subnet may not be routed here, or null. */
 export function guard(
-  config: Config,
-  subnet: Cidr,
-  fixtures: readonly Fixture[],
-  isForced: boolean,
+  rules: RouteRules,
+  link: Link | null,
+  subnet: Prefix,
+  addresses: readonly ProtectedAddress[],
 ): Refusal | null {
-  const { allow, minPrefix } = config.routes;
-  const ranges = allow.map(parseCidr).filter((range) => range !== null);
+  const { allow, allowed, minPrefix, forced } = rules;
+  const isForced = forced.has(subnet.text);
   // Whoever mends one of the two learns of the other at the same time.
   const against = [
-    ...(ranges.some((range) => contains(range, subnet))
+    ...(allow.some((range) => contains(range, subnet))
       ? []
-      : [`it lies outside of routes.allow (${allow.join(', ')})`]),
-    ...(subnet.prefix < minPrefix ? [`it is larger than /${minPrefix} (routes.minPrefix)`] : []),
+      : [`it lies outside of routes.allow (${allowed.join(', ')})`]),
+    ...(subnet.bits.length < minPrefix ? [`it is larger than /${minPrefix} (routes.minPrefix)`] : []),
   ];
   if (against.length > 0) return { state: 'refused', why: against.join(', and ') };
-  const link = linkOf(config);
-  if (overlaps(link, subnet))
+  if (link && overlaps(link.network, subnet))
     return {
       state: 'refused',
-      why: `it overlaps tuntapd’s own link ${formatCidr(link)}: set tap.address and tap.peer to another pair`,
+      why: `it overlaps tuntapd’s own link ${link.network.text}: set tap.address and tap.peer to another pair`,
     };
-  const staysReached = ({ reachedBy }: Fixture): boolean =>
-    reachedBy !== null && reachedBy.prefix > subnet.prefix;
-  const inside = fixtures.filter(({ address }) => contains(subnet, address));
+  const staysReached = ({ reachedBy }: ProtectedAddress): boolean =>
+    reachedBy !== null && reachedBy.bits.length > subnet.bits.length;
+  const inside = addresses.filter(({ address }) => contains(subnet, address));
   // What routes.force does not overrule is told first: it outlasts the others.
-  const fixture =
+  const found =
     inside.find((each) => !each.isForcible && !staysReached(each)) ?? (isForced ? undefined : inside[0]);
-  if (fixture)
-    return { state: 'foreign', why: `it contains ${fixture.what}${wayOut(fixture, staysReached)}` };
-  if (isForced || !overlaps(vmsOuterNetwork, subnet)) return null;
+  if (found) return { state: 'foreign', why: `it contains ${found.what}${wayOut(found, staysReached)}` };
+  if (isForced || !vmsOuterNetwork || !overlaps(vmsOuterNetwork, subnet)) return null;
   return {
     state: 'refused',
     why:
-      `it overlaps ${formatCidr(vmsOuterNetwork)}, in which Docker Desktop’s VM has its own gateway and resolver. ` +
+      `it overlaps ${vmsOuterNetwork.text}, in which Docker Desktop’s VM has its own gateway and resolver. ` +
       `${anotherSubnet}, or, where Docker Desktop’s settings name another one there, list the subnet in routes.force`,
   };
 }

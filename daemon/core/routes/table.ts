@@ -1,7 +1,7 @@
 /** How rows of the Mac's routing table are told apart. Pure. */
-import type { Config } from '../../../config/schema.js';
-import { type Cidr, contains, parseCidr } from '../../lib/prefix.js';
+import { contains, type Prefix } from '../../lib/prefix.js';
 import { type KnownVpn, vpnOn } from '../link/known-vpns.js';
+import type { Link } from '../link/link.js';
 import type { Route } from '../observation.js';
 
 /** A route that we added, as the journal keeps it. */
@@ -9,11 +9,12 @@ export interface OwnedRoute {
   /** Canonical CIDR. */
   readonly subnet: string;
   readonly gateway: string;
+  readonly interface: string;
 }
 
 /** A row of somebody else that says where a range leads. */
 export interface Claim {
-  readonly range: Cidr;
+  readonly range: Prefix;
   readonly row: Route;
   /** Its range is the very network of an interface: `link#N` as gateway. */
   readonly isOnLink: boolean;
@@ -27,9 +28,9 @@ const isCloned = ({ flags }: Route): boolean => flags.includes('W');
 /** Scoped rows (I) serve sockets bound to their interface; everybody else's packets never take them. */
 const isScoped = ({ flags }: Route): boolean => flags.includes('I');
 
-/** The row of exactly this prefix: what `route add` would call `File exists`. */
+/** The row of exactly this prefix, in canonical text: what `route add` would call `File exists`. */
 export const isRowOf = (subnet: string, row: Route): boolean =>
-  row.destination === subnet && !isCloned(row) && !isScoped(row);
+  row.destination.text === subnet && !isCloned(row) && !isScoped(row);
 
 const isOnLink = ({ gateway, flags }: Route): boolean => gateway.startsWith('link#') && !flags.includes('G');
 
@@ -43,16 +44,20 @@ const largestClaim = 8;
  * What others have claimed: every row but default routes, those on or through our own link, and those that follow
  * from other rows. Of scoped rows the networks of interfaces count, since their neighbours are real.
  */
-export function claimsIn({ tap }: Config, table: readonly Route[]): readonly Claim[] {
+export function claimsIn(link: Link | null, table: readonly Route[]): readonly Claim[] {
   const vpns = new Map(
     [...new Set(table.map((row) => row.interface))].map((name) => [name, vpnOn(name, table)]),
   );
-  return table.flatMap((row): Claim[] => {
-    const range = parseCidr(row.destination);
-    if (!range || range.prefix < largestClaim || isCloned(row)) return [];
+  const isOurs = (row: Route): boolean => {
+    if (!link) return false;
     // The Mac's own address leads to lo0; on another interface a VPN has given it.
-    if (row.destination === `${tap.address}/32` && [tap.device, 'lo0'].includes(row.interface)) return [];
-    if (row.interface === tap.device && (row.gateway === tap.peer || !row.flags.includes('G'))) return [];
+    if (row.destination.text === `${link.macAddress}/32` && [link.interface, 'lo0'].includes(row.interface))
+      return true;
+    return row.interface === link.interface && (row.gateway === link.vmAddress || !row.flags.includes('G'));
+  };
+  return table.flatMap((row): Claim[] => {
+    const range = row.destination;
+    if (range.bits.length < largestClaim || isCloned(row) || isOurs(row)) return [];
     if (isScoped(row) && !isOnLink(row)) return [];
     return [{ range, row, isOnLink: isOnLink(row), vpn: vpns.get(row.interface) ?? null }];
   });
@@ -64,33 +69,29 @@ export function claimsIn({ tap }: Config, table: readonly Route[]): readonly Cla
  * one: the kernel binds a route to the default route's when the gateway is not on-link (route.c). Where that very
  * gateway is somebody's on that interface (a VPN's 10.0.75.2, and the journal is from before a reboot), the row is his.
  */
-export const stillOwned = (
-  config: Config,
+export function stillOwned(
+  link: Link | null,
   owned: readonly OwnedRoute[],
   table: readonly Route[],
-): readonly OwnedRoute[] => {
-  const gateways = new Map(owned.map(({ subnet, gateway }) => [subnet, gateway]));
+): readonly OwnedRoute[] {
+  const known = new Map(owned.map((route) => [route.subnet, route]));
   const alike = table.filter(
-    (row) => isRowOf(row.destination, row) && gateways.get(row.destination) === row.gateway,
+    (row) => isRowOf(row.destination.text, row) && known.get(row.destination.text)?.gateway === row.gateway,
   );
-  const isElsewhere = (row: Route): boolean => row.interface !== config.tap.device;
-  const claims = alike.some(isElsewhere) ? claimsIn(config, table) : [];
-  const isTheirs = ({ gateway, interface: name }: Route): boolean => {
-    const target = parseCidr(`${gateway}/32`);
-    return claims.some(
-      ({ range, row }) => row.interface === name && target !== null && contains(range, target),
-    );
-  };
+  const isElsewhere = (row: Route): boolean => row.interface !== known.get(row.destination.text)?.interface;
+  const claims = alike.some(isElsewhere) ? claimsIn(link, table) : [];
+  const isTheirs = ({ via, interface: name }: Route): boolean =>
+    claims.some(({ range, row }) => row.interface === name && via !== null && contains(range, via));
   const standing = new Set(
-    alike.filter((row) => !(isElsewhere(row) && isTheirs(row))).map(({ destination }) => destination),
+    alike.filter((row) => !(isElsewhere(row) && isTheirs(row))).map(({ destination }) => destination.text),
   );
   return owned.filter(({ subnet }) => standing.has(subnet));
-};
+}
 
 const leadsTo = ({ row, isOnLink: own }: Claim): string =>
   own
-    ? `${row.destination}, the network of ${row.interface}`
-    : `${row.destination}${row.gateway === row.interface ? '' : ` via ${row.gateway}`} on ${row.interface}`;
+    ? `${row.destination.text}, the network of ${row.interface}`
+    : `${row.destination.text}${row.gateway === row.interface ? '' : ` via ${row.gateway}`} on ${row.interface}`;
 
 /** A row as people read it: `172.16.0.0/12 via 10.80.0.1 on utun4`, and whose tunnel that is. */
 export const told = (claim: Claim): string => `${leadsTo(claim)}${claim.vpn ? ` (${claim.vpn})` : ''}`;

@@ -3,22 +3,18 @@
  * route only when nothing on the Mac would be taken away by it.
  */
 import type { Config } from '../../../config/schema.js';
-import { canonical, type Cidr, overlaps, parseCidr } from '../../lib/prefix.js';
+import { overlaps, type Prefix } from '../../lib/prefix.js';
+import type { Link } from '../link/link.js';
+import type { Memory } from '../memory.js';
 import { unroutable } from './networks.js';
 import type { DockerNetwork, Observation, Route } from '../observation.js';
 import { anotherSubnet, conflictOf, explain } from './conflicts.js';
-import { type Fixture, fixturesOf, guard } from './guard.js';
+import { guard, type ProtectedAddress, protectedAddresses, type RouteRules, rulesOf } from './guard.js';
 import type { HeldRoute } from './yield.js';
-import { type Claim, claimsIn, isRowOf, type OwnedRoute } from './table.js';
+import { type Claim, claimsIn, isRowOf } from './table.js';
 import { plain } from '../../lib/text.js';
 
-/** What of the daemon's memory matters for routes. */
-export interface RouteMemory {
-  /** Routes that we added and have not deleted. */
-  readonly ownedRoutes: readonly OwnedRoute[];
-  /** Those that others keep removing. */
-  readonly heldRoutes: readonly HeldRoute[];
-}
+type RouteMemory = Pick<Memory, 'ownedRoutes' | 'heldRoutes'>;
 
 export interface RouteVerdict {
   /** Canonical where it could be read; `-` for a network that has none. */
@@ -39,67 +35,65 @@ export const extraKey = 'routes.extra';
 /** What a user's engine can have root add, compare with each other and tell has an end. */
 const mostSubnets = 2000;
 
-interface Ground {
-  readonly config: Config;
+/** What a subnet is judged by. */
+interface Situation {
+  readonly rules: RouteRules;
+  readonly link: Link | null;
   readonly claims: readonly Claim[];
-  readonly fixtures: readonly Fixture[];
+  readonly addresses: readonly ProtectedAddress[];
   /** Why the resolvers are not known, or null. */
   readonly unsure: string | null;
   /** Rows that `route add` would find, by prefix. */
   readonly rows: ReadonlyMap<string, Route>;
   readonly owned: ReadonlySet<string>;
   readonly held: ReadonlyMap<string, HeldRoute>;
-  readonly forced: ReadonlySet<string>;
 }
 
-type Ruling = Pick<RouteVerdict, 'state' | 'why'>;
+type Decision = Pick<RouteVerdict, 'state' | 'why'>;
 
-function groundOf(
+function situationOf(
   config: Config,
   table: readonly Route[],
-  observation: Observation,
+  { resolvers }: Observation,
+  link: Link | null,
   memory: RouteMemory,
-): Ground {
-  const { resolvers } = observation;
+): Situation {
   return {
-    config,
-    claims: claimsIn(config, table),
-    fixtures: fixturesOf(config, table, resolvers.known ? resolvers.value : []),
+    rules: rulesOf(config),
+    link,
+    claims: claimsIn(link, table),
+    addresses: protectedAddresses(link, table, resolvers.known ? resolvers.value : []),
     unsure: resolvers.known ? null : resolvers.why,
-    rows: new Map(table.filter((row) => isRowOf(row.destination, row)).map((row) => [row.destination, row])),
+    rows: new Map(
+      table.filter((row) => isRowOf(row.destination.text, row)).map((row) => [row.destination.text, row]),
+    ),
     owned: new Set(memory.ownedRoutes.map(({ subnet }) => subnet)),
     held: new Map(memory.heldRoutes.map((held) => [held.subnet, held])),
-    forced: new Set(config.routes.force.map(canonical)),
   };
 }
 
-/** Whether this row leads where a route of ours does. */
-const isOurWay = ({ tap }: Config, row: Route | undefined): boolean =>
-  row?.gateway === tap.peer && row.interface === tap.device;
-
-/** `subnet` in its canonical text. */
-function rule(ground: Ground, subnet: string, cidr: Cidr): Ruling {
-  const { config, fixtures, claims, rows, owned, held, forced, unsure } = ground;
-  const isForced = forced.has(subnet);
-  const refusal = guard(config, cidr, fixtures, isForced);
+function decide(situation: Situation, subnet: Prefix): Decision {
+  const { rules, link, addresses, claims, rows, owned, held, unsure } = situation;
+  const refusal = guard(rules, link, subnet, addresses);
   if (refusal) return refusal;
-  const conflict = conflictOf(cidr, claims);
-  if (conflict && (conflict.relation === 'same' || !isForced))
+  const conflict = conflictOf(subnet, claims);
+  if (conflict && (conflict.relation === 'same' || !rules.forced.has(subnet.text)))
     return { state: 'foreign', why: explain(conflict) };
-  const way = `via ${config.tap.peer} on ${config.tap.device}`;
-  if (isOurWay(config, rows.get(subnet)))
-    return {
-      state: 'routed',
-      why: owned.has(subnet) ? way : `${way}, by a route that is not tuntapd’s and stays`,
-    };
-  // Somebody's own row through the tap is no claim, but the kernel would refuse ours beside it.
-  const theirs = rows.get(subnet);
-  if (theirs?.interface === config.tap.device)
+  const row = rows.get(subnet.text);
+  if (link && row?.interface === link.interface) {
+    const way = `via ${link.vmAddress} on ${link.interface}`;
+    if (row.gateway === link.vmAddress)
+      return {
+        state: 'routed',
+        why: owned.has(subnet.text) ? way : `${way}, by a route that is not tuntapd’s and stays`,
+      };
+    // Somebody's own row through the link is no claim, but the kernel would refuse ours beside it.
     return {
       state: 'foreign',
-      why: explain({ relation: 'same', claim: { range: cidr, row: theirs, isOnLink: false } }),
+      why: explain({ relation: 'same', claim: { range: subnet, row, isOnLink: false } }),
     };
-  const kept = held.get(subnet);
+  }
+  const kept = held.get(subnet.text);
   if (kept?.state === 'yielded')
     return {
       state: 'yielded',
@@ -118,17 +112,15 @@ interface Candidate {
   /** Null for a subnet of routes.extra. */
   readonly network: DockerNetwork | null;
   readonly name: string;
-  /** Canonical, and what it means. */
-  readonly subnet: string;
-  readonly cidr: Cidr;
+  readonly subnet: Prefix;
 }
 
 /**
  * What is routed already goes first, so that a newcomer never moves it; then the order of ids, which never changes; the
  * operator's own subnets last.
  */
-const inOrder = ({ owned }: Ground, candidates: readonly Candidate[]): readonly Candidate[] => {
-  const rank = ({ network, subnet }: Candidate): number => (network ? (owned.has(subnet) ? 0 : 1) : 2);
+const inOrder = ({ owned }: Situation, candidates: readonly Candidate[]): readonly Candidate[] => {
+  const rank = ({ network, subnet }: Candidate): number => (network ? (owned.has(subnet.text) ? 0 : 1) : 2);
   const idOf = ({ network }: Candidate): string => network?.id ?? '';
   return candidates.toSorted(
     (a, b) => rank(a) - rank(b) || (idOf(a) < idOf(b) ? -1 : idOf(a) > idOf(b) ? 1 : 0),
@@ -140,35 +132,47 @@ const inOrder = ({ owned }: Ground, candidates: readonly Candidate[]): readonly 
  * around or within an operator's subnet the longer prefix wins there as it does on the Mac.
  */
 const excludes = (one: Candidate, other: Candidate): boolean =>
-  one.network && other.network ? overlaps(one.cidr, other.cidr) : one.subnet === other.subnet;
+  one.network && other.network ? overlaps(one.subnet, other.subnet) : one.subnet.text === other.subnet.text;
 
 /** For whoever listed a subnet in routes.extra: no Docker network has it. */
 const adviseOperator = (why: string): string =>
   why.replace(anotherSubnet, `Take the subnet out of ${extraKey}`);
 
 /** Subnets that may be routed, of those that exclude each other the first. */
-function ruleAll(ground: Ground, candidates: readonly Candidate[]): RouteVerdict[] {
+function decideAll(situation: Situation, candidates: readonly Candidate[]): RouteVerdict[] {
   const taken: Candidate[] = [];
-  return inOrder(ground, candidates).map((candidate): RouteVerdict => {
-    const { subnet, cidr, name, network } = candidate;
-    const ruled = rule(ground, subnet, cidr);
-    const ruling = network ? ruled : { ...ruled, why: adviseOperator(ruled.why) };
+  return inOrder(situation, candidates).map((candidate): RouteVerdict => {
+    const { subnet, name, network } = candidate;
+    const decided = decide(situation, subnet);
+    const decision = network ? decided : { ...decided, why: adviseOperator(decided.why) };
+    const verdict = { subnet: subnet.text, network: name };
     // What is refused without the others is told first: it outlasts them.
-    if (ruling.state === 'refused' || ruling.state === 'foreign') return { subnet, network: name, ...ruling };
+    if (decision.state === 'refused' || decision.state === 'foreign') return { ...verdict, ...decision };
     const other = taken.find((earlier) => excludes(earlier, candidate));
     if (other) {
-      const what = other.subnet === subnet ? 'already has it' : `has ${other.subnet}, which overlaps it`;
-      return { subnet, network: name, state: 'refused', why: `Docker network ${other.name} ${what}` };
+      const { text } = other.subnet;
+      const what = text === subnet.text ? 'already has it' : `has ${text}, which overlaps it`;
+      return { ...verdict, state: 'refused', why: `Docker network ${other.name} ${what}` };
     }
     taken.push(candidate);
-    return { subnet, network: name, ...ruling };
+    return { ...verdict, ...decision };
   });
 }
 
-function judge(config: Config, observation: Observation, memory: RouteMemory): readonly RouteVerdict[] {
+/**
+ * One verdict for every subnet that every network names (of thousands the last one is about the rest), in the engine's
+ * order, and then for those of routes.extra; empty while the engine or the table is unknown. Wanted subnets of Docker
+ * networks never overlap each other, and none is wanted twice.
+ */
+export function judgeRoutes(
+  config: Config,
+  observation: Observation,
+  link: Link | null,
+  memory: RouteMemory,
+): readonly RouteVerdict[] {
   const { engine, routes } = observation;
   if (!engine.known || engine.value === null || !routes.known) return [];
-  const ground = groundOf(config, routes.value, observation, memory);
+  const situation = situationOf(config, routes.value, observation, link, memory);
   const candidates: Candidate[] = [];
   const refused: RouteVerdict[] = [];
   const place = new Map<string, number>();
@@ -182,24 +186,21 @@ function judge(config: Config, observation: Observation, memory: RouteMemory): r
       refused.push({ subnet, network: name, state: 'refused', why });
     };
     if (network.subnets.length === 0) refuse('-', reason ?? 'Docker names no subnet for it');
-    for (const text of new Set(network.subnets.map(canonical))) {
-      const cidr = parseCidr(text);
-      if (!cidr)
+    for (const { text, prefix } of new Map(network.subnets.map((each) => [each.text, each])).values()) {
+      if (!prefix)
         refuse(plain(text, 60), text.includes(':') ? 'IPv6 is not routed yet' : 'it is not an IPv4 network');
       else if (reason !== null) refuse(text, reason);
       else if (candidates.length >= mostSubnets)
         refuse(text, `more than ${mostSubnets} subnets are not routed`);
       else {
         place.set(keyOf({ network: name, subnet: text }), place.size);
-        candidates.push({ network, name, subnet: text, cidr });
+        candidates.push({ network, name, subnet: prefix });
       }
     }
   }
-  for (const subnet of new Set(config.routes.extra.map(canonical))) {
-    const cidr = parseCidr(subnet);
-    if (!cidr) continue;
-    place.set(keyOf({ network: extraKey, subnet }), place.size);
-    candidates.push({ network: null, name: extraKey, subnet, cidr });
+  for (const subnet of situation.rules.extra) {
+    place.set(keyOf({ network: extraKey, subnet: subnet.text }), place.size);
+    candidates.push({ network: null, name: extraKey, subnet });
   }
   // A list that no user's Docker has is cut, or the status would grow with it.
   const told = refused.slice(0, mostSubnets);
@@ -208,48 +209,24 @@ function judge(config: Config, observation: Observation, memory: RouteMemory): r
     told.push({ subnet: '-', network: '…', state: 'refused', why });
   }
   const at = (verdict: RouteVerdict): number => place.get(keyOf(verdict)) ?? place.size;
-  return [...told, ...ruleAll(ground, candidates)].toSorted((a, b) => at(a) - at(b));
+  return [...told, ...decideAll(situation, candidates)].toSorted((a, b) => at(a) - at(b));
 }
 
 /** Subnets of ours that others have claimed since, and how. Needs no word of the engine: their owners do not wait for it. */
 export function overtaken(
   config: Config,
   observation: Observation,
+  link: Link | null,
   memory: RouteMemory,
 ): ReadonlyMap<string, string> {
   if (!observation.routes.known) return new Map();
-  const ground = groundOf(config, observation.routes.value, observation, memory);
+  const table = observation.routes.value;
+  const situation = situationOf(config, table, observation, link, memory);
   return new Map(
-    memory.ownedRoutes.flatMap(({ subnet }) => {
-      const cidr = parseCidr(subnet);
-      if (!cidr) return [];
-      const { state, why } = rule(ground, subnet, cidr);
-      return state === 'foreign' || state === 'refused' ? [[subnet, why] as const] : [];
+    table.flatMap(({ destination }) => {
+      if (!situation.owned.has(destination.text)) return [];
+      const { state, why } = decide(situation, destination);
+      return state === 'foreign' || state === 'refused' ? [[destination.text, why] as const] : [];
     }),
   );
-}
-
-interface Judged extends RouteMemory {
-  readonly config: Config;
-  readonly verdicts: readonly RouteVerdict[];
-}
-/** Plan, conditions, data path and status ask in turn, about hundreds of networks perhaps. */
-const judged = new WeakMap<Observation, Judged>();
-
-/**
- * One verdict for every subnet that every network names (of thousands the last one is about the rest), in the engine's
- * order, and then for those of routes.extra; empty while the engine or the table is unknown. Wanted subnets of Docker
- * networks never overlap each other, and none is wanted twice.
- */
-export function judgeRoutes(
-  config: Config,
-  observation: Observation,
-  { ownedRoutes, heldRoutes }: RouteMemory,
-): readonly RouteVerdict[] {
-  const last = judged.get(observation);
-  if (last?.config === config && last.ownedRoutes === ownedRoutes && last.heldRoutes === heldRoutes)
-    return last.verdicts;
-  const verdicts = judge(config, observation, { ownedRoutes, heldRoutes });
-  judged.set(observation, { config, ownedRoutes, heldRoutes, verdicts });
-  return verdicts;
 }

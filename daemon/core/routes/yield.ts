@@ -55,8 +55,8 @@ export const isForgiven = (loss: Loss, quietSince: number, now: number): boolean
 /** Neighbours and their expiry come and go without anybody's doing: only rows that others entered count. */
 export const fingerprint = (table: readonly Route[], ours: ReadonlySet<string>): string =>
   table
-    .filter(({ destination, flags }) => !flags.includes('W') && !ours.has(destination))
-    .map((row) => `${row.destination} ${row.gateway} ${row.interface}`)
+    .filter(({ destination, flags }) => !flags.includes('W') && !ours.has(destination.text))
+    .map((row) => `${row.destination.text} ${row.gateway} ${row.interface}`)
     .join('\n');
 
 /**
@@ -70,7 +70,7 @@ export function followRoutes(
   const { owned, table, linkIsUp, now } = look;
   if (!linkIsUp) return { ...noHistory, quietSince: now };
   const rows = new Map(
-    table.filter((row) => isRowOf(row.destination, row)).map((row) => [row.destination, row]),
+    table.filter((row) => isRowOf(row.destination.text, row)).map((row) => [row.destination.text, row]),
   );
   const losses = new Map<string, Loss>();
   for (const [subnet, loss] of history.losses) {

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { WorkerRequest } from '../../../daemon/docker-app/bundle-protocol.js';
 import { createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import { renderShim } from '../../../daemon/docker-app/shim.js';
-import { plan, type Memory } from '../../../daemon/core/plan.js';
+import type { Memory } from '../../../daemon/core/memory.js';
 import { messageOf } from '../../../daemon/lib/text.js';
 import { lookDirectly } from '../docker/look-directly.js';
+import { plan } from '../../unit/core/judged.js';
 import { config, quietMac, up } from '../../unit/core/worlds.js';
 
 export const shim = renderShim({ device: config.tap.device, mac: config.tap.mac, wait: 0 });

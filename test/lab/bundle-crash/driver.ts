@@ -1,7 +1,7 @@
 /** A daemon to be killed: `driver.mjs WORKER`, with `{ base, wanted }` on stdin. Prints what failed. */
 import { text } from 'node:stream/consumers';
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
-import type { Memory } from '../../../daemon/core/plan.js';
+import type { Memory } from '../../../daemon/core/memory.js';
 import { later, live } from './daemon.js';
 
 const [worker = ''] = process.argv.slice(2);

@@ -11,7 +11,7 @@ const [file = '', ...args] = (process.env['AGENT'] ?? '').split(' ');
 const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
 const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
 const agent = converse(stream, { signal: AbortSignal.timeout(30_000) });
-const end = { mac, address: '10.0.75.2', prefix: 30 };
+const end = { nic: mac, vmAddress: '10.0.75.2', prefix: 30 };
 try {
   if (action === 'release') await release(agent, end);
   else {

@@ -5,7 +5,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Config, configSchema } from '../../../config/schema.js';
-import { contains, overlaps, parseCidr } from '../../../daemon/lib/prefix.js';
+import { overlaps, parsePrefix } from '../../../daemon/lib/prefix.js';
 import {
   type DockerNetwork,
   type Observation,
@@ -13,18 +13,30 @@ import {
   seen,
   unknown,
 } from '../../../daemon/core/observation.js';
-import { type Memory, plan } from '../../../daemon/core/plan.js';
 import {
   followTable,
   forgive,
   noTableHistory,
   type TableHistory,
 } from '../../../daemon/runtime/route-keeper.js';
-import { linkCollision } from '../../../daemon/core/link/collision.js';
-import { isUp, linkState } from '../../../daemon/core/link/tap.js';
-import { judgeRoutes } from '../../../daemon/core/routes/verdicts.js';
 import { isRowOf } from '../../../daemon/core/routes/table.js';
-import { applied, config as defaults, lan, network, quietMac, startedMac, up, type World } from './worlds.js';
+import {
+  applied,
+  config as defaults,
+  lan,
+  net,
+  network,
+  quietMac,
+  resolversAt,
+  route,
+  startedMac,
+  subnetsOf,
+  up,
+  withTap,
+  type World,
+} from './worlds.js';
+import type { Memory } from '../../../daemon/core/memory.js';
+import { isUp, judgeRoutes, linkCollision, linkKind, lookAt, plan } from './judged.js';
 
 interface Life {
   config: Config;
@@ -55,14 +67,19 @@ function setTable(life: Life, table: readonly Route[]): void {
   life.observation = { ...life.observation, routes: seen(table) };
 }
 
-const taken: Route = { destination: '10.0.75.0/30', gateway: 'link#24', flags: 'UCS', interface: 'utun6' };
-const claimed: Route = { ...taken, destination: '10.0.75.0/24' };
-const isLinkRow = (row: Route): boolean => isRowOf(taken.destination, row);
+const taken: Route = route({
+  destination: '10.0.75.0/30',
+  gateway: 'link#24',
+  flags: 'UCS',
+  interface: 'utun6',
+});
+const claimed: Route = { ...taken, destination: net('10.0.75.0/24') };
+const isLinkRow = (row: Route): boolean => isRowOf(taken.destination.text, row);
 
 /** The follower sees the Mac. */
 function react(life: Life): void {
   const { follower } = life;
-  const tap = life.observation.tapInterface.known ? life.observation.tapInterface.value : null;
+  const tap = life.observation.tap.interface.known ? life.observation.tap.interface.value : null;
   const isAddressed = tap !== null && tap.addresses.length > 0;
   const wanted = isAddressed && (follower === 'take' ? taken : follower === 'claim' ? claimed : null);
   const isTaken = follower === 'take' || follower === 'remove';
@@ -72,7 +89,7 @@ function react(life: Life): void {
   const rest = tableOf(life).filter(
     (row) => row !== taken && row !== claimed && !(isTaken && isAddressed && isLinkRow(row)),
   );
-  const isFree = wanted && !rest.some((row) => isRowOf(wanted.destination, row));
+  const isFree = wanted && !rest.some((row) => isRowOf(wanted.destination.text, row));
   if (isFree) life.theirs.add(wanted);
   setTable(life, isFree ? [...rest, wanted] : rest);
 }
@@ -80,13 +97,13 @@ function react(life: Life): void {
 /** One look of the daemon: what main does between observing and planning. */
 function notice(life: Life): void {
   const { config, observation, memory, now } = life;
-  const followed = followTable(life.history, { config, observation, memory, now });
+  const followed = followTable(life.history, { ...lookAt(config, observation), memory, now });
   if (!followed) return;
   life.history = followed.history;
   life.memory = { ...memory, ...followed.change };
 }
 
-const isShare = (row: Route): boolean => (parseCidr(row.destination)?.prefix ?? 0) < 8;
+const isShare = (row: Route): boolean => row.destination.bits.length < 8;
 
 /** Carries one step out, and checks what it must never do. */
 function carryOut(life: Life, step: ReturnType<typeof plan>[number]): void {
@@ -99,15 +116,16 @@ function carryOut(life: Life, step: ReturnType<typeof plan>[number]): void {
   life.memory = world.memory;
   if (step.kind === 'address-tap') life.attempts += 1;
   const after = new Set(tableOf(life));
-  for (const row of life.theirs) if (!after.has(row)) throw new Error(`${step.key} took ${row.destination}`);
+  for (const row of life.theirs)
+    if (!after.has(row)) throw new Error(`${step.key} took ${row.destination.text}`);
   react(life);
   if (step.kind !== 'add-route') return;
-  const subnet = parseCidr(step.subnet);
+  const subnet = parsePrefix(step.subnet);
   for (const row of life.theirs) {
-    const range = parseCidr(row.destination);
-    if (!range || !subnet || isShare(row) || /[WI]/.test(row.flags) || row.interface === 'tap1') continue;
+    const range = row.destination;
+    if (!subnet || isShare(row) || /[WI]/.test(row.flags) || row.interface === 'tap1') continue;
     const isForced = life.config.routes.force.includes(step.subnet);
-    if (overlaps(range, subnet) && !isForced) throw new Error(`${step.subnet} overlaps ${row.destination}`);
+    if (overlaps(range, subnet) && !isForced) throw new Error(`${step.subnet} overlaps ${range.text}`);
   }
 }
 
@@ -140,11 +158,9 @@ const subnet = fc.oneof(
     .map(([a, b, c, prefix]) => `${a}.${b}.${c}.0/${prefix}`),
 );
 const canonical = subnet.filter((text) => {
-  const cidr = parseCidr(text);
-  return cidr !== null && cidr.prefix > 0 && contains(cidr, cidr) && text === textOf(cidr);
+  const prefix = parsePrefix(text);
+  return prefix !== null && prefix.bits !== '' && text === prefix.text;
 });
-const textOf = ({ base, prefix }: { base: number; prefix: number }): string =>
-  `${[24, 16, 8, 0].map((shift) => (base >>> shift) & 255).join('.')}/${prefix}`;
 
 const dockerNetworks = fc.uniqueArray(
   fc.record({
@@ -155,12 +171,11 @@ const dockerNetworks = fc.uniqueArray(
     internal: fc.constantFrom(false, false, false, false, true),
     labels: fc.constantFrom<Record<string, string>>({}, { private: 'yes' }),
     options: fc.constant({}),
-    subnets: fc.array(
-      fc.oneof({ weight: 6, arbitrary: subnet }, fc.constantFrom('', 'fd00::/64', '0.0.0.0/0')),
-      {
+    subnets: fc
+      .array(fc.oneof({ weight: 6, arbitrary: subnet }, fc.constantFrom('', 'fd00::/64', '0.0.0.0/0')), {
         maxLength: 3,
-      },
-    ),
+      })
+      .map((texts) => subnetsOf(...texts)),
   }),
   { maxLength: 6, selector: ({ id }) => id },
 );
@@ -171,12 +186,9 @@ const foreignRow = fc
     fc.constantFrom(['10.80.0.1', 'utun4', 'UGSc'], ['utun3', 'utun3', 'USc'], ['link#9', 'bridge100', 'UC']),
     fc.constantFrom('', '', '', 'I', 'W'),
   )
-  .map(([destination, [gateway = '', name = '', flags = ''], more]): Route => ({
-    destination,
-    gateway,
-    interface: name,
-    flags: flags + more,
-  }));
+  .map(([destination, [gateway = '', name = '', flags = ''], more]): Route =>
+    route({ destination, gateway, interface: name, flags: flags + more }),
+  );
 
 type Event = (life: Life) => void;
 
@@ -204,7 +216,7 @@ const startVm: Event = (life) => {
 
 /** Somebody adds a route; one that is there already stays (`File exists`). */
 function enter(life: Life, row: Route): void {
-  if (tableOf(life).some((other) => isRowOf(row.destination, other))) return;
+  if (tableOf(life).some((other) => isRowOf(row.destination.text, other))) return;
   life.theirs.add(row);
   setTable(life, [...tableOf(life), row]);
 }
@@ -213,8 +225,8 @@ const isPlace = (row: Route): boolean => row.interface === 'en0';
 const isOfMac = (row: Route): boolean => isPlace(row) || row.interface === 'lo0';
 
 const wifi = (network: string, gateway: string): readonly Route[] => [
-  { destination: '0.0.0.0/0', gateway, flags: 'UGSc', interface: 'en0' },
-  { destination: network, gateway: 'link#4', flags: 'UCS', interface: 'en0' },
+  route({ destination: '0.0.0.0/0', gateway, flags: 'UGSc', interface: 'en0' }),
+  route({ destination: network, gateway: 'link#4', flags: 'UCS', interface: 'en0' }),
 ];
 
 const places = [
@@ -243,13 +255,13 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   // Somebody's own, through our peer.
   canonical.map((destination): Event => (life) => {
     if (isUp(life.config, life.observation))
-      enter(life, { destination, gateway: '10.0.75.2', interface: 'tap1', flags: 'UGSc' });
+      enter(life, route({ destination, gateway: '10.0.75.2', interface: 'tap1', flags: 'UGSc' }));
   }),
   // A VPN client that deletes what is in its way first, ours too.
   foreignRow.map((row): Event => (life) => {
-    for (const other of life.theirs) if (isRowOf(row.destination, other)) life.theirs.delete(other);
+    for (const other of life.theirs) if (isRowOf(row.destination.text, other)) life.theirs.delete(other);
     life.theirs.add(row);
-    setTable(life, [...tableOf(life).filter((other) => !isRowOf(row.destination, other)), row]);
+    setTable(life, [...tableOf(life).filter((other) => !isRowOf(row.destination.text, other)), row]);
   }),
   fc.nat().map((pick): Event => (life) => {
     const row = [...life.theirs].filter((each) => !isOfMac(each))[pick % 3];
@@ -296,7 +308,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     life.now += time;
   }),
   fc.constantFrom(['192.168.1.1'], ['172.17.0.53', '10.33.33.1']).map((servers): Event => (life) => {
-    life.observation = { ...life.observation, resolvers: seen(servers) };
+    life.observation = { ...life.observation, resolvers: seen(resolversAt(...servers)) };
   }),
   // A VPN with an exit node comes, or goes and leaves the link without its row.
   fc.constantFrom<Follower>('none', 'take', 'claim', 'remove').map((follower): Event => (life) => {
@@ -308,7 +320,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     const away = [...life.theirs].filter((row) => isPlace(row));
     for (const row of away) life.theirs.delete(row);
     for (const row of place) life.theirs.add(row);
-    const isTaken = (row: Route): boolean => place.some(({ destination }) => isRowOf(destination, row));
+    const isTaken = (row: Route): boolean => place.some(({ destination }) => isRowOf(destination.text, row));
     for (const row of life.theirs) if (isTaken(row) && !place.includes(row)) life.theirs.delete(row);
     setTable(life, [...tableOf(life).filter((row) => !away.includes(row) && !isTaken(row)), ...place]);
   }),
@@ -319,14 +331,26 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       fc.option(foreignRow),
     )
     .map(([what, row]): Event => (life) => {
-      const { [what]: before } = life.observation;
-      life.observation = { ...life.observation, [what]: unknown('it could not be asked') };
+      const before = life.observation;
+      const unseen = unknown('it could not be asked');
+      life.observation =
+        what === 'tapInterface'
+          ? withTap(before, { interface: unseen })
+          : what === 'tapDevice'
+            ? withTap(before, { device: unseen })
+            : { ...before, [what]: unseen };
       const stood = tableOf(life);
       if (row) enter(life, row);
       pass(life);
       const stands = new Set(tableOf(life));
       if (!row) expect(stood.filter((each) => !stands.has(each))).toEqual([]);
-      life.observation = { ...life.observation, [what]: before };
+      const after = life.observation;
+      life.observation =
+        what === 'tapInterface'
+          ? withTap(after, { interface: before.tap.interface })
+          : what === 'tapDevice'
+            ? withTap(after, { device: before.tap.device })
+            : { ...after, [what]: before[what] };
     }),
 );
 
@@ -368,9 +392,9 @@ test('a thousand lives: nothing of anybody’s is touched, and when it is quiet 
       }
       expect(life.memory.heldRoutes).toEqual([]);
       expect(life.memory.link.held).toBeNull();
-      const { kind } = linkState(life.config, life.observation);
+      const kind = linkKind(life.config, life.observation);
       const isFree = linkCollision(life.config, life.observation) === null;
-      if (life.memory.wanted === 'up' && kind !== 'absent' && kind !== 'taken' && isFree)
+      if (life.memory.wanted === 'up' && kind !== 'absent' && kind !== 'lacks network' && isFree)
         expect(kind).toBe('up');
       const verdicts = judgeRoutes(life.config, life.observation, life.memory);
       const isLinked = isUp(life.config, life.observation);
@@ -379,7 +403,7 @@ test('a thousand lives: nothing of anybody’s is touched, and when it is quiet 
       if (life.memory.wanted === 'down') expect(life.memory.ownedRoutes).toEqual([]);
       // What stands and is not theirs is known to be ours.
       const ours = tableOf(life).filter((row) => row.gateway === '10.0.75.2' && !life.theirs.has(row));
-      expect(ours.map(({ destination }) => destination).toSorted()).toEqual(
+      expect(ours.map(({ destination }) => destination.text).toSorted()).toEqual(
         life.memory.ownedRoutes.map(({ subnet: each }) => each).toSorted(),
       );
       routed += ours.length;

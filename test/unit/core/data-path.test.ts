@@ -1,23 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type DataPathWatch,
-  pickContainers,
-  watchDataPath,
-  type Way,
-  wayOf,
-} from '../../../daemon/runtime/data-path.js';
-import { judgeConditions } from '../../../daemon/core/conditions.js';
+import { pickContainers, type ProbeTarget } from '../../../daemon/core/data-path.js';
+import { type DataPathWatch, watchDataPath } from '../../../daemon/runtime/data-path.js';
 import { type DataPath, type Observation, seen } from '../../../daemon/core/observation.js';
-import { plan } from '../../../daemon/core/plan.js';
 import { applied, config, network, startedMac, up, type World } from './worlds.js';
+import { judgeConditions, plan, probeTargetOf } from './judged.js';
 
-const way: Way = {
+const target: ProbeTarget = {
   session: 's',
   listed: 1,
-  repairs: 0,
-  from: '10.0.75.1',
-  peer: '10.0.75.2',
+  generation: 0,
+  macAddress: '10.0.75.1',
+  vmAddress: '10.0.75.2',
   subnets: ['172.17.0.0/16'],
 };
 
@@ -98,14 +92,14 @@ function room({ silence = 0 } = {}): Room {
 test('a way is checked at once, and is alive when a container answers or refuses', async () => {
   const { watch, pass } = room();
   expect(watch.snapshot().state).toBe('unchecked');
-  watch.follow(way);
+  watch.follow(target);
   await pass(0);
-  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', generation: 0 });
 });
 
 test('idle with a container: one check a minute, and never a request to the engine', async () => {
   const { watch, pass, probed, asked } = room();
-  watch.follow(way);
+  watch.follow(target);
   await pass(1);
   const before = asked();
   probed.length = 0;
@@ -117,7 +111,7 @@ test('idle with a container: one check a minute, and never a request to the engi
 test('idle without a container: no traffic at all', async () => {
   const here = room();
   here.running = [];
-  here.watch.follow(way);
+  here.watch.follow(target);
   await here.pass(1);
   expect(here.watch.snapshot().state).toBe('alive');
   here.probed.length = 0;
@@ -127,37 +121,37 @@ test('idle without a container: no traffic at all', async () => {
 
 test('one silence is not believed, two are; what was alive asks for a repair, ever more rarely', async () => {
   const { watch, alive, pass } = room();
-  watch.follow(way);
+  watch.follow(target);
   await pass(1);
   alive.delete('172.17.0.2');
   await pass(60);
-  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', generation: 0 });
   await pass(2);
-  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', generation: 1 });
   expect(watch.snapshot().detail).toContain('172.17.0.2: no answer');
-  watch.follow({ ...way, repairs: 1 });
+  watch.follow({ ...target, generation: 1 });
   await pass(5);
-  expect(watch.snapshot().repairs).toBe(1);
+  expect(watch.snapshot().generation).toBe(1);
   await pass(24 * 3600);
-  expect(watch.snapshot().repairs).toBeGreaterThan(10);
-  expect(watch.snapshot().repairs).toBeLessThan(40);
+  expect(watch.snapshot().generation).toBeGreaterThan(10);
+  expect(watch.snapshot().generation).toBeLessThan(40);
 });
 
 test('a repair that helps ends it', async () => {
   const { watch, alive, pass } = room();
-  watch.follow(way);
+  watch.follow(target);
   await pass(1);
   alive.delete('172.17.0.2');
   await pass(70);
   alive.add('172.17.0.2');
-  watch.follow({ ...way, repairs: watch.snapshot().repairs });
+  watch.follow({ ...target, generation: watch.snapshot().generation });
   await pass(1);
-  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 1 });
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', generation: 1 });
 });
 
 test('a container that was exchanged unheard is found with the repair, for which the engine is asked anew', async () => {
   const here = room();
-  here.watch.follow(way);
+  here.watch.follow(target);
   await here.pass(1);
   here.running = ['172.17.0.3'];
   here.alive.delete('172.17.0.2');
@@ -165,7 +159,7 @@ test('a container that was exchanged unheard is found with the repair, for which
   await here.pass(70);
   expect(here.watch.snapshot().state).toBe('silent');
   expect(here.repaired()).toBe(1);
-  here.watch.follow({ ...way, listed: 2, repairs: 1 });
+  here.watch.follow({ ...target, listed: 2, generation: 1 });
   await here.pass(1);
   expect(here.watch.snapshot()).toMatchObject({ state: 'alive', detail: '172.17.0.3 answered' });
 });
@@ -173,63 +167,63 @@ test('a container that was exchanged unheard is found with the repair, for which
 test('what never answered is said, and repaired once: it may have a firewall of its own', async () => {
   const { watch, alive, pass } = room();
   alive.delete('172.17.0.2');
-  watch.follow(way);
+  watch.follow(target);
   await pass(10);
-  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
-  watch.follow({ ...way, repairs: 1 });
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', generation: 1 });
+  watch.follow({ ...target, generation: 1 });
   await pass(24 * 3600);
-  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', generation: 1 });
 });
 
 test('rules that went before any container was heard are made anew', async () => {
   const here = room();
   here.running = [];
-  here.watch.follow(way);
+  here.watch.follow(target);
   await here.pass(60);
   here.alive.delete('172.17.0.2');
   here.running = ['172.17.0.2'];
-  here.watch.follow({ ...way, listed: 2 });
+  here.watch.follow({ ...target, listed: 2 });
   await here.pass(5);
-  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', generation: 1 });
   here.alive.add('172.17.0.2');
-  here.watch.follow({ ...way, listed: 2, repairs: 1 });
+  here.watch.follow({ ...target, listed: 2, generation: 1 });
   await here.pass(1);
   expect(here.watch.snapshot().state).toBe('alive');
 });
 
 test('a new session does not wait for what the one before had repaired', async () => {
   const { watch, alive, pass } = room();
-  watch.follow(way);
+  watch.follow(target);
   await pass(1);
   alive.delete('172.17.0.2');
   await pass(70);
   alive.add('172.17.0.2');
-  watch.follow({ ...way, session: 'next', repairs: 1 });
+  watch.follow({ ...target, session: 'next', generation: 1 });
   await pass(1);
-  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 1 });
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', generation: 1 });
   alive.delete('172.17.0.2');
-  watch.follow({ ...way, session: 'next', listed: 2, repairs: 1 });
+  watch.follow({ ...target, session: 'next', listed: 2, generation: 1 });
   await pass(5);
-  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 2 });
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', generation: 2 });
 });
 
 test('whoever gets the address of a container that is gone is not taken for it', async () => {
   const here = room();
-  here.watch.follow(way);
+  here.watch.follow(target);
   await here.pass(1);
   here.running = [];
-  here.watch.follow({ ...way, listed: 2 });
+  here.watch.follow({ ...target, listed: 2 });
   await here.pass(2);
   here.alive.delete('172.17.0.2');
   here.running = ['172.17.0.2'];
-  here.watch.follow({ ...way, listed: 3 });
+  here.watch.follow({ ...target, listed: 3 });
   await here.pass(24 * 3600);
   // Once, as for anybody who never answered.
-  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', generation: 1 });
 });
 
 describe('beside a living network another one', () => {
-  const both = { ...way, subnets: ['172.17.0.0/16', '172.18.0.0/16'] };
+  const both = { ...target, subnets: ['172.17.0.0/16', '172.18.0.0/16'] };
 
   test('that had answered and falls silent is told and repaired', async () => {
     const here = room();
@@ -239,7 +233,7 @@ describe('beside a living network another one', () => {
     await here.pass(1);
     here.alive.delete('172.18.0.2');
     await here.pass(62);
-    expect(here.watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+    expect(here.watch.snapshot()).toMatchObject({ state: 'silent', generation: 1 });
     expect(here.watch.snapshot().detail).toContain('172.18.0.2: no answer');
   });
 
@@ -253,7 +247,7 @@ describe('beside a living network another one', () => {
     here.running = ['172.17.0.2'];
     here.watch.follow({ ...both, listed: 2 });
     await here.pass(600);
-    expect(here.watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
+    expect(here.watch.snapshot()).toMatchObject({ state: 'alive', generation: 0 });
   });
 
   test('that never answered says nothing', async () => {
@@ -261,34 +255,34 @@ describe('beside a living network another one', () => {
     here.running = ['172.17.0.2', '172.18.0.2'];
     here.watch.follow(both);
     await here.pass(600);
-    expect(here.watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
+    expect(here.watch.snapshot()).toMatchObject({ state: 'alive', generation: 0 });
   });
 });
 
 test('a VM that keeps its own address to itself is no matter while a container answers', async () => {
   const { watch, alive, pass } = room();
-  watch.follow(way);
+  watch.follow(target);
   await pass(1);
   alive.delete('10.0.75.2');
   await pass(600);
-  expect(watch.snapshot()).toMatchObject({ state: 'alive', repairs: 0 });
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', generation: 0 });
 });
 
 test('what was heard in another session proves nothing', async () => {
   const { watch, alive, pass } = room();
-  watch.follow(way);
+  watch.follow(target);
   await pass(1);
   alive.clear();
-  watch.follow({ ...way, session: 't' });
+  watch.follow({ ...target, session: 't' });
   expect(watch.snapshot().state).toBe('unchecked');
   await pass(3600);
-  expect(watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', generation: 1 });
 });
 
 test('a burst of changes is checked twice at the most, and the engine asked as often', async () => {
   const { watch, pass, asked } = room();
   for (let listed = 1; listed <= 100; listed += 1) {
-    watch.follow({ ...way, listed });
+    watch.follow({ ...target, listed });
     await pass(0.005);
   }
   await pass(2);
@@ -297,7 +291,7 @@ test('a burst of changes is checked twice at the most, and the engine asked as o
 
 test('nothing is checked while the tables are not as they should be', async () => {
   const { watch, pass, probed } = room();
-  watch.follow(way);
+  watch.follow(target);
   watch.follow(null);
   await pass(600);
   expect(probed).toEqual([]);
@@ -331,19 +325,22 @@ const withPath = ({ observation, memory }: World, dataPath: Partial<DataPath>): 
 });
 
 test('there is a way once link, guest and routes are there', () => {
-  expect(wayOf(config, startedMac([network('bridge', '172.17.0.0/16')]), up)).toBeNull();
+  expect(probeTargetOf(config, startedMac([network('bridge', '172.17.0.0/16')]), up)).toBeNull();
   const { observation, memory } = settled();
-  expect(wayOf(config, observation, memory)).toMatchObject({ peer: '10.0.75.2', subnets: ['172.17.0.0/16'] });
-  expect(wayOf(config, observation, { ...memory, wanted: 'down' })).toBeNull();
-  expect(wayOf(config, { ...observation, engine: seen(null) }, memory)).toBeNull();
+  expect(probeTargetOf(config, observation, memory)).toMatchObject({
+    vmAddress: '10.0.75.2',
+    subnets: ['172.17.0.0/16'],
+  });
+  expect(probeTargetOf(config, observation, { ...memory, wanted: 'down' })).toBeNull();
+  expect(probeTargetOf(config, { ...observation, engine: seen(null) }, memory)).toBeNull();
 });
 
 test('a repair that is due prepares the VM anew, once', () => {
   const world = settled();
   expect(plan(config, world.observation, world.memory)).toEqual([]);
-  const observation = withPath(world, { state: 'silent', repairs: 1 });
+  const observation = withPath(world, { state: 'silent', generation: 1 });
   const steps = plan(config, observation, world.memory);
-  expect(steps).toMatchObject([{ kind: 'prepare-guest', repairs: 1 }]);
+  expect(steps).toMatchObject([{ kind: 'prepare-guest', generation: 1 }]);
   const [step] = steps;
   if (!step) throw new Error('no step');
   expect(plan(config, observation, applied({ ...world, observation }, step).memory)).toEqual([]);
@@ -385,24 +382,24 @@ test.each([
 
 test('a way that is dead is told and repaired while containers come and go', async () => {
   const here = room({ silence: 3000 });
-  here.watch.follow(way);
+  here.watch.follow(target);
   await here.pass(60);
   here.alive.clear();
   for (let listed = 2; listed < 14; listed += 1) {
-    here.watch.follow({ ...way, listed });
+    here.watch.follow({ ...target, listed });
     await here.pass(2);
   }
-  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', repairs: 1 });
+  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', generation: 1 });
 });
 
 test('containers that came during a check are tried too', async () => {
   const here = room({ silence: 3000 });
   here.alive.delete('10.0.75.2');
-  here.watch.follow(way);
+  here.watch.follow(target);
   await here.pass(1);
   here.running = ['172.17.0.2', '172.17.0.3'];
   here.alive.add('172.17.0.3');
-  here.watch.follow({ ...way, listed: 2 });
+  here.watch.follow({ ...target, listed: 2 });
   await here.pass(10);
   expect(here.probed).toContain('172.17.0.3');
 });
@@ -410,7 +407,7 @@ test('containers that came during a check are tried too', async () => {
 test('an engine that did not tell its containers is asked again, ever more rarely', async () => {
   const here = room();
   here.running = null;
-  here.watch.follow(way);
+  here.watch.follow(target);
   await here.pass(7200);
   expect(here.asked()).toBeGreaterThan(4);
   expect(here.asked()).toBeLessThan(12);

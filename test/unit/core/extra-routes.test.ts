@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { configSchema } from '../../../config/schema.js';
 import { parseConfig } from '../../../config/parse.js';
 import { type DockerNetwork, type Route, seen } from '../../../daemon/core/observation.js';
-import { plan } from '../../../daemon/core/plan.js';
-import { judgeRoutes, type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
-import { applied, lan, network, startedMac, up, type World } from './worlds.js';
+import { type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
+import { applied, lan, network, resolversAt, route, startedMac, up, type World } from './worlds.js';
+import { judgeRoutes, plan } from './judged.js';
 
 const settled = (world: World, settings: Record<string, unknown>): World => {
   const config = configSchema.parse({ routes: settings });
@@ -19,7 +19,7 @@ const settled = (world: World, settings: Record<string, unknown>): World => {
 const routedIn = ({ observation: { routes } }: World): string[] =>
   (routes.known ? routes.value : [])
     .filter(({ gateway }) => gateway === '10.0.75.2')
-    .map(({ destination }) => destination);
+    .map(({ destination }) => destination.text);
 
 const startedWith = (networks: readonly DockerNetwork[], rows: readonly Route[] = []): World => ({
   observation: startedMac(networks, [...lan, ...rows]),
@@ -34,7 +34,7 @@ const verdictsFor = (
 ): readonly RouteVerdict[] =>
   judgeRoutes(
     configSchema.parse({ routes: settings }),
-    { ...startedMac(networks, [...lan, ...rows]), resolvers: seen(resolvers) },
+    { ...startedMac(networks, [...lan, ...rows]), resolvers: seen(resolversAt(...resolvers)) },
     up,
   );
 
@@ -48,7 +48,12 @@ test('what routes.extra lists is routed beside Docker’s, and no longer when it
   expect(routedIn(settled(routed, { extra, manage: false }))).toEqual([]);
 });
 
-const vpn: Route = { destination: '10.0.0.0/8', gateway: '10.8.0.1', interface: 'utun3', flags: 'UGSc' };
+const vpn = route({
+  destination: '10.0.0.0/8',
+  gateway: '10.8.0.1',
+  interface: 'utun3',
+  flags: 'UGSc',
+});
 test.each<[string, string, string, RegExp]>([
   ['outside of routes.allow', '100.64.0.0/10', 'refused', /routes\.allow.*routes\.minPrefix/],
   ['too large', '10.0.0.0/8', 'refused', /routes\.minPrefix/],

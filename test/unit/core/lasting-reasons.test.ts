@@ -2,13 +2,14 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { configSchema } from '../../../config/schema.js';
 import { type DockerNetwork, seen } from '../../../daemon/core/observation.js';
-import { judgeRoutes, type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
-import { lan, network, startedMac, up } from './worlds.js';
+import { type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
+import { lan, network, resolversAt, startedMac, up } from './worlds.js';
+import { judgeRoutes } from './judged.js';
 
 const judged = (networks: readonly DockerNetwork[]): readonly RouteVerdict[] =>
   judgeRoutes(
     configSchema.parse({}),
-    { ...startedMac(networks, lan), resolvers: seen(['9.9.9.9', '172.30.5.3']) },
+    { ...startedMac(networks, lan), resolvers: seen(resolversAt('9.9.9.9', '172.30.5.3')) },
     up,
   );
 
@@ -31,7 +32,7 @@ test.each([
 test('of a resolver and a gateway in one subnet the gateway is told, which routes.force does not overrule', () => {
   const observation = {
     ...startedMac([network('app', '192.168.1.0/25')], lan),
-    resolvers: seen(['192.168.1.53']),
+    resolvers: seen(resolversAt('192.168.1.53')),
   };
   for (const force of [[], ['192.168.1.0/25']])
     expect(judgeRoutes(configSchema.parse({ routes: { force } }), observation, up)).toMatchObject([

@@ -1,12 +1,12 @@
 /** Two hyperkits of one user: Docker left the old one behind, and the engine is the newer one's. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { judgeConditions } from '../../../daemon/core/conditions.js';
 import { type Observation, seen } from '../../../daemon/core/observation.js';
-import { plan, tapOwner } from '../../../daemon/core/plan.js';
+import { tapOwner } from '../../../daemon/core/link/tap-device.js';
 import { pickVms } from '../../../daemon/vm/find.js';
 import type { Process } from '../../../daemon/vm/processes.js';
 import { config, connected, network, quietMac, startedMac, up } from './worlds.js';
+import { judgeConditions, plan } from './judged.js';
 
 const started = startedMac([network('bridge', '172.17.0.0/16')]);
 const line =
@@ -32,19 +32,22 @@ function macWith(runs: readonly Run[], holder: number | null): Observation {
     ...started,
     vm: seen(vm),
     otherVms: others,
-    tapInterface: holder === null ? seen(null) : tap,
+    tap: { ...started.tap, interface: holder === null ? seen(null) : tap },
     engine: vm ? started.engine : quietMac.engine,
   };
 }
 
 /** The plan with the tap as it is, and with our address and its row: the routes come only then. */
 const steps = (observation: Observation): string[] => {
-  const tap = observation.tapInterface.known ? observation.tapInterface.value : null;
+  const tap = observation.tap.interface.known ? observation.tap.interface.value : null;
   const rows = observation.routes.known ? observation.routes.value : [];
   const { address, prefix, mtu } = config.tap;
   const addressed = tap && {
     ...observation,
-    tapInterface: seen({ ...tap, up: true, mtu, addresses: [{ address, prefix }] }),
+    tap: {
+      ...observation.tap,
+      interface: seen({ ...tap, up: true, mtu, addresses: [{ address, prefix }] }),
+    },
     routes: seen([...rows, connected({ address, prefix })]),
   };
   return [observation, ...(addressed ? [addressed] : [])].flatMap((one) =>

@@ -1,23 +1,17 @@
 /** VPNs that take the link's network because it has an address: what is done, how often, and what is told. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { judgeConditions } from '../../../daemon/core/conditions.js';
-import { wayOf } from '../../../daemon/runtime/data-path.js';
 import { type Observation, type Route, seen, unknown } from '../../../daemon/core/observation.js';
-import { type Memory, plan } from '../../../daemon/core/plan.js';
 import { followTable, forgive, noTableHistory } from '../../../daemon/runtime/route-keeper.js';
 import { isRowOf } from '../../../daemon/core/routes/table.js';
-import { linkState } from '../../../daemon/core/link/tap.js';
-import { applied, config, lan, network, startedMac, up, type World } from './worlds.js';
+import { applied, config, lan, network, route, startedMac, up, withTap, type World } from './worlds.js';
+import type { Memory } from '../../../daemon/core/memory.js';
+import { judgeConditions, linkKind, lookAt, plan, probeTargetOf } from './judged.js';
 
 const linkNetwork = '10.0.75.0/30';
 const bridge = network('bridge', '172.17.0.0/16');
-const row = (destination: string, gateway: string, name: string, flags: string): Route => ({
-  destination,
-  gateway,
-  interface: name,
-  flags,
-});
+const row = (destination: string, gateway: string, name: string, flags: string): Route =>
+  route({ destination, gateway, interface: name, flags });
 const taken = row(linkNetwork, 'link#24', 'utun6', 'UCS');
 const quad100 = row('100.100.100.100/32', 'link#24', 'utun6', 'UCS');
 
@@ -49,17 +43,17 @@ describe('the link is up with both facts only', () => {
 
   test.each<[string, Observation, string]>([
     ['address and row', observation, 'up'],
-    ['the address, and its row nowhere', withTable(observation, without), 'lost'],
-    ['the address, and its row a VPN’s', withTable(observation, [...without, taken]), 'taken'],
+    ['the address, and its row nowhere', withTable(observation, without), 'lacks row'],
+    ['the address, and its row a VPN’s', withTable(observation, [...without, taken]), 'lacks network'],
     [
       'the address, and the row through a router',
       withTable(observation, [...without, row(linkNetwork, '192.168.1.1', 'en0', 'UGSc')]),
-      'taken',
+      'lacks network',
     ],
     [
       'a scoped row alone',
       withTable(observation, [...without, row(linkNetwork, 'link#14', 'tap1', 'UCSI')]),
-      'lost',
+      'lacks row',
     ],
     [
       'a row that was given back by hand',
@@ -67,15 +61,15 @@ describe('the link is up with both facts only', () => {
       'up',
     ],
     ['the address, and the table unknown', { ...observation, routes: unknown('netstat hangs') }, 'unknown'],
-    ['the tap unknown', { ...observation, tapInterface: unknown('ifconfig hangs') }, 'unknown'],
-    ['the row, and the tap bare', startedMac([bridge]), 'bare'],
-    ['no tap', { ...observation, tapInterface: seen(null) }, 'absent'],
+    ['the tap unknown', withTap(observation, { interface: unknown('ifconfig hangs') }), 'unknown'],
+    ['the row, and the tap bare', startedMac([bridge]), 'lacks address'],
+    ['no tap', withTap(observation, { interface: seen(null) }), 'absent'],
   ])('%s', (_name, seenNow, kind) => {
-    expect(linkState(config, seenNow).kind).toBe(kind);
+    expect(linkKind(config, seenNow)).toBe(kind);
     expect(told(seenNow, memory)?.status).toBe(
       kind === 'up' ? 'True' : kind === 'unknown' ? 'Unknown' : 'False',
     );
-    expect(wayOf(config, seenNow, memory) !== null).toBe(kind === 'up');
+    expect(probeTargetOf(config, seenNow, memory) !== null).toBe(kind === 'up');
     if (kind !== 'up') expect(kindsOf(seenNow, memory)).not.toContain('add-route');
   });
 
@@ -88,9 +82,9 @@ describe('the link is up with both facts only', () => {
     expect(kindsOf(lost.observation, lost.memory)).toEqual(['address-tap']);
     for (let round = 0; round < 3; round += 1)
       for (const step of plan(config, lost.observation, lost.memory)) lost = applied(lost, step);
-    expect(linkState(config, lost.observation).kind).toBe('up');
+    expect(linkKind(config, lost.observation)).toBe('up');
     expect(
-      tableOf(lost.observation).find(({ destination }) => destination === '172.17.0.0/16'),
+      tableOf(lost.observation).find(({ destination }) => destination.text === '172.17.0.0/16'),
     ).toMatchObject({
       interface: 'tap1',
     });
@@ -100,7 +94,7 @@ describe('the link is up with both facts only', () => {
     const blind = { ...observation, routes: unknown('netstat hangs') };
     expect(kindsOf(blind, memory)).toEqual([]);
     expect(told(blind, memory, 'DataPath')).toMatchObject({ status: 'Unknown' });
-    expect(followTable(noTableHistory, { config, observation: blind, memory, now: 5 })).toBeNull();
+    expect(followTable(noTableHistory, { ...lookAt(config, blind), memory, now: 5 })).toBeNull();
   });
 });
 
@@ -149,10 +143,14 @@ describe('a VPN that takes every local network', () => {
   });
 
   test('has it still when a new VM comes: the pair is not to be moved then either', () => {
-    const history = followTable(noTableHistory, { config, observation: withRows(taken), memory, now: 1 });
+    const history = followTable(noTableHistory, {
+      ...lookAt(config, withRows(taken)),
+      memory,
+      now: 1,
+    });
     if (!history) throw new Error('not seen');
     const fresh = { ...startedMac([bridge]), routes: seen([...lan, taken]) };
-    const next = followTable(forgive(history.history), { config, observation: fresh, memory, now: 2 });
+    const next = followTable(forgive(history.history), { ...lookAt(config, fresh), memory, now: 2 });
     if (!next) throw new Error('not seen');
     const remembered = { ...memory, ...next.change };
     expect(told(fresh, remembered)).toMatchObject({ reason: 'LinkTaken' });
@@ -172,7 +170,7 @@ describe('a VPN that takes every local network', () => {
  * network around it as long; `remove` the row.
  */
 const follow = (habit: 'take' | 'claim' | 'remove', observation: Observation): Observation => {
-  const tap = observation.tapInterface.known ? observation.tapInterface.value : null;
+  const tap = observation.tap.interface.known ? observation.tap.interface.value : null;
   const isAddressed = tap !== null && tap.addresses.length > 0;
   const around = row('10.0.75.0/24', 'link#24', 'utun6', 'UCS');
   const others = tableOf(observation).filter((each) => each.interface !== 'utun6');
@@ -198,7 +196,11 @@ function life(habit: 'take' | 'claim' | 'remove') {
   let react: (observation: Observation) => Observation = (observation) => follow(habit, observation);
   const look = (): void => {
     for (let round = 0; round < 8; round += 1) {
-      const followed = followTable(history, { config, ...world, now });
+      const followed = followTable(history, {
+        ...lookAt(config, world.observation),
+        memory: world.memory,
+        now,
+      });
       if (!followed) throw new Error('not seen');
       history = followed.history;
       world = { ...world, memory: { ...world.memory, ...followed.change } };
@@ -231,7 +233,7 @@ function life(habit: 'take' | 'claim' | 'remove') {
       world = { ...world, memory: { ...world.memory, link: { ...world.memory.link, held: null } } };
       look();
     },
-    state: () => linkState(config, world.observation).kind,
+    state: () => linkKind(config, world.observation),
     told: () => told(world.observation, world.memory),
     routes: () => world.memory.ownedRoutes.length,
   };
@@ -270,7 +272,7 @@ test('who asks for the link has it tried at once, however often it was taken awa
   expect(mac.told()).toMatchObject({ reason: 'LinkYielded' });
   mac.end();
   mac.look();
-  expect(mac.state()).toBe('lost');
+  expect(mac.state()).toBe('lacks row');
   mac.askForIt();
   expect([mac.state(), mac.routes()]).toEqual(['up', 1]);
 });

@@ -23,7 +23,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const route = (index: number) => ({ subnet: `10.${index}.0.0/16`, gateway: '10.0.75.2' });
+const route = (index: number) => ({
+  subnet: `10.${index}.0.0/16`,
+  gateway: '10.0.75.2',
+  interface: 'tap1',
+});
 
 test('what another version of tuntapd wrote in a way of its own costs nothing of the rest', async () => {
   const restart = { attempts: [], told: null, asked: 'often', reopen: null };
@@ -31,7 +35,7 @@ test('what another version of tuntapd wrote in a way of its own costs nothing of
     path,
     JSON.stringify({ wanted: 'down', ownedRoutes: [route(1)], launched: ['1:42'], restart }),
   );
-  const memory = await keepMemory(path, log);
+  const memory = await keepMemory(path, log, 'tap1');
   expect(memory.now()).toMatchObject({
     wanted: 'down',
     ownedRoutes: [route(1)],
@@ -41,9 +45,17 @@ test('what another version of tuntapd wrote in a way of its own costs nothing of
   expect(complaints).toEqual([expect.stringMatching(/^some of .* cannot be read and starts anew: .*asked/)]);
 });
 
+test('a route of a journal that names no interface was on the tap of the configuration', async () => {
+  writeFileSync(path, JSON.stringify({ ownedRoutes: [{ subnet: '10.1.0.0/16', gateway: '10.0.75.2' }] }));
+  expect((await keepMemory(path, log, 'tap7')).now().ownedRoutes).toEqual([
+    { ...route(1), interface: 'tap7' },
+  ]);
+  expect(complaints).toEqual([]);
+});
+
 test('changes that come while another one is being written are all in the journal', async () => {
   for (let round = 0; round < 20; round += 1) {
-    const memory = await keepMemory(path, log);
+    const memory = await keepMemory(path, log, 'tap1');
     const routes = Array.from({ length: 1 + (round % 5) }, (_, index) => route(index));
     await Promise.all([memory.change({ ownedRoutes: routes }), memory.change({ wanted: 'down' })]);
     expect(await readJournal(path)).toMatchObject({
@@ -55,10 +67,10 @@ test('changes that come while another one is being written are all in the journa
 });
 
 test('a run that has ended no longer writes over what the next one knows', async () => {
-  const before = await keepMemory(path, log);
+  const before = await keepMemory(path, log, 'tap1');
   await before.change({ ownedRoutes: [route(1)] });
   await before.close();
-  const next = await keepMemory(path, log);
+  const next = await keepMemory(path, log, 'tap1');
   await next.change({ wanted: 'down', ownedRoutes: [] });
   const journal = readFileSync(path, 'utf8');
   await before.change({ ownedRoutes: [] });
@@ -68,7 +80,7 @@ test('a run that has ended no longer writes over what the next one knows', async
 
 test('what a full disk refuses is written as soon as it can be, and complained about once', async () => {
   const taken = join(folder, 'taken');
-  const memory = await keepMemory(join(taken, 'journal.json'), log);
+  const memory = await keepMemory(join(taken, 'journal.json'), log, 'tap1');
   writeFileSync(taken, '');
   await memory.change({ wanted: 'down' });
   await memory.change({ heldRoutes: [] });
@@ -87,7 +99,7 @@ test('a bundle that was known by the number of its device too is known after a r
       restart: { attempts, told: null, asked: 0, reopen: null },
     }),
   );
-  const memory = await keepMemory(path, log);
+  const memory = await keepMemory(path, log, 'tap1');
   expect(memory.now()).toMatchObject({
     launched: ['4711', '4712'],
     restart: { attempts: [{ bundle: '4711' }] },

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import type { Phase } from '../../../daemon/core/conditions.js';
 import { paceOf } from '../../../daemon/core/pace.js';
+import type { Phase } from '../../../daemon/core/condition.js';
 
 test.each(['ready', 'idle', 'down', 'blocked'] as const)('%s: one look a minute', (phase) => {
   expect(paceOf(phase, 0)).toBe(60_000);

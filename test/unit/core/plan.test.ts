@@ -10,8 +10,6 @@ import {
   unknown,
   valueOf,
 } from '../../../daemon/core/observation.js';
-import { judgeConditions } from '../../../daemon/core/conditions.js';
-import { plan, type Memory } from '../../../daemon/core/plan.js';
 import type { Step } from '../../../daemon/core/steps.js';
 import {
   applied,
@@ -20,11 +18,16 @@ import {
   config,
   lan,
   network,
+  ownedRoutes,
   quietMac,
+  route,
   startedMac,
   up,
+  withTap,
   type World,
 } from './worlds.js';
+import type { Memory } from '../../../daemon/core/memory.js';
+import { judgeConditions, plan } from './judged.js';
 
 /** Plans and applies until nothing is left to do; fails when that does not come to an end. */
 function settle(start: World): { world: World; done: string[] } {
@@ -76,8 +79,8 @@ test('a restarted engine is a new session: the guest is prepared again, the rout
 
 test('after a reboot the device belongs to root again and is given back before anything else', () => {
   const device = { path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 };
-  expect(kindsFor({ ...quietMac, tapDevice: seen(device) })).toEqual(['own-tap-device']);
-  expect(kindsFor({ ...quietMac, tapDevice: seen(device), consoleUser: seen(null) })).toEqual([]);
+  expect(kindsFor(withTap(quietMac, { device: seen(device) }))).toEqual(['own-tap-device']);
+  expect(kindsFor(withTap({ ...quietMac, consoleUser: seen(null) }, { device: seen(device) }))).toEqual([]);
 });
 
 test('without a configuration that can be read nothing is done, but to leave', () => {
@@ -106,11 +109,8 @@ test('restored: hyperkit goes back and stays so, also over a Docker update, unti
 });
 
 test('an installed kext is loaded; of several each is tried, since macOS may refuse one', () => {
-  const installed = (...bundles: string[]): Observation => ({
-    ...quietMac,
-    tapDevice: seen(null),
-    kext: seen({ state: 'installed', bundles }),
-  });
+  const installed = (...bundles: string[]): Observation =>
+    withTap(quietMac, { device: seen(null), kext: seen({ state: 'installed', bundles }) });
   expect(kindsFor(installed('/Library/Extensions/tap.kext'))).toEqual(['load-kext']);
   const both = ['/Library/Extensions/tap.kext', '/Library/Extensions/tunnelblick-tap.kext'];
   expect(plan(config, installed(...both), up)).toMatchObject(both.map((bundle) => ({ bundle })));
@@ -187,7 +187,12 @@ test('a VPN that comes while the engine does not answer need not wait for it', (
   const { world } = settle({ observation: startedMac(networks), memory: up });
   const { routes } = world.observation;
   if (!routes.known) throw new Error('no table');
-  const vpn = { destination: '172.16.0.0/12', gateway: '10.80.0.1', flags: 'UGSc', interface: 'utun4' };
+  const vpn = route({
+    destination: '172.16.0.0/12',
+    gateway: '10.80.0.1',
+    flags: 'UGSc',
+    interface: 'utun4',
+  });
   const observation = {
     ...world.observation,
     routes: seen([...routes.value, vpn]),
@@ -204,12 +209,12 @@ test('a VPN that comes while the engine does not answer need not wait for it', (
 
 test('a range that somebody claims is given up before the VM is worked on', () => {
   const { world } = settle({ observation: startedMac([network('bridge', '172.17.0.0/16')]), memory: up });
-  const vpn: Route = {
+  const vpn = route({
     destination: '172.17.0.0/24',
     gateway: '10.80.0.1',
     flags: 'UGSc',
     interface: 'utun4',
-  };
+  });
   const routes = seen([...(valueOf(world.observation.routes) ?? []), vpn]);
   expect(kindsFor({ ...world.observation, routes }, { ...world.memory, guest: null })).toEqual([
     'delete-route',
@@ -218,13 +223,18 @@ test('a range that somebody claims is given up before the VM is worked on', () =
 });
 
 test('what stands of ours without the link goes: it leads to the LAN', () => {
-  const stray = { destination: '172.17.0.0/16', gateway: '10.0.75.2', flags: 'UGSc', interface: 'en0' };
+  const stray = route({
+    destination: '172.17.0.0/16',
+    gateway: '10.0.75.2',
+    flags: 'UGSc',
+    interface: 'en0',
+  });
   const observation = { ...quietMac, routes: seen([...lan, stray]) };
-  const memory = { ...up, ownedRoutes: [{ subnet: '172.17.0.0/16', gateway: '10.0.75.2' }] };
+  const memory = { ...up, ownedRoutes: ownedRoutes('172.17.0.0/16') };
   const { done, world } = settle({ observation, memory });
   expect(done).toEqual(['delete 172.17.0.0/16']);
   expect(world.observation.routes).toEqual(seen(lan));
-  expect(kindsFor({ ...observation, tapInterface: unknown('no answer') }, memory)).toEqual([]);
+  expect(kindsFor(withTap(observation, { interface: unknown('no answer') }), memory)).toEqual([]);
 });
 
 test.each<[string, string]>([
@@ -234,29 +244,29 @@ test.each<[string, string]>([
   'a VPN’s row like one of ours from before a reboot stays: its gateway is %s there',
   (_name, destination) => {
     const vpn: Route[] = [
-      { destination, gateway: 'utun4', flags: 'UCS', interface: 'utun4' },
-      { destination: '172.17.0.0/16', gateway: '10.0.75.2', flags: 'UGSc', interface: 'utun4' },
+      route({ destination, gateway: 'utun4', flags: 'UCS', interface: 'utun4' }),
+      route({ destination: '172.17.0.0/16', gateway: '10.0.75.2', flags: 'UGSc', interface: 'utun4' }),
     ];
-    const memory = { ...up, ownedRoutes: [{ subnet: '172.17.0.0/16', gateway: '10.0.75.2' }] };
+    const memory = { ...up, ownedRoutes: ownedRoutes('172.17.0.0/16') };
     expect(kindsFor(startedMac([], [...lan, ...vpn]), memory)).toEqual([]);
   },
 );
 
 test('a route that the kernel bound to the LAN is removed, then added again', () => {
-  const stray: Route = {
+  const stray = route({
     destination: '172.17.0.0/16',
     gateway: '10.0.75.2',
     flags: 'UGSc',
     interface: 'en0',
-  };
+  });
   const observation = startedMac([network('bridge', '172.17.0.0/16')], [...lan, stray]);
   const { world } = settle({
     observation,
-    memory: { ...up, ownedRoutes: [{ subnet: '172.17.0.0/16', gateway: '10.0.75.2' }] },
+    memory: { ...up, ownedRoutes: ownedRoutes('172.17.0.0/16') },
   });
   const routes = world.observation.routes;
   expect(
-    routes.known && routes.value.find(({ destination }) => destination === '172.17.0.0/16')?.interface,
+    routes.known && routes.value.find(({ destination }) => destination.text === '172.17.0.0/16')?.interface,
   ).toBe('tap1');
 });
 
@@ -353,7 +363,7 @@ describe('the one word that sums everything up is no better than what is so', ()
   test('a VM by Apple’s framework is no rest either, and comes before whatever else is missing', () => {
     const app = '/Applications/Docker.app';
     const virtualized = { pid: 77, app, startedAt: 'then', gui: false, virtualization: true };
-    const world = { ...quietMac, docker: seen([virtualized]), tapDevice: seen(null) };
+    const world = withTap({ ...quietMac, docker: seen([virtualized]) }, { device: seen(null) });
     const { phase, of } = judged(world);
     expect(phase).toBe('blocked');
     expect(of('Ready')).toMatchObject({ reason: 'VirtualizationFramework' });
@@ -362,11 +372,10 @@ describe('the one word that sums everything up is no better than what is so', ()
     expect(judged({ ...startedMac([]), docker: seen([virtualized]) }).of('VirtualMachine')?.status).toBe(
       'True',
     );
-    const without = {
-      ...quietMac,
-      tapDevice: seen(null),
-      bundles: seen(bundlesOf([], { without: [{ app }] })),
-    };
+    const without = withTap(
+      { ...quietMac, bundles: seen(bundlesOf([], { without: [{ app }] })) },
+      { device: seen(null) },
+    );
     expect(judged(without).of('Ready')?.reason).toBe('NoHyperkit');
   });
 
@@ -406,7 +415,7 @@ describe('the one word that sums everything up is no better than what is so', ()
     const { session } = world.observation.engine.known
       ? (world.observation.engine.value ?? { session: '' })
       : { session: '' };
-    const answered = { session, state: 'alive', detail: '10.0.75.2 answered', repairs: 0 } as const;
+    const answered = { session, state: 'alive', detail: '10.0.75.2 answered', generation: 0 } as const;
     const { phase, of } = judged({ ...world.observation, dataPath: answered }, world.memory);
     expect(phase).toBe('ready');
     expect(of('Ready')?.message).toBe(
@@ -418,9 +427,14 @@ describe('the one word that sums everything up is no better than what is so', ()
 });
 
 test('a route whose network the engine does not list goes when that is certain, not before', () => {
-  const routed = { destination: '172.28.0.0/16', gateway: '10.0.75.2', interface: 'tap1', flags: 'UGSc' };
+  const routed = route({
+    destination: '172.28.0.0/16',
+    gateway: '10.0.75.2',
+    interface: 'tap1',
+    flags: 'UGSc',
+  });
   const observation = startedMac([network('bridge', '172.17.0.0/16')], [...lan, routed]);
-  const memory = { ...up, ownedRoutes: [{ subnet: '172.28.0.0/16', gateway: '10.0.75.2' }] };
+  const memory = { ...up, ownedRoutes: ownedRoutes('172.28.0.0/16') };
   const { engine } = observation;
   const value = valueOf(engine);
   if (!value) throw new Error('no engine');

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createReconciler, type Reconciler } from '../../../daemon/runtime/reconciler.js';
 import { StepError, type Step } from '../../../daemon/core/steps.js';
-import type { Failure } from '../../../daemon/core/conditions.js';
+import type { Failure } from '../../../daemon/core/condition.js';
 
 const step = (subnet: string): Step => ({
   kind: 'add-route',
@@ -116,12 +116,12 @@ test('the VM’s inside is worked on while the routes are added', async () => {
     why: 'new',
     session: 's',
     engineVersion: '28.5.2',
-    mac: '02:74:75:6e:74:61',
-    address: '10.0.75.2',
+    nic: '02:74:75:6e:74:61',
+    vmAddress: '10.0.75.2',
     prefix: 30,
     mtu: 1500,
-    far: '10.0.75.1',
-    repairs: 0,
+    macAddress: '10.0.75.1',
+    generation: 0,
   };
   const done: string[] = [];
   let tellRouted = (): void => undefined;
@@ -337,21 +337,21 @@ describe('while an engine does not answer', () => {
     why: 'new',
     session: 's',
     engineVersion: '28.5.2',
-    mac: '02:74:75:6e:74:61',
-    address: '10.0.75.2',
+    nic: '02:74:75:6e:74:61',
+    vmAddress: '10.0.75.2',
     prefix: 30,
     mtu: 1500,
-    far: '10.0.75.1',
-    repairs: 0,
+    macAddress: '10.0.75.1',
+    generation: 0,
   };
   const release: Step = {
     kind: 'release-guest',
     key: 'release s',
     why: 'down',
     session: 's',
-    attached: true,
-    mac: '02:74:75:6e:74:61',
-    address: '10.0.75.2',
+    hasNic: true,
+    nic: '02:74:75:6e:74:61',
+    vmAddress: '10.0.75.2',
     prefix: 30,
   };
   const unaddress: Step = {
@@ -359,7 +359,7 @@ describe('while an engine does not answer', () => {
     key: 'unaddress tap1',
     why: 'down',
     interface: 'tap1',
-    address: '10.0.75.1',
+    macAddress: '10.0.75.1',
   };
   const deletion = (subnet: string): Step =>
     ({

@@ -1,15 +1,28 @@
 /** What a person is told who asks for the link, for its end, or for the end of tuntapd: what is so, and nothing else. */
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { type Failure, judgeConditions } from '../../../daemon/core/conditions.js';
 import { actionTimeout, type Status } from '../../../daemon/api/messages.js';
 import type { ControlHandlers } from '../../../daemon/control/server.js';
 import { type Observation, seen, unknown } from '../../../daemon/core/observation.js';
-import { type Memory, plan } from '../../../daemon/core/plan.js';
 import { createReconciler } from '../../../daemon/runtime/reconciler.js';
 import { createHandlers } from '../../../daemon/runtime/requests.js';
 import { type Step, StepError } from '../../../daemon/core/steps.js';
 import { datedConditions, statusOf } from '../../../daemon/core/status.js';
-import { applied, bundle, bundlesOf, config, hyperkit, network, quietMac, startedMac, up } from './worlds.js';
+import {
+  applied,
+  bundle,
+  bundlesOf,
+  config,
+  hyperkit,
+  network,
+  quietMac,
+  route,
+  startedMac,
+  up,
+  withTap,
+} from './worlds.js';
+import type { Memory } from '../../../daemon/core/memory.js';
+import type { Failure } from '../../../daemon/core/condition.js';
+import { judgeConditions, plan } from './judged.js';
 
 const bridge = network('bridge', '172.17.0.0/16');
 
@@ -35,7 +48,7 @@ function stage(
     observe: () => {
       look();
       const session = world.memory.guest?.session ?? null;
-      const dataPath = { session, state: 'alive', detail: '172.17.0.2 answered', repairs: 0 } as const;
+      const dataPath = { session, state: 'alive', detail: '172.17.0.2 answered', generation: 0 } as const;
       return Promise.resolve({ ...world.observation, dataPath });
     },
     plan: (observation) => plan(config, observation, world.memory),
@@ -107,9 +120,9 @@ test('a Mac that can be as it was asked to be: done', async () => {
   const mac = stage(startedMac([bridge]));
   expect(await told(mac.up())).toEqual({ done: true, problems: [] });
   expect(await told(mac.down())).toEqual({ done: true, problems: [] });
-  expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [] } });
+  expect(mac.world().tap.interface).toMatchObject({ value: { addresses: [] } });
   expect(await told(mac.restart())).toEqual({ done: true, problems: [] });
-  expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
+  expect(mac.world().tap.interface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
 });
 
 test.each(['up', 'down', 'restart', 'restore'] as const)(
@@ -125,7 +138,7 @@ test.each(['up', 'down', 'restart', 'restore'] as const)(
 );
 
 test('up without a tap kext: not done, with what to install', async () => {
-  const mac = stage({ ...quietMac, tapDevice: seen(null), kext: seen({ state: 'absent', bundles: [] }) });
+  const mac = stage(withTap(quietMac, { device: seen(null), kext: seen({ state: 'absent', bundles: [] }) }));
   expect(await told(mac.up())).toEqual({
     done: false,
     problems: [expect.stringContaining('Install tuntaposx')],
@@ -139,7 +152,12 @@ test('up while the VM is only starting: done, with what is waited for', async ()
 });
 
 test('up where one network is somebody else’s: the link is up, and that network is named', async () => {
-  const vpn = { destination: '172.17.0.0/16', gateway: '10.80.0.1', flags: 'UGSc', interface: 'utun4' };
+  const vpn = route({
+    destination: '172.17.0.0/16',
+    gateway: '10.80.0.1',
+    flags: 'UGSc',
+    interface: 'utun4',
+  });
   const mac = stage(
     startedMac(
       [bridge, network('app', '172.18.0.0/16')],
@@ -161,7 +179,7 @@ test('a restart whose lowering fails brings the link up again all the same, and 
   await told(mac.up());
   expect(await told(mac.restart())).toEqual({ done: false, problems: ['the engine refuses it'] });
   expect(mac.wishes).toEqual(['up', 'up']);
-  expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
+  expect(mac.world().tap.interface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
 });
 
 test('a restart whose lowering fails again and again answers in time', async () => {
@@ -174,7 +192,7 @@ test('a restart whose lowering fails again and again answers in time', async () 
   });
   await jest.advanceTimersByTimeAsync(actionTimeout);
   expect(answer).toEqual({ done: false, problems: ['busy'] });
-  expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
+  expect(mac.world().tap.interface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
 });
 
 test.each([
@@ -196,7 +214,7 @@ test.each([
     expect(await told(asked)).toEqual({ done: true, problems: [] });
     expect(await restarted).toEqual({ done: false, problems: ['something else was asked for meanwhile'] });
     expect(mac.memory()).toMatchObject({ wanted, lowered: false });
-    expect(mac.world().tapInterface).toMatchObject({ value: { addresses: [] } });
+    expect(mac.world().tap.interface).toMatchObject({ value: { addresses: [] } });
     expect(mac.world().bundles).toMatchObject({
       value: { withHyperkit: [{ target: { kind: wanted === 'down' ? 'shim' : 'mach-o' } }] },
     });

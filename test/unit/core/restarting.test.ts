@@ -1,14 +1,26 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Config, configSchema } from '../../../config/schema.js';
-import { judgeConditions } from '../../../daemon/core/conditions.js';
-import { claimedApps, learn, usualApps } from '../../../daemon/core/learning.js';
+import { claimedApps, usualApps } from '../../../daemon/core/learning.js';
 import { type Bundle, type Observation, seen, unknown } from '../../../daemon/core/observation.js';
-import { type Memory, plan } from '../../../daemon/core/plan.js';
-import { judgeRestart, noRestart } from '../../../daemon/core/docker/restart.js';
+import { noRestart } from '../../../daemon/core/docker/restart.js';
 import type { Step } from '../../../daemon/core/steps.js';
 import { pickDocker } from '../../../daemon/vm/processes.js';
-import { applied, bundle, bundlesOf, config, lan, quietMac, startedMac, up, type World } from './worlds.js';
+import {
+  applied,
+  bundle,
+  bundlesOf,
+  config,
+  lan,
+  newTap,
+  quietMac,
+  route,
+  startedMac,
+  up,
+  type World,
+} from './worlds.js';
+import type { Memory } from '../../../daemon/core/memory.js';
+import { judgeConditions, judgeRestart, learn, plan } from './judged.js';
 
 const app = '/Applications/Docker.app';
 const began = Date.parse('2026-01-05T08:00:00.000Z');
@@ -38,11 +50,14 @@ const missed: Observation = {
   ...startedMac([]),
   at: began + 20_000,
   vm: seen(vm(900)),
-  tapInterface: seen(null),
+  tap: { ...quietMac.tap, interface: seen(null) },
   docker: seen([gui]),
   userContainer: seen(null),
 };
-const ofVpn = { destination: '10.0.0.0/8', gateway: '10.80.0.1', flags: 'UGSc', interface: 'utun4' };
+const tapWith = (change: Partial<Observation['tap']>): Pick<Observation, 'tap'> => ({
+  tap: { ...missed.tap, ...change },
+});
+const ofVpn = route({ destination: '10.0.0.0/8', gateway: '10.80.0.1', flags: 'UGSc', interface: 'utun4' });
 const withMode = (restartDocker: Config['restartDocker']): Config => configSchema.parse({ restartDocker });
 const act = (observation: Observation, memory = up, mode: Config['restartDocker'] = 'auto') =>
   judgeRestart(withMode(mode), observation, memory).act;
@@ -79,11 +94,11 @@ describe('a VM without the tap', () => {
     [
       'the device is not ours',
       'none',
-      { tapDevice: seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 }) },
+      tapWith({ device: seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 }) }),
     ],
-    ['there is no device', 'none', { tapDevice: seen(null) }],
-    ['nobody knows who holds the tap', 'none', { tapInterface: unknown('ifconfig failed') }],
-    ['somebody else holds the tap', 'none', { tapInterface: startedMac([]).tapInterface }],
+    ['there is no device', 'none', tapWith({ device: seen(null) })],
+    ['nobody knows who holds the tap', 'none', tapWith({ interface: unknown('ifconfig failed') })],
+    ['somebody else holds the tap', 'none', tapWith({ interface: seen(newTap) })],
     ['it has just begun to open the tap', 'wait', { vm: seen(vm(900, began + 10_000, true)) }],
     ['it could not open the tap', 'restart', { vm: seen(vm(900, began, true)) }],
     [
@@ -106,7 +121,7 @@ describe('a VM without the tap', () => {
       'restart',
       {
         vm: seen({ ...vm(900, began, true), tapIsForeign: true }),
-        tapInterface: startedMac([]).tapInterface,
+        ...tapWith({ interface: seen(newTap) }),
       },
     ],
     [
@@ -114,7 +129,7 @@ describe('a VM without the tap', () => {
       'none',
       {
         vm: seen({ ...vm(901, began, true), tapIsForeign: true }),
-        tapInterface: startedMac([]).tapInterface,
+        ...tapWith({ interface: seen(newTap) }),
       },
     ],
     ['the link’s network is somebody else’s', 'none', { routes: seen([...lan, ofVpn]) }],
@@ -349,9 +364,7 @@ test('in any life: no VM is quit twice, none at somebody’s work, and no two qu
             ...observation,
             vm: seen(vm(pid, observation.at)),
             docker: seen([{ ...gui, pid: pid + 10_000 }]),
-            tapInterface: attached
-              ? seen({ name: 'tap1', up: false, mtu: 1500, addresses: [], holder: pid })
-              : seen(null),
+            ...tapWith({ interface: seen(attached ? { ...newTap, holder: pid } : null) }),
             userContainer: seen(container === null ? null : { name: 'web', seconds: container }),
           };
           if (attached) sinceLink = 0;

@@ -7,11 +7,11 @@ import {
   type RouteHistory,
 } from '../../../daemon/core/routes/yield.js';
 import type { Route } from '../../../daemon/core/observation.js';
-import { lan } from './worlds.js';
+import { lan, ownedRoutes, route } from './worlds.js';
 
 const subnet = '172.18.0.0/16';
-const row: Route = { destination: subnet, gateway: '10.0.75.2', interface: 'tap1', flags: 'UGSc' };
-const owned = [{ subnet, gateway: '10.0.75.2' }];
+const row = route({ destination: subnet, gateway: '10.0.75.2', interface: 'tap1', flags: 'UGSc' });
+const owned = ownedRoutes(subnet);
 
 /** A daemon with one route, whose looks are every 100 ms; `flush` is what takes the route away. */
 function stage() {
@@ -80,7 +80,7 @@ test('it stays yielded while others’ rows keep changing', () => {
   expect(mac.state()).toBe('yielded');
   mac.pass(600_000, (time) => {
     const gateway = `10.80.0.${Math.floor(time / 5000) % 2}`;
-    mac.change([...lan, { destination: '10.9.0.0/24', gateway, interface: 'utun4', flags: 'UGSc' }]);
+    mac.change([...lan, route({ destination: '10.9.0.0/24', gateway, interface: 'utun4', flags: 'UGSc' })]);
   });
   expect(mac.state()).toBe('yielded');
   mac.pass(120_000);

@@ -1,9 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { configSchema } from '../../../config/schema.js';
-import { formatCidr, overlaps, parseCidr } from '../../../daemon/lib/prefix.js';
-import { judgeConditions } from '../../../daemon/core/conditions.js';
-import { linkCollision } from '../../../daemon/core/link/collision.js';
+import { overlaps, parseAddress, parsePrefix } from '../../../daemon/lib/prefix.js';
 import { matches } from '../../../daemon/core/routes/networks.js';
 import {
   type DockerNetwork,
@@ -12,16 +10,12 @@ import {
   seen,
   unknown,
 } from '../../../daemon/core/observation.js';
-import { plan } from '../../../daemon/core/plan.js';
-import { judgeRoutes, type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
-import { config, lan, network, startedMac, up } from './worlds.js';
+import { type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
+import { config, lan, net, network, ownedRoutes, resolversAt, route, startedMac, up } from './worlds.js';
+import { judgeConditions, judgeRoutes, linkCollision, plan } from './judged.js';
 
-const row = (destination: string, gateway: string, name: string, flags: string): Route => ({
-  destination,
-  gateway,
-  interface: name,
-  flags,
-});
+const row = (destination: string, gateway: string, name: string, flags: string): Route =>
+  route({ destination, gateway, interface: name, flags });
 const ours = row('172.18.0.0/16', '10.0.75.2', 'tap1', 'UGSc');
 
 const verdictsFor = (
@@ -32,7 +26,7 @@ const verdictsFor = (
 ): readonly RouteVerdict[] =>
   judgeRoutes(
     configSchema.parse({ routes: settings }),
-    { ...startedMac(networks, [...lan, ...routes]), resolvers: seen(resolvers) },
+    { ...startedMac(networks, [...lan, ...routes]), resolvers: seen(resolversAt(...resolvers)) },
     up,
   );
 
@@ -179,7 +173,7 @@ describe('the route guard', () => {
       ...startedMac([network('a', '172.18.0.0/16'), network('b', '172.19.0.0/16')], seenRoutes),
       resolvers: unknown('scutil --dns: took longer than 10 s'),
     };
-    const memory = { ...up, ownedRoutes: [{ subnet: '172.18.0.0/16', gateway: '10.0.75.2' }] };
+    const memory = { ...up, ownedRoutes: ownedRoutes('172.18.0.0/16') };
     expect(judgeRoutes(config, observation, memory).map(({ state }) => state)).toEqual(['routed', 'waiting']);
     expect(plan(config, observation, memory).filter(({ kind }) => kind.endsWith('route'))).toEqual([]);
     const { findings } = judgeConditions(config, observation, memory, []);
@@ -223,7 +217,7 @@ describe('conflicts, by the longest prefix', () => {
       /the network of bridge1/,
     ],
     ['made by hand through our peer', ours, 'routed', /not tuntapd’s and stays/],
-    ['wider, by hand through our peer', { ...ours, destination: '172.16.0.0/12' }, 'pending', /not in/],
+    ['wider, by hand through our peer', { ...ours, destination: net('172.16.0.0/12') }, 'pending', /not in/],
   ])('%s', (_name, other, state, why) => {
     const [verdict] = verdictsFor([network('app', '172.18.0.0/16')], [other]);
     expect(verdict).toMatchObject({ state, why: expect.stringMatching(why) as unknown });
@@ -249,7 +243,7 @@ describe('conflicts, by the longest prefix', () => {
 
   test('a claim that comes later withdraws our route, and leaves its own alone', () => {
     const observation = startedMac([network('app', '172.18.0.0/16')], [...lan, ours, vpn('172.16.0.0/12')]);
-    const memory = { ...up, ownedRoutes: [{ subnet: '172.18.0.0/16', gateway: '10.0.75.2' }] };
+    const memory = { ...up, ownedRoutes: ownedRoutes('172.18.0.0/16') };
     const steps = plan(config, observation, memory).filter(({ kind }) => kind.endsWith('route'));
     expect(steps).toEqual([
       expect.objectContaining({
@@ -264,7 +258,7 @@ describe('conflicts, by the longest prefix', () => {
     ['gateway', { ...ours, gateway: '10.80.0.1' }],
     ['interface and gateway', { ...ours, gateway: 'utun4', interface: 'utun4' }],
   ])('a route of ours whose %s somebody changed is theirs from then on', (_name, theirs) => {
-    const memory = { ...up, ownedRoutes: [{ subnet: '172.18.0.0/16', gateway: '10.0.75.2' }] };
+    const memory = { ...up, ownedRoutes: ownedRoutes('172.18.0.0/16') };
     expect(
       plan(config, startedMac([], [...lan, theirs]), memory).filter(({ kind }) => kind.endsWith('route')),
     ).toEqual([]);
@@ -388,7 +382,10 @@ describe('the link itself', () => {
     resolvers: readonly string[] = ['9.9.9.9'],
   ) => {
     const chosen = configSchema.parse({ routes: settings });
-    const observation = { ...startedMac(networks, [...lan, ...routes]), resolvers: seen(resolvers) };
+    const observation = {
+      ...startedMac(networks, [...lan, ...routes]),
+      resolvers: seen(resolversAt(...resolvers)),
+    };
     const { phase, findings } = judgeConditions(chosen, observation, up, []);
     return {
       phase,
@@ -531,7 +528,7 @@ test('a thousand networks and a full table are judged at once', () => {
   const networks = Array.from({ length: 1000 }, (_, index) =>
     network(`n${index}`, `10.${100 + (index >> 8)}.${index & 255}.0/24`),
   );
-  const table = networks.map(({ subnets: [subnet = ''] }) => ({ ...ours, destination: subnet }));
+  const table = networks.map(({ subnets: [subnet] }) => ({ ...ours, destination: net(subnet?.text ?? '') }));
   const began = performance.now();
   expect(verdictsFor(networks, table).filter(({ state }) => state === 'routed')).toHaveLength(1000);
   expect(performance.now() - began).toBeLessThan(1000);
@@ -543,11 +540,11 @@ test('what CIDR text says is read as it is, and written back the same', () => {
       fc.integer({ min: 0, max: 0xffffffff }),
       fc.integer({ min: 0, max: 32 }),
       (address, prefix) => {
-        const text = `${[24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.')}/${prefix}`;
-        const cidr = parseCidr(text);
-        if (!cidr) throw new Error(text);
-        expect(parseCidr(formatCidr(cidr))).toEqual(cidr);
-        expect(overlaps(cidr, { base: address >>> 0, prefix: 32 })).toBe(true);
+        const quad = [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
+        const network = net(`${quad}/${prefix}`);
+        expect(parsePrefix(network.text)).toEqual(network);
+        expect(network.bits).toHaveLength(prefix);
+        expect(overlaps(network, parseAddress(quad) ?? net('0.0.0.0/32'))).toBe(true);
       },
     ),
   );

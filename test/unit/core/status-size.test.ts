@@ -1,15 +1,14 @@
 /** A user's engine may say what it likes: what root tells of it stays small enough to be read by whoever asks. */
 import { afterEach, expect, test } from '@jest/globals';
-import { judgeConditions } from '../../../daemon/core/conditions.js';
 import { type Status, statusSchema } from '../../../daemon/api/messages.js';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';
 import { listNetworks } from '../../../daemon/guest/networks.js';
 import { type DockerNetwork, unknown } from '../../../daemon/core/observation.js';
-import { judgeRoutes } from '../../../daemon/core/routes/verdicts.js';
 import { datedConditions, statusOf } from '../../../daemon/core/status.js';
 import type { Step } from '../../../daemon/core/steps.js';
 import { fakeEngine, type FakeEngine } from '../guest/fake-engine.js';
-import { config, startedMac, up } from './worlds.js';
+import { config, startedMac, subnetsOf, up } from './worlds.js';
+import { judgeConditions, judgeRoutes } from './judged.js';
 
 const maxStatus = 1024 * 1024;
 /** Three bytes each. */
@@ -97,7 +96,7 @@ test('hundreds of networks are told of one by one', () => {
     internal: false,
     labels: {},
     options: {},
-    subnets: [subnetOf(index)],
+    subnets: subnetsOf(subnetOf(index)),
   }));
   expect(statusWith(networks).routes).toHaveLength(800);
 });

@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { judgeConditions } from '../../../daemon/core/conditions.js';
 import { type Observation, seen, unknown, type Vm } from '../../../daemon/core/observation.js';
-import { plan } from '../../../daemon/core/plan.js';
-import { config, network, quietMac, startedMac, up } from './worlds.js';
+import { config, network, quietMac, startedMac, up, withTap } from './worlds.js';
+import { judgeConditions, plan } from './judged.js';
 
 const other = { name: 'other', uid: 502, gid: 20, home: '/Users/other' };
 const started = startedMac([network('bridge', '172.17.0.0/16')]);
@@ -15,7 +14,7 @@ const theirs: Vm = {
   tapIsForeign: false,
   executable: null,
 };
-const device = (uid: number): Observation['tapDevice'] =>
+const device = (uid: number): Observation['tap']['device'] =>
   seen({ path: '/dev/tap1', uid, gid: 0, mode: 0o660 });
 
 const steps = (observation: Observation): string[] =>
@@ -84,14 +83,14 @@ test('another user’s VM without our link is named and nothing is done about it
 test('after a logout the device is root’s, and the Mac idle', () => {
   const out = { ...quietMac, consoleUser: seen(null) };
   expect(steps(out)).toEqual(['own 0']);
-  const after = { ...out, tapDevice: device(0) };
+  const after = withTap(out, { device: device(0) });
   expect(steps(after)).toEqual([]);
   expect(judged(after).phase).toBe('idle');
 });
 
 test.each<[string, Partial<Observation>]>([
   ['scutil fails', { consoleUser: unknown('no answer') }],
-  ['ifconfig fails', { tapInterface: unknown('no answer'), consoleUser: seen(other) }],
+  ['ifconfig fails', withTap({ ...started, consoleUser: seen(other) }, { interface: unknown('no answer') })],
   ['ps fails while somebody holds the tap', { vm: unknown('no answer'), consoleUser: seen(other) }],
 ])('unknown is not absent: %s, and the device stays whose it is', (_title, change) => {
   expect(steps({ ...started, ...change }).filter((step) => step.startsWith('own'))).toEqual([]);

@@ -7,10 +7,12 @@ import {
   type HyperkitFile,
   type Observation,
   type Route,
+  type TapInterface,
+  type TapObservation,
 } from '../../../daemon/core/observation.js';
-import { contains, formatCidr, parseCidr } from '../../../daemon/lib/prefix.js';
+import { contains, parseAddress, parsePrefix, type Prefix } from '../../../daemon/lib/prefix.js';
 import { noLinkMemory } from '../../../daemon/core/link/yield.js';
-import type { Memory } from '../../../daemon/core/plan.js';
+import type { Memory } from '../../../daemon/core/memory.js';
 import { isRowOf } from '../../../daemon/core/routes/table.js';
 import { noRestart } from '../../../daemon/core/docker/restart.js';
 import type { Step } from '../../../daemon/core/steps.js';
@@ -66,6 +68,39 @@ export const bundlesOf = (withHyperkit: readonly Bundle[], more: Partial<Bundles
   ...more,
 });
 
+/** What the text of a network means. Throws on text that means none. */
+export function net(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (!prefix) throw new Error(`${text} is no network`);
+  return prefix;
+}
+
+/** A row of the routing table as netstat prints it. */
+export const route = ({
+  destination,
+  ...row
+}: Omit<Route, 'destination' | 'via'> & { destination: string }): Route => ({
+  ...row,
+  destination: net(destination),
+  via: parseAddress(row.gateway),
+});
+
+/** Subnets as an engine tells them. */
+export const subnetsOf = (...texts: readonly string[]): DockerNetwork['subnets'] =>
+  texts.map((text) => {
+    const prefix = parsePrefix(text);
+    return { text: prefix?.text ?? text, prefix };
+  });
+
+/** Routes over the tap that the journal has. */
+export const ownedRoutes = (...subnets: readonly string[]): Memory['ownedRoutes'] =>
+  subnets.map((subnet) => ({ subnet, gateway: '10.0.75.2', interface: 'tap1' }));
+
+export const withTap = (observation: Observation, tap: Partial<TapObservation>): Observation => ({
+  ...observation,
+  tap: { ...observation.tap, ...tap },
+});
+
 export const network = (name: string, ...subnets: string[]): DockerNetwork => ({
   id: name,
   name,
@@ -74,14 +109,18 @@ export const network = (name: string, ...subnets: string[]): DockerNetwork => ({
   internal: false,
   labels: {},
   options: {},
-  subnets,
+  subnets: subnetsOf(...subnets),
 });
 
 export const lan: readonly Route[] = [
-  { destination: '0.0.0.0/0', gateway: '192.168.1.1', flags: 'UGSc', interface: 'en0' },
-  { destination: '127.0.0.0/8', gateway: '127.0.0.1', flags: 'UCS', interface: 'lo0' },
-  { destination: '192.168.1.0/24', gateway: 'link#4', flags: 'UCS', interface: 'en0' },
+  route({ destination: '0.0.0.0/0', gateway: '192.168.1.1', flags: 'UGSc', interface: 'en0' }),
+  route({ destination: '127.0.0.0/8', gateway: '127.0.0.1', flags: 'UCS', interface: 'lo0' }),
+  route({ destination: '192.168.1.0/24', gateway: 'link#4', flags: 'UCS', interface: 'en0' }),
 ];
+
+/** Resolvers as scutil tells them; those of the other family are left out. */
+export const resolversAt = (...servers: readonly string[]): readonly Prefix[] =>
+  servers.map(parseAddress).filter((server) => server !== null);
 
 /** A Mac on which somebody is logged in, the shim is in place and Docker is not open. */
 export const quietMac: Observation = {
@@ -91,17 +130,22 @@ export const quietMac: Observation = {
   userContainer: null,
   configuration: { problem: null, inForce: true },
   consoleUser: seen({ name: 'person', uid: 501, gid: 20, home: '/Users/person' }),
-  tapDevice: seen({ path: '/dev/tap1', uid: 501, gid: 0, mode: 0o660 }),
-  kext: seen({ state: 'loaded', bundles: ['/Library/Extensions/tap.kext'] }),
-  tapInterface: seen(null),
+  tap: {
+    device: seen({ path: '/dev/tap1', uid: 501, gid: 0, mode: 0o660 }),
+    kext: seen({ state: 'loaded', bundles: ['/Library/Extensions/tap.kext'] }),
+    interface: seen(null),
+  },
   routes: seen(lan),
-  resolvers: seen(['192.168.1.1', '9.9.9.9']),
+  resolvers: seen(resolversAt('192.168.1.1', '9.9.9.9')),
   bundles: seen(bundlesOf([bundle('shim', 'mach-o')])),
   vm: seen(null),
   otherVms: [],
   engine: seen(null),
-  dataPath: { session: null, state: 'unchecked', detail: 'not checked yet', repairs: 0 },
+  dataPath: { session: null, state: 'unchecked', detail: 'not checked yet', generation: 0 },
 };
+
+/** The interface of a VM that has just opened the device. */
+export const newTap: TapInterface = { name: 'tap1', up: false, mtu: 1500, addresses: [], holder: 900 };
 
 /** The same Mac just after the VM started, with these Docker networks. */
 export const startedMac = (
@@ -119,7 +163,7 @@ export const startedMac = (
     tapIsForeign: false,
     executable: null,
   }),
-  tapInterface: seen({ name: 'tap1', up: false, mtu: 1500, addresses: [], holder: 900 }),
+  tap: { ...quietMac.tap, interface: seen(newTap) },
   engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks, listed: 1 }),
 });
 
@@ -138,12 +182,8 @@ const known = <T>(value: { known: true; value: T } | { known: false }): T => {
   return value.value;
 };
 
-export const connected = ({ address, prefix }: { address: string; prefix: number }): Route => ({
-  destination: formatCidr(parseCidr(`${address}/${prefix}`) ?? { base: 0, prefix: 0 }),
-  gateway: 'link#14',
-  flags: 'UC',
-  interface: 'tap1',
-});
+export const connected = ({ address, prefix }: { address: string; prefix: number }): Route =>
+  route({ destination: `${address}/${prefix}`, gateway: 'link#14', flags: 'UC', interface: 'tap1' });
 
 /** in_ifscrub: with its address an interface loses the connected route alone; static ones through it stay. */
 const unlinked = (observation: Observation): Route[] =>
@@ -151,14 +191,14 @@ const unlinked = (observation: Observation): Route[] =>
 
 /** ifa_ifwithroute: the interface whose network holds the gateway, or else, silently, the default route's. */
 function boundTo(observation: Observation, gateway: string): string {
-  const target = parseCidr(`${gateway}/32`);
-  const tap = known(observation.tapInterface);
+  const target = parseAddress(gateway);
+  const tap = known(observation.tap.interface);
   const isOnLink = tap?.addresses.some(({ address, prefix }) => {
-    const net = parseCidr(`${address}/${prefix}`);
-    return net && target && contains(net, target);
+    const network = parsePrefix(`${address}/${prefix}`);
+    return network && target && contains(network, target);
   });
   if (isOnLink === true && tap?.up === true) return tap.name;
-  const leads = known(observation.routes).find(({ destination }) => destination === '0.0.0.0/0');
+  const leads = known(observation.routes).find(({ destination }) => destination.text === '0.0.0.0/0');
   if (!leads) throw new Error(`${gateway}: Network is unreachable`);
   return leads.interface;
 }
@@ -169,49 +209,50 @@ export function applied({ observation, memory }: World, step: Step): World {
     case 'load-kext':
       return {
         memory,
-        observation: {
-          ...observation,
+        observation: withTap(observation, {
           kext: seen({ state: 'loaded', bundles: [step.bundle] }),
-          tapDevice: seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 }),
-        },
+          device: seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 }),
+        }),
       };
     case 'own-tap-device':
       return {
         memory,
-        observation: {
-          ...observation,
-          tapDevice: seen({ path: step.path, uid: step.uid, gid: 0, mode: 0o660 }),
-        },
+        observation: withTap(observation, {
+          device: seen({ path: step.path, uid: step.uid, gid: 0, mode: 0o660 }),
+        }),
       };
     case 'install-shim':
       return { memory, observation: withBundle(observation, bundle('shim', 'mach-o')) };
     case 'restore-hyperkit':
       return { memory, observation: withBundle(observation, bundle('mach-o', 'missing')) };
     case 'address-tap': {
-      const tap = known(observation.tapInterface);
+      const tap = known(observation.tap.interface);
       if (!tap) throw new Error('no tap to give an address to');
-      const own = { address: step.address, prefix: step.prefix };
+      const own = { address: step.macAddress, prefix: step.prefix };
       const row = connected(own);
       const rest = unlinked(observation);
-      const isFree = !rest.some((each) => isRowOf(row.destination, each));
+      const isFree = !rest.some((each) => isRowOf(row.destination.text, each));
       return {
         memory: { ...memory, link: { ...memory.link, attempts: memory.link.attempts + 1 } },
         observation: {
           ...observation,
-          tapInterface: seen({ ...tap, up: true, mtu: step.mtu, addresses: [own] }),
+          tap: {
+            ...observation.tap,
+            interface: seen({ ...tap, up: true, mtu: step.mtu, addresses: [own] }),
+          },
           // rtinit: of a prefix that somebody has no second row is made.
           routes: seen(isFree ? [...rest, row] : rest),
         },
       };
     }
     case 'unaddress-tap': {
-      const tap = known(observation.tapInterface);
+      const tap = known(observation.tap.interface);
       if (!tap) throw new Error('no tap to take an address from');
       return {
         memory,
         observation: {
           ...observation,
-          tapInterface: seen({ ...tap, addresses: [] }),
+          tap: { ...observation.tap, interface: seen({ ...tap, addresses: [] }) },
           routes: seen(unlinked(observation)),
         },
       };
@@ -226,7 +267,7 @@ export function applied({ observation, memory }: World, step: Step): World {
             session: step.session,
             interface: 'eth1',
             rules: [],
-            repairs: step.repairs,
+            observedGeneration: step.generation,
           },
         },
       };
@@ -248,16 +289,19 @@ export function applied({ observation, memory }: World, step: Step): World {
     case 'add-route': {
       const table = known(observation.routes);
       if (table.some((row) => isRowOf(step.subnet, row))) throw new Error(`${step.subnet}: File exists`);
-      const row: Route = {
+      const row = route({
         destination: step.subnet,
         gateway: step.gateway,
         flags: 'UGSc',
         interface: boundTo(observation, step.gateway),
-      };
+      });
       return {
         memory: {
           ...memory,
-          ownedRoutes: [...memory.ownedRoutes, { subnet: step.subnet, gateway: step.gateway }],
+          ownedRoutes: [
+            ...memory.ownedRoutes,
+            { subnet: step.subnet, gateway: step.gateway, interface: step.interface },
+          ],
         },
         observation: { ...observation, routes: seen([...table, row]) },
       };

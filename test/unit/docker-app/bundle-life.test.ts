@@ -21,8 +21,6 @@ import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/global
 import fc from 'fast-check';
 import { work } from '../../../daemon/docker-app/bundle-work.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
-import { judgeConditions, type Failure, type Finding } from '../../../daemon/core/conditions.js';
-import { plan, type Memory } from '../../../daemon/core/plan.js';
 import { StepError } from '../../../daemon/core/steps.js';
 import { messageOf } from '../../../daemon/lib/text.js';
 import { lookDirectly } from '../../lab/docker/look-directly.js';
@@ -30,6 +28,9 @@ import { later } from '../../lab/bundle-crash/daemon.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
 import { machO } from '../../lab/docker/mach-o.js';
 import { config, quietMac, up } from '../core/worlds.js';
+import type { Memory } from '../../../daemon/core/memory.js';
+import type { Failure, Finding } from '../../../daemon/core/condition.js';
+import { judgeConditions, plan } from '../core/judged.js';
 
 /** The work is done here, with the rights of whoever tests. */
 const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };

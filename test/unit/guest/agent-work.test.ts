@@ -86,7 +86,7 @@ test.each([
   ['a network beside it', { ...row, address: '10.0.76.0' }, false],
   ['a network of the other family', { ...row, address: 'fd00::', prefix: 64 }, false],
 ])('what of the link’s network the VM has: %s', (_what, one, claims) => {
-  expect(claimOn({ address: '10.0.75.2', prefix: 30 }, [one], 3)).toBe(claims ? one : null);
+  expect(claimOn({ vmAddress: '10.0.75.2', prefix: 30 }, [one], 3)).toBe(claims ? one : null);
 });
 
 const nic = { mac: '', mtu: 1500, up: true };

@@ -156,8 +156,9 @@ describe('networks', () => {
     engine.networks = [...others, network('later', '172.29.0.0/16')];
     tell('update');
     expect(
-      (await until(({ networks }) => networks[500]?.subnets[0] !== '172.28.0.0/16')).networks[500]?.subnets,
-    ).toEqual(['172.29.0.0/16']);
+      (await until(({ networks }) => networks[500]?.subnets[0]?.text !== '172.28.0.0/16')).networks[500]
+        ?.subnets,
+    ).toMatchObject([{ text: '172.29.0.0/16' }]);
     // Another one’s name begins with the id of the one that is gone.
     engine.networks = [...others, network('later-on', '172.28.0.0/16')];
     tell('destroy');
@@ -178,10 +179,10 @@ describe('networks', () => {
     follow(() => Promise.resolve(engine.dial));
     const { networks } = await until((now) => now.networks.length > 0);
     expect(networks).toMatchObject([
-      { name: 'labels', labels: {}, subnets: ['10.1.0.0/24'] },
+      { name: 'labels', labels: {}, subnets: [{ text: '10.1.0.0/24' }] },
       { name: 'inside', internal: true },
       { name: 'addresses', subnets: [] },
-      { name: 'good', subnets: ['172.28.0.0/16'] },
+      { name: 'good', subnets: [{ text: '172.28.0.0/16' }] },
     ]);
   });
 

@@ -8,7 +8,7 @@ import { fakeEngine, type FakeEngine, type FakeOptions, image } from './fake-eng
 import { dockerd, done, errno, failed, fakeVm, type FakeVm, frame, type Streams } from './fake-vm.js';
 
 const mac = '02:74:75:6e:74:61';
-const end = { mac, address: '10.0.75.2', prefix: 30 };
+const end = { nic: mac, vmAddress: '10.0.75.2', prefix: 30 };
 const programOf = (architecture: string): Buffer =>
   readFileSync(join(import.meta.dirname, `../../../daemon/guest/agent/${architecture}.agent`));
 const ours = '-i eth1 -m comment --comment tuntapd -j ACCEPT';
@@ -35,9 +35,9 @@ const parameters = {
   ...end,
   session: 's',
   mtu: 1400,
-  far: '10.0.75.1',
+  macAddress: '10.0.75.1',
   engineVersion: '28.5.2',
-  repairs: 0,
+  generation: 0,
   timeout: 5000,
   log: (words: string) => {
     logged.push(words);
@@ -50,8 +50,8 @@ const prepare = async (options: FakeOptions = {}, more: More = {}): Promise<Gues
   await begin(options);
   return prepareAgain(more);
 };
-const release = async (attached = true): Promise<void> =>
-  releaseGuest(await connectEngine(engine.dial), { ...end, attached, timeout: 5000 });
+const release = async (hasNic = true): Promise<void> =>
+  releaseGuest(await connectEngine(engine.dial), { ...end, hasNic, timeout: 5000 });
 
 afterEach(async () => {
   await engine.close();
@@ -92,7 +92,7 @@ describe('the VM’s end of the link', () => {
         session: 's',
         interface: 'eth1',
         rules: ['raw PREROUTING', 'filter DOCKER-USER'],
-        repairs: 0,
+        observedGeneration: 0,
       });
       expect(eth1()).toMatchObject({ up: true, mtu: 1400 });
       expect(vm.addresses).toContainEqual({ index: 3, address: '10.0.75.2', prefix: 30 });
@@ -199,7 +199,7 @@ describe('the helper container', () => {
     await begin();
     const client = await connectEngine(engine.dial);
     await Promise.all([1, 2, 3].map(() => prepareGuest(client, parameters)));
-    await releaseGuest(client, { ...end, attached: true });
+    await releaseGuest(client, { ...end, hasNic: true });
     expect(engine.mostAtOnce()).toBe(1);
     await isGone();
     expect(engine.images).toEqual([]);
@@ -375,7 +375,7 @@ describe('an engine that hangs or is hostile', () => {
     const client = await connectEngine(engine.dial);
     const giveUp = new AbortController();
     const prepared = prepareGuest(client, { ...parameters, signal: giveUp.signal });
-    const released = releaseGuest(client, { ...end, attached: false });
+    const released = releaseGuest(client, { ...end, hasNic: false });
     setTimeout(() => {
       giveUp.abort(new Error('it is no longer wanted'));
     }, 200);

@@ -1,6 +1,6 @@
 /** A Mac's network in memory, by XNU's rules, behind the three commands that change and show it. */
 import type { CommandResult, Run } from '../../../daemon/lib/command.js';
-import { contains, formatCidr, parseCidr } from '../../../daemon/lib/prefix.js';
+import { contains, parseAddress, parsePrefix } from '../../../daemon/lib/prefix.js';
 
 export interface Row {
   destination: string;
@@ -54,7 +54,7 @@ export function fakeMac(): FakeMac {
     Promise.resolve({ stdout, stderr, exitCode });
 
   const connected = (name: string, { address, prefix }: { address: string; prefix: number }): Row => ({
-    destination: formatCidr(parseCidr(`${address}/${prefix}`) ?? { base: 0, prefix: 0 }),
+    destination: parsePrefix(`${address}/${prefix}`)?.text ?? '',
     gateway: 'link#14',
     interface: name,
     flags: 'UC',
@@ -114,9 +114,9 @@ export function fakeMac(): FakeMac {
 
   /** ifa_ifwithroute_common_locked: on-link, or else wherever the default route leads. */
   function interfaceTowards(gateway: string): string | undefined {
-    const address = parseCidr(`${gateway}/32`);
+    const address = parseAddress(gateway);
     const onLink = routes.find((row) => {
-      const net = parseCidr(row.destination);
+      const net = parsePrefix(row.destination);
       return row.gateway.startsWith('link#') && net && address && contains(net, address);
     });
     return (onLink ?? routes.find(({ destination }) => destination === '0.0.0.0/0'))?.interface;

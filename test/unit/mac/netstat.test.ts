@@ -30,7 +30,7 @@ test.each([
   ['10.4&0xff00', 'UGSc', '10.0.0.0/8'],
   ['172.16.9&0xfff0', 'UGSc', '172.16.0.0/12'],
 ])('%s (%s) is %s', (short, flags, expected) => {
-  expect(parseDestination(short, flags)).toBe(expected);
+  expect(parseDestination(short, flags)?.text).toBe(expected);
 });
 
 test.each(['fe80::1%lo0', 'ff02::', '300.1', '10/33', ''])('%j is no IPv4 destination', (text) => {
@@ -45,7 +45,7 @@ test('whatever the kernel prints is read back', () => {
       (address, prefix) => {
         const base = (address & mask(prefix)) >>> 0;
         const printed = shortDestination({ base, prefix, isHost: false });
-        expect(parseDestination(printed, 'UGSc')).toBe(`${dotted(base)}/${prefix}`);
+        expect(parseDestination(printed, 'UGSc')?.text).toBe(`${dotted(base)}/${prefix}`);
       },
     ),
   );
@@ -73,7 +73,7 @@ default            192.168.8.1        UGScg             en0
 };
 
 test.each(Object.entries(layouts))('%s: every row, whatever its columns', (_name, text) => {
-  expect(parseRoutingTable(text).map((row) => [row.destination, row.gateway, row.interface])).toEqual([
+  expect(parseRoutingTable(text).map((row) => [row.destination.text, row.gateway, row.interface])).toEqual([
     ['0.0.0.0/0', '192.168.8.1', 'en0'],
     ['10.0.75.0/30', 'link#12', 'tap1'],
     ['172.17.0.0/16', '10.0.75.2', 'tap1'],
@@ -102,23 +102,25 @@ default            link#12            UCSI            0        0 bridge1
 test('a Mac’s table with VPNs, bridges and virtual machines is read row by row, scoped or not', () => {
   const { routes, unread } = readRoutingTable(printedRows);
   expect(unread).toEqual([]);
-  expect(routes.map((row) => `${row.destination} ${row.gateway} ${row.flags} ${row.interface}`)).toEqual([
-    '0.0.0.0/0 10.219.16.1 UGSc en4',
-    '0.0.0.0/0 link#12 UCSI bridge1',
-    '0.0.0.0/1 utun0 UScg utun0',
-    '0.64.0.0/10 utun6 Uc utun6',
-    '1.0.0.0/8 utun6 Uc utun6',
-    '4.0.0.0/6 utun6 Uc utun6',
-    '10.9.0.0/24 10.9.0.15 UGSc utun4',
-    '10.219.5.1/32 link#6 UCS en0',
-    '10.33.33.2/32 10.33.33.1 UH utun3',
-    '128.0.0.0/1 utun0 USc utun0',
-    '169.254.0.0/16 link#4 UCS en0',
-    '172.17.0.0/16 utun3 USc utun3',
-    '192.168.59.0/24 link#11 UC vboxnet',
-    '192.168.64.4/32 ce.19.fd.c4.c3.30 UHLWIi bridge1',
-    '224.0.0.0/4 link#4 UmCS en0',
-  ]);
+  expect(routes.map((row) => `${row.destination.text} ${row.gateway} ${row.flags} ${row.interface}`)).toEqual(
+    [
+      '0.0.0.0/0 10.219.16.1 UGSc en4',
+      '0.0.0.0/0 link#12 UCSI bridge1',
+      '0.0.0.0/1 utun0 UScg utun0',
+      '0.64.0.0/10 utun6 Uc utun6',
+      '1.0.0.0/8 utun6 Uc utun6',
+      '4.0.0.0/6 utun6 Uc utun6',
+      '10.9.0.0/24 10.9.0.15 UGSc utun4',
+      '10.219.5.1/32 link#6 UCS en0',
+      '10.33.33.2/32 10.33.33.1 UH utun3',
+      '128.0.0.0/1 utun0 USc utun0',
+      '169.254.0.0/16 link#4 UCS en0',
+      '172.17.0.0/16 utun3 USc utun3',
+      '192.168.59.0/24 link#11 UC vboxnet',
+      '192.168.64.4/32 ce.19.fd.c4.c3.30 UHLWIi bridge1',
+      '224.0.0.0/4 link#4 UmCS en0',
+    ],
+  );
 });
 
 const tables = join(import.meta.dirname, '../../fixtures/netstat');

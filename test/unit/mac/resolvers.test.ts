@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { Run } from '../../../daemon/lib/command.js';
 import { createResolverObserver, parseResolvers } from '../../../daemon/mac/resolvers.js';
-import { type Route, seen, unknown } from '../../../daemon/core/observation.js';
+import { seen, unknown } from '../../../daemon/core/observation.js';
+import { resolversAt, route } from '../core/worlds.js';
 
 const captured = `DNS configuration
 
@@ -40,7 +41,7 @@ resolver #1
 `;
 
 test('every resolver’s IPv4 servers, each once', () => {
-  expect(parseResolvers(captured)).toEqual(['10.20.0.53', '172.20.9.9']);
+  expect(parseResolvers(captured)).toEqual(resolversAt('10.20.0.53', '172.20.9.9'));
   expect(parseResolvers('No DNS configuration available\n')).toEqual([]);
   expect(parseResolvers('')).toBeNull();
   expect(parseResolvers('scutil: no such thing\n')).toBeNull();
@@ -59,21 +60,28 @@ test('they are asked for when networks change, twice a minute otherwise, and at 
           exitCode: 0,
         });
   const observe = createResolverObserver(command, () => time, '/dev/null/resolv.conf');
-  const row: Route = { destination: '0.0.0.0/0', gateway: '192.168.1.1', flags: 'UGSc', interface: 'en0' };
-  const own: Route = { destination: '172.17.0.0/16', gateway: '10.0.75.2', flags: 'UGSc', interface: 'tap1' };
-  expect(await observe(seen([row]), '10.0.75.2')).toEqual(seen(['10.1.1.1']));
+  const row = route({ destination: '0.0.0.0/0', gateway: '192.168.1.1', flags: 'UGSc', interface: 'en0' });
+  const own = route({
+    destination: '172.17.0.0/16',
+    gateway: '10.0.75.2',
+    flags: 'UGSc',
+    interface: 'tap1',
+  });
+  expect(await observe(seen([row]), '10.0.75.2')).toEqual(seen(resolversAt('10.1.1.1')));
   server = '10.2.2.2';
-  expect(await observe(seen([row, own]), '10.0.75.2')).toEqual(seen(['10.1.1.1']));
+  expect(await observe(seen([row, own]), '10.0.75.2')).toEqual(seen(resolversAt('10.1.1.1')));
   time = 31_000;
-  expect(await observe(seen([row, own]), '10.0.75.2')).toEqual(seen(['10.2.2.2']));
+  expect(await observe(seen([row, own]), '10.0.75.2')).toEqual(seen(resolversAt('10.2.2.2')));
   server = '10.3.3.3';
-  expect(await observe(seen([{ ...row, interface: 'utun4' }]), '10.0.75.2')).toEqual(seen(['10.3.3.3']));
+  expect(await observe(seen([{ ...row, interface: 'utun4' }]), '10.0.75.2')).toEqual(
+    seen(resolversAt('10.3.3.3')),
+  );
   fails = true;
   expect(await observe(seen([row]), '10.0.75.2')).toEqual(
     unknown(expect.stringMatching(/^scutil --dns: no store; .*resolv\.conf/) as unknown as string),
   );
   fails = false;
-  expect(await observe(seen([row]), '10.0.75.2')).toEqual(seen(['10.3.3.3']));
+  expect(await observe(seen([row]), '10.0.75.2')).toEqual(seen(resolversAt('10.3.3.3')));
 });
 
 test('a scutil that hangs tells nothing: a VPN’s own resolvers are in no other place', async () => {
@@ -98,7 +106,7 @@ test('when scutil has no such answer, the mirror of the main resolver counts', a
     expect(await createResolverObserver(observeFails, () => 0, mirror)(seen([]), '')).toEqual(seen([]));
     writeFileSync(mirror, '# mirrored\nsearch corp.example\nnameserver 10.20.0.53\nnameserver fd00::53\n');
     expect(await createResolverObserver(observeFails, () => 0, mirror)(seen([]), '')).toEqual(
-      seen(['10.20.0.53']),
+      seen(resolversAt('10.20.0.53')),
     );
     mkdirSync(join(folder, 'odd'));
     expect(

@@ -1,14 +1,15 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { formatCidr } from '../../../daemon/lib/prefix.js';
+import { parsePrefix } from '../../../daemon/lib/prefix.js';
 import type { Run } from '../../../daemon/lib/command.js';
 import { observeConsoleUser } from '../../../daemon/mac/console-user.js';
 import { readRoutingTable } from '../../../daemon/mac/netstat.js';
 import { addRoutes, deleteRoutes, observeRoutes } from '../../../daemon/mac/routes.js';
 import { addressTap, parseInterface, unaddressTap } from '../../../daemon/mac/tap-interface.js';
+import { route } from '../core/worlds.js';
 import { type FakeMac, fakeMac } from './fake-mac.js';
 
-const link = { interface: 'tap1', address: '10.0.75.1', prefix: 30, mtu: 1500, anew: false };
+const link = { interface: 'tap1', macAddress: '10.0.75.1', prefix: 30, mtu: 1500, anew: false };
 const step = { subnet: '172.19.0.0/16', gateway: '10.0.75.2', interface: 'tap1' };
 const vpn = { destination: step.subnet, gateway: '10.80.0.1', interface: 'utun4', flags: 'UGSc' };
 const rowsOf = (mac: FakeMac): string[] =>
@@ -45,7 +46,7 @@ test('the tap gets address, prefix and MTU; once more changes nothing', async ()
 
 test('a stale address is replaced', async () => {
   const mac = await linked();
-  await addressTap({ ...link, address: '10.0.76.1', prefix: 29 }, mac.run);
+  await addressTap({ ...link, macAddress: '10.0.76.1', prefix: 29 }, mac.run);
   expect(mac.interfaces.get('tap1')?.addresses).toEqual([{ address: '10.0.76.1', prefix: 29 }]);
 });
 
@@ -201,7 +202,10 @@ test('without a default route the kernel’s own words are told', async () => {
 
 const net = fc
   .tuple(fc.integer({ min: 0x01000000, max: 0xdfffffff }), fc.integer({ min: 1, max: 32 }))
-  .map(([base, prefix]) => formatCidr({ base: (base & (0xffffffff << (32 - prefix))) >>> 0, prefix }));
+  .map(([base, length]) => {
+    const octets = [24, 16, 8, 0].map((shift) => (base >>> shift) & 255);
+    return parsePrefix(`${octets.join('.')}/${length}`)?.text ?? '';
+  });
 
 test('whatever is in the table is read back', async () => {
   await fc.assert(
@@ -215,7 +219,7 @@ test('whatever is in the table is read back', async () => {
           9,
           ...nets.map((destination) => ({ destination, gateway, interface: 'en5', flags: 'UGSc' })),
         );
-        expect(await observeRoutes(mac.run)).toEqual({ known: true, value: mac.routes });
+        expect(await observeRoutes(mac.run)).toEqual({ known: true, value: mac.routes.map(route) });
       },
     ),
   );
@@ -231,7 +235,7 @@ test.each([
 ])('%s: the row is left out and reported', (_name, row) => {
   const good = '10.7/16            10.8.0.1           UGSc          utun3       ';
   const { routes, unread } = readRoutingTable(`${head}${row}\n${good}\n`);
-  expect(routes.map(({ destination }) => destination)).toEqual(['10.7.0.0/16']);
+  expect(routes.map(({ destination }) => destination.text)).toEqual(['10.7.0.0/16']);
   expect(unread).toEqual([row]);
 });
 

@@ -1,0 +1,44 @@
+/** Docker's VMs: the one that counts, and those beside it. Pure. */
+import { type Judge, no, unclear, yes } from '../condition.js';
+import { valueOf, type Vm } from '../observation.js';
+
+const named = (vms: readonly Vm[]): string =>
+  vms.map(({ pid, uid }) => `pid ${pid} of uid ${uid}`).join(', ');
+
+/** The other VMs of the same user. */
+export const olderOf = ({ uid }: Vm, otherVms: readonly Vm[]): readonly Vm[] =>
+  otherVms.filter((other) => other.uid === uid);
+
+/** Which of one user's VMs are left over from before the one that counts, and how to end them. */
+export function leftBehind(older: readonly Vm[]): string {
+  const told = older.map(({ pid, startedAt }) => `pid ${pid} (since ${startedAt})`).join(' and ');
+  const pids = older.map(({ pid }) => pid).join(' ');
+  return (
+    `${older.length + 1} VMs of Docker’s of one user run, and ${told} is left over from before: quit Docker Desktop, ` +
+    `end what stays with \`kill ${pids}\`, and open Docker Desktop again`
+  );
+}
+
+export const virtualMachine: Judge = ({ observation }) => {
+  const { vm, otherVms, docker, consoleUser: user } = observation;
+  if (!vm.known) return unclear(vm.why);
+  const older = vm.value ? olderOf(vm.value, otherVms) : [];
+  const strangers = otherVms.filter((other) => !older.includes(other));
+  const others = [
+    ...(strangers.length === 0 ? [] : [`; another one without our link: ${named(strangers)}`]),
+    ...(older.length === 0 ? [] : [`; ${leftBehind(older)}`]),
+  ].join('');
+  const byApple = valueOf(docker)?.find(({ virtualization }) => virtualization);
+  if (!vm.value && byApple)
+    return no(
+      'VirtualizationFramework',
+      `Docker’s VM (pid ${byApple.pid}) runs by Apple’s Virtualization framework, which cannot be given a tap: choose ` +
+        `HyperKit in Docker’s settings (General), where this Docker Desktop still offers it${others}`,
+    );
+  if (!vm.value)
+    return no('NotRunning', `Docker’s VM does not run; everything is set up when it starts${others}`);
+  const { pid, uid, startedAt } = vm.value;
+  const behind =
+    user.known && user.value?.uid !== uid ? ` for uid ${uid}, who is logged in but not in front` : '';
+  return yes('Running', `hyperkit runs as pid ${pid} since ${startedAt}${behind}${others}`);
+};

@@ -1,0 +1,69 @@
+/** The VM's end of the link: its address and the firewall's accept rule. Pure. */
+import { failed, type Judge, no, yes } from './condition.js';
+import type { Judgement } from './judgement.js';
+import { valueOf } from './observation.js';
+import type { Step } from './steps.js';
+
+/** Sets the VM's end up, once a session and once for each generation. */
+export function prepareSteps({ config, observation, memory, link: state }: Judgement): Step[] {
+  const engine = valueOf(observation.engine);
+  const { generation } = observation.dataPath;
+  // With our end addressed first, the routes are added while the VM is worked on.
+  if (!config.guest.manage || !engine || state.kind !== 'up') return [];
+  const prepared = memory.guest?.session === engine.session;
+  if (prepared && memory.guest.observedGeneration === generation) return [];
+  const { nic, macAddress, vmAddress, network, mtu } = state.link;
+  return [
+    {
+      kind: 'prepare-guest',
+      key: `guest ${engine.session}`,
+      why: prepared
+        ? 'what answered through the link no longer does'
+        : `the VM has not been set up in session ${engine.session}`,
+      session: engine.session,
+      engineVersion: engine.version,
+      nic,
+      vmAddress,
+      prefix: network.bits.length,
+      mtu,
+      macAddress,
+      generation,
+    },
+  ];
+}
+
+/** Undoes it in this session. */
+export function releaseSteps({ config, observation, link: state }: Judgement, why: string): Step[] {
+  const engine = valueOf(observation.engine);
+  const { link, hasNic } = state;
+  if (!engine || !link || !config.guest.manage) return [];
+  const { nic, vmAddress, network } = link;
+  return [
+    {
+      kind: 'release-guest',
+      key: `release ${engine.session}`,
+      why,
+      session: engine.session,
+      hasNic,
+      nic,
+      vmAddress,
+      prefix: network.bits.length,
+    },
+  ];
+}
+
+export const guest: Judge = ({ config, observation, memory, link: { link } }, failures) => {
+  if (!config.guest.manage)
+    return yes('NotManaged', 'guest.manage is false: the VM’s side is left to its operator');
+  const failure = failed(failures, ['prepare-guest', 'release-guest']);
+  if (failure) return failure;
+  const engine = valueOf(observation.engine);
+  if (!engine) return no('NoEngine', 'Docker Engine does not answer (yet)');
+  const report = memory.guest;
+  return report?.session === engine.session
+    ? yes(
+        'Prepared',
+        `${report.interface} has ${link?.vmAddress ?? 'its address'}; accept rule in ${report.rules.join(' and ')}`,
+      )
+    : no('NotPrepared', 'the VM’s interface and firewall are not set up yet');
+};

@@ -1,0 +1,79 @@
+/** The seam: how this Mac and Docker's VM reach each other. Whoever makes it, all that comes after knows only this. */
+import type { Config } from '../../../config/schema.js';
+import type { Prefix } from '../../lib/prefix.js';
+import type { ConsoleUser, Observation, Route, Vm } from '../observation.js';
+import type { Judge } from '../condition.js';
+import type { Judgement } from '../judgement.js';
+import { isRowOf } from '../routes/table.js';
+import type { Step } from '../steps.js';
+
+export interface Link {
+  /** Name of the maker, e.g. `tap`. */
+  readonly maker: string;
+  /** The Mac's, e.g. `tap1`. */
+  readonly interface: string;
+  readonly macAddress: string;
+  /** The gateway of every route. */
+  readonly vmAddress: string;
+  readonly network: Prefix;
+  /** Bytes. */
+  readonly mtu: number;
+  /** MAC of its NIC in the VM, by which it is found there. */
+  readonly nic: string;
+}
+
+interface Common {
+  /** Null where nobody can know it before it is there. */
+  readonly link: Link | null;
+  /** The VM at its other end; null: none, or not ours. */
+  readonly vm: Vm | null;
+  /** Whether the VM was started with its NIC. */
+  readonly hasNic: boolean;
+}
+
+/**
+ * `absent`: no VM has it; `missed` is one that could have it after a restart, and its user. `present` but not up: it
+ * `lacks` its `address` (or prefix, or MTU), its connected `row`, or that row is somebody else's, so it came after ours
+ * (`network`). `up`: packets for the VM's end take it.
+ */
+export type LinkState = Common &
+  (
+    | { readonly kind: 'unknown'; readonly why: string }
+    | { readonly kind: 'absent'; readonly missed: { readonly vm: Vm; readonly user: ConsoleUser } | null }
+    | { readonly kind: 'present'; readonly vm: Vm; readonly link: Link; readonly lacks: 'address' | 'row' }
+    | {
+        readonly kind: 'present';
+        readonly vm: Vm;
+        readonly link: Link;
+        readonly lacks: 'network';
+        readonly row: Route;
+      }
+    | { readonly kind: 'up'; readonly vm: Vm; readonly link: Link }
+  );
+
+/** Steps by where they stand in a plan: before the link's own, those, and after everything else. */
+export interface MakersSteps {
+  readonly before: readonly Step[];
+  readonly link: readonly Step[];
+  readonly after: readonly Step[];
+}
+
+/** The conditions that are a maker's own. */
+export type MakersCondition = 'TapDevice' | 'Shim' | 'TapAttached' | 'TapAddress';
+
+/** A way to make a link. Pure: data in, data out. */
+export interface LinkMaker {
+  readonly state: (config: Config, observation: Observation) => LinkState;
+  readonly steps: (judgement: Judgement) => MakersSteps;
+  /** What undoes them; `why`: for the log, of those in `link`. */
+  readonly undo: (judgement: Judgement, why: string) => MakersSteps;
+  readonly judges: Readonly<Record<MakersCondition, Judge>>;
+}
+
+/** The row of exactly the link's network; the kernel has one at most. */
+export const rowOfLink = ({ network }: Link, table: readonly Route[]): Route | null =>
+  table.find((row) => isRowOf(network.text, row)) ?? null;
+
+/** Whether that row is the kernel's own for an address on the interface; one with a gateway (G) is somebody's. */
+export const isConnected = (link: Link, row: Route): boolean =>
+  row.interface === link.interface && !row.flags.includes('G');

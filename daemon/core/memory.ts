@@ -1,0 +1,39 @@
+/** What the daemon remembers between its looks, in three parts: each has one writer. Data alone. */
+import type { GuestReport } from './observation.js';
+import type { LinkMemory } from './link/yield.js';
+import type { RestartMemory } from './docker/restart.js';
+import type { HeldRoute } from './routes/yield.js';
+import type { OwnedRoute } from './routes/table.js';
+
+/** What a person wants. */
+export interface Wish {
+  /** `restored`: down, and hyperkit as Docker shipped it. `removed`: leave without a trace (uninstall). */
+  readonly wanted: 'up' | 'down' | 'restored' | 'removed';
+  /** For a moment, and not for longer than this daemon lives, the link is to be down although it is wanted. */
+  readonly lowered: boolean;
+}
+
+/** What is journalled: it outlives the daemon. */
+export interface Journalled {
+  /** Routes that we added and have not deleted. */
+  readonly ownedRoutes: readonly OwnedRoute[];
+  /** Bundles, by their identity, of which a process has been seen. */
+  readonly launched: readonly string[];
+  /** Docker.apps in unusual places, found by their processes. */
+  readonly apps: readonly string[];
+  readonly restart: RestartMemory;
+}
+
+/** What this life of the daemon knows; worth nothing to the next one. */
+export interface Lived {
+  /** What was last done in the VM; worth nothing for another session. */
+  readonly guest: GuestReport | null;
+  /** The session in which the VM was last given back as it was. */
+  readonly released: string | null;
+  /** Routes of ours that others keep removing. */
+  readonly heldRoutes: readonly HeldRoute[];
+  /** How it stands with a link that others keep taking away. */
+  readonly link: LinkMemory;
+}
+
+export interface Memory extends Wish, Journalled, Lived {}

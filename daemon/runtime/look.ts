@@ -1,0 +1,85 @@
+import type { Config } from '../../config/schema.js';
+import { judge, type Judgement } from '../core/judgement.js';
+import { appsThere, learn } from '../core/learning.js';
+import type { LinkMaker } from '../core/link/link.js';
+import type { Memory } from '../core/memory.js';
+import type {
+  Bundles,
+  Configuration,
+  ConsoleUser,
+  DataPath,
+  Observation,
+  Seen,
+  Vm,
+} from '../core/observation.js';
+import { createAtWork } from './at-work.js';
+import type { EngineLink } from './engine.js';
+import type { MemoryKeeper } from './memory.js';
+import type { Sight } from './observe.js';
+import type { RouteKeeper } from './route-keeper.js';
+
+/** Milliseconds until a bundle that is being replaced may be settled; null when time alone settles none. */
+function settlesIn(bundles: Seen<Bundles>): number | null {
+  const times = (bundles.known ? bundles.value.replacing : []).flatMap(({ settlesIn: time }) => time ?? []);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/**
+ * One look at the world and what it means: reads it, has the watchers follow who and what is there, remembers what it
+ * teaches, and judges it.
+ */
+export function createLook(parts: {
+  maker: LinkMaker;
+  config: Config;
+  configuration: () => Configuration;
+  observe: () => Promise<Sight>;
+  memory: MemoryKeeper;
+  /** The memory to judge by. */
+  remembered: () => Memory;
+  routes: Pick<RouteKeeper, 'notice'>;
+  engine: Pick<EngineLink, 'follow' | 'last'>;
+  dataPath: () => DataPath;
+  /** The container of the user's that has been running longest. */
+  longestRunning: Parameters<typeof createAtWork>[0];
+  onUser: (user: ConsoleUser | null) => void;
+  onVm: (vm: Vm | null) => void;
+  /** `settlesIn`: milliseconds after which another look is due, or null. */
+  onBundles: (apps: readonly string[], settlesIn: number | null) => Promise<void>;
+}): () => Promise<Judgement> {
+  const { maker, config, memory, engine } = parts;
+  const askContainers = createAtWork(parts.longestRunning);
+
+  /** Has the watchers follow what was seen. */
+  async function follow({ mac, places }: Sight): Promise<void> {
+    const { consoleUser, vm, bundles } = mac;
+    parts.onUser(consoleUser.known ? consoleUser.value : null);
+    if (vm.known) parts.onVm(vm.value);
+    const there = bundles.known ? appsThere(bundles.value) : [];
+    await parts.onBundles([...new Set([...places, ...there])], settlesIn(bundles));
+  }
+
+  return async () => {
+    const sight = await parts.observe();
+    await follow(sight);
+    const { mac, owner } = sight;
+    const observation: Observation = {
+      ...mac,
+      configuration: parts.configuration(),
+      userContainer: null,
+      engine: mac.vm.known && owner.known ? engine.follow(owner.value, mac.vm.value) : engine.last(),
+      dataPath: parts.dataPath(),
+    };
+    const look = { observation, link: maker.state(config, observation) };
+    await parts.routes.notice(look);
+    const learnt = learn(config, look, memory.now());
+    if (Object.keys(learnt).length > 0) await memory.change(learnt);
+    const judgement = judge(maker, config, look, parts.remembered());
+    const { restart } = judgement;
+    const session = observation.engine.known ? observation.engine.value?.session : undefined;
+    // A restart of Docker hangs on whether somebody's container is at work: only then is that asked.
+    if (restart.act !== 'wait' || !restart.forContainers || session === undefined) return judgement;
+    const userContainer = await askContainers(`${session} ${memory.now().restart.asked}`);
+    const asked = { ...look, observation: { ...observation, userContainer } };
+    return judge(maker, config, asked, parts.remembered());
+  };
+}
