@@ -61,7 +61,9 @@ export function learn(config: Config, { observation, link }: Look, memory: Memor
   const launched = joined(memory.launched, launchedNow(observation), mostLaunched);
   const apps = joined(stillThere(memory.apps, elsewhere, bundles), elsewhere, mostApps);
   const restart = learnRestart(memory.restart, observation, link.vm !== null);
+  const mayBeSetUp = link.vm && link.isAddressed ? link.vm.id : memory.mayBeSetUp;
   return {
+    ...(mayBeSetUp === memory.mayBeSetUp ? {} : { mayBeSetUp }),
     ...(launched === memory.launched ? {} : { launched }),
     ...(apps === memory.apps ? {} : { apps }),
     ...(restart === memory.restart ? {} : { restart }),

@@ -30,6 +30,8 @@ export interface Lived {
   readonly guest: GuestReport | null;
   /** The session in which the VM was last given back as it was. */
   readonly released: string | null;
+  /** The VM at whose link our address was seen since it was last released: its end may be set up, whoever did that. */
+  readonly mayBeSetUp: string | null;
   /** Routes of ours that others keep removing. */
   readonly heldRoutes: readonly HeldRoute[];
   /** How it stands with a link that others keep taking away. */

@@ -5,35 +5,34 @@
 import { reopenSteps } from './docker/restart.js';
 import { prepareSteps, releaseSteps } from './guest.js';
 import type { Judgement } from './judgement.js';
-import { valueOf } from './observation.js';
+import { type Engine, valueOf } from './observation.js';
 import { deletions, routeSteps } from './routes/routes.js';
 import type { Step } from './steps.js';
 
-/** Both ends of the link and the routes over it. `isSetUp`: whether the VM’s end may be there in this session. */
-function dismantle(judgement: Judgement, why: string, isSetUp: (session: string) => boolean): Step[] {
-  const session = valueOf(judgement.observation.engine)?.session;
+/** Both ends of the link and the routes over it. `isSetUp`: whether the VM’s end may be there. */
+function dismantle(judgement: Judgement, why: string, isSetUp: (engine: Engine) => boolean): Step[] {
+  const engine = valueOf(judgement.observation.engine);
   return [
     ...deletions(judgement, () => why),
-    ...(session !== undefined && isSetUp(session) ? releaseSteps(judgement, why) : []),
+    ...(engine && isSetUp(engine) ? releaseSteps(judgement, why) : []),
     ...judgement.maker.undo(judgement, why).link,
   ];
 }
 
 /** A VM that an earlier daemon set up is released too. */
 const lower = (judgement: Judgement): Step[] =>
-  dismantle(judgement, 'the link is to be down', (session) => judgement.memory.released !== session);
+  dismantle(judgement, 'the link is to be down', ({ session }) => judgement.memory.released !== session);
 
 /**
- * Of a VM that was set up its end goes too: from there as well the network’s other owner is to be reached. With our
- * address on the Mac's end it may be set up by an earlier daemon, or by a step that was broken off.
+ * Of a VM that was set up its end goes too: from there as well the network’s other owner is to be reached. It may
+ * have been set up by an earlier daemon, or by a step that was broken off.
  */
 function giveWay(judgement: Judgement, why: string): Step[] {
-  const { maker, memory } = judgement;
-  const isAddressed = maker.undo(judgement, why).link.length > 0;
+  const { guest, mayBeSetUp, released } = judgement.memory;
   return dismantle(
     judgement,
     why,
-    (session) => memory.guest?.session === session || (isAddressed && memory.released !== session),
+    ({ session, vm }) => released !== session && (guest?.session === session || mayBeSetUp === vm),
   );
 }
 

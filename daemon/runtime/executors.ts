@@ -42,7 +42,7 @@ export function createExecutors(parts: {
     },
     'release-guest': async (step, signal) => {
       await releaseGuest(engine.client(), { ...step, signal });
-      await memory.change({ guest: null, released: step.session });
+      await memory.change({ guest: null, released: step.session, mayBeSetUp: null });
     },
     // What is ours is written down first: a daemon that is killed in between must know its routes again.
     'add-route': inBatches(async (steps: readonly AddRoute[]) => {

@@ -13,7 +13,7 @@ export interface MemoryKeeper {
 }
 
 /** What is worth nothing to another daemon. */
-const fleeting = new Set(['lowered', 'guest', 'released', 'heldRoutes', 'link']);
+const fleeting = new Set(['lowered', 'guest', 'released', 'mayBeSetUp', 'heldRoutes', 'link']);
 
 /**
  * What the daemon remembers, begun with what its journal at `path` holds. Earlier versions journalled no interface of a
@@ -28,6 +28,7 @@ export async function keepMemory(path: string, log: Log, tapDevice: string): Pro
     lowered: false,
     guest: null,
     released: null,
+    mayBeSetUp: null,
     heldRoutes: [],
     link: noLinkMemory,
   };

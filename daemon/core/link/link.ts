@@ -27,6 +27,8 @@ interface Common {
   readonly link: Link | null;
   /** The VM at its other end; null: none, or not ours. */
   readonly vm: Vm | null;
+  /** Whether the Mac's end has its address, whatever else it lacks. */
+  readonly isAddressed: boolean;
   /** Whether the VM was started with its NIC. */
   readonly hasNic: boolean;
 }

@@ -31,9 +31,8 @@ export function addressSteps({ observation, memory, link: state }: Judgement): S
 }
 
 /** Takes our address off again. */
-export function unaddressSteps({ observation, link: { link } }: Judgement, why: string): Step[] {
-  const tap = valueOf(observation.tap.interface);
-  if (!link || !tap?.addresses.some(({ address }) => address === link.macAddress)) return [];
+export function unaddressSteps({ link: { link, isAddressed } }: Judgement, why: string): Step[] {
+  if (!link || !isAddressed) return [];
   const { interface: name, macAddress } = link;
   return [{ kind: 'unaddress-tap', key: `unaddress ${name}`, why, interface: name, macAddress }];
 }

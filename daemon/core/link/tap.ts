@@ -29,7 +29,11 @@ function linkOf({ tap }: Config): Link | null {
   );
 }
 
-const isAddressed = (link: Link, tap: TapInterface): boolean =>
+const hasAddress = (link: Link | null, tap: TapInterface | null): boolean =>
+  tap?.addresses.some(({ address }) => address === link?.macAddress) ?? false;
+
+/** Whether that is all as configured. */
+const isSet = (link: Link, tap: TapInterface): boolean =>
   tap.up &&
   tap.mtu === link.mtu &&
   tap.addresses.some(
@@ -56,7 +60,12 @@ function state(config: Config, observation: Observation): LinkState {
   const tap = observation.tap.interface;
   const link = linkOf(config);
   const started = valueOf(vm);
-  const common = { link, vm: null, hasNic: started?.startedWithTap === true && !started.tapIsForeign };
+  const common = {
+    link,
+    vm: null,
+    isAddressed: hasAddress(link, valueOf(tap)),
+    hasNic: started?.startedWithTap === true && !started.tapIsForeign,
+  };
   if (!vm.known) return { ...common, kind: 'unknown', why: vm.why };
   if (!tap.known) return { ...common, kind: 'unknown', why: tap.why };
   const held = heldTap(observation);
@@ -64,7 +73,7 @@ function state(config: Config, observation: Observation): LinkState {
     return { ...common, kind: 'absent', missed: missed(observation) };
   const there = { ...common, link, vm: held.vm };
   if (!routes.known) return { ...there, kind: 'unknown', why: routes.why };
-  if (!isAddressed(link, held.tap)) return { ...there, kind: 'present', lacks: 'address' };
+  if (!isSet(link, held.tap)) return { ...there, kind: 'present', lacks: 'address' };
   const row = rowOfLink(link, routes.value);
   if (!row) return { ...there, kind: 'present', lacks: 'row' };
   return isConnected(link, row)

@@ -27,13 +27,20 @@ import {
   type World,
 } from './worlds.js';
 import type { Memory } from '../../../daemon/core/memory.js';
-import { judgeConditions, plan } from './judged.js';
+import { judgeConditions, learn, plan } from './judged.js';
 
-/** Plans and applies until nothing is left to do; fails when that does not come to an end. */
+/** The same world after a look, which may teach the daemon something. */
+const looked = ({ observation, memory }: World): World => ({
+  observation,
+  memory: { ...memory, ...learn(config, observation, memory) },
+});
+
+/** Looks, plans and applies until nothing is left to do; fails when that does not come to an end. */
 function settle(start: World): { world: World; done: string[] } {
   let world = start;
   const done: string[] = [];
   for (let round = 0; round < 10; round += 1) {
+    world = looked(world);
     const steps = plan(config, world.observation, world.memory);
     if (steps.length === 0) return { world, done };
     for (const step of steps) {
@@ -303,6 +310,32 @@ test('what an earlier daemon set up, or a step that was broken off, gives way on
   const networks = [network('office', '10.0.75.0/24')];
   const observation = { ...world.observation, engine: seen({ ...engine, networks }) };
   expect(settle({ observation, memory: up }).done).toEqual(['release 900@then#1', 'unaddress tap1']);
+});
+
+test('a VM that could not be released is asked again, though the Mac’s end is gone already', () => {
+  const { world } = settle({ observation: startedMac([]), memory: up });
+  const engine = valueOf(world.observation.engine);
+  if (!engine) throw new Error('no engine');
+  const networks = [network('office', '10.0.75.0/24')];
+  // Of an earlier daemon's work nothing is remembered but what the tap shows.
+  const before = looked({
+    observation: { ...world.observation, engine: seen({ ...engine, networks }) },
+    memory: up,
+  });
+  const [release, unaddress, ...more] = plan(config, before.observation, before.memory);
+  expect([release?.kind, unaddress?.kind, more]).toEqual(['release-guest', 'unaddress-tap', []]);
+  if (!unaddress) throw new Error('no step');
+  const halfDone = applied(before, unaddress);
+  // A person's `up` forgets what was done in the VM, and so does a restart of dockerd.
+  const restarted = seen({ ...engine, networks, session: '900@then#2' });
+  const later: World = { ...halfDone, observation: { ...halfDone.observation, engine: restarted } };
+  expect(settle(halfDone).done).toEqual(['release 900@then#1']);
+  const released = settle(later);
+  expect(released.done).toEqual(['release 900@then#2']);
+  const again = seen({ ...engine, networks, session: '900@then#3' });
+  expect(settle({ ...released.world, observation: { ...later.observation, engine: again } }).done).toEqual(
+    [],
+  );
 });
 
 test('routes that are no longer to be managed go, and only ours', () => {

@@ -24,6 +24,8 @@ export const up: Memory = {
   lowered: false,
   guest: null,
   released: null,
+  mayBeSetUp: null,
+  mayBeSetUp: null,
   ownedRoutes: [],
   heldRoutes: [],
   launched: [],
@@ -285,7 +287,7 @@ export function applied({ observation, memory }: World, step: Step): World {
     case 'tell-user':
       return { observation, memory: { ...memory, restart: { ...memory.restart, told: step.vm } } };
     case 'release-guest':
-      return { observation, memory: { ...memory, guest: null, released: step.session } };
+      return { observation, memory: { ...memory, guest: null, released: step.session, mayBeSetUp: null } };
     case 'add-route': {
       const table = known(observation.routes);
       if (table.some((row) => isRowOf(step.subnet, row))) throw new Error(`${step.subnet}: File exists`);
