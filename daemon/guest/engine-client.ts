@@ -83,14 +83,11 @@ export interface EngineClient {
   readonly json: <T>(method: string, path: string, schema: z.ZodType<T>, options?: CallOptions) => Promise<T>;
   /** A raw answer, 8 MiB at the most. */
   readonly bytes: (method: string, path: string, options?: CallOptions) => Promise<Buffer>;
-  /**
-   * Calls `onLine` for every JSON line of an endless answer, leaving out what is none; resolves when it ends. `idle`:
-   * milliseconds without a word after which it is given up; `limit`: milliseconds in all; as long as it takes unless told.
-   */
+  /** Calls `onLine` for every JSON line of an endless answer, leaving out what is none; resolves when it ends. */
   readonly stream: (
     path: string,
     onLine: (line: unknown) => void,
-    options: CallOptions & { onOpen?: () => void; method?: string; idle?: number; limit?: number },
+    options: CallOptions & { onOpen?: () => void },
   ) => Promise<void>;
   /**
    * The connection itself after a POST that turns it into a container's streams, asked for as the docker command does:
@@ -177,39 +174,23 @@ async function open(
   throw new Error(`Docker Engine answered ${method} ${path} with another protocol`);
 }
 
-/** What `read` makes of an answer, which is given up after `limit` ms, with these words; undefined: never. */
-async function within<T>(
-  response: IncomingMessage,
-  limit: number | undefined,
-  words: string,
-  read: () => Promise<T>,
-): Promise<T> {
-  if (limit === undefined) return read();
-  const timer = setTimeout(() => response.destroy(new Error(words)), limit);
-  try {
-    return await read();
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 async function collect(response: IncomingMessage, timeout: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  await within(response, timeout, 'Docker Engine’s answer did not end in time', async () => {
+  const timer = setTimeout(
+    () => response.destroy(new Error('Docker Engine’s answer did not end in time')),
+    timeout,
+  );
+  try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > mostBytes) throw new Error(`Docker Engine’s answer is larger than ${mostBytes} bytes`);
       chunks.push(chunk);
     }
-  });
+  } finally {
+    clearTimeout(timer);
+  }
   return Buffer.concat(chunks);
-}
-
-function giveUpWhenSilent(response: IncomingMessage, idle: number): void {
-  response.setTimeout(idle, () =>
-    response.destroy(new Error(`Docker Engine said nothing for ${idle / 1000} s`)),
-  );
 }
 
 async function refuse(response: IncomingMessage): Promise<never> {
@@ -251,14 +232,10 @@ export async function connectEngine(dial: Dial, options: CallOptions = {}): Prom
     },
     bytes: (method, path, how = {}) => call(method, prefix + path, how),
     stream: async (path, onLine, how) => {
-      const response = await open(dial, how.method ?? 'GET', prefix + path, how);
+      const response = await open(dial, 'GET', prefix + path, how);
       if ((response.statusCode ?? 500) >= 400) return refuse(response);
       how.onOpen?.();
-      if (how.idle !== undefined) giveUpWhenSilent(response, how.idle);
-      const late = `Docker Engine was not done within ${(how.limit ?? 0) / 1000} s`;
-      await within(response, how.limit, late, async () => {
-        for await (const line of jsonLines(response as AsyncIterable<Buffer>)) onLine(line);
-      });
+      for await (const line of jsonLines(response as AsyncIterable<Buffer>)) onLine(line);
     },
     attach: async (path, how = {}) => {
       const answer = await exchange(dial, 'POST', prefix + path, { ...how, wanted: 'tcp' });

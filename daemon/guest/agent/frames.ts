@@ -7,6 +7,8 @@
 export const maxRequest = 64 * 1024;
 /** The largest frame of an answer: a part of data (agent.c, MAX_PART) and its letter. */
 const maxFrame = 32 * 1024 + 1;
+/** The largest part of a container's output: an engine passes on 32 KiB at a time (moby pkg/pools), and this is twice that. */
+const maxPart = 64 * 1024;
 
 /** A frame of the agent's answer. */
 export interface Frame {
@@ -51,48 +53,69 @@ export const requests = {
 } as const;
 
 /**
+ * Cuts a stream into parts, each of a head of `headSize` bytes and the body whose size `bodySize` reads from that head,
+ * or throws. The returned function takes the next bytes and returns the parts that are complete by now, head and body
+ * in one. At most one part is kept, and each byte copied a few times at most, however small the pieces are.
+ */
+function partReader(
+  headSize: number,
+  bodySize: (head: Buffer) => number,
+): (bytes: Buffer) => readonly Buffer[] {
+  let pieces: Buffer[] = [];
+  let size = 0;
+  /** How many bytes there must be before it is worth putting the pieces together. */
+  let enough = headSize;
+  return (bytes) => {
+    pieces.push(bytes);
+    size += bytes.length;
+    if (size < enough) return [];
+    const parts: Buffer[] = [];
+    let rest = Buffer.concat(pieces);
+    while (rest.length >= enough) {
+      enough = headSize + bodySize(rest);
+      if (rest.length < enough) break;
+      parts.push(rest.subarray(0, enough));
+      rest = rest.subarray(enough);
+      enough = headSize;
+    }
+    pieces = [rest];
+    size = rest.length;
+    return parts;
+  };
+}
+
+/**
  * Cuts a stream into frames. The returned function takes the next bytes and returns the frames that are complete by now;
  * it throws when a length makes no sense, after which nothing that follows can be trusted.
  */
 export function frameReader(): (bytes: Buffer) => readonly Frame[] {
-  let rest = Buffer.alloc(0);
-  return (bytes) => {
-    rest = Buffer.concat([rest, bytes]);
-    const frames: Frame[] = [];
-    while (rest.length >= 4) {
-      const length = rest.readUInt32BE(0);
-      if (length === 0 || length > maxFrame) throw new Error(`the agent sent a frame of ${length} bytes`);
-      if (rest.length < 4 + length) break;
-      frames.push({ letter: rest.toString('latin1', 4, 5), body: rest.subarray(5, 4 + length) });
-      rest = rest.subarray(4 + length);
-    }
-    return frames;
-  };
+  const read = partReader(4, (head) => {
+    const length = head.readUInt32BE(0);
+    if (length === 0 || length > maxFrame) throw new Error(`the agent sent a frame of ${length} bytes`);
+    return length;
+  });
+  return (bytes) =>
+    read(bytes).map((part) => ({ letter: part.toString('latin1', 4, 5), body: part.subarray(5) }));
 }
 
 /**
  * Takes the engine's multiplexing away: without a terminal it puts stdout and stderr into parts with a header of eight
  * bytes (stream, three zeros, length in big endian). The returned function returns the bytes of stdout by now; what is
- * said on stderr goes to `onStderr`. Throws at a header that is none, or a part of more than `maxPart` bytes.
+ * said on stderr goes to `onStderr`. Throws at a header that is none, or a part that is too large.
  */
-export function demultiplexer(
-  onStderr: (bytes: Buffer) => void,
-  maxPart = 1024 * 1024,
-): (bytes: Buffer) => Buffer {
-  let rest = Buffer.alloc(0);
+export function demultiplexer(onStderr: (bytes: Buffer) => void): (bytes: Buffer) => Buffer {
+  const read = partReader(8, (head) => {
+    const length = head.readUInt32BE(4);
+    if (head.readUInt8(0) > 2 || head.readUIntBE(1, 3) !== 0 || length > maxPart)
+      throw new Error('the engine’s stream is not that of a container');
+    return length;
+  });
   return (bytes) => {
-    rest = Buffer.concat([rest, bytes]);
     const stdout: Buffer[] = [];
-    while (rest.length >= 8) {
-      const stream = rest.readUInt8(0);
-      const length = rest.readUInt32BE(4);
-      if (stream > 2 || rest.readUIntBE(1, 3) !== 0 || length > maxPart)
-        throw new Error('the engine’s stream is not that of a container');
-      if (rest.length < 8 + length) break;
-      const part = rest.subarray(8, 8 + length);
-      if (stream === 2) onStderr(part);
-      else stdout.push(part);
-      rest = rest.subarray(8 + length);
+    for (const part of read(bytes)) {
+      const body = part.subarray(8);
+      if (part.readUInt8(0) === 2) onStderr(body);
+      else stdout.push(body);
     }
     return Buffer.concat(stdout);
   };

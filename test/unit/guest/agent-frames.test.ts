@@ -19,6 +19,13 @@ function pieces(bytes: Buffer, sizes: readonly number[]): readonly Buffer[] {
   return [...parts, bytes.subarray(at)];
 }
 
+/** A part of a container’s stdout as the engine wraps it. */
+function part(body: Buffer, stream = 1): Buffer {
+  const head = Buffer.from([stream, 0, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt32BE(body.length, 4);
+  return Buffer.concat([head, body]);
+}
+
 test('frames are the same, wherever the stream is cut', () => {
   fc.assert(
     fc.property(bodies, cuts, (frames, sizes) => {
@@ -33,21 +40,15 @@ test('frames are the same, wherever the stream is cut', () => {
 });
 
 test('the engine’s multiplexing is taken away, wherever the stream is cut', () => {
-  const part = fc.record({
+  const anyPart = fc.record({
     stream: fc.constantFrom(1, 2),
     body: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
   });
   fc.assert(
-    fc.property(fc.array(part, { maxLength: 12 }), cuts, (parts, sizes) => {
+    fc.property(fc.array(anyPart, { maxLength: 12 }), cuts, (parts, sizes) => {
       const errors: Buffer[] = [];
       const take = demultiplexer((bytes) => errors.push(bytes));
-      const bytes = Buffer.concat(
-        parts.map(({ stream, body }) => {
-          const head = Buffer.from([stream, 0, 0, 0, 0, 0, 0, 0]);
-          head.writeUInt32BE(body.length, 4);
-          return Buffer.concat([head, body]);
-        }),
-      );
+      const bytes = Buffer.concat(parts.map(({ stream, body }) => part(body, stream)));
       const output = Buffer.concat(pieces(bytes, sizes).map((piece) => take(piece)));
       const said = (wanted: number): string =>
         Buffer.concat(parts.filter(({ stream }) => stream === wanted).map(({ body }) => body)).toString(
@@ -57,6 +58,47 @@ test('the engine’s multiplexing is taken away, wherever the stream is cut', ()
       expect(Buffer.concat(errors).toString('hex')).toBe(said(2));
     }),
   );
+});
+
+describe.each([
+  [
+    'frames of the largest size',
+    () => {
+      const read = frameReader();
+      return (bytes: Buffer) => read(bytes).reduce((sum, { body }) => sum + body.length, 0);
+    },
+    frame('D', Buffer.alloc(32 * 1024)),
+    { size: 32 * 1024, lengthAt: 0 },
+  ],
+  [
+    'parts of the engine’s largest size',
+    () => {
+      const take = demultiplexer(() => undefined);
+      return (bytes: Buffer) => take(bytes).length;
+    },
+    part(Buffer.alloc(64 * 1024)),
+    { size: 64 * 1024, lengthAt: 4 },
+  ],
+])('%s', (_what, begin, bytes, { size, lengthAt }) => {
+  test('that come byte by byte cost no more the longer they are', () => {
+    const read = begin();
+    const began = process.cpuUsage();
+    let found = 0;
+    const times = (1024 * 1024) / size;
+    for (let count = 0; count < times; count += 1)
+      for (let at = 0; at < bytes.length; at += 1) found += read(bytes.subarray(at, at + 1));
+    expect(found).toBe(1024 * 1024);
+    const { user, system } = process.cpuUsage(began);
+    // One or two seconds of a busy processor; with all that came before copied for each byte ten and more.
+    expect((user + system) / 1e6).toBeLessThan(6);
+  });
+
+  test('are the largest: one more byte is refused by its head, before anything of it is kept', () => {
+    const read = begin();
+    const head = Buffer.from(bytes.subarray(0, bytes.length - size));
+    head.writeUInt32BE(head.readUInt32BE(lengthAt) + 1, lengthAt);
+    expect(() => read(head)).toThrow(/a frame of 32770 bytes$|is not that of a container$/);
+  });
 });
 
 test('garbage gives frames or an error', () => {

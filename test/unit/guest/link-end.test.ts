@@ -576,29 +576,6 @@ describe('an agent that is none', () => {
   });
 });
 
-describe('a stream of the engine', () => {
-  test('that goes silent is given up', async () => {
-    await begin();
-    const client = await connectEngine(engine.dial);
-    const lines: unknown[] = [];
-    const events = client.stream('/events', (line) => lines.push(line), {
-      idle: 200,
-      onOpen: () => {
-        engine.emit('{"status":"Downloading"}\n');
-      },
-    });
-    await expect(events).rejects.toThrow('Docker Engine said nothing for 0.2 s');
-    expect(lines).toEqual([{ status: 'Downloading' }]);
-  });
-
-  test('that never comes to an end is given up after its time', async () => {
-    await begin();
-    const client = await connectEngine(engine.dial);
-    const events = client.stream('/events', () => undefined, { limit: 200 });
-    await expect(events).rejects.toThrow('Docker Engine was not done within 0.2 s');
-  });
-});
-
 test('an engine that keeps its firewall in nftables is told apart before anything is done', async () => {
   const of = (Driver: string) => ({ info: { FirewallBackend: { Driver } } });
   await expect(prepare(of('nftables'), { engineVersion: '29.0.1' })).rejects.toMatchObject({
