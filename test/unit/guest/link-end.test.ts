@@ -576,6 +576,12 @@ describe('an agent that is none', () => {
   });
 });
 
+test('an answer of the engine that never comes to an end is given up after its time', async () => {
+  await begin();
+  const client = await connectEngine(engine.dial);
+  await expect(client.bytes('GET', '/events', { timeout: 200 })).rejects.toThrow('did not end in time');
+});
+
 test('an engine that keeps its firewall in nftables is told apart before anything is done', async () => {
   const of = (Driver: string) => ({ info: { FirewallBackend: { Driver } } });
   await expect(prepare(of('nftables'), { engineVersion: '29.0.1' })).rejects.toMatchObject({
