@@ -14,13 +14,16 @@
  *   Q                                                                            . (status 0), and it ends
  *
  * `.` status:u32. What goes wrong is answered by `!` errno:u32 and the name of what failed. A frame that makes no sense
- * ends the agent, since nothing after it can be trusted. So does the end of stdin, and a minute of silence.
+ * ends the agent, since nothing after it can be trusted. So do the end of stdin, a minute of silence, and a minute in
+ * which nobody takes its answers.
  */
 #include "system.h"
 
 enum {
   MAX_REQUEST = 64 * 1024,
   MAX_PART = 32 * 1024,
+  /* PIPE_BUF: a pipe that is ready takes so much at once, though it is a blocking one. */
+  MAX_WRITE = 4096,
   /* Of what one request answers in all: the rules of some thousand containers. */
   MAX_ANSWER = 4 * 1024 * 1024,
   MAX_WORDS = 64,
@@ -66,19 +69,18 @@ static long wait_for(struct pollfd *fds, u32 count, long ms) {
   return system_call(SYS_ppoll, (long)fds, count, (long)&time, 0, 8, 0);
 }
 
+/* Writes all of it to stdout within a minute, or ends the agent. */
 static void write_all(const u8 *bytes, u32 size) {
   long deadline = now_ms() + SILENCE_MS;
   for (u32 done = 0; done < size;) {
-    long written = call3(write, 1, bytes + done, size - done);
-    if (written > 0) {
-      done += (u32)written;
-    } else if (written == -EAGAIN) {
-      struct pollfd out = {1, POLLOUT, 0};
-      wait_for(&out, 1, deadline - now_ms());
-      if (now_ms() >= deadline) end(EXIT_OUTPUT);
-    } else if (written != -EINTR) {
-      end(EXIT_OUTPUT);
-    }
+    struct pollfd out = {1, POLLOUT, 0};
+    long ready = wait_for(&out, 1, deadline - now_ms());
+    if (ready == 0) end(EXIT_OUTPUT);
+    if (ready < 0) continue;
+    u32 rest = size - done;
+    long written = call3(write, 1, bytes + done, rest < MAX_WRITE ? rest : MAX_WRITE);
+    if (written > 0) done += (u32)written;
+    else if (written != -EINTR && written != -EAGAIN) end(EXIT_OUTPUT);
   }
 }
 

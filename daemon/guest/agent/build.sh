@@ -14,10 +14,14 @@ root=$cache/compilers-$suite
 if [ ! -e "$root/complete" ]; then
   mkdir -p "$cache"
   work=$(mktemp -d "$cache/.compilers.XXXXXX")
-  forget() {
+  # debootstrap mounts /proc and /sys inside; nothing of that may stay, whatever happened.
+  unmount() {
     for mount in proc sys dev; do
       if mountpoint -q "$work/$mount"; then umount -l "$work/$mount"; fi
     done
+  }
+  forget() {
+    unmount
     rm -rf --one-file-system "$work"
   }
   trap forget EXIT
@@ -29,9 +33,7 @@ if [ ! -e "$root/complete" ]; then
     exit 1
   }
   rm -f "$work.log"
-  for mount in proc sys dev; do
-    if mountpoint -q "$work/$mount"; then umount -l "$work/$mount"; fi
-  done
+  unmount
   rm -rf "$work/var/cache/apt/archives" "$work/usr/share/doc" "$work/usr/share/locale"
   touch "$work/complete"
   rm -rf --one-file-system "$root"

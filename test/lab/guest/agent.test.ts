@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Conversation, converse } from '../../../daemon/guest/agent/conversation.js';
+import { requests } from '../../../daemon/guest/agent/frames.js';
 import { arpRequest } from '../../../daemon/guest/arp.js';
 import {
   acknowledged,
@@ -20,15 +21,20 @@ import {
 const folder = join(import.meta.dirname, '../../../daemon/guest/agent');
 const environment = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'];
 const children: ChildProcess[] = [];
+/** Those that nobody talks to any more, beside all other tests. */
+const silent: ChildProcess[] = [];
 
-/** A namespace of the network with a veth pair, and the agent in it. */
-function startAgent(command: readonly string[]): { child: ChildProcess; ended: Promise<number | null> } {
+/** A namespace of the network with a veth pair, and the agent in it, which ends with the test unless it is `kept`. */
+function startAgent(
+  command: readonly string[],
+  kept = false,
+): { child: ChildProcess; ended: Promise<number | null> } {
   const child = spawn(
     'unshare',
     ['--net', '--', 'sh', '-c', 'ip link add nic0 type veth peer name nic1; exec "$@"', 'sh', ...command],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
-  children.push(child);
+  (kept ? silent : children).push(child);
   child.stdin.on('error', () => undefined);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   return { child, ended };
@@ -39,14 +45,16 @@ function talk(child: ChildProcess, signal = AbortSignal.timeout(20_000)): Conver
   return converse(Duplex.from({ writable: child.stdin, readable: child.stdout }), { signal });
 }
 
-afterEach(async () => {
-  for (const child of children.splice(0)) {
+async function endAll(list: ChildProcess[]): Promise<void> {
+  for (const child of list.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
   }
-});
+}
+afterEach(() => endAll(children));
+afterAll(() => endAll(silent));
 
 const processors: readonly (readonly [string, readonly string[]])[] = [
   ['amd64', [join(folder, 'amd64.agent')]],
@@ -67,6 +75,51 @@ async function eventually(holds: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+/** How an agent ended that was left alone, and after how many ms. */
+interface Silence {
+  readonly status: number | null;
+  readonly after: number;
+}
+const silences = new Map<string, Promise<Silence>>();
+
+/** What leaves an agent alone, each in its own way, with its stdin and stdout open. */
+const leavings: readonly (readonly [string, number, (child: ChildProcess) => Promise<void> | void])[] = [
+  ['nobody ever speaks', 3, () => undefined],
+  [
+    'nobody asks for more',
+    3,
+    async (child) => {
+      expect((await talk(child, new AbortController().signal).read('/proc')).kind).toBe('folder');
+    },
+  ],
+  ['a request stays half said', 3, (child) => void child.stdin?.write(Buffer.from([0, 0, 0, 9, 0x52]))],
+  [
+    'nobody takes its answers',
+    5,
+    (child) => {
+      child.stdout?.pause();
+      child.stdin?.write(Buffer.concat(Array<Buffer>(2000).fill(requests.read('/proc'))));
+    },
+  ],
+];
+
+// They take a minute, in which everything else is tested.
+beforeAll(async () => {
+  for (const [processor, command] of processors)
+    for (const [what, , leave] of leavings) {
+      const { child } = startAgent(command, true);
+      await leave(child);
+      const began = performance.now();
+      const silence = new Promise<Silence>((resolve) =>
+        // Not `close`: what nobody reads is never closed.
+        child.once('exit', (status) => {
+          resolve({ status, after: performance.now() - began });
+        }),
+      );
+      silences.set(`${processor}, ${what}`, silence);
+    }
+});
 
 it('its hashes are those that are written beside it', () => {
   for (const line of readFileSync(join(folder, 'SHA256SUMS'), 'utf8').trim().split('\n')) {
@@ -370,4 +423,17 @@ describe.each(processors)('the agent for %s', (_name, command) => {
       expect(await ended).toBe(4);
     });
   });
+});
+
+describe.each(processors)('the agent for %s ends by itself after a minute of silence', (processor) => {
+  it.each(leavings)(
+    'when %s',
+    async (what, status) => {
+      const silence = await silences.get(`${processor}, ${what}`);
+      expect(silence?.status).toBe(status);
+      expect(silence?.after).toBeGreaterThan(55_000);
+      expect(silence?.after).toBeLessThan(90_000);
+    },
+    90_000,
+  );
 });
