@@ -1,34 +1,67 @@
-/** The agent's source under sanitizers, with thousands of requests that make some sense, little or none. */
+/**
+ * The agent fed with thousands of requests that make some sense, little or none: its source under sanitizers, and the
+ * programs that lie in the repository, for both processors.
+ */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
-const cases = 150;
 /** The exit status of a program that a sanitizer stopped. */
 const caught = 99;
-let folder: string;
+const folder = mkdtempSync(join(tmpdir(), 'agent-fuzz-'));
+const checkout = join(import.meta.dirname, '../../..');
+const shipped = join(checkout, 'daemon/guest/agent');
+/** Where build.sh keeps the compilers that the agent is built with. */
+const compilers = join(process.env['TUNTAPD_LAB_CACHE'] ?? '/var/cache/tuntapd-lab', 'compilers-bookworm');
+
+function run(file: string, args: readonly string[]): void {
+  const { status, stderr, error } = spawnSync(file, args, { encoding: 'utf8' });
+  if (status !== 0) throw error ?? new Error(stderr);
+}
+
+const watched = [
+  ...['-std=c11', '-O1', '-g', '-fno-builtin'],
+  ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+];
+
+/** For the processor of this machine, with its own compiler. */
+function buildHere(): void {
+  run('gcc', [...watched, '-o', join(folder, 'amd64'), join(import.meta.dirname, 'agent-fuzz.c')]);
+}
+
+/** For arm64, with the compiler that the agent is built with: its suite has the sanitizers for that processor, too. */
+function buildCross(): void {
+  run(join(shipped, 'build.sh'), [join(folder, 'built')]);
+  const room = mkdtempSync(join(compilers, 'tmp/fuzz-'));
+  try {
+    for (const path of ['daemon/guest/agent', 'test/lab/guest'])
+      cpSync(join(checkout, path), join(room, path), { recursive: true });
+    const inside = room.slice(compilers.length);
+    const libraries = ['libasan.so.8', 'libubsan.so.1', 'libc.so.6', 'ld-linux-aarch64.so.1'];
+    run('chroot', [
+      ...[
+        compilers,
+        'aarch64-linux-gnu-gcc-12',
+        ...watched,
+        '-DWITHOUT_CRT',
+        '-nostartfiles',
+        '-nodefaultlibs',
+      ],
+      ...['-o', join(inside, 'arm64'), join(inside, 'test/lab/guest/agent-fuzz.c')],
+      ...['-L/usr/aarch64-linux-gnu/lib', ...libraries.map((name) => `-l:${name}`)],
+    ]);
+    cpSync(join(room, 'arm64'), join(folder, 'arm64'));
+  } finally {
+    rmSync(room, { recursive: true, force: true });
+  }
+}
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'agent-fuzz-'));
-  const { status, stderr } = spawnSync(
-    'gcc',
-    [
-      ...[
-        '-std=c11',
-        '-O1',
-        '-g',
-        '-fno-builtin',
-        '-fsanitize=address,undefined',
-        '-fno-sanitize-recover=all',
-      ],
-      ...['-o', join(folder, 'agent'), join(import.meta.dirname, 'agent-fuzz.c')],
-    ],
-    { encoding: 'utf8' },
-  );
-  if (status !== 0) throw new Error(stderr);
-});
+  buildHere();
+  buildCross();
+}, 600_000);
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -123,37 +156,51 @@ function streamOf(seed: number): Buffer {
   return Buffer.concat([...requests, last]);
 }
 
-test('no request makes the agent do what the language does not define, or hang', () => {
-  for (let seed = 0; seed < cases; seed += 1)
-    writeFileSync(join(folder, `${String(seed).padStart(4, '0')}.requests`), streamOf(seed));
-  const script = `
-    for requests in "$1"/*.requests; do
-      timeout -s KILL 20 "$1/agent" <"$requests" >"$1/answers" 2>"$1/words"
-      status=$?
-      # 0: the end of stdin or Q. 4: a frame that makes no sense.
-      case $status in 0|4) echo "$status"; continue; esac
-      echo "$requests ended with $status"; head -c 3000 "$1/words"; exit 1
-    done`;
-  const { stdout, stderr, status } = spawnSync(
-    'unshare',
-    ['--net', '--pid', '--mount', '--mount-proc', '--fork', '--kill-child', 'sh', '-c', script, 'sh', folder],
-    {
-      encoding: 'utf8',
-      timeout: 240_000,
-      env: {
-        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-        ASAN_OPTIONS: `detect_leaks=0:exitcode=${caught}`,
-        UBSAN_OPTIONS: `print_stacktrace=1:exitcode=${caught}`,
+const arm64 = ['qemu-aarch64', '-L', join(compilers, 'usr/aarch64-linux-gnu')];
+
+test.each([
+  ['amd64 under sanitizers', 150, [join(folder, 'amd64')]],
+  ['arm64 under sanitizers', 50, [...arm64, join(folder, 'arm64')]],
+  ['amd64 as it lies here', 150, [join(shipped, 'amd64.agent')]],
+  ['arm64 as it lies here', 50, [...arm64, join(shipped, 'arm64.agent')]],
+])(
+  'no request makes the agent for %s do what the language does not define, or hang',
+  (_what, cases, command) => {
+    const streams = mkdtempSync(join(folder, 'streams-'));
+    for (let seed = 0; seed < cases; seed += 1)
+      writeFileSync(join(streams, `${String(seed).padStart(4, '0')}.requests`), streamOf(seed));
+    const script = `
+      streams=$1; shift
+      for requests in "$streams"/*.requests; do
+        timeout -s KILL 30 "$@" <"$requests" >"$streams/answers" 2>"$streams/words"
+        status=$?
+        # 0: the end of stdin or Q. 4: a frame that makes no sense.
+        case $status in 0|4) echo "$status"; continue; esac
+        echo "$requests ended with $status"; head -c 3000 "$streams/words"; exit 1
+      done`;
+    const isolated = ['--net', '--pid', '--mount', '--mount-proc', '--fork', '--kill-child'];
+    const { stdout, stderr, status } = spawnSync(
+      'unshare',
+      [...isolated, 'sh', '-c', script, 'sh', streams, ...command],
+      {
+        encoding: 'utf8',
+        timeout: 240_000,
+        env: {
+          PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+          ASAN_OPTIONS: `detect_leaks=0:exitcode=${caught}`,
+          UBSAN_OPTIONS: `print_stacktrace=1:exitcode=${caught}`,
+        },
       },
-    },
-  );
-  expect({ stderr, status, words: stdout.replace(/^[04]\n/gm, '') }).toEqual({
-    stderr: '',
-    status: 0,
-    words: '',
-  });
-  const ends = stdout.trim().split('\n');
-  expect(ends).toHaveLength(cases);
-  // Both kinds of ends are reached.
-  expect(new Set(ends)).toEqual(new Set(['0', '4']));
-}, 300_000);
+    );
+    expect({ stderr, status, words: stdout.replace(/^[04]\n/gm, '') }).toEqual({
+      stderr: '',
+      status: 0,
+      words: '',
+    });
+    const ends = stdout.trim().split('\n');
+    expect(ends).toHaveLength(cases);
+    // Both kinds of ends are reached.
+    expect(new Set(ends)).toEqual(new Set(['0', '4']));
+  },
+  300_000,
+);

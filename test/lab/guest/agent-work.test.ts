@@ -3,7 +3,7 @@
  * namespaces of its own, where a program called dockerd stands for the one that the VM has.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -157,6 +157,64 @@ test('of several dockerds the first one counts: a later one is somebody’s cont
   const output = inVm('nft', `${vm} ${another}; helper prepare; ${rules}`);
   expect(output).not.toContain('error=');
   expect(lines(output)).toContain(ours('DOCKER-USER'));
+});
+
+/**
+ * A dockerd in a container of the VM (dind), which was there before the VM's own, with chains and an iptables of its
+ * own. What that is asked for is written down.
+ */
+const dind = (namespaces: string): string => `
+: >"$FOLDER/asked"
+unshare --mount --cgroup --ipc --uts ${namespaces} --fork --kill-child sh -c '
+  iptables-nft -N DOCKER-USER; iptables-nft -A FORWARD -j DOCKER-USER
+  PATH="$FOLDER/dind:$PATH" exec "$DOCKERD" 60' &
+sleep 0.5; inner=$(pgrep -P $!)
+[ "$(cat /proc/$inner/comm)" = dockerd ] || exit 1
+[ "$(readlink /proc/$inner/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ] || exit 1
+`;
+
+describe.each([
+  ['with all namespaces of its own', '--net --pid --mount-proc'],
+  ['that sees the VM’s processes', '--net'],
+  ['on the VM’s network', '--pid --mount-proc'],
+])('a dockerd in a container, %s', (_what, namespaces) => {
+  beforeAll(() => {
+    mkdirSync(join(folder, 'dind'), { recursive: true });
+    const script = `#!/bin/sh\necho "$@" >>${folder}/asked\nexec /usr/sbin/iptables-nft "$@"\n`;
+    writeFileSync(join(folder, 'dind/iptables'), script, { mode: 0o755 });
+  });
+  const hasNetwork = namespaces.includes('--net');
+  // Two would share their chains.
+  const chains = hasNetwork ? vm : vm.replace(/^iptables .*$/gm, '');
+
+  test('is left alone beside the VM’s own: nothing is set there, and its iptables is not asked', () => {
+    const output = inVm(
+      'nft',
+      `${dind(namespaces)} ${chains} helper prepare; ${rules}; echo released; helper release; ${rules}
+       echo inside; ${hasNetwork ? 'nsenter --target $inner --net -- sh -c "iptables-nft -S; iptables-nft -t raw -S; ip -o addr"' : ''}
+       echo asked; cat "$FOLDER/asked"`,
+    );
+    expect(output).not.toContain('error=');
+    const [prepared = '', released = '', inside = '', asked] = output.split(/^(?:released|inside|asked)\n/m);
+    expect(lines(prepared)).toEqual([ours('PREROUTING'), ours('DOCKER-USER'), '-A FORWARD -j DOCKER-USER']);
+    expect(lines(released)).toEqual(['-A FORWARD -j DOCKER-USER']);
+    expect(lines(inside)).toEqual(hasNetwork ? ['-A FORWARD -j DOCKER-USER'] : []);
+    expect(inside).not.toContain('10.0.75.2');
+    expect(asked).toBe('');
+  });
+
+  test('is not taken for the VM’s own where that one is gone', () => {
+    const output = inVm(
+      'nft',
+      `${dind(namespaces)} ${chains} kill $!; wait $!; helper prepare; helper release; ip -o addr show eth1; ${rules}
+       echo asked; cat "$FOLDER/asked"`,
+    );
+    const [said = '', asked] = output.split('asked\n');
+    expect(said.match(/^reason=NoDockerd$/gm)).toHaveLength(2);
+    expect(said).not.toContain('inet 10.0.75.2');
+    expect(lines(said)).toEqual(['-A FORWARD -j DOCKER-USER']);
+    expect(asked).toBe('');
+  });
 });
 
 test('the iptables that counts is the one that dockerd itself finds', () => {
