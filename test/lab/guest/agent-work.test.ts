@@ -168,8 +168,7 @@ const dind = (namespaces: string): string => `
 unshare --mount --cgroup --ipc --uts ${namespaces} --fork --kill-child sh -c '
   iptables-nft -N DOCKER-USER; iptables-nft -A FORWARD -j DOCKER-USER
   PATH="$FOLDER/dind:$PATH" exec "$DOCKERD" 60' &
-sleep 0.5; inner=$(pgrep -P $!)
-[ "$(cat /proc/$inner/comm)" = dockerd ] || exit 1
+until inner=$(pgrep -P $!) && [ "$(cat /proc/$inner/comm)" = dockerd ]; do sleep 0.1; done
 [ "$(readlink /proc/$inner/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ] || exit 1
 `;
 
