@@ -21,10 +21,9 @@ function run(file: string, args: readonly string[]): void {
   if (status !== 0) throw error ?? new Error(stderr);
 }
 
-const watched = [
-  ...['-std=c11', '-O1', '-g', '-fno-builtin'],
-  ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
-];
+const watched = '-std=c11 -O1 -g -fno-builtin -fsanitize=address,undefined -fno-sanitize-recover=all'.split(
+  ' ',
+);
 
 /** For the processor of this machine, with its own compiler. */
 function buildHere(): void {
@@ -40,17 +39,11 @@ function buildCross(): void {
       cpSync(join(checkout, path), join(room, path), { recursive: true });
     const inside = room.slice(compilers.length);
     const libraries = ['libasan.so.8', 'libubsan.so.1', 'libc.so.6', 'ld-linux-aarch64.so.1'];
+    const own = ['-DWITHOUT_CRT', '-nostartfiles', '-nodefaultlibs', '-L/usr/aarch64-linux-gnu/lib'];
     run('chroot', [
-      ...[
-        compilers,
-        'aarch64-linux-gnu-gcc-12',
-        ...watched,
-        '-DWITHOUT_CRT',
-        '-nostartfiles',
-        '-nodefaultlibs',
-      ],
+      ...[compilers, 'aarch64-linux-gnu-gcc-12', ...watched, ...own],
       ...['-o', join(inside, 'arm64'), join(inside, 'test/lab/guest/agent-fuzz.c')],
-      ...['-L/usr/aarch64-linux-gnu/lib', ...libraries.map((name) => `-l:${name}`)],
+      ...libraries.map((name) => `-l:${name}`),
     ]);
     cpSync(join(room, 'arm64'), join(folder, 'arm64'));
   } finally {
