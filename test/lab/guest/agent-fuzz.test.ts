@@ -149,7 +149,7 @@ const arm64 = ['qemu-aarch64', '-L', join(compilers, 'usr/aarch64-linux-gnu')];
 test.each([
   ['amd64 under sanitizers', { streams: 150, most: 40 }, [join(folder, 'amd64')]],
   // Emulated they take seconds to start.
-  ['arm64 under sanitizers', { streams: 6, most: 400 }, [...arm64, join(folder, 'arm64')]],
+  ['arm64 under sanitizers', { streams: 4, most: 400 }, [...arm64, join(folder, 'arm64')]],
   ['amd64 as it lies here', { streams: 150, most: 40 }, [join(shipped, 'amd64.agent')]],
   ['arm64 as it lies here', { streams: 50, most: 40 }, [...arm64, join(shipped, 'arm64.agent')]],
 ])(
