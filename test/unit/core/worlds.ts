@@ -25,7 +25,6 @@ export const up: Memory = {
   guest: null,
   released: null,
   mayBeSetUp: null,
-  mayBeSetUp: null,
   ownedRoutes: [],
   heldRoutes: [],
   launched: [],
