@@ -52,7 +52,10 @@ export interface Mac {
   /** A file of the Mac, seen from outside. */
   readonly path: (path: string) => string;
   readonly reboot: () => Promise<void>;
-  readonly login: (user?: string) => Promise<void>;
+  /** To the screen; by `name` when that is not the account's own (a full name, a mail address). */
+  readonly login: (user?: string, name?: string) => Promise<void>;
+  /** By screen sharing: another session, behind whoever has the screen. */
+  readonly loginFromAfar: (user: string) => Promise<void>;
   readonly logout: () => Promise<void>;
   /** What the machine said on its own stderr. */
   readonly console: () => string;
@@ -236,7 +239,8 @@ export async function bootMac(options: BootOptions = {}): Promise<Mac> {
     call: (op, payload) => call(op, payload, socket),
     path,
     reboot: () => call('mac.reboot', {}, socket),
-    login: (user = 'person') => call('mac.login', { user }, socket),
+    login: (user = 'person', name) => call('mac.login', { user, name }, socket),
+    loginFromAfar: (user) => call('mac.login-from-afar', { user }, socket),
     logout: () => call('mac.logout', {}, socket),
     console: () => `${complained()}${said()}`,
     end,

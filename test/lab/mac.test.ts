@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { parseConsoleUser } from '../../daemon/mac/console-user.js';
 import { bootMac, type Mac, type RunResult } from './lab.js';
 import { keeperOf, labEntries } from './registry.js';
 import { until } from './until.js';
@@ -218,6 +219,43 @@ describe('users and sessions', () => {
       exitCode: 1,
     });
     await mac.call('privacy.set-automation', { allowed: true });
+  });
+
+  test('scutil tells every session, and names first who came last; tuntapd takes the one with the screen', async () => {
+    const asked = { input: 'show State:/Users/ConsoleUser\n' };
+    const told = async (): Promise<string> => (await mac.run(['/usr/sbin/scutil'], asked)).stdout;
+    const session = (index: number, uid: number, names: readonly string[], onConsole: string): string =>
+      `    ${index} : <dictionary> {
+      kCGSSessionAuditIDKey : ${100_005 + index}
+      kCGSSessionGroupIDKey : 20
+      kCGSSessionIDKey : ${257 + index}
+      kCGSSessionLoginwindowSafeLogin : FALSE
+      kCGSSessionOnConsoleKey : ${onConsole}
+      kCGSSessionSystemSafeBoot : FALSE
+      kCGSSessionUserIDKey : ${uid}
+      kCGSSessionUserNameKey : ${names[0] ?? ''}
+      kCGSessionLoginDoneKey : TRUE
+      kCGSessionLongUserNameKey : ${names[1] ?? ''}
+      kSCSecuritySessionID : ${100_005 + index}
+    }
+`;
+    await mac.loginFromAfar('other');
+    const first = session(0, 501, ['person', 'A Person'], 'TRUE');
+    const second = session(1, 502, ['other', 'Another Person'], 'FALSE');
+    const behind = await told();
+    expect(behind).toBe(
+      `<dictionary> {\n  GID : 20\n  Name : other\n  SessionInfo : <array> {\n${first}${second}  }\n  UID : 502\n}\n`,
+    );
+    expect(parseConsoleUser(behind)).toEqual({ name: 'person', uid: 501 });
+    await mac.login('other');
+    expect(parseConsoleUser(await told())).toEqual({ name: 'other', uid: 502 });
+    await mac.logout();
+    const window = await told();
+    expect(window).toContain(
+      `  Name : loginwindow\n  SessionInfo : <array> {\n${first.replace('TRUE', 'FALSE')}    1 : `,
+    );
+    expect(parseConsoleUser(window)).toBeNull();
+    await mac.login('person');
   });
 
   test('logger writes for anybody', async () => {

@@ -1,7 +1,9 @@
 /** `scutil` with `show State:/Users/ConsoleUser` on stdin, and `scutil --dns` (configd, scutil.tproj). */
 import { readFileSync } from 'node:fs';
-import type { GuiUser } from './lib/gui.js';
+import type { Login, Logins } from '../mac/logins.js';
 import { type Caller, finish } from './lib/served.js';
+
+const loginWindow = 'loginwindow';
 
 export async function scutil({ args, call, stdin }: Caller): Promise<never> {
   if (args[0] === '--dns' && args.length === 1) finish(0, { out: dns() });
@@ -23,29 +25,35 @@ export async function scutil({ args, call, stdin }: Caller): Promise<never> {
 
 async function show(call: Caller['call'], key: string): Promise<string> {
   if (key !== 'State:/Users/ConsoleUser') return '  No such key\n';
-  const user = await call<GuiUser | null>('mac.session');
-  // At the login window the key is there, with the window's own session in it.
-  const name = user?.name ?? 'loginwindow';
-  const [uid, gid] = user ? [user.uid, user.gid] : [0, 0];
+  const { all, front, last } = await call<Logins>('mac.logins');
+  const windows = front ? all : [...all, null];
+  const sessions = windows.map((login, index) => session(index, login, login?.number === front?.number));
   return `<dictionary> {
-  GID : ${gid}
-  Name : ${name}
+  GID : ${last?.person.gid ?? 0}
+  Name : ${last?.name ?? loginWindow}
   SessionInfo : <array> {
-    0 : <dictionary> {
-      kCGSSessionAuditIDKey : ${user ? 100005 : 100000}
-      kCGSSessionGroupIDKey : ${gid}
-      kCGSSessionIDKey : 257
-      kCGSSessionLoginwindowSafeLogin : FALSE
-      kCGSSessionOnConsoleKey : TRUE
-      kCGSSessionSystemSafeBoot : FALSE
-      kCGSSessionUserIDKey : ${uid}
-      kCGSSessionUserNameKey : ${name}
-      kCGSessionLoginDoneKey : ${user ? 'TRUE' : 'FALSE'}
-      kSCSecuritySessionID : ${user ? 100005 : 100000}
-    }
-  }
-  UID : ${uid}
+${sessions.join('')}  }
+  UID : ${last?.person.uid ?? 0}
 }
+`;
+}
+
+/** The entry of a login; null is the login window's own session, which has the screen while nobody has. */
+function session(index: number, login: Login | null, onConsole: boolean): string {
+  const audit = login ? 100_005 + login.number : 100_000;
+  const longName = login ? `\n      kCGSessionLongUserNameKey : ${login.person.realName}` : '';
+  return `    ${index} : <dictionary> {
+      kCGSSessionAuditIDKey : ${audit}
+      kCGSSessionGroupIDKey : ${login?.person.gid ?? 0}
+      kCGSSessionIDKey : ${257 + (login?.number ?? 0)}
+      kCGSSessionLoginwindowSafeLogin : FALSE
+      kCGSSessionOnConsoleKey : ${onConsole ? 'TRUE' : 'FALSE'}
+      kCGSSessionSystemSafeBoot : FALSE
+      kCGSSessionUserIDKey : ${login?.person.uid ?? 0}
+      kCGSSessionUserNameKey : ${login?.name ?? loginWindow}
+      kCGSessionLoginDoneKey : ${login ? 'TRUE' : 'FALSE'}${longName}
+      kSCSecuritySessionID : ${audit}
+    }
 `;
 }
 

@@ -21,6 +21,7 @@ import { writeDockerApp } from '../docker/bundle.js';
 import { served } from '../facades/served.js';
 import { serveFacades } from './facade-server.js';
 import { createLaunchd } from './launchd/launchd.js';
+import { logIn, type Logins, logOut, nobody } from './logins.js';
 import type { MacOptions } from './options.js';
 import { people, type Person } from './people.js';
 import { createPrivacy } from './privacy.js';
@@ -41,7 +42,7 @@ export interface Notification {
   readonly text: string;
 }
 
-let user: Person | null = null;
+let logins = nobody;
 let notifications: Notification[] = [];
 
 const stamp = (): string => new Date().toISOString().replace('T', ' ').replace('Z', '000');
@@ -52,9 +53,12 @@ const personCalled = (name: string): Person => {
   return found;
 };
 
+const inFront = (): Person | null => logins.front?.person ?? null;
+
 /** The console's owner is how a Mac says who sits at the screen. */
-function sitDown(person: Person | null): void {
-  user = person;
+function become(next: Logins): void {
+  logins = next;
+  const person = inFront();
   chownSync('/dev/console', person?.uid ?? 0, person?.gid ?? 0);
   chmodSync('/dev/console', person ? 0o620 : 0o600);
 }
@@ -68,7 +72,7 @@ const launchd = createLaunchd({
     appendFileSync(launchdLog, `${stamp()} ${line}\n`);
   },
   userOf: (name) => people().find((person) => person.name === name) ?? null,
-  guiUser: () => user?.uid ?? null,
+  guiUser: () => inFront()?.uid ?? null,
 });
 
 const xnu = createXnu({ kext: options.kext });
@@ -105,17 +109,25 @@ const handlers: Handlers = {
   ...launchd.handlers,
   ...privacy.handlers,
   'mac.about': () => ({ macos: options.macos, processor: options.processor }),
-  'mac.session': () => (user ? { name: user.name, uid: user.uid, gid: user.gid } : null),
-  'mac.login': ({ user: name }: { user: string }) => {
-    sitDown(personCalled(name));
+  'mac.session': () => {
+    const person = inFront();
+    return person && { name: person.name, uid: person.uid, gid: person.gid };
+  },
+  'mac.logins': () => logins,
+  'mac.login': ({ user, name }: { user: string; name?: string }) => {
+    become(logIn(logins, 'the screen', personCalled(user), name));
+  },
+  // By screen sharing, with a screen of one's own.
+  'mac.login-from-afar': ({ user }: { user: string }) => {
+    become(logIn(logins, 'afar', personCalled(user)));
   },
   'mac.logout': async () => {
-    const uid = user?.uid;
-    sitDown(null);
+    const uid = inFront()?.uid;
+    become(logOut(logins));
     if (uid !== undefined) await endProcesses(launchd.pids, 5_000, uid);
   },
   'mac.reboot': async () => {
-    sitDown(null);
+    become(nobody);
     await shutDown(5_000);
     empty('/run');
     empty('/tmp');
@@ -125,7 +137,7 @@ const handlers: Handlers = {
     launchd.boot();
   },
   'mac.notify': (notification: Notification) => {
-    if (user?.uid !== notification.uid) throw new MachineError('ENOTCONN', 'no session');
+    if (inFront()?.uid !== notification.uid) throw new MachineError('ENOTCONN', 'no session');
     notifications.push(notification);
   },
   'mac.notifications': () => notifications,
@@ -168,7 +180,7 @@ if (options.docker) writeDockerApp({ path: dockerApp, owner, ...options.docker }
 privacy.start();
 linkSocket();
 launchd.boot();
-if (options.login !== null) sitDown(personCalled(options.login));
+if (options.login !== null) become(logIn(nobody, 'the screen', personCalled(options.login)));
 await serve(handlers);
 await serveFacades(served, handlers);
 writeSync(report, 'ready\n');
