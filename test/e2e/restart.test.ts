@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Condition } from '../../daemon/api/messages.js';
@@ -50,7 +50,12 @@ const chapter = (title: string, play: () => Promise<void>): void => {
 };
 
 beforeAll(async () => {
-  mac = await bootMac({ engine: 'sid', macos: '13.6', appManagement: 'refused' });
+  mac = await bootMac({
+    engine: 'sid',
+    macos: '13.6',
+    appManagement: 'refused',
+    docker: { version: '4.1.1', cli: 'without-desktop' },
+  });
 }, 600_000);
 
 afterAll(async () => {
@@ -122,7 +127,7 @@ chapter(
   'macOS 13: an update is changed after its first start; with "never" its VM is left without the tap, with "ask" its user is told',
   async () => {
     await restartDocker('never');
-    await mac.call('docker.stage-update', { version: '4.2.0', seed: 'update' });
+    await mac.call('docker.stage-update', { version: '4.2.0', seed: 'update', cli: 'without-desktop' });
     const before = statSync(mac.path(hyperkit)).ino;
     await quitDocker(mac);
     await until('the update is there', 30, () =>
@@ -156,6 +161,28 @@ chapter(
     await reasonIs('TapAttached', 'Attached');
     expect(dockersPid(mac)).toBe(restarted);
     expect(begun('quit-docker')).toBe(2);
+    expect(await notifications()).toHaveLength(2);
+  },
+);
+
+chapter(
+  'a Docker that has "docker desktop restart" is restarted by it, without a signal or an Apple event, and containers answer',
+  async () => {
+    const before = dockersPid(mac);
+    await mac.call('docker.stage-update', { version: '4.38.0', seed: 'newer', cli: 'with-desktop' });
+    await must(mac, ['/bin/kill', String(before)]);
+    await until('the update is there', 30, () =>
+      Promise.resolve(existsSync(mac.path('/Applications/Docker.app/Contents/Resources/cli-plugins'))),
+    );
+    await openDocker(mac);
+    untouched = await until('its first VM', 60, () => Promise.resolve(vmOf()));
+    const docker = dockersPid(mac);
+    await until('another VM', 240, () => Promise.resolve(vmOf() !== untouched));
+    await containerAnswers(mac, 'restarted-by-itself');
+    await reasonIs('TapAttached', 'Attached');
+    // A signal or an Apple event ends it, and the latter macOS still refuses.
+    expect(dockersPid(mac)).toBe(docker);
+    expect(begun('quit-docker')).toBe(3);
     expect(await notifications()).toHaveLength(2);
   },
 );

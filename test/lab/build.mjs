@@ -47,6 +47,7 @@ const programs = {
   'on-mac': 'mac/on-mac.ts',
   hyperkit: 'docker/hyperkit.ts',
   'docker-app': 'docker/supervisor.ts',
+  'docker-cli': 'docker/docker-cli.ts',
 };
 
 const common = {

@@ -41,7 +41,11 @@ expose "$node" node
 for name in "${tools[@]}"; do expose "${tool[$name]}" "$name"; done
 cp -R "$libraries"/. .lab/lib
 chmod -R go+rX .lab/lib
-printf '#!/bin/sh\nexec /.lab/bin/node /.lab/lib/hyperkit.js "$@"\n' >.lab/bin/macho
+cat >.lab/bin/macho <<'MACHO'
+#!/bin/sh
+case $1 in */bin/docker) program=docker-cli ;; *) program=hyperkit ;; esac
+exec /.lab/bin/node "/.lab/lib/$program.js" "$@"
+MACHO
 chmod 0755 .lab/bin/macho
 if [ -n "$cache" ]; then
   mount --bind "$cache" .lab/cache

@@ -264,11 +264,11 @@ describe('users and sessions', () => {
   });
 });
 
-test('a Mac can be of Apple’s silicon, without hyperkit, and with App Management in force', async () => {
+test('a Mac can be of Apple’s silicon, with a Docker without hyperkit, and with App Management in force', async () => {
   const other = await bootMac({
     macos: '13.6',
     processor: 'arm64',
-    docker: { version: '4.30.0', layout: null },
+    docker: { version: '4.38.0', layout: null, cli: 'with-desktop' },
     appManagement: 'refused',
   });
   try {
@@ -282,8 +282,20 @@ test('a Mac can be of Apple’s silicon, without hyperkit, and with App Manageme
     expect((await other.run(['/bin/ls', '/Applications/Docker.app/Contents/MacOS'])).stdout).toBe(
       'Docker\ncom.docker.backend\ncom.docker.virtualization\n',
     );
+    const restart = ['/Applications/Docker.app/Contents/Resources/bin/docker', 'desktop', 'restart'];
+    expect(await other.asUser(restart)).toEqual({
+      stdout: '',
+      stderr: 'Docker Desktop is not running\n',
+      exitCode: 1,
+    });
     await other.call('privacy.grant-app-management');
     expect((await other.run(write)).exitCode).toBe(0);
+    await other.run(['/bin/rm', '-r', '/Applications/Docker.app/Contents/Resources/cli-plugins']);
+    expect(await other.asUser(restart)).toEqual({
+      stdout: '',
+      stderr: "docker: 'desktop' is not a docker command.\nSee 'docker --help'\n",
+      exitCode: 1,
+    });
   } finally {
     await other.end();
   }

@@ -5,6 +5,9 @@ import { machO } from './mach-o.js';
 export type Layout =
   'MacOS/com.docker.hyperkit' | 'Resources/bin/hyperkit' | 'Resources/bin/com.docker.hyperkit';
 
+/** Docker's own `docker`: one that has `docker desktop` (Docker Desktop 4.37 and newer), or one from before. */
+export type DockerCli = 'with-desktop' | 'without-desktop';
+
 const infoPlist = (version: string): string => `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
@@ -19,13 +22,17 @@ const infoPlist = (version: string): string => `<?xml version="1.0" encoding="UT
 </plist>
 `;
 
-/** Writes a Docker.app, owned by its user as Docker's own installer leaves it; with `layout` null one without hyperkit. */
+/**
+ * Writes a Docker.app, owned by its user as Docker's own installer leaves it; with `layout` null one without hyperkit,
+ * without `cli` one without `docker`.
+ */
 export function writeDockerApp(options: {
   path: string;
   owner: { uid: number; gid: number };
   layout?: Layout | null;
   version?: string;
   seed?: string;
+  cli?: DockerCli;
 }): void {
   const {
     path,
@@ -33,12 +40,17 @@ export function writeDockerApp(options: {
     layout = 'Resources/bin/com.docker.hyperkit',
     version = '4.1.1',
     seed = version,
+    cli,
   } = options;
   const files: Record<string, Buffer> = {
     'Contents/Info.plist': Buffer.from(infoPlist(version)),
     'Contents/MacOS/Docker': machO(`${seed} Docker`),
     'Contents/MacOS/com.docker.backend': machO(`${seed} backend`),
     [`Contents/${layout ?? 'MacOS/com.docker.virtualization'}`]: machO(`${seed} hyperkit`),
+    ...(cli && { 'Contents/Resources/bin/docker': machO(`${seed} docker`) }),
+    ...(cli === 'with-desktop' && {
+      'Contents/Resources/cli-plugins/docker-desktop': machO(`${seed} docker-desktop`),
+    }),
   };
   const own = (name: string): void => {
     chownSync(name, owner.uid, owner.gid);

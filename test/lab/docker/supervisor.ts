@@ -1,7 +1,8 @@
 /**
  * Docker.app's own process in the lab, run as the user: starts hyperkit as Docker's supervisor does, restarts it
  * when it dies, offers the Engine API on the user's socket, and installs a staged update when it quits. SIGUSR1 is
- * Resource Saver: the VM goes off, and comes back for the first who asks the engine anything.
+ * Resource Saver: the VM goes off, and comes back for the first who asks the engine anything. SIGUSR2 is `docker
+ * desktop restart`: another VM, under the same process.
  * Called as: docker-app.js /Applications/Docker.app
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -125,5 +126,12 @@ process.on('SIGUSR1', () => {
   saving = true;
   rmSync('engine.port', { force: true });
   vm?.kill('SIGTERM');
+});
+process.on('SIGUSR2', () => {
+  saving = false;
+  rmSync('engine.port', { force: true });
+  // One that ends is started again.
+  if (vm) vm.kill('SIGTERM');
+  else startVm();
 });
 startVm();

@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { writeDockerApp } from '../docker/bundle.js';
+import { type DockerCli, writeDockerApp } from '../docker/bundle.js';
 import { served } from '../facades/served.js';
 import { serveFacades } from './facade-server.js';
 import { createLaunchd } from './launchd/launchd.js';
@@ -144,7 +144,7 @@ const handlers: Handlers = {
   'mac.syslog': ({ line }: { line: string }) => {
     appendFileSync(systemLog, `${line}\n`);
   },
-  'docker.stage-update': ({ version, seed }: { version: string; seed?: string }) => {
+  'docker.stage-update': (update: { version: string; seed?: string; cli?: DockerCli }) => {
     const folder = '/Users/person/Library/Application Support/com.docker.install';
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(join(folder, 'in_progress'), { recursive: true });
@@ -152,9 +152,8 @@ const handlers: Handlers = {
     writeDockerApp({
       path: join(folder, 'in_progress/Docker.app'),
       owner,
-      version,
-      ...(seed === undefined ? {} : { seed }),
       ...(options.docker?.layout === undefined ? {} : { layout: options.docker.layout }),
+      ...update,
     });
   },
 };

@@ -1,4 +1,4 @@
-import type { Layout } from '../docker/bundle.js';
+import type { DockerCli, Layout } from '../docker/bundle.js';
 
 /** What a lab Mac can be like; JSON on its way from bootMac to the machine. */
 export interface MacOptions {
@@ -19,6 +19,7 @@ export interface MacOptions {
     readonly layout?: Layout | null;
     readonly version: string;
     readonly seed?: string;
+    readonly cli?: DockerCli;
     /** Whether /var/run/docker.sock leads to the user's socket, as Docker's helper made it before 4.13. */
     readonly varRunSocket?: boolean;
   } | null;
