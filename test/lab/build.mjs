@@ -21,6 +21,7 @@ const here = import.meta.dirname;
 /** The macOS commands that act in their caller's own context, and where macOS has them. */
 const processes = {
   codesign: '/usr/bin/codesign',
+  cp: '/bin/cp',
   launchctl: '/bin/launchctl',
   logger: '/usr/bin/logger',
   open: '/usr/bin/open',

@@ -12,7 +12,7 @@ for disk in /mnt /media /srv; do
 done
 node=$(command -v node)
 npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
-tools=(ip perl tini setpriv qemu-system-x86_64 qemu-img nsenter unshare mount umount ps chattr)
+tools=(cp ip perl tini setpriv qemu-system-x86_64 qemu-img nsenter unshare mount umount ps chattr)
 declare -A tool
 for name in "${tools[@]}"; do tool[$name]=$(command -v "$name" || true); done
 

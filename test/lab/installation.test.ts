@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, jest, test } from '@jest/globals';
 import { bootMac, type Mac, type RunResult } from './lab.js';
+import { identityOf, must } from './story.js';
 
 jest.setTimeout(300_000);
 
@@ -48,16 +49,23 @@ async function signalEverybody(mac: Mac): Promise<void> {
 }
 
 test.each([
-  ['14.6.1', /^v26\./, /^(?!.*security fixes)/s],
-  ['12.7.6', /^v20\./, /warning: node 20\.\S+ gets no security fixes since April 2026/],
+  ['14.6.1', 'has clones', /^v26\./, /^(?!.*security fixes)/s],
+  ['12.7.6', 'has none', /^v20\./, /warning: node 20\.\S+ gets no security fixes since April 2026/],
 ])(
-  'macOS %s runs the runtime that is for it, and tells what is wrong with it',
-  async (macos, version, told) => {
+  'macOS %s, whose disk %s, runs the runtime that is for it, and tells what is wrong with it',
+  async (macos, disk, version, told) => {
     await onMac(macos, async (mac) => {
+      if (disk === 'has none')
+        await must(mac, ['/.lab/bin/mount', '-t', 'tmpfs', '-o', 'mode=0755', 'opt', '/opt']);
       const { stdout, stderr, exitCode } = await make(mac, 'install-daemon');
       expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
       expect(stdout).toMatch(told);
       expect((await mac.run(['/opt/tuntapd/bin/tuntapd', '--version'])).stdout).toMatch(version);
+      const [roots, everybodys] = ['tuntapd', 'node'].map((name) =>
+        identityOf(mac.path(`/opt/tuntapd/bin/${name}`)),
+      );
+      expect(everybodys).toMatchObject({ sha256: roots?.sha256, uid: 0, mode: 0o100755 });
+      expect(roots?.mode).toBe(0o100744);
       const doctor = (await mac.run(['/usr/local/bin/tuntapctl', 'doctor'])).stdout;
       expect(doctor).toMatch(/✓ TT011/);
       expect(doctor).toMatch(/✓ TT008/);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { parseConsoleUser } from '../../daemon/mac/console-user.js';
 import { bootMac, type Mac, type RunResult } from './lab.js';
 import { keeperOf, labEntries } from './registry.js';
+import { identityOf } from './story.js';
 import { until } from './until.js';
 
 // Two cores may be shared with a VM.
@@ -77,6 +78,21 @@ describe('the Mac from inside', () => {
     [['/usr/bin/sudo', '-u', 'nobody-here', 'true'], 1, /^sudo: unknown user: nobody-here\n/],
     [['/usr/bin/logger', '-p', 'user.loud', 'x'], 1, /^logger: unknown priority name: loud\n$/],
     [['/usr/sbin/scutil', '--wrong'], 64, /unrecognized option/],
+    [['/bin/cp', '--reflink', 'a', 'b'], 64, /^cp: illegal option -- -\nusage: cp \[-R \[-H \| -L \| -P\]\]/],
+    [['/bin/cp', '-c', '/etc/hosts'], 64, /^usage: cp /],
+    [
+      ['/bin/cp', '-cX', '/etc/hosts', '/tmp/x'],
+      1,
+      /^cp: the -c and -X options may not be specified together\n$/,
+    ],
+    [['/bin/cp', '-c', '/none', '/tmp/x'], 1, /^cp: \/none: No such file or directory\n$/],
+    [['/bin/cp', '/etc', '/tmp/x'], 1, /^cp: \/etc is a directory \(not copied\)\.\n$/],
+    [['/bin/cp', '/etc/hosts', '/etc/passwd', '/tmp/x'], 1, /^cp: \/tmp\/x is not a directory\n$/],
+    [
+      ['/bin/cp', '-c', '/etc/hosts', '/none/x'],
+      1,
+      /^cp: \/none\/x: clonefile failed: No such file or directory\n$/,
+    ],
     [['/bin/ps', '-Q'], 1, /^ps: illegal option -- Q\nusage: ps /],
     [['/bin/ps', '-o', 'pid,nonsense'], 1, /^ps: nonsense: keyword not found\n/],
   ])('%j ends with %i', async (argv, exitCode, stderr) => {
@@ -122,6 +138,37 @@ describe('the Mac from inside', () => {
     });
     await sh(`cat ${runtime} > /tmp/changed; echo >> /tmp/changed`);
     expect(await mac.run(['/usr/bin/codesign', '--verify', '/tmp/changed'])).toMatchObject({ exitCode: 1 });
+  });
+});
+
+describe('cp', () => {
+  test('-c makes a file that is the same in all but its number; without it time and owner are the caller’s', async () => {
+    await sh(
+      'cd /opt; echo old >clone; echo new >file; chown 501 file; chmod 744 file; touch -t 202001010000 file',
+    );
+    expect(await mac.run(['/bin/cp', '-c', '/opt/file', '/opt/clone'])).toMatchObject({
+      stderr: '',
+      exitCode: 0,
+    });
+    await sh('cp /opt/file /opt/copy');
+    const [file, clone, copy] = ['file', 'clone', 'copy'].map((name) => identityOf(mac.path(`/opt/${name}`)));
+    expect(clone).toEqual(file);
+    expect(copy).toMatchObject({ sha256: file?.sha256, uid: 0, mode: file?.mode });
+    expect(copy?.mtime).not.toBe(file?.mtime);
+  });
+
+  test('no clone reaches another disk, or is made on one that has none', async () => {
+    await sh(
+      'mkdir /Volumes/Stick && /.lab/bin/mount -t tmpfs stick /Volumes/Stick && echo >/Volumes/Stick/x',
+    );
+    const cloned = async (from: string): Promise<string> =>
+      (await mac.run(['/bin/cp', '-c', from, '/Volumes/Stick/y'])).stderr;
+    expect(await cloned('/etc/hosts')).toBe('cp: /Volumes/Stick/y: clonefile failed: Cross-device link\n');
+    expect(await cloned('/Volumes/Stick/x')).toBe(
+      'cp: /Volumes/Stick/y: clonefile failed: Operation not supported\n',
+    );
+    expect(readdirSync(mac.path('/Volumes/Stick'))).toEqual(['x']);
+    await sh('/.lab/bin/umount /Volumes/Stick');
   });
 });
 
