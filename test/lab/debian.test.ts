@@ -22,11 +22,9 @@ const mounted = `mountpoint --quiet ${place} || mount -t binfmt_misc binfmt_misc
 const automount = `exec 7> >(exec cat >/dev/null)
   mount -t autofs -o "fd=7,pgrp=$$,minproto=5,maxproto=5,direct" systemd-1 ${place}`;
 const inUse = `mount --make-rshared /
-  exec 8<.
+  exec {checkout}<.
   mount -t tmpfs -o noexec tmpfs /tmp
-  # The checkout may lie there.
-  [ -e "$PWD/Makefile" ] || { mkdir -p "$PWD"; mount --bind /proc/self/fd/8 "$PWD"; }
-  exec 8<&-
+  [ -e "$PWD" ] || { mkdir -p "$PWD" && mount --no-canonicalize --bind "/proc/self/fd/$checkout" "$PWD"; }
   mount -t tmpfs tmpfs /run
   (exec -a dockerd /usr/bin/perl -MIO::Socket::UNIX -e '
     my $socket = IO::Socket::UNIX->new(Local => "/run/docker.sock", Listen => 1); sleep') &
@@ -167,8 +165,8 @@ test.each(['the runner', 'the keeper'])(
       const runner = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] });
       await new Promise((resolve, reject) => {
         runner.stdout.once('data', resolve);
-        runner.once('exit', () => {
-          reject(new Error('the Mac did not boot'));
+        runner.once('exit', (code) => {
+          reject(new Error(`no Mac boots there: ${code ?? 'killed'}`));
         });
       });
       const keeper = keeperOf(runner.pid);
