@@ -24,8 +24,7 @@ root=$PWD
 
 fresh() { # PATH MODE: an empty directory there, whatever Debian has
   rm -rf ".$1"
-  mkdir -p ".$1"
-  chmod "$2" ".$1"
+  install --directory --mode "$2" ".$1"
 }
 
 # --- the lab's own tools, out of the product's sight -------------------------------------------------------------
@@ -34,8 +33,8 @@ mkdir .lab/{bin,lib,run,cache,share}
 [ ! -d usr/share/qemu ] || ln -s /usr/share/qemu .lab/share/qemu
 expose() { # SOURCE NAME: a bind mount costs nothing, and /proc/PID/exe shows the lab's path
   [ -n "$1" ] || return 0
-  touch ".lab/bin/$2"
-  mount --bind "$(readlink -f "$1")" ".lab/bin/$2"
+  : >".lab/bin/$2"
+  mount --bind "$1" ".lab/bin/$2"
 }
 expose "$node" node
 for name in "${tools[@]}"; do expose "${tool[$name]}" "$name"; done
@@ -63,7 +62,7 @@ absent=(ip bridge tc ss ifconfig route netstat arp nstat rtmon ifup ifdown ifque
   modprobe insmod rmmod lsmod depmod modinfo kmod udevadm sysctl losetup mount umount chattr lsattr
   uname logger readlink realpath getent apt apt-get apt-cache aptitude dpkg useradd usermod groupadd adduser
   addgroup deluser tini qemu-system-x86_64 qemu-img lsblk lscpu node nodejs npm npx corepack)
-for name in "${absent[@]}"; do rm -f "usr/bin/$name" "usr/sbin/$name" "usr/local/bin/$name" "usr/local/sbin/$name"; done
+rm -f "${absent[@]/#/usr/bin/}" "${absent[@]/#/usr/sbin/}"
 rm -rf usr/local/bin usr/local/sbin
 mkdir -m 0755 usr/local/bin usr/local/sbin
 
@@ -71,10 +70,12 @@ mkdir -m 0755 usr/local/bin usr/local/sbin
 if [ -L bin ]; then
   rm bin sbin
   mkdir -m 0755 bin sbin
+  there=()
   for name in '[' bash cat chmod cp dash date dd df echo ed expr hostname kill link ln ls mkdir mv pwd rm rmdir sh \
     sleep stty sync test unlink; do
-    if [ -e "usr/bin/$name" ] || [ -L "usr/bin/$name" ]; then mv "usr/bin/$name" "bin/$name"; fi
+    if [ -e "usr/bin/$name" ] || [ -L "usr/bin/$name" ]; then there+=("usr/bin/$name"); fi
   done
+  mv "${there[@]}" bin
   for name in chown chroot; do
     if [ -e "usr/bin/$name" ]; then mv "usr/bin/$name" "usr/sbin/$name"; fi
   done
@@ -82,9 +83,7 @@ fi
 
 # --- the facades ----------------------------------------------------------------------------------------------------
 while read -r name path; do
-  cp ".lab/lib/facades/$name" ".$path"
-  chown 0:0 ".$path"
-  chmod 0755 ".$path"
+  install --mode 0755 ".lab/lib/facades/$name" ".$path"
 done <.lab/lib/facades/paths
 
 # A Mac has the locale that its Terminal sets; Perl complains about one that is not there.
