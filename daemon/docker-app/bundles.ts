@@ -50,8 +50,8 @@ export interface BundleRoom {
   /** Docker.apps where hyperkit was ever put aside: they are to be given back, whoever is in front by then. */
   readonly touched: () => Promise<readonly string[]>;
   /**
-   * `claimed` are Docker.apps that only the words of processes tell of. They count where root or `uid` owns them: nobody
-   * has root work in somebody else's.
+   * `claimed` are Docker.apps that only the words of processes or the journal tell of. They count where root or `uid`
+   * owns them, the journal's also while something of ours stands there: nobody has root work in somebody else's.
    */
   readonly observe: (
     apps: readonly string[],
@@ -122,6 +122,8 @@ export function createBundleRoom(options: {
     string,
     { fingerprint: string; until: number; pause: number; answer: Promise<WorkerAnswer> }
   >();
+  /** By hyperkit's path, whose it was at the last look: whoever has a folder above it may turn that elsewhere. */
+  const owners = new Map<string, number>();
   const settling = createSettling({ wall: () => Date.now(), steady: () => performance.now() }, look);
 
   /**
@@ -166,11 +168,10 @@ export function createBundleRoom(options: {
   async function ask(
     action: WorkerRequest['action'],
     hyperkit: string,
+    way: Way,
     expected: string | null = null,
   ): Promise<WorkerAnswer> {
     const app = appOf(hyperkit);
-    const way = await wayOf(hyperkit);
-    if ('refused' in way) return { ok: false, code: 'REFUSED', message: way.refused };
     const answer = answerSchema.safeParse(
       await options.ask({
         action,
@@ -188,18 +189,15 @@ export function createBundleRoom(options: {
     return answer.data;
   }
 
-  /** What the child finds; with a child that takes long it is refused for now, and the next look has it. */
-  async function inspect(hyperkit: string): Promise<WorkerAnswer> {
+  /** What the child of `way.uid` finds; with a child that takes long it is refused for now, and the next look has it. */
+  async function inspect(hyperkit: string, way: Way): Promise<WorkerAnswer> {
     const app = appOf(hyperkit);
     const files = [hyperkit, `${hyperkit}.original`, dirname(hyperkit), join(app, 'Contents/Info.plist')];
-    const fingerprint = (await look(app, files)).map(mark).join('|');
-    // The rest of the way is in no fingerprint, and is what a person mends.
-    const way = await wayOf(hyperkit);
-    if ('refused' in way) return { ok: false, code: 'REFUSED', message: way.refused };
+    const fingerprint = [way.uid, way.folder, ...(await look(app, files)).map(mark)].join('|');
     const before = known.get(hyperkit);
     if (before?.fingerprint === fingerprint && performance.now() < before.until)
       return unlessLate(app, before.answer);
-    const answer = ask('inspect', hyperkit);
+    const answer = ask('inspect', hyperkit, way);
     const pause = before ? Math.min(mostAfterFailure, 2 * before.pause) : afterFailure;
     const entry = { fingerprint, until: Infinity, pause, answer };
     known.set(hyperkit, entry);
@@ -240,11 +238,13 @@ export function createBundleRoom(options: {
     const refused: Bundles['refused'][number][] = [];
     const outOfReach: string[] = [];
     const replacing: Bundles['replacing'][number][] = [];
+    owners.clear();
     const saved = await readOriginals(options.originals);
     const savedIn = (app: string): string[] => Object.keys(saved).filter((path) => appOf(path) === app);
 
     async function observeOne(app: string): Promise<void> {
-      if (!apps.includes(app) && !(await isOwned(app, claimed.uid))) return;
+      const isTrusted = apps.includes(app);
+      if (!isTrusted && savedIn(app).length === 0 && !(await isOwned(app, claimed.uid))) return;
       const { signs, unsettled } = await settling.look(app);
       if (unsettled) replacing.push({ app, ...unsettled });
       const hyperkit = signs.present ? await locate(app) : null;
@@ -265,23 +265,32 @@ export function createBundleRoom(options: {
           outOfReach.push(hyperkit);
       };
       try {
-        const answer = await inspect(hyperkit);
-        const ownerUid = statsOf((await look(app, [dirname(hyperkit)]))[0])?.uid;
-        if (!answer.ok) await refuse(answer.message);
-        else if (ownerUid === undefined) await refuse(`${dirname(hyperkit)} is gone`);
-        else
-          withHyperkit.push({
-            app,
-            hyperkit,
-            version: answer.version,
-            ownerUid,
-            identity: signs.identity,
-            arrived: signs.arrived,
-            target: answer.target,
-            original: answer.original,
-            saved: saved[hyperkit] ?? null,
-            leftovers: answer.leftovers,
-          });
+        const way = await wayOf(hyperkit);
+        if ('refused' in way) {
+          await refuse(way.refused);
+          return;
+        }
+        const answer = await inspect(hyperkit, way);
+        if (!answer.ok) {
+          await refuse(answer.message);
+          return;
+        }
+        const bundle: Bundle = {
+          app,
+          hyperkit,
+          version: answer.version,
+          ownerUid: way.uid,
+          identity: signs.identity,
+          arrived: signs.arrived,
+          target: answer.target,
+          original: answer.original,
+          saved: saved[hyperkit] ?? null,
+          leftovers: answer.leftovers,
+        };
+        const isStrangers = !isTrusted && way.uid !== 0 && way.uid !== claimed.uid;
+        if (isStrangers && (!(hyperkit in saved) || judgeRestore(bundle).kind === 'done')) return;
+        owners.set(hyperkit, way.uid);
+        withHyperkit.push(bundle);
       } catch (error) {
         if (error instanceof DoesNotAnswer) throw error;
         await refuse(messageOf(error));
@@ -310,7 +319,11 @@ export function createBundleRoom(options: {
     });
     // Since it was planned an update may have begun.
     if (unsettled) throw new StepError(unsettled.why, { reason: 'BeingReplaced' });
-    const answer = await ask(action, hyperkit, expected);
+    const way = await wayOf(hyperkit);
+    if ('refused' in way) throw new StepError(`${hyperkit}: ${way.refused}`, { reason: 'BundleRefused' });
+    if (way.uid !== (owners.get(hyperkit) ?? way.uid))
+      throw new StepError(`${app} has changed hands since it was looked at`, { reason: 'BundleRefused' });
+    const answer = await ask(action, hyperkit, way, expected);
     if (action !== 'inspect') {
       known.delete(hyperkit);
       await settling.ours(app);

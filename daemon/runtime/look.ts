@@ -1,6 +1,6 @@
 import type { Config } from '../../config/schema.js';
 import { judge, type Judgement } from '../core/judgement.js';
-import { appsThere, learn } from '../core/learning.js';
+import { learn } from '../core/learning.js';
 import type { LinkMaker } from '../core/link/link.js';
 import type { Memory } from '../core/memory.js';
 import type {
@@ -54,8 +54,7 @@ export function createLook(parts: {
     const { consoleUser, vm, bundles } = mac;
     parts.onUser(consoleUser.known ? consoleUser.value : null);
     if (vm.known) parts.onVm(vm.value);
-    const there = bundles.known ? appsThere(bundles.value) : [];
-    await parts.onBundles([...new Set([...places, ...there])], settlesIn(bundles));
+    await parts.onBundles(places, settlesIn(bundles));
   }
 
   return async () => {

@@ -1,5 +1,4 @@
 import type { Config } from '../../config/schema.js';
-import { claimedApps, usualApps } from '../core/learning.js';
 import {
   type ConsoleUser,
   type Observation,
@@ -17,6 +16,7 @@ import { createResolverObserver } from '../mac/resolvers.js';
 import { observeRoutes } from '../mac/routes.js';
 import { observeTapDevice } from '../mac/tap-device.js';
 import { observeTapInterface } from '../mac/tap-interface.js';
+import { observeBundles } from './observe-bundles.js';
 import { pickVms } from '../vm/find.js';
 import { listProcesses, pickDocker, type Process } from '../vm/processes.js';
 
@@ -38,7 +38,7 @@ export interface Sight {
   readonly mac: Omit<Observation, 'configuration' | 'engine' | 'dataPath' | 'userContainer'>;
   /** Whose the VM is. */
   readonly owner: Seen<ConsoleUser | null>;
-  /** Where a Docker.app was looked for whether or not one was ever seen there. */
+  /** Where a Docker.app is or may come to be. */
   readonly places: readonly string[];
 }
 
@@ -78,11 +78,9 @@ export function createObserver(parts: {
     const vms = ofUser((list) => pickVms(list, { uid: user?.uid ?? null, holder, now, ...config.tap }));
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
-    const places = [...new Set([...usualApps(config, user), ...(await bundles.touched())])];
-    const claimed = claimedApps(places, apps(), running);
-    const [resolvers, found] = await Promise.all([
+    const [resolvers, { found, places }] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
-      bundles.observe(places, { apps: claimed, uid: user?.uid ?? null }),
+      observeBundles({ config, user, remembered: apps(), running, bundles }),
     ]);
     const vm = vms.known ? seen(vms.value.vm) : vms;
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
