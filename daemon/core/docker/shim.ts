@@ -20,10 +20,17 @@ export function shimSteps({ config, observation, memory }: Judgement): Step[] {
   });
 }
 
-/** Gives hyperkit back; also where it cannot be done (yet): whoever waits for hyperkit must be told. */
+/**
+ * Gives hyperkit back; also where it cannot be done (yet): whoever waits for hyperkit must be told. The step also strikes
+ * out of the journal a hyperkit that is Docker's own again.
+ */
 export function restoreSteps({ observation, memory }: Judgement): Step[] {
-  const { withHyperkit = [], outOfReach = [] } = valueOf(observation.bundles) ?? {};
-  const changed = withHyperkit.filter((bundle) => judgeRestore(bundle).kind !== 'done');
+  const { withHyperkit = [], outOfReach = [], replacing = [] } = valueOf(observation.bundles) ?? {};
+  const isRemembered = ({ app, target, saved }: Bundle): boolean =>
+    target.kind === 'mach-o' && saved !== null && replacing.every((other) => other.app !== app);
+  const changed = withHyperkit.filter(
+    (bundle) => judgeRestore(bundle).kind !== 'done' || isRemembered(bundle),
+  );
   const why = memory.wanted === 'removed' ? 'tuntapd is being removed' : 'a person asked for it';
   return [...changed.map(({ hyperkit }) => hyperkit), ...outOfReach].map((hyperkit): Step => ({
     kind: 'restore-hyperkit',

@@ -109,6 +109,15 @@ test('restored: hyperkit goes back and stays so, also over a Docker update, unti
   expect(kindsFor(quietMac, restored)).toEqual(['restore-hyperkit']);
   const asShipped = seen(bundlesOf([bundle('mach-o', 'missing')]));
   expect(kindsFor({ ...quietMac, bundles: asShipped }, restored)).toEqual([]);
+  // Killed after hyperkit was given back: it is still to be forgotten, but not while Docker's updater is at work.
+  const given = { ...bundle('mach-o', 'missing'), saved: bundle('shim', 'mach-o').saved };
+  const replacing = [{ app: given.app, why: 'it is being written', settlesIn: 2000 }];
+  for (const wanted of ['restored', 'removed'] as const) {
+    const kinds = (more = {}): string[] =>
+      kindsFor({ ...quietMac, bundles: seen(bundlesOf([given], more)) }, { ...up, wanted });
+    expect(kinds()).toContain('restore-hyperkit');
+    expect(kinds({ replacing })).not.toContain('restore-hyperkit');
+  }
   expect(kindsFor({ ...quietMac, bundles: asShipped })).toEqual(['install-shim']);
   const { phase, findings } = judgeConditions(config, { ...quietMac, bundles: asShipped }, restored, []);
   expect(phase).toBe('down');

@@ -19,7 +19,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import type { Bundles } from '../../../daemon/core/observation.js';
-import { later } from '../../lab/bundle-crash/daemon.js';
+import { later, live } from '../../lab/bundle-crash/daemon.js';
 import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
 import { lookDirectly } from '../../lab/docker/look-directly.js';
@@ -322,6 +322,17 @@ test('what was given back, or was removed with its app, is journalled no longer;
   writeFileSync(join(base, 'state/originals.json'), JSON.stringify({ [onDisk]: entry }));
   await room.observe([join(base, 'disk/Docker.app')]);
   expect(journalled()).toEqual([onDisk]);
+});
+
+test('a kill after hyperkit was given back: whoever wants it so strikes it out of the journal with the next look', async () => {
+  await room.install(hyperkit);
+  const journal = readFileSync(join(base, 'state/originals.json'));
+  await room.restore(hyperkit);
+  writeFileSync(join(base, 'state/originals.json'), journal);
+  const ask = childIn(join(tools, 'worker.mjs'));
+  expect(await live({ base, wanted: 'restored', ask })).toEqual([]);
+  expect(journalled()).toEqual([]);
+  expect(readFileSync(hyperkit)).toEqual(machO('4.1.1 hyperkit'));
 });
 
 test('sixteen Docker.apps have the shim, and no more', async () => {
