@@ -9,6 +9,7 @@ import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
 import type { Failure } from './core/condition.js';
+import { toldRoutes } from './core/routes/routes.js';
 import { judgeConditions } from './core/conditions.js';
 import type { Judgement } from './core/judgement.js';
 import { tap } from './core/link/tap.js';
@@ -151,7 +152,7 @@ async function start(
       since,
       phase,
       conditions,
-      routes: judgement.routes,
+      routes: toldRoutes(judgement),
       observation: judgement.observation,
     });
   }

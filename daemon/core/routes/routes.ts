@@ -3,6 +3,7 @@ import { failed, type Judge, no, unclear, yes } from '../condition.js';
 import type { Judgement } from '../judgement.js';
 import { valueOf } from '../observation.js';
 import type { Step } from '../steps.js';
+import { takenRow } from '../link/taken.js';
 import { isRowOf, stillOwned } from './table.js';
 import { extraKey, overtaken, type RouteVerdict } from './verdicts.js';
 
@@ -74,13 +75,31 @@ export function routeSteps(judgement: Judgement): Step[] {
   ];
 }
 
+/** Why no route is added for now, though it is wanted; null where nothing holds them back. */
+function whyHeldBack(judgement: Judgement): string | null {
+  const { memory, collision, link } = judgement;
+  if (takenRow(judgement) || collision !== null)
+    return `held back while ${link.link?.network.text ?? ''}, the link’s own network, is somebody else’s (see TapAddress)`;
+  return memory.link.held?.state === 'yielded'
+    ? 'held back with the link, whose network something on this Mac keeps taking away (see TapAddress)'
+    : null;
+}
+
+/** The verdicts as a person is told of them: what waits for a link that is away does not read as if it were about to come. */
+export function toldRoutes(judgement: Judgement): readonly RouteVerdict[] {
+  const why = whyHeldBack(judgement);
+  if (why === null) return judgement.routes;
+  return judgement.routes.map((verdict) => (verdict.state === 'pending' ? { ...verdict, why } : verdict));
+}
+
 /** A few by name, the rest as a number: with hundreds of networks a message must stay one. */
 const listed = (words: readonly string[], separator: string): string =>
   words.length <= 10
     ? words.join(separator)
     : `${words.slice(0, 8).join(separator)}${separator}and ${words.length - 8} more`;
 
-export const routes: Judge = ({ config, observation, routes: verdicts }, failures) => {
+export const routes: Judge = (judgement, failures) => {
+  const { config, observation, routes: verdicts } = judgement;
   if (!config.routes.manage) return yes('NotManaged', 'routes.manage is false: routes are left as they are');
   if (!observation.routes.known) return unclear(observation.routes.why);
   const failure = failed(failures, ['add-route', 'delete-route']);
@@ -105,7 +124,8 @@ export const routes: Judge = ({ config, observation, routes: verdicts }, failure
   const [unsure] = observation.resolvers.known ? [] : inState('waiting');
   if (unsure) return no('ResolversUnknown', `not routed: ${unsure.why}`);
   const pending = inState('pending', 'waiting');
-  if (pending.length > 0) return no('Pending', `not routed yet: ${subnets(pending)}`);
+  if (pending.length > 0)
+    return no('Pending', `${whyHeldBack(judgement) ?? 'not routed yet'}: ${subnets(pending)}`);
   const routed = inState('routed');
   if (routed.length > 0) return yes('Set', subnets(routed));
   return verdicts.length === 0

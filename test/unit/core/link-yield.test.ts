@@ -3,10 +3,11 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Observation, type Route, seen, unknown } from '../../../daemon/core/observation.js';
 import { followTable, forgive, noTableHistory } from '../../../daemon/runtime/route-keeper.js';
+import { toldRoutes } from '../../../daemon/core/routes/routes.js';
 import { isRowOf } from '../../../daemon/core/routes/table.js';
 import { applied, config, lan, network, route, startedMac, up, withTap, type World } from './worlds.js';
 import type { Memory } from '../../../daemon/core/memory.js';
-import { judgeConditions, linkKind, lookAt, plan, probeTargetOf } from './judged.js';
+import { judgeConditions, judgeRoutes, judged, linkKind, lookAt, plan, probeTargetOf } from './judged.js';
 
 const linkNetwork = '10.0.75.0/30';
 const bridge = network('bridge', '172.17.0.0/16');
@@ -95,6 +96,51 @@ describe('the link is up with both facts only', () => {
     expect(kindsOf(blind, memory)).toEqual([]);
     expect(told(blind, memory, 'DataPath')).toMatchObject({ status: 'Unknown' });
     expect(followTable(noTableHistory, { ...lookAt(config, blind), memory, now: 5 })).toBeNull();
+  });
+});
+
+describe('routes that wait for a link', () => {
+  const { observation } = settled();
+  const bare = (...rows: readonly Route[]): Observation => withTable(startedMac([bridge]), [...lan, ...rows]);
+  const yielded: Memory = { ...up, link: { ...up.link, held: { state: 'yielded', losses: 4 } } };
+  const isTaken: Memory = { ...up, link: { ...up.link, isTaken: true } };
+
+  test.each<[string, Observation, Memory, RegExp]>([
+    ['that is to come', bare(), up, /not in the routing table yet/],
+    [
+      'whose row a VPN has taken',
+      withTable(observation, [...lan, taken]),
+      up,
+      /held back.*10\.0\.75\.0\/30.*somebody else’s/,
+    ],
+    ['that has given way to one', bare(taken), isTaken, /held back.*somebody else’s/],
+    [
+      'whose network another has',
+      bare(row('10.0.75.0/24', 'link#24', 'utun6', 'UCS')),
+      up,
+      /somebody else’s/,
+    ],
+    ['that is taken away again and again', bare(), yielded, /held back.*keeps taking/],
+  ])('%s are told as what they are', (_what, now, memory, why) => {
+    expect(toldRoutes(judged(config, now, memory))).toEqual([
+      {
+        subnet: '172.17.0.0/16',
+        network: 'bridge',
+        state: 'pending',
+        why: expect.stringMatching(why) as unknown,
+      },
+    ]);
+    const isHeldBack = why.source !== 'not in the routing table yet';
+    const { reason = '', message = '' } = told(now, memory, 'Routes') ?? {};
+    expect(reason).toBe('Pending');
+    expect(message.includes('not routed yet')).toBe(!isHeldBack);
+    if (isHeldBack) expect(message).toMatch(why);
+  });
+
+  test('that leads there are told as ever', () => {
+    const { memory } = settled();
+    expect(toldRoutes(judged(config, observation, memory))).toEqual(judgeRoutes(config, observation, memory));
+    expect(toldRoutes(judged(config, observation, memory))).toMatchObject([{ state: 'routed' }]);
   });
 });
 
