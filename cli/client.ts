@@ -45,9 +45,10 @@ const toCliError = (socketPath: string, error: unknown, timeout: number): CliErr
     case 'EACCES':
     case 'EPERM':
       return new CliError(
-        basename(socketPath) === 'tuntapd-root.sock'
-          ? 'this is for root alone: sudo tuntapctl shim restore'
-          : `${socketPath} is for root and the admin group: be an administrator of this Mac, or use sudo`,
+        `tuntapd could not be asked: ${socketPath} is closed to this account. ` +
+          (basename(socketPath) === 'tuntapd-root.sock'
+            ? 'It is for root alone: sudo tuntapctl shim restore'
+            : 'It is for root and for administrators of this Mac (group admin): run the same as one of them, or with sudo'),
       );
     case tooLate:
       return new CliError(`tuntapd gave no answer within ${timeout / 1000} s on ${socketPath}`, exit.failed, {

@@ -1,7 +1,7 @@
 /** tuntapctl as a process: what a shell sees of Ctrl-C, and of a pipe whose reader has gone. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -70,7 +70,9 @@ async function serve(body: unknown): Promise<{ readonly asked: Promise<unknown> 
   return { asked };
 }
 
-const start = (...argv: string[]): ChildProcess => (child = spawn(process.execPath, [program, ...argv]));
+const startAs = (who: { uid?: number; gid?: number }, ...argv: string[]): ChildProcess =>
+  (child = spawn(process.execPath, [program, ...argv], who));
+const start = (...argv: string[]): ChildProcess => startAs({}, ...argv);
 
 const end = async (of: ChildProcess): Promise<unknown> => {
   const [code, signal] = (await once(of, 'exit')) as [number | null, string | null];
@@ -115,3 +117,33 @@ test('nor when nobody reads the complaint: 3 without a daemon', async () => {
   status.stderr?.destroy();
   expect(await end(status)).toBe(3);
 });
+
+const asRoot = uid === 0 ? test : test.skip;
+
+asRoot.each([
+  ['up', 1502, 'tuntapd.sock', /for root and for administrators of this Mac \(group admin\).*sudo/],
+  ['status', 1502, 'tuntapd.sock', /for root and for administrators of this Mac \(group admin\).*sudo/],
+  ['shim restore', 1502, 'tuntapd-root.sock', /for root alone.*sudo tuntapctl shim restore/],
+])(
+  '%s without the right to ask: what was tried, what that means and what to do, and 1',
+  async (command, other, socket, words) => {
+    const { socket: path, rootSocket } = layoutAt(root);
+    const { asked } = await serve({ done: true, problems: [] });
+    // The second socket is another name of the first: nobody gets as far as to tell.
+    await rm(rootSocket, { force: true });
+    await link(path, rootSocket);
+    await chmod(path, 0o660);
+    for (const folder of [root, dirname(path), dirname(dirname(path))]) await chmod(folder, 0o755);
+    let isAsked = false;
+    void asked.then(() => (isAsked = true));
+    let said = '';
+    const running = startAs({ uid: other, gid: other }, ...command.split(' '));
+    running.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    expect(await once(running, 'close')).toEqual([1, null]);
+    expect(said).toContain('tuntapd could not be asked');
+    expect(said).toContain(`${join(dirname(path), socket)} is closed to this account`);
+    expect(said).toMatch(words);
+    expect(said.trim().split('\n')).toHaveLength(1);
+    expect(isAsked).toBe(false);
+  },
+);
