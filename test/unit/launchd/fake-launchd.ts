@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parse } from 'plist';
 import { type CommandResult, run } from '../../../daemon/lib/command.js';
@@ -35,6 +35,8 @@ export interface FakeLaunchd extends Outside {
   readonly drainFor: (prints: number) => void;
   /** From now on no file can be cloned. */
   readonly formatAsHfs: () => void;
+  /** Whether a file shares its space with the one that it was cloned from. */
+  readonly isClone: (path: string) => boolean;
   readonly codesign: (result: CommandResult) => void;
   /** Versions of the prefix that were started, in turn. */
   readonly started: () => readonly string[];
@@ -43,6 +45,7 @@ export interface FakeLaunchd extends Outside {
 
 /** A launchd in memory: strict about words, states and the plist, and with a real socket behind a started daemon. */
 export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemon): FakeLaunchd {
+  const clones = new Set<number>();
   let loaded = false;
   let disabled = false;
   let insistent = false;
@@ -150,7 +153,10 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
         const [, from = '', to = ''] = args;
         // A volume that is not APFS, half-way.
         if (!apfs) writeFileSync(to, 'half');
-        else copyFileSync(from, to);
+        else {
+          copyFileSync(from, to);
+          clones.add(lstatSync(to).ino);
+        }
         return Promise.resolve(
           apfs ? done : failed(1, `cp: ${to}: clonefile failed: Operation not supported`),
         );
@@ -158,6 +164,7 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
       return Promise.reject(new Error(`no such command: ${file} ${args.join(' ')}`));
     },
     pause: () => new Promise((resolve) => void setImmediate(resolve)),
+    isClone: (path) => clones.has(lstatSync(path).ino),
     loaded: () => loaded,
     disabled: () => disabled,
     insist: () => {

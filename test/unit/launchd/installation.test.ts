@@ -115,16 +115,18 @@ describe('install', () => {
   });
 
   test.each([
-    ['is cloned on APFS', () => undefined],
+    ['is cloned on APFS and costs no space', true, () => undefined],
     [
       'is copied where no file can be cloned',
+      false,
       () => {
         launchd.formatAsHfs();
       },
     ],
-  ])('the runtime of everybody %s, and has its own mode', async (_how, format) => {
+  ])('the runtime of everybody %s, and has its own mode', async (_how, isClone, format) => {
     format();
     await installing('1');
+    expect(launchd.isClone(layout.cliRuntime)).toBe(isClone);
     expect(readFileSync(layout.cliRuntime, 'utf8')).toBe('the official runtime');
     expect([layout.runtime, layout.cliRuntime].map(mode)).toEqual(['744', '755']);
   });
