@@ -111,6 +111,19 @@ asRoot('in a bundle that belongs to a user', () => {
     expect(readdirSync(folder)).toEqual(['com.docker.hyperkit']);
   });
 
+  test('a FIFO in the place of Info.plist holds nobody: the version is not known', () => {
+    const inside = join(base, 'Contents/bin');
+    mkdirSync(inside, { recursive: true });
+    for (const path of [join(base, 'Contents'), inside]) chownSync(path, owner.uid, owner.gid);
+    put(join(inside, 'com.docker.hyperkit'), binary);
+    spawnSync('mkfifo', [join(base, 'Contents/Info.plist')]);
+    expect(ask('inspect', { way: ['Contents', 'bin'], folder: idOf(inside) })).toMatchObject({
+      ok: true,
+      version: null,
+      target: { kind: 'mach-o' },
+    });
+  });
+
   test('done twice is done once', () => {
     ask('install');
     const files = readdirSync(folder).map((name) => identity(join(folder, name)));
