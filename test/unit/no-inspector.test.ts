@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { cleanEnvironment } from '../../daemon/command.js';
+import { cleanEnvironment } from '../../daemon/lib/command.js';
 import { workshop } from '../lab/bundle-crash/world.js';
 import { signalAs } from './inspector.js';
 
