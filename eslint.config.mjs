@@ -32,6 +32,11 @@ export default tseslint.config(
     [...rooms.map((room) => `**/${room}/**`), ...wiring, ...outside],
     'types only',
   ),
+  forbid(
+    ['daemon/api/**/*.ts'],
+    ['node:*', ...rooms.map((room) => `**/${room}/**`), ...wiring, '**/observation.js', ...outside],
+    'what daemon and CLI say to each other is neutral ground: data, and pure',
+  ),
   ...rooms.map((room) =>
     forbid(
       [`daemon/${room}/**/*.ts`],

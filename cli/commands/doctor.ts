@@ -1,3 +1,9 @@
+import { loadConfig } from '../../config/load.js';
+import { type Config, configSchema } from '../../config/schema.js';
+import { filled, readLogs } from '../../daemon/api/reasons/remedies.js';
+import { explanationOf, questionOf } from '../../daemon/api/reasons/registry.js';
+import type { Remedy } from '../../daemon/api/reasons/record.js';
+import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
 import type { Condition, Status } from '../../daemon/api/messages.js';
 import { plain } from '../../daemon/lib/text.js';
 import { type Answer, askSafely, checks } from '../checks.js';
@@ -12,38 +18,35 @@ interface Finding extends Answer {
   readonly question: string;
 }
 
-/** Numbers of the daemon's own conditions; one that this CLI does not know has none. */
-const numbers: Readonly<Record<string, string>> = {
-  Configuration: 'TT100',
-  ConsoleUser: 'TT101',
-  TapDevice: 'TT102',
-  Shim: 'TT103',
-  VirtualMachine: 'TT104',
-  TapAttached: 'TT105',
-  TapAddress: 'TT106',
-  Engine: 'TT107',
-  Guest: 'TT108',
-  Routes: 'TT109',
-  Ready: 'TT110',
-  DataPath: 'TT111',
-};
+const inWords = ({ text, command }: Remedy): string => (command === undefined ? text : `${text}: ${command}`);
 
-/** Docker Desktop checks the content of its app (release notes of 4.74 and 4.79), and may tell its user of a change. */
-const integrityNotice =
-  'A notice of Docker Desktop about the integrity of its app means this shim; ' +
-  'to have hyperkit as Docker shipped it: sudo tuntapctl shim restore';
-
-function ofCondition({ type, status, reason, message }: Condition, calm: boolean): Finding {
+function ofCondition(
+  { type, status, reason, message }: Condition,
+  { calm, tap }: { calm: boolean; tap: Config['tap'] },
+): Finding {
   const verdict = status === 'True' ? 'pass' : status === 'Unknown' ? 'unknown' : calm ? 'pass' : 'fail';
-  const fix = verdict === 'fail' ? ['tuntapctl logs -n 50'] : [];
+  // One that only a newer daemon knows has no number: it goes by its name.
+  const { code, question } = questionOf(type) ?? { code: type, question: `Is ${type} True?` };
+  const { notice, whatToDo = [] } = explanationOf(type, reason) ?? {};
+  const steps = whatToDo.map((remedy) => inWords(filled(remedy, tap)));
+  const logs = whatToDo.includes(readLogs) ? [] : [readLogs.command];
   return {
-    id: numbers[type] ?? 'TT199',
-    question: `Does ${type} hold?`,
+    id: code,
+    question,
     status: verdict,
-    detail: [`${reason}: ${message}`, ...(reason === 'Installed' ? [integrityNotice] : [])].join('\n'),
-    fix,
+    detail: [`${reason}: ${message}`, ...(notice === undefined ? [] : [notice])].join('\n'),
+    fix: verdict === 'pass' ? [] : verdict === 'fail' ? [...steps, ...logs] : steps,
   };
 }
+
+/** The link as it is configured, or by default where the configuration cannot be taken. */
+const tapOf = async ({ configPath, layout }: Io): Promise<Config['tap']> => {
+  try {
+    return (await loadConfig(configPath, { owner: layout.owner.uid })).config.tap;
+  } catch {
+    return configSchema.parse({}).tap;
+  }
+};
 
 const marks = { pass: '✓', fail: '✗', unknown: '?' } as const;
 const colours = { pass: 'green', fail: 'red', unknown: 'yellow' } as const;
@@ -57,24 +60,32 @@ async function statusOrError(io: Io): Promise<Status | CliError> {
   }
 }
 
-/** `tuntapctl doctor`: 3 when no daemon runs, 4 when anything fails, 0 otherwise (unknown fails nothing). */
+/**
+ * `tuntapctl doctor`, as text without what merely follows from something else: 3 when no daemon runs, 4 when anything
+ * fails, 0 otherwise (unknown fails nothing).
+ */
 export async function doctor(io: Io, options: { json?: boolean }): Promise<number> {
   const status = await statusOrError(io);
-  const findings: Finding[] = [];
+  const checked: Finding[] = [];
   for (const check of checks)
-    findings.push({ id: check.id, question: check.question, ...(await askSafely(check, io, status)) });
-  if (!(status instanceof CliError))
-    findings.push(...status.conditions.map((condition) => ofCondition(condition, isHealthy(status))));
-  const failed = findings.some((finding) => finding.status === 'fail');
+    checked.push({ id: check.id, question: check.question, ...(await askSafely(check, io, status)) });
+  const conditions = status instanceof CliError ? [] : status.conditions;
+  const about = { calm: !(status instanceof CliError) && isHealthy(status), tap: await tapOf(io) };
+  const withConditions = (list: readonly Condition[]): readonly Finding[] => [
+    ...checked,
+    ...list.map((condition) => ofCondition(condition, about)),
+  ];
+  const findings = withConditions(conditions);
   if (options.json === true) printJson(io, findings);
   else {
     const paint = painter(io, io.stdout);
-    for (const { id, question, status: verdict, detail, fix } of findings) {
-      printLine(io.stdout, `${paint(colours[verdict], marks[verdict])} ${id} ${plain(question)}`);
+    for (const finding of withConditions(withoutConsequences(conditions))) {
+      const { id, question, status: verdict, detail, fix } = finding;
+      printLine(io.stdout, `${paint(colours[verdict], marks[verdict])} ${plain(id, 40)} ${plain(question)}`);
       printLine(io.stdout, plainLines(detail).replaceAll(/^/gm, '        '));
       for (const step of fix) printLine(io.stdout, `        → ${plain(step, 1000)}`);
     }
   }
   if (status instanceof CliError && status.code === exit.notRunning) return exit.notRunning;
-  return failed ? exit.degraded : exit.healthy;
+  return findings.some((finding) => finding.status === 'fail') ? exit.degraded : exit.healthy;
 }

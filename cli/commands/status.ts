@@ -1,3 +1,4 @@
+import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
 import type { Condition, Phase, Status } from '../../daemon/api/messages.js';
 import { plain } from '../../daemon/lib/text.js';
 import { askStatus } from '../client.js';
@@ -46,7 +47,7 @@ function tick({ status }: Condition, calm: boolean): string {
   return calm ? '·' : '✗';
 }
 
-/** `tuntapctl status`; 0 when healthy, 4 when not. */
+/** `tuntapctl status`, as text without what merely follows from something else; 0 when healthy, 4 when not. */
 export async function status(io: Io, options: { json?: boolean }): Promise<number> {
   const answer = await askStatus(io.socketPath);
   const code = isHealthy(answer) ? exit.healthy : exit.degraded;
@@ -56,8 +57,9 @@ export async function status(io: Io, options: { json?: boolean }): Promise<numbe
   }
   const paint = painter(io, io.stdout);
   printLine(io.stdout, paint('bold', paint(colourOf(answer.phase), headline(answer))));
-  const width = Math.max(0, ...answer.conditions.map(({ type }) => plain(type, 40).length));
-  for (const condition of answer.conditions) {
+  const shown = withoutConsequences(answer.conditions);
+  const width = Math.max(0, ...shown.map(({ type }) => plain(type, 40).length));
+  for (const condition of shown) {
     const mark = tick(condition, code === exit.healthy);
     const colour = mark === '✓' ? 'green' : mark === '✗' ? 'red' : 'yellow';
     const type = plain(condition.type, 40).padEnd(width);

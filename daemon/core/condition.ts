@@ -1,28 +1,13 @@
 /** What a condition is, and what its judges are given. Pure. */
+import type { ConditionType } from '../api/reasons/record.js';
+import { isReasonOf, type Reason, type ReasonOf } from '../api/reasons/registry.js';
 import type { Judgement } from './judgement.js';
 import type { Step } from './steps.js';
-
-export const conditionTypes = [
-  'Configuration',
-  'ConsoleUser',
-  'TapDevice',
-  'Shim',
-  'VirtualMachine',
-  'TapAttached',
-  'TapAddress',
-  'Engine',
-  'Guest',
-  'Routes',
-  'DataPath',
-  'Ready',
-] as const;
-
-export type ConditionType = (typeof conditionTypes)[number];
 
 export interface Finding {
   readonly type: ConditionType;
   readonly status: 'True' | 'False' | 'Unknown';
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
 }
 
@@ -31,26 +16,48 @@ export type Phase = 'ready' | 'idle' | 'down' | 'working' | 'degraded' | 'blocke
 /** A step that failed last time, until it succeeds or is no longer asked for. */
 export interface Failure {
   readonly step: Step;
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
   readonly blocked: boolean;
 }
 
-export type Verdict = Omit<Finding, 'type'>;
+export interface Verdict<R extends Reason = Reason> extends Omit<Finding, 'type'> {
+  readonly reason: R;
+}
 
-export const yes = (reason: string, message: string): Verdict => ({ status: 'True', reason, message });
-export const no = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });
-export const unclear = (message: string, reason = 'NotSeen'): Verdict => ({
-  status: 'Unknown',
+export const yes = <R extends Reason>(reason: R, message: string): Verdict<R> => ({
+  status: 'True',
   reason,
   message,
 });
+export const no = <R extends Reason>(reason: R, message: string): Verdict<R> => ({
+  status: 'False',
+  reason,
+  message,
+});
+export const unclear = <R extends Reason = 'NotSeen'>(
+  message: string,
+  reason?: R,
+): Verdict<R | 'NotSeen'> => ({
+  status: 'Unknown',
+  reason: reason ?? 'NotSeen',
+  message,
+});
 
-/** One condition of a pass; `failures`: the steps that failed last time. */
-export type Judge = (judgement: Judgement, failures: readonly Failure[]) => Verdict;
+/** One condition of a pass, by its own reasons; `failures`: the steps that failed last time. */
+export type Judge<T extends ConditionType> = (
+  judgement: Judgement,
+  failures: readonly Failure[],
+) => Verdict<ReasonOf<T>>;
 
 /** The failure of a step of these kinds, as the verdict that replaces a mere "not yet". */
-export function failed(failures: readonly Failure[], kinds: readonly Step['kind'][]): Verdict | null {
+export function failed<T extends 'TapDevice' | 'Shim' | 'TapAddress' | 'Guest' | 'Routes'>(
+  type: T,
+  failures: readonly Failure[],
+  kinds: readonly Step['kind'][],
+): Verdict<ReasonOf<T> | 'Failed'> | null {
   const failure = failures.find(({ step }) => kinds.includes(step.kind));
-  return failure ? no(failure.reason, failure.message) : null;
+  if (!failure) return null;
+  const { reason, message } = failure;
+  return no(isReasonOf(type, reason) ? reason : 'Failed', message);
 }

@@ -2,9 +2,9 @@
  * What everybody reads afterwards: a fixed list of conditions, a view of what was seen and of how the steps went, and
  * the one word that sums them up. Pure.
  */
+import { type ConditionType, conditionTypes } from '../api/reasons/record.js';
+import { entryOf } from '../api/reasons/registry.js';
 import {
-  type ConditionType,
-  conditionTypes,
   type Failure,
   type Finding,
   type Judge,
@@ -23,7 +23,7 @@ import type { MakersCondition } from './link/link.js';
 import type { Memory } from './memory.js';
 import { routes } from './routes/routes.js';
 
-const configuration: Judge = ({ observation: { configuration: found } }) => {
+const configuration: Judge<'Configuration'> = ({ observation: { configuration: found } }) => {
   const { problem, inForce } = found;
   if (problem === null) return yes('Valid', 'in force');
   return no(
@@ -34,14 +34,14 @@ const configuration: Judge = ({ observation: { configuration: found } }) => {
   );
 };
 
-const consoleUser: Judge = ({ observation: { consoleUser: user } }) => {
+const consoleUser: Judge<'ConsoleUser'> = ({ observation: { consoleUser: user } }) => {
   if (!user.known) return unclear(user.why);
   return user.value
     ? yes('LoggedIn', `${user.value.name} (uid ${user.value.uid})`)
     : no('NobodyLoggedIn', 'nobody is logged in; nothing to do until then');
 };
 
-const judges: Readonly<Record<Exclude<ConditionType, MakersCondition | 'Ready'>, Judge>> = {
+const judges: { readonly [T in Exclude<ConditionType, MakersCondition | 'Ready'>]: Judge<T> } = {
   Configuration: configuration,
   ConsoleUser: consoleUser,
   VirtualMachine: virtualMachine,
@@ -53,25 +53,7 @@ const judges: Readonly<Record<Exclude<ConditionType, MakersCondition | 'Ready'>,
 const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', 'Guest', 'Routes', 'DataPath'];
 /** What keeps a Mac from ever getting there, VM or not. */
 const ground: readonly ConditionType[] = ['TapDevice', 'Shim'];
-/** Reasons that last until a person acts. */
-const lasting = new Set(['LinkCollision', 'LinkTaken', 'RestartNeeded', 'VirtualizationFramework']);
-/** Reasons before which no other one counts but a configuration: this Docker, as it is, can never be given a tap. */
-const hopeless = new Set(['NoHyperkit', 'VirtualizationFramework']);
-/** Reasons that pass by themselves while a VM starts. */
-const passing = new Set([
-  'NotSet',
-  'NotPrepared',
-  'Pending',
-  'NoEngine',
-  'NotSeen',
-  'NotOwned',
-  'NotInstalled',
-  'BeingReplaced',
-  'BeingWritten',
-  'KextNotLoaded',
-  'NotLaunched',
-  'RestartPending',
-]);
+const isTerminal = ({ type, reason }: Finding): boolean => entryOf(type, reason)?.isTerminal ?? false;
 
 interface Summary {
   readonly phase: Phase;
@@ -92,7 +74,7 @@ function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonl
   const isRunning = vm?.status === 'True';
   const configured = of('Configuration');
   if (configured?.reason === 'Invalid') return because('blocked', configured);
-  const deadEnd = memory.wanted === 'up' ? findings.find(({ reason }) => hopeless.has(reason)) : undefined;
+  const deadEnd = memory.wanted === 'up' ? findings.find(isTerminal) : undefined;
   const blocked = failures.find((failure) => failure.blocked);
   if (blocked && !deadEnd) return because('blocked', blocked);
   const [failure] = failures;
@@ -108,8 +90,9 @@ function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonl
       : because('working', user);
   const trouble = deadEnd ?? bad(ground) ?? (isRunning ? bad(link) : undefined);
   if (trouble) {
-    if (lasting.has(trouble.reason)) return because('blocked', trouble);
-    return because(!failure && passing.has(trouble.reason) ? 'working' : 'degraded', trouble);
+    const severity = entryOf(trouble.type, trouble.reason)?.severity;
+    if (severity === 'persistent') return because('blocked', trouble);
+    return because(!failure && severity === 'transient' ? 'working' : 'degraded', trouble);
   }
   // Of a step that no condition is about, as of opening Docker again, too.
   if (failure) return because('degraded', failure);
@@ -123,7 +106,7 @@ function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonl
   return { phase: 'ready', verdict: yes('Ready', what) };
 }
 
-/** Every condition, in the order of `conditionTypes`, and the one word that sums them up. */
+/** Every condition, in the order of `conditionTypes` (record.ts), and the one word that sums them up. */
 export function judgeConditions(
   judgement: Judgement,
   failures: readonly Failure[],

@@ -66,7 +66,7 @@ export function pickContainers(addresses: readonly string[], subnets: readonly s
   return [...new Set([...ofEach, ...routed.flat()])].slice(0, maxContainers);
 }
 
-export const dataPath: Judge = ({ observation, link, probe }) => {
+export const dataPath: Judge<'DataPath'> = ({ observation, link, probe }) => {
   if (link.kind === 'unknown') return unclear(link.why);
   if (!probe) return no('NoLink', 'nothing to check before the rest is there');
   const { session, state, detail } = observation.dataPath;

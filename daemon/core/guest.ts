@@ -52,10 +52,10 @@ export function releaseSteps({ config, observation, link: state }: Judgement, wh
   ];
 }
 
-export const guest: Judge = ({ config, observation, memory, link: { link } }, failures) => {
+export const guest: Judge<'Guest'> = ({ config, observation, memory, link: { link } }, failures) => {
   if (!config.guest.manage)
     return yes('NotManaged', 'guest.manage is false: the VM’s side is left to its operator');
-  const failure = failed(failures, ['prepare-guest', 'release-guest']);
+  const failure = failed('Guest', failures, ['prepare-guest', 'release-guest']);
   if (failure) return failure;
   const engine = valueOf(observation.engine);
   if (!engine) return no('NoEngine', 'Docker Engine does not answer (yet)');

@@ -4,17 +4,18 @@
  * Unknown is not absent: whatever could not be asked is `known: false` with the reason, and nothing is ever
  * removed because of it.
  */
+import type { ReasonOf } from '../api/reasons/registry.js';
 
 import type { Prefix } from '../lib/prefix.js';
 
 export type Seen<T> =
   | { readonly known: true; readonly value: T }
-  | { readonly known: false; readonly why: string; readonly reason?: string };
+  | { readonly known: false; readonly why: string; readonly reason?: ReasonOf<'Engine'> };
 
 export const seen = <T>(value: T): Seen<T> => ({ known: true, value });
 
-/** `reason`: CamelCase, for the condition, where there is more to say than that it was not seen. */
-export const unknown = (why: string, reason?: string): Seen<never> => ({
+/** `reason`: of an engine alone, where there is more to say than that it was not seen. */
+export const unknown = (why: string, reason?: ReasonOf<'Engine'>): Seen<never> => ({
   known: false,
   why,
   ...(reason === undefined ? {} : { reason }),

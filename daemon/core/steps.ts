@@ -3,6 +3,7 @@
  * out. Carrying a step out twice changes nothing the second time.
  */
 
+import type { Reason } from '../api/reasons/registry.js';
 import type { ConsoleUser, DockerProcess, Vm } from './observation.js';
 
 interface Cause {
@@ -163,12 +164,11 @@ export class StepError extends Error {
   readonly blocked: boolean;
   /** Every attempt bothers a person (a dialog of macOS): one is enough until somebody asks for another. */
   readonly once: boolean;
-  /** CamelCase, for the condition. */
-  readonly reason: string;
+  readonly reason: Reason;
 
   constructor(
     message: string,
-    options: { reason: string; blocked?: boolean; once?: boolean; cause?: unknown },
+    options: { reason: Reason; blocked?: boolean; once?: boolean; cause?: unknown },
   ) {
     super(message, { cause: options.cause });
     this.name = 'StepError';

@@ -1,4 +1,5 @@
 /** What the daemon does in the VM by way of the agent: the VM's end of the link, set up and taken away again. */
+import type { ReasonOf } from '../api/reasons/registry.js';
 import { overlaps, parsePrefix } from '../lib/prefix.js';
 import { StepError } from '../core/steps.js';
 import type { Conversation } from './agent/conversation.js';
@@ -27,7 +28,7 @@ const raw: Chain = { table: 'raw', chain: 'PREROUTING' };
 const dockerUser: Chain = { table: 'filter', chain: 'DOCKER-USER' };
 const forward: Chain = { table: 'filter', chain: 'FORWARD' };
 
-const refuse = (reason: string, words: string, blocked = false): StepError =>
+const refuse = (reason: ReasonOf<'Guest'>, words: string, blocked = false): StepError =>
   new StepError(words, { reason, blocked });
 
 /** A row of the VM that has a part of the link's network, or null. Default routes are nobody's claim. Pure. */

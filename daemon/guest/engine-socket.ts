@@ -2,13 +2,14 @@ import type { Stats } from 'node:fs';
 import { lstat, realpath } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { ReasonOf } from '../api/reasons/registry.js';
 import type { ConsoleUser } from '../core/observation.js';
 import { unfitSocketPath } from '../lib/socket-path.js';
 
-/** Why no engine could be dialled. `reason`: CamelCase, for the condition. */
+/** Why no engine could be dialled. */
 export class DialError extends Error {
-  readonly reason: string;
-  constructor(message: string, reason: string) {
+  readonly reason: ReasonOf<'Engine'>;
+  constructor(message: string, reason: ReasonOf<'Engine'>) {
     super(message);
     this.name = 'DialError';
     this.reason = reason;
@@ -134,7 +135,7 @@ async function dialOnce(place: string, uid: number): Promise<Socket> {
 }
 
 /** What is said when no place works: of several the one that tells most. */
-const telling = [
+const telling: readonly ReasonOf<'Engine'>[] = [
   'SocketForeign',
   'SocketSwapped',
   'SocketPathTooLong',

@@ -262,10 +262,8 @@ export function watchEngine(options: {
 
   /** What is told of an engine that does not answer, once it has had its time to start. */
   function tell(error: unknown, silent: number): void {
-    const { reason, why } =
-      error instanceof DialError
-        ? { reason: error.reason, why: error.message }
-        : { reason: 'EngineSilent', why: plain(messageOf(error)) };
+    const { reason, message: why } =
+      error instanceof DialError ? error : new DialError(plain(messageOf(error)), 'EngineSilent');
     const said = `Docker Engine has not answered yet: ${why}`;
     // A foreign socket does not become ours by waiting.
     const lasting = silent > starting || reason === 'SocketForeign';

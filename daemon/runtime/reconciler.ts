@@ -2,6 +2,7 @@
  * The loop: triggers -> observe -> plan -> apply -> conditions. Triggers only say "look again" and are coalesced;
  * one pass runs at a time. It knows no room: everything it does is handed to it.
  */
+import type { Reason } from '../api/reasons/registry.js';
 import { messageOf } from '../lib/text.js';
 import { costly, independent, onMacAlone, StepError, type Step } from '../core/steps.js';
 import type { Failure } from '../core/condition.js';
@@ -154,7 +155,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       const attempts = (setbacks.get(step.key)?.attempts ?? 0) + 1;
       const blocked = error instanceof StepError && error.blocked;
       const once = error instanceof StepError && error.once;
-      const reason = error instanceof StepError ? error.reason : 'Failed';
+      const reason: Reason = error instanceof StepError ? error.reason : 'Failed';
       const message = messageOf(error);
       const longest = costly.has(step.kind) ? longestCostly : longestPause;
       const pause = Math.min(longest, firstPause * 2 ** (attempts - 1)) * (0.75 + parts.random() / 2);

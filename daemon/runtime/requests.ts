@@ -1,3 +1,5 @@
+import type { ConditionType } from '../api/reasons/record.js';
+import { causeOf } from '../api/reasons/consequences.js';
 import { version } from '../../config/version.js';
 import type { Failure } from '../core/condition.js';
 import { actionTimeout, type Outcome, type Status } from '../api/messages.js';
@@ -21,7 +23,7 @@ const longest = actionTimeout - 10_000;
  * What the link itself does not depend on: it is up although a route is somebody else’s, one container is silent, or
  * the configuration file is wrong while the one before it is in force.
  */
-const beyondTheLink: readonly string[] = ['Configuration', 'Routes', 'DataPath'];
+const beyondTheLink: readonly string[] = ['Configuration', 'Routes', 'DataPath'] satisfies ConditionType[];
 
 interface Trouble {
   readonly problems: readonly string[];
@@ -35,10 +37,8 @@ interface Trouble {
 function amiss({ phase, conditions }: Status): Trouble | null {
   if (phase !== 'blocked' && phase !== 'degraded' && phase !== 'working') return null;
   const ready = conditions.find(({ type }) => type === 'Ready');
-  const cause = conditions.find(
-    ({ type, status, reason }) => type !== 'Ready' && status !== 'True' && reason === ready?.reason,
-  );
-  const isBeyond = cause !== undefined && beyondTheLink.includes(cause.type);
+  const cause = causeOf(conditions);
+  const isBeyond = cause !== null && beyondTheLink.includes(cause.type);
   const isFinal = phase === 'blocked' || (isBeyond && phase === 'degraded');
   return {
     problems: ready ? [ready.message] : [],

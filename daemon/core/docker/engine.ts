@@ -1,13 +1,12 @@
 /** Whether Docker Engine answers. Pure. */
+import { entryOf } from '../../api/reasons/registry.js';
+import { restartDocker } from '../../api/reasons/remedies.js';
 import { type Judge, no, unclear, yes } from '../condition.js';
 
-/** Why an engine is silent where a restart of Docker helps. */
-const restartCures = new Set(['SocketMissing', 'SocketStale', 'SocketRefused', 'EngineSilent']);
-
-export const engine: Judge = ({ observation: { vm, engine: seen } }) => {
+export const engine: Judge<'Engine'> = ({ observation: { vm, engine: seen } }) => {
   if (vm.known && !vm.value) return no('NoVm', 'no VM');
   if (!seen.known) {
-    const isCurable = seen.reason !== undefined && restartCures.has(seen.reason);
+    const isCurable = entryOf('Engine', seen.reason ?? 'NotSeen')?.whatToDo?.includes(restartDocker) === true;
     return unclear(isCurable ? `${seen.why}. If it stays so, restart Docker Desktop` : seen.why, seen.reason);
   }
   return seen.value

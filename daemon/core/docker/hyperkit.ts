@@ -7,6 +7,7 @@
  * back by renaming it, which leaves none beside it. So of two different ones that at hyperkit's path is what Docker
  * put there last, whatever their times say (an updater keeps the times of the build).
  */
+import type { ReasonOf } from '../../api/reasons/registry.js';
 import type { Bundle, HyperkitFile } from '../observation.js';
 
 /** As much of a bundle as the judgement needs. */
@@ -17,8 +18,8 @@ export type Verdict<Change> =
   | { readonly kind: 'change'; readonly change: Change; readonly why: string }
   /** Somebody is writing: it passes by itself, or a later look finds it as it is. */
   | { readonly kind: 'wait'; readonly why: string }
-  /** Only a person can help. `reason` is CamelCase, for the condition. */
-  | { readonly kind: 'blocked'; readonly reason: string; readonly why: string };
+  /** Only a person can help. */
+  | { readonly kind: 'blocked'; readonly reason: ReasonOf<'Shim'>; readonly why: string };
 
 /** What installing does; `record` only journals the original, `clean` only removes leftovers of a crash. */
 export type InstallChange = 'shim-over-target' | 'shim-over-original' | 'record' | 'clean';
@@ -35,7 +36,7 @@ const wait = (path: string): Verdict<never> => ({
   kind: 'wait',
   why: `${path} is not complete: Docker is being updated, or a copy broke off. If it stays so, reinstall Docker Desktop`,
 });
-const blocked = (reason: string, why: string): Verdict<never> => ({ kind: 'blocked', reason, why });
+const blocked = (reason: ReasonOf<'Shim'>, why: string): Verdict<never> => ({ kind: 'blocked', reason, why });
 
 const is = (file: HyperkitFile, ...kinds: readonly HyperkitFile['kind'][]): boolean =>
   kinds.includes(file.kind);

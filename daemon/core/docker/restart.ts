@@ -3,6 +3,7 @@
  * once: never twice for a VM or for an installation of Docker before its link has come up, and never while somebody's
  * container would notice. Pure.
  */
+import { inSentence, restartDocker } from '../../api/reasons/remedies.js';
 import { ageOf } from '../../lib/age.js';
 import {
   type Bundle,
@@ -129,7 +130,7 @@ export function restartSteps({ memory, restart: verdict }: Judgement): Step[] {
   }
   if (verdict.act !== 'ask' || memory.restart.told === verdict.vm.id) return [];
   const { vm, user, why } = verdict;
-  const text = `Containers cannot be reached yet: quit Docker Desktop and open it again (${why})`;
+  const text = `Containers cannot be reached yet: ${inSentence(restartDocker)} (${why})`;
   return [{ kind: 'tell-user', key: `tell ${vm.id}`, why, vm: vm.id, user, text }];
 }
 

@@ -1,4 +1,5 @@
 /** The shim in front of hyperkit, by which Docker's next VM gets our NIC. Pure. */
+import type { ReasonOf } from '../../api/reasons/registry.js';
 import { failed, type Judge, no, unclear, type Verdict, yes } from '../condition.js';
 import type { Judgement } from '../judgement.js';
 import { type Bundle, type Bundles, valueOf } from '../observation.js';
@@ -40,7 +41,7 @@ export function restoreSteps({ observation, memory }: Judgement): Step[] {
   }));
 }
 
-function bundleTrouble(bundle: Bundle): Verdict | null {
+function bundleTrouble(bundle: Bundle): Verdict<ReasonOf<'Shim'>> | null {
   const verdict = judgeInstall(bundle);
   switch (verdict.kind) {
     case 'done':
@@ -60,7 +61,7 @@ function bundleTrouble(bundle: Bundle): Verdict | null {
 function bundleTroubles(
   { withHyperkit, refused, replacing }: Bundles,
   { observation, memory }: Judgement,
-): readonly { readonly app: string; readonly verdict: Verdict }[] {
+): readonly { readonly app: string; readonly verdict: Verdict<ReasonOf<'Shim'>> }[] {
   return [
     ...replacing.map(({ app, why }) => ({ app, verdict: no('BeingReplaced', why) })),
     ...refused.map(({ app, why, unseen = false }) => ({
@@ -80,12 +81,12 @@ function bundleTroubles(
   ];
 }
 
-export const shim: Judge = (judgement, failures) => {
+export const shim: Judge<'Shim'> = (judgement, failures) => {
   const { config, observation, memory, link } = judgement;
   const { bundles } = observation;
   if (!config.shim.manage) return yes('NotManaged', 'shim.manage is false: hyperkit is left as it is');
   if (memory.wanted === 'removed') return no('Removed', 'tuntapd is being removed');
-  const failure = failed(failures, ['install-shim', 'restore-hyperkit']);
+  const failure = failed('Shim', failures, ['install-shim', 'restore-hyperkit']);
   if (failure) return failure;
   if (!bundles.known) return unclear(bundles.why);
   if (memory.wanted === 'restored')

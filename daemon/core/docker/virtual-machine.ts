@@ -19,7 +19,7 @@ export function leftBehind(older: readonly Vm[]): string {
   );
 }
 
-export const virtualMachine: Judge = ({ observation }) => {
+export const virtualMachine: Judge<'VirtualMachine'> = ({ observation }) => {
   const { vm, otherVms, docker, consoleUser: user } = observation;
   if (!vm.known) return unclear(vm.why);
   const older = vm.value ? olderOf(vm.value, otherVms) : [];

@@ -69,7 +69,7 @@ export interface LinkMaker {
   readonly steps: (judgement: Judgement) => MakersSteps;
   /** What undoes them; `why`: for the log, of those in `link`. */
   readonly undo: (judgement: Judgement, why: string) => MakersSteps;
-  readonly judges: Readonly<Record<MakersCondition, Judge>>;
+  readonly judges: { readonly [T in MakersCondition]: Judge<T> };
 }
 
 /** The row of exactly the link's network; the kernel has one at most. */

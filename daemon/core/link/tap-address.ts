@@ -37,7 +37,7 @@ export function unaddressSteps({ link: { link, isAddressed } }: Judgement, why: 
   return [{ kind: 'unaddress-tap', key: `unaddress ${name}`, why, interface: name, macAddress }];
 }
 
-export const tapAddress: Judge = (judgement, failures) => {
+export const tapAddress: Judge<'TapAddress'> = (judgement, failures) => {
   const { observation, memory, link: state, collision } = judgement;
   if (state.kind === 'absent') return no('NoLink', 'the tap is not attached');
   const taken = takenRow(judgement);
@@ -54,7 +54,7 @@ export const tapAddress: Judge = (judgement, failures) => {
       `something on this Mac, most often a VPN, took the link’s network away ${held.losses} times in a row. The link comes ` +
         'back when the routing table has settled, or with `tuntapctl up`',
     );
-  const failure = failed(failures, ['address-tap']);
+  const failure = failed('TapAddress', failures, ['address-tap']);
   if (failure) return failure;
   if (!observation.resolvers.known) return unclear(observation.resolvers.why);
   return state.lacks === 'row'

@@ -3,7 +3,14 @@ import { olderOf, leftBehind } from '../docker/virtual-machine.js';
 import { type Judge, no, unclear, yes } from '../condition.js';
 import { heldTap, leftoverWithTap } from './tap-holder.js';
 
-export const tapAttached: Judge = ({ config, observation, memory, link, collision, restart }) => {
+export const tapAttached: Judge<'TapAttached'> = ({
+  config,
+  observation,
+  memory,
+  link,
+  collision,
+  restart,
+}) => {
   const { vm, tap, otherVms, consoleUser: user } = observation;
   const { device, mac } = config.tap;
   if (!vm.known) return unclear(vm.why);

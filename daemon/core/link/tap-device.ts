@@ -47,9 +47,9 @@ export function disownSteps({ observation }: Judgement): Step[] {
   return [{ kind: 'own-tap-device', key: `own ${device.path}`, why, path: device.path, uid: 0 }];
 }
 
-export const tapDevice: Judge = ({ config, observation, memory }, failures) => {
+export const tapDevice: Judge<'TapDevice'> = ({ config, observation, memory }, failures) => {
   const { kext, device } = observation.tap;
-  const failure = failed(failures, ['load-kext', 'own-tap-device']);
+  const failure = failed('TapDevice', failures, ['load-kext', 'own-tap-device']);
   if (failure) return failure;
   if (!device.known) return unclear(device.why);
   if (!device.value) {

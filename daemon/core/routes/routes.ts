@@ -98,11 +98,11 @@ const listed = (words: readonly string[], separator: string): string =>
     ? words.join(separator)
     : `${words.slice(0, 8).join(separator)}${separator}and ${words.length - 8} more`;
 
-export const routes: Judge = (judgement, failures) => {
+export const routes: Judge<'Routes'> = (judgement, failures) => {
   const { config, observation, routes: verdicts } = judgement;
   if (!config.routes.manage) return yes('NotManaged', 'routes.manage is false: routes are left as they are');
   if (!observation.routes.known) return unclear(observation.routes.why);
-  const failure = failed(failures, ['add-route', 'delete-route']);
+  const failure = failed('Routes', failures, ['add-route', 'delete-route']);
   if (failure) return failure;
   if (!valueOf(observation.engine)) return no('NoEngine', 'Docker’s networks are not known (yet)');
   const inState = (...states: readonly RouteVerdict['state'][]) =>

@@ -101,6 +101,18 @@ const unasked = (type: string, message: string): Partial<Status> => ({
   conditions: [condition(type, 'Unknown', message)],
 });
 
+/** Docker's socket is left over, and all that follows from it. */
+const staleSocket: Partial<Status> = {
+  phase: 'degraded',
+  conditions: [
+    { ...condition('TapDevice'), reason: 'Owned' },
+    { ...condition('Engine', 'Unknown', 'left over'), reason: 'SocketStale' },
+    { ...condition('Guest', 'False', 'no engine'), reason: 'NoEngine' },
+    { ...condition('DataPath', 'False', 'nothing to check'), reason: 'NoLink' },
+    { ...condition('Ready', 'False', 'left over'), reason: 'SocketStale' },
+  ],
+};
+
 const cli = (...argv: string[]): Promise<number> => main(argv, io);
 
 describe('status', () => {
@@ -136,6 +148,19 @@ describe('status', () => {
     expect(out).toMatch(/– 10\.0\.0\.0\/8 {5}huge {4}refused/);
     expect(out).not.toContain('\u001b');
     expect(out).not.toContain('\u202e');
+  });
+
+  test('shows causes alone; what follows from them is in the JSON', async () => {
+    await daemon(madeUpStatus(staleSocket));
+    await cli('status');
+    expect(out.match(/^ {2}\S \w+ .*/gm)?.slice(0, 2)).toEqual([
+      '  ✓ TapDevice  fine',
+      '  ? Engine     left over',
+    ]);
+    expect(out).not.toMatch(/Guest|DataPath|Ready/);
+    out = '';
+    await cli('status', '--json');
+    expect(JSON.parse(out)).toEqual(madeUpStatus(staleSocket));
   });
 
   test('what is missing while there is nothing to do is not marked as wrong', async () => {
@@ -494,6 +519,53 @@ describe('doctor', () => {
     out = '';
     await cli('doctor');
     expect(out).toContain('→ sudo chown root:wheel');
+  });
+
+  test('what a reason means to do is told, for the link as it is configured, and causes alone', async () => {
+    const held = 'still on tap5';
+    await writeFile(io.configPath, '[tap]\ndevice = "tap5"\n', { mode: 0o644 });
+    await daemon(
+      madeUpStatus({
+        ...staleSocket,
+        conditions: [
+          ...(staleSocket.conditions?.slice(0, 4) ?? []),
+          { ...condition('TapAttached', 'False', 'another MAC'), reason: 'OtherMac' },
+          { ...condition('Ready', 'False', held), reason: 'AddressNotRemoved' },
+        ],
+      }),
+    );
+    expect(await cli('doctor')).toBe(4);
+    expect(out).toMatch(
+      /✗ TT105 Does the VM hold the tap\?\n +OtherMac: another MAC\n +→ Quit Docker Desktop and open it again\n/,
+    );
+    expect(out).toMatch(/\? TT107 .*\n +SocketStale: left over\n +→ Quit Docker Desktop and open it again\n/);
+    expect(out).toMatch(/→ Delete it yourself: sudo ifconfig tap5 inet 10\.0\.75\.1 delete\n/);
+    expect(out).not.toMatch(/TT108|TT111/);
+    out = '';
+    expect(await cli('doctor', '--json')).toBe(4);
+    expect(verdicts()).toMatchObject({ TT107: 'unknown', TT108: 'fail', TT111: 'fail' });
+  });
+
+  test('the summary quotes a reason that no condition shows: what to do is told there', async () => {
+    await daemon(
+      madeUpStatus({
+        phase: 'blocked',
+        conditions: [
+          { ...condition('Shim', 'False', 'being removed'), reason: 'Removed' },
+          { ...condition('Ready', 'False', 'not permitted'), reason: 'AppManagement' },
+        ],
+      }),
+    );
+    await cli('doctor');
+    expect(out).toMatch(/✗ TT110 .*\n +AppManagement: not permitted\n +→ In System Settings/);
+  });
+
+  test('what only a newer daemon knows goes by its name', async () => {
+    await daemon(
+      madeUpStatus({ phase: 'degraded', conditions: [condition('Names', 'False', 'not served')] }),
+    );
+    expect(await cli('doctor')).toBe(4);
+    expect(out).toMatch(/✗ Names Is Names True\?\n +NotGood: not served\n +→ tuntapctl logs -n 50\n/);
   });
 
   test.each([

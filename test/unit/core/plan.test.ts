@@ -376,7 +376,7 @@ describe('the one word that sums everything up is no better than what is so', ()
   };
   const failure = (step: Partial<Step>, blocked = false) => ({
     step: step as Step,
-    reason: 'Refused',
+    reason: 'Refused' as const,
     message: 'macOS’s own words',
     blocked,
   });

@@ -125,7 +125,8 @@ async function pass(life: Life, wanted: Memory['wanted']): Promise<Finding> {
         if (step.kind === 'install-shim') await life.room.install(step.hyperkit);
         if (step.kind === 'restore-hyperkit') await life.room.restore(step.hyperkit);
       } catch (error) {
-        const { reason, blocked } = error instanceof StepError ? error : { reason: 'Failed', blocked: false };
+        const { reason, blocked } =
+          error instanceof StepError ? error : { reason: 'Failed' as const, blocked: false };
         failures.push({ step, reason, message: messageOf(error), blocked });
       }
   }

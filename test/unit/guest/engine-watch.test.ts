@@ -411,7 +411,7 @@ describe('an engine that cannot be dialled', () => {
     ['SocketMissing', 2, 'SocketMissing'],
     ['SocketStale', 2, 'SocketStale'],
     ['SocketForeign', 0.1, 'SocketForeign'],
-  ])('%s, after %f minutes: %s', async (reason, minutes, told) => {
+  ] as const)('%s, after %f minutes: %s', async (reason, minutes, told) => {
     const { said } = await failing(new DialError('what was found', reason), minutes);
     expect(said).toMatchObject({ known: false, why: expect.stringContaining('what was found') });
     expect((said as { reason?: string }).reason).toBe(told);

@@ -1,0 +1,112 @@
+import type { Topic } from './record.js';
+import { readLogs, restartDocker, tryAgain } from './remedies.js';
+
+export const guest = {
+  code: 'TT108',
+  question: 'Is the VM’s network interface set up?',
+  reasons: {
+    HelperForbidden: {
+      severity: 'persistent',
+      meaning:
+        'An authorisation plugin, Enhanced Container Isolation or user namespaces forbid the helper container ' +
+        '(`tuntapd-helper`) that sets up the VM’s end; the message has Docker’s own words.',
+      whatToDo: [{ text: 'Allow that container' }, tryAgain],
+    },
+    FirewallBackendUnsupported: {
+      severity: 'persistent',
+      meaning:
+        'Docker Engine 29 keeps its firewall in nftables, where no rule of tuntapd’s outweighs its drops.',
+      whatToDo: [
+        { text: 'In Docker’s settings, Docker Engine, set `"firewall-backend": "iptables"`' },
+        tryAgain,
+      ],
+    },
+    AgentRefused: {
+      severity: 'persistent',
+      meaning:
+        'Docker Engine does not take tuntapd’s agent for the image that it is, or makes the helper container of another ' +
+        'one; the message has its words. A proxy before Docker’s API, or a plugin, changes its answers.',
+      whatToDo: [{ text: 'Take that proxy or plugin away' }, tryAgain],
+    },
+    AgentUnfit: {
+      severity: 'persistent',
+      meaning: 'The VM has another processor than amd64 or arm64, and tuntapd has no agent for it.',
+      whatToDo: [{ text: 'Use a Docker Desktop whose VM is of one of the two' }],
+    },
+    AgentFailed: {
+      severity: 'degraded',
+      meaning:
+        'The conversation with tuntapd’s agent in the VM broke off. It is tried again by itself. If it stays so, ' +
+        'something between the Mac and Docker Engine (a proxy, a plugin) does not hand over a container’s streams.',
+      whatToDo: [readLogs, tryAgain],
+    },
+    LinkCollision: {
+      severity: 'persistent',
+      meaning:
+        'The VM itself has an interface or a route in the link’s network, which the message names. The VM’s end gets no ' +
+        'address, since it would cut that off.',
+      whatToDo: [
+        {
+          text: 'Move the link to a pair of addresses that nobody uses: `sudo tuntapctl config set tap.address … tap.peer …`',
+        },
+      ],
+    },
+    NoTapNic: {
+      severity: 'degraded',
+      meaning:
+        'The VM’s kernel has no network card with the MAC address `tap.mac`, though hyperkit holds the tap: the card has ' +
+        'another MAC, or its driver did not start.',
+      whatToDo: [restartDocker, readLogs],
+    },
+    NoDockerd: {
+      severity: 'degraded',
+      meaning:
+        'No `dockerd` of root runs in the VM’s own namespaces, so nobody knows which iptables is Docker’s. The engine that ' +
+        'answered runs elsewhere (in a container, on another machine), or has just ended.',
+      whatToDo: [
+        {
+          text: 'Where a Docker in Docker or a remote engine listens on Docker Desktop’s socket, give it another one',
+        },
+        { text: 'Otherwise restart Docker Desktop' },
+      ],
+    },
+    GuestRefused: {
+      severity: 'degraded',
+      meaning:
+        'The VM’s kernel, or dockerd’s own iptables, refused an address, a rule or a setting, or iptables is missing or ' +
+        'hangs; the message has the command and its answer. It is tried again, ever more rarely, at most an hour apart.',
+      whatToDo: [
+        tryAgain,
+        { text: 'Where a container of yours changes the VM’s firewall or addresses, stop it' },
+        { text: 'If it stays so, restart Docker Desktop' },
+      ],
+    },
+    NotPrepared: {
+      severity: 'transient',
+      dependsOn: ['VirtualMachine', 'TapAttached', 'TapAddress', 'Engine'],
+      meaning: 'The VM’s interface and firewall are not set up yet in this run of Docker Engine.',
+      whatToDo: [readLogs],
+    },
+    NoEngine: {
+      severity: 'transient',
+      dependsOn: ['VirtualMachine', 'Engine'],
+      meaning: 'The VM is set up by way of Docker Engine, which does not answer (yet).',
+    },
+    Failed: {
+      severity: 'degraded',
+      meaning:
+        'Setting up the VM’s end, or taking it away, failed by an error without a name of its own (Docker Engine ' +
+        'did not answer in time, for instance); the message quotes it. It is tried again, ever more rarely, at ' +
+        'most an hour apart, since each attempt costs a container.',
+      whatToDo: [readLogs, tryAgain],
+    },
+    NotManaged: {
+      severity: 'fine',
+      meaning: '`guest.manage` is false: the VM’s side is left to whoever runs it.',
+    },
+    Prepared: {
+      severity: 'fine',
+      meaning: 'The VM’s interface has its address, and the VM’s firewall lets the Mac in.',
+    },
+  },
+} as const satisfies Topic;

@@ -1,0 +1,46 @@
+/** What is to be done about more than one reason. */
+import type { Remedy } from './record.js';
+
+/** A remedy for a Mac whose link is configured like this. */
+export const filled = (
+  { text, command }: Remedy,
+  tap: { readonly device: string; readonly address: string; readonly peer: string },
+): Remedy => {
+  const fill = (words: string): string =>
+    words.replaceAll(/\{(device|address|peer)\}/g, (_, key: keyof typeof tap) => tap[key]);
+  return { text: fill(text), ...(command === undefined ? {} : { command: fill(command) }) };
+};
+
+/** What to do, as a part of a longer sentence. */
+export const inSentence = ({ text }: Remedy): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+
+export const readLogs = {
+  text: 'Read what was tried, and what it said',
+  command: 'tuntapctl logs -n 50',
+} as const satisfies Remedy;
+
+export const tryAgain = {
+  text: 'Have tuntapd try again at once',
+  command: 'tuntapctl up',
+} as const satisfies Remedy;
+
+export const restartDocker = { text: 'Quit Docker Desktop and open it again' } as const satisfies Remedy;
+
+export const reinstallDocker = {
+  text: 'Install Docker Desktop again, over the one that is there; tuntapd puts the shim in by itself',
+} as const satisfies Remedy;
+
+export const showRoutes = {
+  text: 'See each subnet, and why it is routed or not',
+  command: 'tuntapctl routes',
+} as const satisfies Remedy;
+
+export const anotherSubnet = {
+  text:
+    'Give the Docker network another subnet: `docker network create --subnet …`, or `default-address-pools` in Docker’s ' +
+    'settings, Docker Engine',
+} as const satisfies Remedy;
+
+export const moveLink = {
+  text: 'Move the link to a pair of addresses that nobody uses, by the `sudo tuntapctl config set` command of the message',
+} as const satisfies Remedy;

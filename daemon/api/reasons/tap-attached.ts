@@ -1,0 +1,96 @@
+import type { Topic } from './record.js';
+import { moveLink, readLogs, restartDocker } from './remedies.js';
+
+export const tapAttached = {
+  code: 'TT105',
+  question: 'Does the VM hold the tap?',
+  dependsOn: ['VirtualMachine'],
+  reasons: {
+    HeldByOtherUser: {
+      severity: 'degraded',
+      meaning:
+        'Another user is logged in behind you, and the VM of that user’s Docker has the tap. While only that ' +
+        'user runs Docker, those containers stay reachable; one tap serves one VM.',
+      whatToDo: [
+        { text: 'Quit Docker Desktop in the other user’s session' },
+        { text: 'Restart Docker Desktop in yours' },
+      ],
+    },
+    HeldByLeftover: {
+      severity: 'degraded',
+      meaning:
+        'Two VMs of Docker’s of one user run: an old one was left behind (Docker was quit while it was starting) and has ' +
+        'the tap, while the engine is that of the newer one. Nothing is set up in either.',
+      whatToDo: [
+        { text: 'Quit Docker Desktop' },
+        { text: 'End the old VM with the `kill` command of the message' },
+        { text: 'Open Docker Desktop again' },
+      ],
+    },
+    HeldByAnother: {
+      severity: 'degraded',
+      meaning:
+        'A program that is not Docker’s VM, a VPN for instance, holds the tap; the message has its pid.',
+      whatToDo: [
+        { text: 'End that program and restart Docker Desktop' },
+        {
+          text: 'Or choose another device, `sudo tuntapctl config set tap.device …`, and restart Docker Desktop',
+        },
+      ],
+    },
+    LinkCollision: {
+      severity: 'persistent',
+      meaning:
+        'Something else, which the message names, uses the link’s own network, on this Mac or in the VM. The VM runs ' +
+        'without the tap, and is not restarted for a link that could not be set up.',
+      whatToDo: [moveLink],
+    },
+    RestartNeeded: {
+      severity: 'persistent',
+      meaning:
+        'The VM runs without the tap, and tuntapd does not restart Docker itself: a container has been running for longer ' +
+        'than a minute, Docker did not quit, one restart did not help, or `restartDocker` is not `auto`. The message ' +
+        'says which.',
+      whatToDo: [restartDocker, { text: 'Or have tuntapd try once more', command: 'tuntapctl up' }],
+    },
+    RestartPending: {
+      severity: 'transient',
+      meaning:
+        'The VM runs without the tap, and tuntapd is about to restart Docker for it, or has asked it to quit and opens it ' +
+        'again. It does so only where no container has been running for longer than a minute.',
+    },
+    OtherMac: {
+      severity: 'degraded',
+      meaning:
+        'The VM was started with a tap of another MAC address than `tap.mac` (by docker-tuntap-osx’s shim, or before ' +
+        '`tap.mac` was changed), so its interface is not found in the VM. tuntapd restarts Docker where `restartDocker` ' +
+        'lets it.',
+      whatToDo: [restartDocker],
+    },
+    TapNotOpened: {
+      severity: 'degraded',
+      meaning:
+        'The VM was started with the tap but could not open it (the device was missing, another user’s, or held), and ' +
+        'hyperkit does not try again.',
+      whatToDo: [restartDocker],
+    },
+    StartedWithoutTap: {
+      severity: 'degraded',
+      meaning:
+        'The VM was started before the shim stood at hyperkit’s path, so it has no network card for the tap. Only its ' +
+        'next start gives it one.',
+      whatToDo: [restartDocker],
+    },
+    NotSeen: {
+      severity: 'transient',
+      meaning:
+        '`ifconfig` failed or took too long, so nobody knows who holds the tap. What is set up stays as it is.',
+      whatToDo: [{ text: 'See what it says', command: 'ifconfig {device}' }, readLogs],
+    },
+    NoVm: { severity: 'idle', meaning: 'There is no VM to hold the tap.' },
+    Attached: {
+      severity: 'fine',
+      meaning: 'Docker’s VM has the device open, so the interface exists on both sides.',
+    },
+  },
+} as const satisfies Topic;
