@@ -134,7 +134,7 @@ async function start(
     list.find(({ type }) => type === 'Ready')?.since;
 
   function report(judgement: Judgement, left: readonly Failure[], pass: string): void {
-    const { phase, findings } = judgeConditions(judgement, left);
+    const { phase, findings } = judgeConditions(tap, judgement, left);
     const now = new Date().toISOString();
     const before = conditions;
     conditions = datedConditions(findings, before, now);
@@ -162,7 +162,7 @@ async function start(
       await glance.mark();
       return look();
     },
-    plan,
+    plan: (judgement) => plan(tap, judgement),
     apply: (step: Step, signal) =>
       (executors[step.kind] as (step: Step, signal: AbortSignal) => Promise<void>)(step, signal),
     report,

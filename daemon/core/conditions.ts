@@ -19,7 +19,7 @@ import { engine } from './docker/engine.js';
 import { virtualMachine } from './docker/virtual-machine.js';
 import { guest } from './guest.js';
 import type { Judgement } from './judgement.js';
-import type { MakersCondition } from './link/link.js';
+import type { LinkMaker, MakersCondition } from './link/maker.js';
 import type { Memory } from './memory.js';
 import { routes } from './routes/routes.js';
 
@@ -108,10 +108,11 @@ function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonl
 
 /** Every condition, in the order of `conditionTypes` (record.ts), and the one word that sums them up. */
 export function judgeConditions(
+  maker: LinkMaker,
   judgement: Judgement,
   failures: readonly Failure[],
 ): { readonly phase: Phase; readonly findings: readonly Finding[] } {
-  const all = { ...judges, ...judgement.maker.judges };
+  const all = { ...judges, ...maker.judges };
   const findings = conditionTypes.flatMap((type) =>
     type === 'Ready' ? [] : [{ type, ...all[type](judgement, failures) }],
   );

@@ -1,10 +1,10 @@
 /** What a look at the world means: judged once a pass, and given to plan, conditions, data path and status. Pure. */
 import type { Config } from '../../config/schema.js';
 import { type Observation, valueOf } from './observation.js';
-import { type ProbeTarget, probeTargetOf } from './data-path.js';
-import { type RestartVerdict, judgeRestart } from './docker/restart.js';
+import { type ProbeTarget, probeTargetOf } from './probe.js';
+import { type RestartVerdict, judgeRestart } from './docker/restart-verdict.js';
 import { linkCollision } from './link/collision.js';
-import type { LinkMaker, LinkState } from './link/link.js';
+import type { LinkState } from './link/link.js';
 import type { Memory } from './memory.js';
 import { judgeRoutes, type RouteVerdict } from './routes/verdicts.js';
 
@@ -17,7 +17,6 @@ export interface Look {
 export interface Judgement extends Look {
   readonly config: Config;
   readonly memory: Memory;
-  readonly maker: LinkMaker;
   /** Who else has the link's network, for people; null: nobody. */
   readonly collision: string | null;
   readonly routes: readonly RouteVerdict[];
@@ -26,16 +25,11 @@ export interface Judgement extends Look {
   readonly probe: ProbeTarget | null;
 }
 
-/** What a look means by this configuration and memory; `maker` is who made its link's state. */
-export function judge(
-  maker: LinkMaker,
-  config: Config,
-  { observation, link }: Look,
-  memory: Memory,
-): Judgement {
+/** What a look means by this configuration and memory. */
+export function judge(config: Config, { observation, link }: Look, memory: Memory): Judgement {
   const collision = linkCollision(config, observation, link);
   const routes = judgeRoutes(config, observation, link.link, memory);
   const restart = judgeRestart({ config, observation, link, memory, collision });
   const probe = probeTargetOf({ config, engine: valueOf(observation.engine), link, memory, routes });
-  return { maker, config, observation, link, memory, collision, routes, restart, probe };
+  return { config, observation, link, memory, collision, routes, restart, probe };
 }

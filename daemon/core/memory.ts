@@ -1,7 +1,7 @@
 /** What the daemon remembers between its looks, in three parts: each has one writer. Data alone. */
 import type { GuestReport } from './observation.js';
 import type { LinkMemory } from './link/yield.js';
-import type { RestartMemory } from './docker/restart.js';
+import type { RestartMemory } from './docker/restart-memory.js';
 import type { HeldRoute } from './routes/yield.js';
 import type { OwnedRoute } from './routes/table.js';
 

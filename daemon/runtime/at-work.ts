@@ -1,5 +1,5 @@
 import { type Observation, seen, unknown } from '../core/observation.js';
-import { forbidsRestart } from '../core/docker/restart.js';
+import { forbidsRestart } from '../core/docker/restart-verdict.js';
 import { messageOf } from '../lib/text.js';
 
 type Containers = NonNullable<Observation['userContainer']>;

@@ -3,7 +3,7 @@
  * It costs neither a request to the engine nor a container. Idle, it is made once a minute while containers run, and
  * not at all without: then nobody waits for the way, and the VM may sleep.
  */
-import { pickContainers, type ProbeTarget } from '../core/data-path.js';
+import { pickContainers, type ProbeTarget } from '../core/probe.js';
 import type { DataPath } from '../core/observation.js';
 
 const idle = 60_000;

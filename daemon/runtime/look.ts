@@ -1,7 +1,7 @@
 import type { Config } from '../../config/schema.js';
 import { judge, type Judgement } from '../core/judgement.js';
 import { learn } from '../core/learning.js';
-import type { LinkMaker } from '../core/link/link.js';
+import type { LinkMaker } from '../core/link/maker.js';
 import type { Memory } from '../core/memory.js';
 import type {
   Bundles,
@@ -72,13 +72,13 @@ export function createLook(parts: {
     await parts.routes.notice(look);
     const learnt = learn(config, look, memory.now());
     if (Object.keys(learnt).length > 0) await memory.change(learnt);
-    const judgement = judge(maker, config, look, parts.remembered());
+    const judgement = judge(config, look, parts.remembered());
     const { restart } = judgement;
     const session = observation.engine.known ? observation.engine.value?.session : undefined;
     // A restart of Docker hangs on whether somebody's container is at work: only then is that asked.
     if (restart.act !== 'wait' || !restart.forContainers || session === undefined) return judgement;
     const userContainer = await askContainers(`${session} ${memory.now().restart.asked}`);
     const asked = { ...look, observation: { ...observation, userContainer } };
-    return judge(maker, config, asked, parts.remembered());
+    return judge(config, asked, parts.remembered());
   };
 }

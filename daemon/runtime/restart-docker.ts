@@ -4,7 +4,7 @@ import { openDocker, quitDocker, restartDocker } from '../mac/docker-gui.js';
 import { notify } from '../mac/notify.js';
 import type { MemoryKeeper } from './memory.js';
 import type { ConsoleUser, DockerProcess } from '../core/observation.js';
-import type { RestartMemory } from '../core/docker/restart.js';
+import type { RestartMemory } from '../core/docker/restart-memory.js';
 import { type OpenDocker, type QuitDocker, StepError, type TellUser } from '../core/steps.js';
 import { isAlive } from '../vm/alive.js';
 import { listProcesses, pickDocker } from '../vm/processes.js';

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { later, reload } from '../lab/dockerd.js';
+import { later, reload, restartDockerd } from '../lab/dockerd.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import {
   answers,
@@ -334,9 +334,7 @@ chapter('after a sleep that nothing of the link outlived, all of it is made anew
 chapter(
   'dockerd ends inside the VM and is started again; the rules go before any container is there: one is reached',
   async () => {
-    await dockerOf(mac)
-      .inVm('kill $(cat /run/docker.pid)')
-      .catch(() => undefined);
+    await restartDockerd(mac);
     await engineAnswers(mac);
     await ready();
     await dockerOf(mac).inVm(withoutAnyRule);
@@ -405,13 +403,11 @@ chapter('what a killed daemon left running in the VM is gone once the next one i
 chapter(
   'dockerd uses iptables-legacy from now on: so do we, and nothing of ours is left in the other one',
   async () => {
-    await dockerOf(mac)
-      .inVm(
-        `for t in raw nat filter; do iptables -t $t -F; iptables -t $t -X; done; iptables -P FORWARD ACCEPT
-update-alternatives --set iptables /usr/sbin/iptables-legacy >/dev/null
-kill $(cat /run/docker.pid)`,
-      )
-      .catch(() => undefined);
+    await restartDockerd(mac, {
+      begun: 'update-alternatives --set iptables /usr/sbin/iptables-legacy >/dev/null',
+      between:
+        'for t in raw nat filter; do iptables-nft -t $t -F; iptables-nft -t $t -X; done; iptables-nft -P FORWARD ACCEPT',
+    });
     const rulesOf = (flavour: string): Promise<string> =>
       dockerOf(mac).inVm(`for t in raw filter; do iptables-${flavour} -t $t -S; done`);
     await until('our rule is in the tables of iptables-legacy', 90, async () =>

@@ -12,6 +12,20 @@ export const saidSoFar = (mac: Mac, what: RegExp): number =>
 export const later = (script: string): string =>
   `trap '' HUP; echo 0 >/sys/fs/cgroup/cgroup.procs; setsid sh -c '${script}' </dev/null >/dev/null 2>&1 &`;
 
+/**
+ * Ends the VM's dockerd, which its init starts again, and resolves when the next one answers. `begun` runs in the VM
+ * before, `between` once the old one is gone; neither holds a single quote.
+ */
+export async function restartDockerd(mac: Mac, { begun = ':', between = ':' } = {}): Promise<void> {
+  const starts = (): number => saidSoFar(mac, /Daemon has completed initialization/g);
+  const before = starts();
+  const wait = 'while [ -d /proc/$pid ]; do sleep 0.1; done';
+  await dockerOf(mac).inVm(
+    `${begun}\n${later(`sleep 2; pid=$(cat /run/docker.pid); kill $pid; ${wait}; ${between}`)}`,
+  );
+  await until('dockerd has started again', 120, () => Promise.resolve(starts() > before));
+}
+
 /** Has dockerd read these settings, as a person does who edits them in Docker’s own window. */
 export async function reload(mac: Mac, settings: object): Promise<void> {
   const reloads = (): number => saidSoFar(mac, /Reloaded configuration/g);

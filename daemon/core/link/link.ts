@@ -1,11 +1,6 @@
 /** The seam: how this Mac and Docker's VM reach each other. Whoever makes it, all that comes after knows only this. */
-import type { Config } from '../../../config/schema.js';
 import type { Prefix } from '../../lib/prefix.js';
-import type { ConsoleUser, Observation, Route, Vm } from '../observation.js';
-import type { Judge } from '../condition.js';
-import type { Judgement } from '../judgement.js';
-import { isRowOf } from '../routes/table.js';
-import type { Step } from '../steps.js';
+import type { ConsoleUser, Route, Vm } from '../observation.js';
 
 export interface Link {
   /** Name of the maker, e.g. `tap`. */
@@ -52,29 +47,6 @@ export type LinkState = Common &
       }
     | { readonly kind: 'up'; readonly vm: Vm; readonly link: Link }
   );
-
-/** Steps by where they stand in a plan: before the link's own, those, and after everything else. */
-export interface MakersSteps {
-  readonly before: readonly Step[];
-  readonly link: readonly Step[];
-  readonly after: readonly Step[];
-}
-
-/** The conditions that are a maker's own. */
-export type MakersCondition = 'TapDevice' | 'Shim' | 'TapAttached' | 'TapAddress';
-
-/** A way to make a link. Pure: data in, data out. */
-export interface LinkMaker {
-  readonly state: (config: Config, observation: Observation) => LinkState;
-  readonly steps: (judgement: Judgement) => MakersSteps;
-  /** What undoes them; `why`: for the log, of those in `link`. */
-  readonly undo: (judgement: Judgement, why: string) => MakersSteps;
-  readonly judges: { readonly [T in MakersCondition]: Judge<T> };
-}
-
-/** The row of exactly the link's network; the kernel has one at most. */
-export const rowOfLink = ({ network }: Link, table: readonly Route[]): Route | null =>
-  table.find((row) => isRowOf(network.text, row)) ?? null;
 
 /** Whether that row is the kernel's own for an address on the interface; one with a gateway (G) is somebody's. */
 export const isConnected = (link: Link, row: Route): boolean =>

@@ -2,7 +2,8 @@
 import type { Judgement } from '../judgement.js';
 import { type Route, valueOf } from '../observation.js';
 import { hasVpn, vpnOn } from './known-vpns.js';
-import { isConnected, type Link, rowOfLink } from './link.js';
+import { isConnected, type Link } from './link.js';
+import { rowOfLink } from '../routes/table.js';
 
 /** The row of the link's network that came after ours and leads elsewhere, and the link whose it was; or null. */
 export function takenRow({ observation, memory, link: state }: Judgement): { row: Route; link: Link } | null {

@@ -6,7 +6,8 @@
 import type { Observation } from '../observation.js';
 import { dueAt, fingerprint, isForgiven, isYielded, type Loss } from '../routes/yield.js';
 import type { OwnedRoute } from '../routes/table.js';
-import { isConnected, type LinkState, rowOfLink } from './link.js';
+import { isConnected, type LinkState } from './link.js';
+import { rowOfLink } from '../routes/table.js';
 
 /** What of it the judgement needs. */
 export interface LinkMemory {

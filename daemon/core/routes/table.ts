@@ -32,6 +32,10 @@ const isScoped = ({ flags }: Route): boolean => flags.includes('I');
 export const isRowOf = (subnet: string, row: Route): boolean =>
   row.destination.text === subnet && !isCloned(row) && !isScoped(row);
 
+/** The row of exactly the link's network; the kernel has one at most. */
+export const rowOfLink = ({ network }: Link, table: readonly Route[]): Route | null =>
+  table.find((row) => isRowOf(network.text, row)) ?? null;
+
 const isOnLink = ({ gateway, flags }: Route): boolean => gateway.startsWith('link#') && !flags.includes('G');
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { pickContainers, type ProbeTarget } from '../../../daemon/core/data-path.js';
+import { pickContainers, type ProbeTarget } from '../../../daemon/core/probe.js';
 import { type DataPathWatch, watchDataPath } from '../../../daemon/runtime/data-path.js';
 import { type DataPath, type Observation, seen } from '../../../daemon/core/observation.js';
 import { applied, config, network, startedMac, up, type World } from './worlds.js';

@@ -2,8 +2,8 @@
 import type { Config } from '../../../config/schema.js';
 import type { Failure, Finding, Phase } from '../../../daemon/core/condition.js';
 import { judgeConditions as conditionsOf } from '../../../daemon/core/conditions.js';
-import type { ProbeTarget } from '../../../daemon/core/data-path.js';
-import type { RestartVerdict } from '../../../daemon/core/docker/restart.js';
+import type { ProbeTarget } from '../../../daemon/core/probe.js';
+import type { RestartVerdict } from '../../../daemon/core/docker/restart-verdict.js';
 import { judge, type Judgement, type Look } from '../../../daemon/core/judgement.js';
 import type { LinkState } from '../../../daemon/core/link/link.js';
 import { tap } from '../../../daemon/core/link/tap.js';
@@ -21,10 +21,10 @@ export const lookAt = (config: Config, observation: Observation): Look => ({
 });
 
 export const judged = (config: Config, observation: Observation, memory: Memory): Judgement =>
-  judge(tap, config, lookAt(config, observation), memory);
+  judge(config, lookAt(config, observation), memory);
 
 export const plan = (config: Config, observation: Observation, memory: Memory): readonly Step[] =>
-  planOf(judged(config, observation, memory));
+  planOf(tap, judged(config, observation, memory));
 
 export const judgeConditions = (
   config: Config,
@@ -32,7 +32,7 @@ export const judgeConditions = (
   memory: Memory,
   failures: readonly Failure[],
 ): { readonly phase: Phase; readonly findings: readonly Finding[] } =>
-  conditionsOf(judged(config, observation, memory), failures);
+  conditionsOf(tap, judged(config, observation, memory), failures);
 
 export const judgeRoutes = (
   config: Config,

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type Config, configSchema } from '../../../config/schema.js';
 import { claimedApps, usualApps } from '../../../daemon/core/learning.js';
 import { type Bundle, type Observation, seen, unknown } from '../../../daemon/core/observation.js';
-import { noRestart } from '../../../daemon/core/docker/restart.js';
+import { noRestart } from '../../../daemon/core/docker/restart-memory.js';
 import type { Step } from '../../../daemon/core/steps.js';
 import { pickDocker } from '../../../daemon/vm/processes.js';
 import {

@@ -14,7 +14,7 @@ import { contains, parseAddress, parsePrefix, type Prefix } from '../../../daemo
 import { noLinkMemory } from '../../../daemon/core/link/yield.js';
 import type { Memory } from '../../../daemon/core/memory.js';
 import { isRowOf } from '../../../daemon/core/routes/table.js';
-import { noRestart } from '../../../daemon/core/docker/restart.js';
+import { noRestart } from '../../../daemon/core/docker/restart-memory.js';
 import type { Step } from '../../../daemon/core/steps.js';
 
 export const config: Config = configSchema.parse({});

@@ -1,0 +1,66 @@
+/** What there is to check by a connection through the link. Pure. */
+import type { Config } from '../../config/schema.js';
+import { contains, parseAddress, parsePrefix, type Prefix } from '../lib/prefix.js';
+import type { LinkState } from './link/link.js';
+import type { Memory } from './memory.js';
+import type { Engine } from './observation.js';
+import type { RouteVerdict } from './routes/verdicts.js';
+
+/** Addresses tried at a time: one silent container says nothing, it may have a firewall of its own. */
+const maxContainers = 3;
+/** More addresses than a VM has containers. */
+const maxAddresses = 2000;
+
+export interface ProbeTarget {
+  /** The engine's session: what was heard in another one proves nothing. */
+  readonly session: string;
+  /** Grows when the engine has listed its networks: its containers may be others. */
+  readonly listed: number;
+  /** The generation for which the VM's side was last set up. */
+  readonly generation: number;
+  readonly macAddress: string;
+  readonly vmAddress: string;
+  /** The subnets routed over the link, in canonical text. */
+  readonly subnets: readonly string[];
+}
+
+/** What there is to check, once every table looks right; null before. */
+export function probeTargetOf(found: {
+  config: Config;
+  engine: Engine | null;
+  link: LinkState;
+  memory: Memory;
+  routes: readonly RouteVerdict[];
+}): ProbeTarget | null {
+  const { config, engine, link, memory, routes } = found;
+  if (memory.wanted !== 'up' || !engine || link.kind !== 'up') return null;
+  if (config.guest.manage && memory.guest?.session !== engine.session) return null;
+  if (config.routes.manage && routes.some(({ state }) => state === 'pending')) return null;
+  const { session, listed } = engine;
+  const { macAddress, vmAddress } = link.link;
+  const subnets = routes.filter(({ state }) => state === 'routed').map(({ subnet }) => subnet);
+  return {
+    session,
+    listed,
+    generation: memory.guest?.observedGeneration ?? 0,
+    macAddress,
+    vmAddress,
+    subnets,
+  };
+}
+
+/** Of the containers' addresses those that are tried: one of each routed subnet first. */
+export function pickContainers(addresses: readonly string[], subnets: readonly string[]): readonly string[] {
+  const hosts = addresses.slice(0, maxAddresses).flatMap((address) => {
+    const host = parseAddress(address);
+    return host ? [{ address, host }] : [];
+  });
+  const within = (subnet: Prefix): readonly string[] =>
+    hosts.filter(({ host }) => contains(subnet, host)).map(({ address }) => address);
+  const routed = subnets
+    .map(parsePrefix)
+    .filter((subnet) => subnet !== null)
+    .map(within);
+  const ofEach = routed.flatMap(([first]) => (first === undefined ? [] : [first]));
+  return [...new Set([...ofEach, ...routed.flat()])].slice(0, maxContainers);
+}
