@@ -1,17 +1,63 @@
+import { dirname, relative, resolve } from 'node:path';
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-const rooms = ['docker-app', 'vm', 'mac', 'guest', 'control'];
+/**
+ * The layers, from the ground up: what files of each may import besides each other. A file is of the longest entry that
+ * its path begins with; `builtins: false` is pure: data in, data out.
+ */
+const rooms = ['daemon/mac', 'daemon/vm', 'daemon/guest', 'daemon/docker-app', 'daemon/control'];
+const ground = ['daemon/lib', 'config', 'daemon/api'];
+const layers = {
+  'daemon/lib': { may: [] },
+  config: { may: ['daemon/lib'] },
+  'daemon/api': { may: ['daemon/lib', 'config'] },
+  'daemon/api/reasons': { may: ['config'], builtins: false },
+  'daemon/core': { may: ['daemon/api/reasons', ...ground], builtins: false },
+  ...Object.fromEntries(
+    rooms.map((room) => [room, { may: ['daemon/core', 'daemon/api/reasons', ...ground] }]),
+  ),
+  'daemon/runtime': { may: ['daemon/core', 'daemon/api/reasons', ...ground, ...rooms] },
+  'daemon/main.ts': { may: ['daemon', 'config'] },
+  cli: { may: ['daemon/api/reasons', ...ground, 'daemon/docker-app/shim.ts'] },
+  launchd: { may: ['daemon/api/reasons', ...ground, 'daemon/docker-app/originals.ts'] },
+};
 
-/** Files may import only what lies to their left: config <- observation <- rooms <- plan, reconciler <- main. */
-const forbid = (files, folders, message) => ({
-  files,
-  rules: { 'no-restricted-imports': ['error', { patterns: [{ group: folders, message }] }] },
-});
+const isIn = (path, place) => path === place || path.startsWith(`${place}/`);
+const layerOf = (path) =>
+  Object.keys(layers)
+    .filter((name) => isIn(path, name))
+    .toSorted((a, b) => b.length - a.length)[0];
 
-const siblings = (room) => rooms.filter((other) => other !== room).map((other) => `**/${other}/**`);
-const wiring = ['**/main.js', '**/reconciler.js', '**/plan.js', '**/conditions.js'];
-const outside = ['**/cli/**', '**/test/**', '**/launchd/**'];
+/** Every import goes to the file's own layer, or to one that it may know. */
+const layering = {
+  create: (context) => {
+    const here = relative(import.meta.dirname, context.filename);
+    const own = layerOf(here);
+    if (own === undefined) return {};
+    const { may, builtins = true } = layers[own];
+    const check = (node) => {
+      const said = node.source?.value;
+      if (typeof said !== 'string') return;
+      if (said.startsWith('node:') && !builtins)
+        context.report({ node, message: `${own} is pure: data in, data out, and no ${said}` });
+      if (!said.startsWith('.')) return;
+      const there = relative(import.meta.dirname, resolve(dirname(context.filename), said)).replace(
+        /\.js$/,
+        '.ts',
+      );
+      const isAllowed =
+        layerOf(there) === own ||
+        may.some(
+          (place) =>
+            place === there || place === layerOf(there) || (place === 'daemon' && isIn(there, place)),
+        );
+      if (!isAllowed && (layerOf(there) !== undefined || isIn(there, 'test')))
+        context.report({ node, message: `${own} may import ${may.join(', ') || 'nothing'}, not ${there}` });
+    };
+    return { ImportDeclaration: check, ExportNamedDeclaration: check, ExportAllDeclaration: check };
+  },
+};
 
 export default tseslint.config(
   { ignores: ['build/**', 'node_modules/**'] },
@@ -26,44 +72,9 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.mjs'], languageOptions: { globals: { process: 'readonly', console: 'readonly' } } },
-  forbid(['config/**/*.ts'], ['**/daemon/**', ...outside], 'config stands alone'),
-  forbid(
-    ['daemon/core/observation.ts'],
-    [...rooms.map((room) => `**/${room}/**`), ...wiring, ...outside],
-    'types only',
-  ),
-  forbid(
-    ['daemon/api/**/*.ts'],
-    ['node:*', ...rooms.map((room) => `**/${room}/**`), ...wiring, '**/observation.js', ...outside],
-    'what daemon and CLI say to each other is neutral ground: data, and pure',
-  ),
-  ...rooms.map((room) =>
-    forbid(
-      [`daemon/${room}/**/*.ts`],
-      [...siblings(room), ...wiring, ...outside],
-      'a room knows no sibling and nothing to its right',
-    ),
-  ),
-  forbid(
-    ['daemon/core/plan.ts', 'daemon/core/conditions.ts'],
-    ['node:*', ...rooms.map((room) => `**/${room}/**`), '**/main.js', '**/reconciler.js', ...outside],
-    'pure: data in, data out',
-  ),
-  forbid(
-    ['daemon/runtime/reconciler.ts'],
-    [...rooms.map((room) => `**/${room}/**`), '**/main.js', ...outside],
-    'the loop knows no room',
-  ),
-  forbid(
-    ['cli/**/*.ts'],
-    [
-      '**/daemon/main.js',
-      '**/daemon/runtime/**',
-      '**/daemon/guest/**',
-      '**/daemon/mac/**',
-      '**/daemon/vm/**',
-      '**/test/**',
-    ],
-    'the CLI is a window on the daemon',
-  ),
+  {
+    files: ['{config,daemon,cli,launchd}/**/*.ts'],
+    plugins: { house: { rules: { layering } } },
+    rules: { 'house/layering': 'error' },
+  },
 );

@@ -1,5 +1,5 @@
 import type { CommandResult } from '../daemon/lib/command.js';
-import type { Layout } from '../launchd/layout.js';
+import type { Layout } from '../daemon/lib/layout.js';
 
 export interface Output {
   readonly write: (text: string) => unknown;

@@ -1,7 +1,7 @@
 import { version } from '../config/version.js';
 import { run } from '../daemon/lib/command.js';
 import { renderShim } from '../daemon/docker-app/shim.js';
-import type { Layout } from '../launchd/layout.js';
+import type { Layout } from '../daemon/lib/layout.js';
 import { exit } from './exit.js';
 import { main } from './main.js';
 

@@ -1,5 +1,5 @@
 import '../daemon/lib/no-inspector.js';
-import { layoutAt } from '../launchd/layout.js';
+import { layoutAt } from '../daemon/lib/layout.js';
 import { runProcess } from './process.js';
 
 process.exitCode = await runProcess(layoutAt());

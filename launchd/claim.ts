@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { plain } from '../daemon/lib/text.js';
 import { folder } from './files.js';
 import type { Outside } from './launchctl.js';
-import type { Layout } from './layout.js';
+import type { Layout } from '../daemon/lib/layout.js';
 import { Problem } from './problem.js';
 
 /** What a process claims this Mac for. */

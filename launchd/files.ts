@@ -17,9 +17,9 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { toDisk } from '../daemon/lib/to-disk.js';
 import type { Outside } from './launchctl.js';
-import type { Layout } from './layout.js';
+import type { Layout } from '../daemon/lib/layout.js';
 import type { Product } from './product.js';
-import { untrusted } from './trusted-path.js';
+import { untrusted } from '../daemon/lib/trusted-path.js';
 
 const absent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 

@@ -4,11 +4,11 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { plain } from '../daemon/lib/text.js';
 import { install } from './installation.js';
-import { layoutAt } from './layout.js';
+import { layoutAt } from '../daemon/lib/layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';
 import { Problem } from './problem.js';
 import { readProduct, requireOfficial } from './product.js';
-import { runtimeFor, unsupported } from './runtimes.js';
+import { runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
 
 await toTheEnd(async () => {
   await requireRootOnMac('sudo make install-daemon');

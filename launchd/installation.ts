@@ -5,12 +5,12 @@ import { type Answer, askStatus, untilAnswers } from './control.js';
 import { exists, folder, linkCli, mendSwap, stage, swapBack, swapIn, textOf, write } from './files.js';
 import { daemonPlist, renderPlist } from './io.github.tuntapd.plist.js';
 import { isLoaded, load, type Outside, unload } from './launchctl.js';
-import type { Layout } from './layout.js';
+import type { Layout } from '../daemon/lib/layout.js';
 import { rotationOf } from './newsyslog.js';
 import { Problem } from './problem.js';
 import type { Product } from './product.js';
 import { requireSignature } from './signature.js';
-import { untrusted } from './trusted-path.js';
+import { untrusted } from '../daemon/lib/trusted-path.js';
 
 export interface Installation {
   readonly outside: Outside;

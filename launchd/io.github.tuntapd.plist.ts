@@ -1,4 +1,4 @@
-import { label, type Layout } from './layout.js';
+import { label, type Layout } from '../daemon/lib/layout.js';
 
 type PlistValue = string | number | boolean | readonly PlistValue[] | { readonly [key: string]: PlistValue };
 

@@ -1,6 +1,6 @@
 import type { CommandResult } from '../daemon/lib/command.js';
 import { exitTimeout } from './io.github.tuntapd.plist.js';
-import { label } from './layout.js';
+import { label } from '../daemon/lib/layout.js';
 import { Problem } from './problem.js';
 
 /** The parts of the outside that are asked for; tests bring a launchd of their own. */

@@ -1,4 +1,4 @@
-import type { Layout } from './layout.js';
+import type { Layout } from '../daemon/lib/layout.js';
 
 /**
  * newsyslog.conf(5) for the file that launchd opens: beyond 100 kB it is renamed, and the last two stay. launchd goes on

@@ -4,13 +4,13 @@ import { loadConfig } from '../config/load.js';
 import { parseConfig } from '../config/parse.js';
 import { readOriginals } from '../daemon/docker-app/originals.js';
 import { isAbsent } from '../daemon/lib/is-absent.js';
-import { readJournal } from '../daemon/runtime/journal.js';
+import { readJournal } from '../daemon/api/journal.js';
 import { messageOf, plain } from '../daemon/lib/text.js';
 import { alone } from './claim.js';
 import { askToLeave, askVersion, type Leave, untilAnswers } from './control.js';
 import { exists, unlinkCli } from './files.js';
 import { enable, isLoaded, load, type Outside, unload } from './launchctl.js';
-import type { Layout } from './layout.js';
+import type { Layout } from '../daemon/lib/layout.js';
 import { Problem } from './problem.js';
 
 export interface Removal {

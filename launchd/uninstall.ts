@@ -1,7 +1,7 @@
 /** `sudo make uninstall-daemon`: run as root, by preference from the installed prefix itself. */
 import '../daemon/lib/no-inspector.js';
 import { chosen } from './choice.js';
-import { layoutAt } from './layout.js';
+import { layoutAt } from '../daemon/lib/layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';
 import { remove } from './removal.js';
 

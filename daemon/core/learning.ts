@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { launchedNow } from './docker/first-launch.js';
 import type { Bundles, ConsoleUser, Seen } from './observation.js';
@@ -12,8 +11,7 @@ const mostApps = 4;
 
 /** Where a Docker.app is looked for whether or not one was ever seen there, the configured place first. */
 export const usualApps = (config: Config, user: ConsoleUser | null): string[] => [
-  // A shell completes a folder's name with a slash.
-  ...(config.docker.app === undefined ? [] : [resolve(config.docker.app)]),
+  ...(config.docker.app === undefined ? [] : [config.docker.app]),
   '/Applications/Docker.app',
   ...(user ? [`${user.home}/Applications/Docker.app`] : []),
 ];

@@ -1,4 +1,4 @@
-import { readJournal, writeJournal } from './journal.js';
+import { readJournal, writeJournal } from '../api/journal.js';
 import { noLinkMemory } from '../core/link/yield.js';
 import type { Log } from './log.js';
 import type { Memory } from '../core/memory.js';

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import type { Status } from '../../daemon/api/messages.js';
-import { layoutAt } from '../../launchd/layout.js';
+import { layoutAt } from '../../daemon/lib/layout.js';
 import { dockerClient, type DockerClient } from './docker-client.js';
 import { bootMac, type Mac } from './lab.js';
 import { until } from './until.js';

@@ -20,8 +20,8 @@ import type { Io } from '../../../cli/io.js';
 import { main } from '../../../cli/main.js';
 import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
-import { layoutAt } from '../../../launchd/layout.js';
-import { current, old } from '../../../launchd/runtimes.js';
+import { layoutAt } from '../../../daemon/lib/layout.js';
+import { current, old } from '../../../daemon/lib/runtimes.js';
 import { condition, madeUpStatus } from './made-up.js';
 
 const kickstart = 'sudo launchctl kickstart -k system/io.github.tuntapd';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
-import { layoutAt } from '../../../launchd/layout.js';
+import { layoutAt } from '../../../daemon/lib/layout.js';
 import { madeUpStatus } from './made-up.js';
 
 const uid = process.getuid?.() ?? 0;
@@ -23,7 +23,7 @@ beforeAll(async () => {
   const repository = join(import.meta.dirname, '../../..');
   await build({
     stdin: {
-      contents: `import { layoutAt } from './launchd/layout.js';
+      contents: `import { layoutAt } from './daemon/lib/layout.js';
         import { runProcess } from './cli/process.js';
         process.exitCode = await runProcess(layoutAt(${JSON.stringify(root)}));`,
       resolveDir: repository,

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { readJournal } from '../../../daemon/runtime/journal.js';
+import { readJournal } from '../../../daemon/api/journal.js';
 import type { Log } from '../../../daemon/runtime/log.js';
 import { keepMemory } from '../../../daemon/runtime/memory.js';
 

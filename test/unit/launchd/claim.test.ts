@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { build } from 'esbuild';
-import { type Layout, layoutAt } from '../../../launchd/layout.js';
+import { type Layout, layoutAt } from '../../../daemon/lib/layout.js';
 import { mac } from '../../../launchd/macos.js';
 import { remove } from '../../../launchd/removal.js';
 import { fakeLaunchd } from './fake-launchd.js';

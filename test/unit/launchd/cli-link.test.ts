@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { unlinkCli } from '../../../launchd/files.js';
-import { type Layout, layoutAt } from '../../../launchd/layout.js';
+import { type Layout, layoutAt } from '../../../daemon/lib/layout.js';
 
 const isRoot = process.getuid?.() === 0;
 const other = 501;

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { install } from '../../../launchd/installation.js';
-import { layoutAt } from '../../../launchd/layout.js';
+import { layoutAt } from '../../../daemon/lib/layout.js';
 import { mac } from '../../../launchd/macos.js';
 import { fakeLaunchd } from './fake-launchd.js';
 

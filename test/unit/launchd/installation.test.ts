@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { saveOriginal } from '../../../daemon/docker-app/originals.js';
 import { install } from '../../../launchd/installation.js';
-import { type Layout, layoutAt } from '../../../launchd/layout.js';
+import { type Layout, layoutAt } from '../../../daemon/lib/layout.js';
 import { remove } from '../../../launchd/removal.js';
 import { type Daemon, type FakeLaunchd, fakeLaunchd } from './fake-launchd.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { layoutAt } from '../../../launchd/layout.js';
+import { layoutAt } from '../../../daemon/lib/layout.js';
 import { rotationOf } from '../../../launchd/newsyslog.js';
 
 interface Rule {

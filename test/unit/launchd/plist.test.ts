@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parse } from 'plist';
 import { daemonPlist, renderPlist } from '../../../launchd/io.github.tuntapd.plist.js';
-import { layoutAt } from '../../../launchd/layout.js';
+import { layoutAt } from '../../../daemon/lib/layout.js';
 
 test('the daemon’s plist says what launchd is to do, by absolute paths and without an environment', () => {
   expect(parse(renderPlist(daemonPlist(layoutAt())))).toEqual({

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { current, old, runtimeFor, unsupported } from '../../../launchd/runtimes.js';
+import { current, old, runtimeFor, unsupported } from '../../../daemon/lib/runtimes.js';
 
 let checkout: string;
 

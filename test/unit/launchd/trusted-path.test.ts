@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { untrusted } from '../../../launchd/trusted-path.js';
+import { untrusted } from '../../../daemon/lib/trusted-path.js';
 
 const uid = process.getuid?.() ?? 0;
 let root: string;
