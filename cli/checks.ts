@@ -31,7 +31,7 @@ const unclear = (detail: string, ...fix: string[]): Answer => ({ status: 'unknow
 const install = 'sudo make install-daemon';
 const kickstart = `sudo launchctl kickstart -k system/${label}`;
 /** An installation has a few files; this is a bound, not a limit of it. */
-const mostFiles = 1000;
+const maxFiles = 1000;
 
 const permissions = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0');
 
@@ -52,7 +52,7 @@ function mend(path: string, { prefix }: Io['layout']): string {
 
 async function installation({ layout }: Io): Promise<Answer> {
   if (!(await presence(layout.prefix))) return fail(`${layout.prefix} does not exist`, install);
-  const files = (await readdir(layout.prefix, { recursive: true })).slice(0, mostFiles);
+  const files = (await readdir(layout.prefix, { recursive: true })).slice(0, maxFiles);
   const trust = { from: layout.root, uid: layout.owner.uid };
   const problems = new Map<string, Distrust>();
   for (const path of ['', ...files])

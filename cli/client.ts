@@ -17,7 +17,7 @@ import { unfitSocketPath } from '../daemon/lib/socket-path.js';
 import { messageOf, plain } from '../daemon/lib/text.js';
 import { CliError, exit } from './exit.js';
 
-const mostBytes = 4_194_304;
+const maxBytes = 4_194_304;
 const firstLook = 10_000;
 
 const notRunning =
@@ -74,7 +74,7 @@ function ask(socketPath: string, method: string, path: string, timeout: number):
         response.on('data', (chunk: Buffer) => {
           chunks.push(chunk);
           bytes += chunk.length;
-          if (bytes > mostBytes) response.destroy(new Error('the answer is too long'));
+          if (bytes > maxBytes) response.destroy(new Error('the answer is too long'));
         });
         response.on('error', fail);
         response.on('end', () => {

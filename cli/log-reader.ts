@@ -79,7 +79,7 @@ async function forwards(file: FileHandle, from: number, onLine: (line: string) =
 
 export interface LogReading {
   readonly path: string;
-  /** How many lines of the past. */
+  /** Number of past lines to show. */
   readonly count: number;
   readonly onLine: (line: string) => void;
 }

@@ -37,7 +37,7 @@ function build(io: Io, finish: (code: number) => void): Command {
       '\nExit codes: 0 done and healthy, 1 failed, 2 usage, 3 daemon not running, 4 degraded (status, doctor).',
     )
     .exitOverride()
-    .showHelpAfterError('(tuntapctl --help tells what there is)')
+    .showHelpAfterError('(see tuntapctl --help)')
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       // What is wrong quotes what was typed, or pasted.
@@ -52,8 +52,10 @@ function build(io: Io, finish: (code: number) => void): Command {
       finish(await status(io, options));
     });
   add(program, 'logs', 'the daemon’s log, also when it does not run')
-    .option('-f, --follow', 'go on with what comes')
-    .addOption(new Option('-n, --lines <count>', 'how many lines of the past').argParser(toCount).default(50))
+    .option('-f, --follow', 'print new lines as they arrive')
+    .addOption(
+      new Option('-n, --lines <count>', 'number of past lines to show').argParser(toCount).default(50),
+    )
     .addOption(json())
     .action(async (options: { follow?: boolean; lines: number; json?: boolean }) => {
       finish(await logs(io, options));

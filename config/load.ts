@@ -11,7 +11,7 @@ export { ConfigError, type ConfigProblem } from './problems.js';
 export const configPath = '/etc/tuntapd/config.toml';
 
 /** More than any configuration needs; a root daemon reads nothing without a bound. */
-const mostBytes = 1_048_576;
+const maxBytes = 1_048_576;
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -59,12 +59,12 @@ async function readChecked(file: FileHandle, path: string, owner: number): Promi
       path,
       `it ${trouble}, so anybody could change what root does: sudo chown root ${path} && sudo chmod 644 ${path}`,
     );
-  if (stats.size > mostBytes) throw wholeFile(path, `it is larger than ${mostBytes} bytes`);
-  const bytes = Buffer.alloc(mostBytes + 1);
+  if (stats.size > maxBytes) throw wholeFile(path, `it is larger than ${maxBytes} bytes`);
+  const bytes = Buffer.alloc(maxBytes + 1);
   let length = 0;
-  for (let read = -1; read !== 0 && length <= mostBytes; length += read)
+  for (let read = -1; read !== 0 && length <= maxBytes; length += read)
     read = (await file.read(bytes, length, bytes.length - length, null)).bytesRead;
-  if (length > mostBytes) throw wholeFile(path, `it is larger than ${mostBytes} bytes`);
+  if (length > maxBytes) throw wholeFile(path, `it is larger than ${maxBytes} bytes`);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length));
   } catch (error) {

@@ -24,7 +24,7 @@ const valueAt = (document: unknown, path: TomlPath): unknown =>
 const short = (text: string): string => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 
 /** Each costs a search through the file, and nobody reads more. */
-const mostProblems = 20;
+const maxProblems = 20;
 
 interface Fault {
   readonly path: TomlPath;
@@ -43,7 +43,7 @@ function problemsOf(issues: readonly z.core.$ZodIssue[], text: string, document:
   const faults = issues.flatMap(faultsOf);
   const lineOf = linesIn(text, outlineToml(text));
   const told = faults
-    .slice(0, mostProblems)
+    .slice(0, maxProblems)
     .map(({ path, issue }): ConfigProblem => {
       const place = { key: short(nameOf(path)), line: lineOf(path) };
       if (issue === null) return { ...place, value: null, message: noSuchKey(nameOf(path)) };

@@ -24,7 +24,7 @@ import { watchBundles } from './docker-app/watch.js';
 import { linkEngine } from './runtime/engine.js';
 import { createExecutors } from './runtime/executors.js';
 import { type Log, openLog } from './runtime/log.js';
-import { glanceAt, telltales } from './mac/glance.js';
+import { glanceAt, watchedPaths } from './mac/glance.js';
 import { answersTcp } from './mac/tcp-probe.js';
 import { watchRoutes } from './mac/route-monitor.js';
 import { keepMemory } from './runtime/memory.js';
@@ -194,7 +194,7 @@ async function start(
   });
   let settled: NodeJS.Timeout | undefined;
   const routeWatch = watchRoutes(trigger('routing table'));
-  const glance = glanceAt(telltales(config.tap.device), trigger('user or kext'));
+  const glance = glanceAt(watchedPaths(config.tap.device), trigger('user or kext'));
 
   let tellReconfigured: (config: Config) => void = () => undefined;
   const reconfigured = new Promise<Config>((resolve) => {

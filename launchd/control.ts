@@ -11,7 +11,7 @@ const statusSchema = versionSchema.extend({ phase: z.string() });
 export type Answer = z.infer<typeof statusSchema>;
 
 const leaveSchema = z.looseObject({
-  /** Whether hyperkit is what it was. */
+  /** Whether hyperkit is restored. */
   done: z.boolean(),
   problems: z.array(z.string()),
 });
@@ -72,13 +72,13 @@ export async function askToLeave(socket: string): Promise<Leave> {
   return leaveSchema.parse(await ask(socket, 'POST', '/v1/leave', 120_000));
 }
 
-/** The first answer to `question` within `patience` ms, or the last reason why there was none. */
+/** The first answer to `question` within `timeout` ms, or the last reason why there was none. */
 export async function untilAnswers<T extends object>(
   question: () => Promise<T>,
-  patience: number,
+  timeout: number,
   pause: (milliseconds: number) => Promise<void>,
 ): Promise<{ readonly answer: T } | { readonly answer: null; readonly why: string }> {
-  const end = performance.now() + patience;
+  const end = performance.now() + timeout;
   for (;;) {
     try {
       return { answer: await question() };

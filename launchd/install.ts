@@ -26,7 +26,7 @@ await toTheEnd(async () => {
     runtime,
     node: node.version,
     caution: unsupported(node, macos),
-    patience: 60_000,
+    timeout: 60_000,
     say: (line) => {
       console.log(line);
     },

@@ -23,7 +23,7 @@ export interface Installation {
   /** What is to be said of it before it is installed; null when nothing is. */
   readonly caution: string | null;
   /** Milliseconds that the daemon has to answer. */
-  readonly patience: number;
+  readonly timeout: number;
   readonly say: (line: string) => void;
 }
 
@@ -55,18 +55,18 @@ const whereToLook = (layout: Layout): string =>
 
 /** Puts everything at its place and starts it. Throws when launchd refuses or the daemon does not answer. */
 async function start(given: Installation): Promise<Answer> {
-  const { layout, outside, patience } = given;
+  const { layout, outside, timeout } = given;
   await swapIn(layout);
   await folder(layout.state, 0o700, layout.owner.uid, layout.owner.gid);
   await folder(layout.logs, 0o750, layout.owner.uid, layout.readers);
   await write(layout.rotation, rotationOf(layout), layout);
   await write(layout.plist, renderPlist(daemonPlist(layout)), layout);
   await load(outside, layout.plist);
-  const { answer, ...silence } = await untilAnswers(() => askStatus(layout.socket), patience, outside.pause);
+  const { answer, ...silence } = await untilAnswers(() => askStatus(layout.socket), timeout, outside.pause);
   if (answer) return answer;
   const why = 'why' in silence ? silence.why : '';
   throw new Problem(
-    `launchd started the daemon, but ${layout.socket} gave no answer within ${Math.round(patience / 1000)} s (${why}). ${whereToLook(layout)}`,
+    `launchd started the daemon, but ${layout.socket} gave no answer within ${Math.round(timeout / 1000)} s (${why}). ${whereToLook(layout)}`,
   );
 }
 
@@ -79,7 +79,7 @@ interface Before {
 
 /** The old installation runs again, after the new one failed because of `error`. Always throws. */
 async function goBack(given: Installation, before: Before, error: unknown): Promise<never> {
-  const { layout, outside, patience } = given;
+  const { layout, outside, timeout } = given;
   let outcome = 'The version that was there before is back, and not loaded, as before.';
   try {
     await unload(outside);
@@ -88,7 +88,7 @@ async function goBack(given: Installation, before: Before, error: unknown): Prom
     await write(layout.plist, before.plist, layout);
     if (before.wasLoaded) {
       await load(outside, layout.plist);
-      const { answer } = await untilAnswers(() => askStatus(layout.socket), patience, outside.pause);
+      const { answer } = await untilAnswers(() => askStatus(layout.socket), timeout, outside.pause);
       outcome = answer
         ? `The version that was there before (${answer.version}) is back and runs.`
         : 'The version that was there before is back and was started, but does not answer either.';

@@ -21,7 +21,7 @@ export interface Removal {
   /** Whether to go on although hyperkit is not what it was. */
   readonly force: boolean;
   /** Milliseconds that a daemon has to answer. */
-  readonly patience: number;
+  readonly timeout: number;
   readonly say: (line: string) => void;
 }
 
@@ -63,7 +63,7 @@ const byHand = (
 
 /** Only the running daemon has the grants to touch Docker.app (App Management): it is started once more if need be. */
 async function leave(given: Removal): Promise<Leave> {
-  const { outside, layout, patience, say } = given;
+  const { outside, layout, timeout, say } = given;
   const present = () => askVersion(layout.socket);
   try {
     const running = await untilAnswers(present, 0, outside.pause);
@@ -75,7 +75,7 @@ async function leave(given: Removal): Promise<Leave> {
       say('no daemon answers; starting it once more, so that it can clean up');
       await unload(outside);
       await load(outside, layout.plist);
-      const started = await untilAnswers(present, patience, outside.pause);
+      const started = await untilAnswers(present, timeout, outside.pause);
       if (!started.answer) throw new Problem(`the daemon was started, but does not answer (${started.why})`);
     }
     return await askToLeave(layout.rootSocket);
@@ -103,7 +103,7 @@ async function removeAlone(given: Removal): Promise<readonly string[]> {
         `hyperkit could not be given back:\n${list}${hint}\n` +
           'Nothing was removed. Try again (sudo make uninstall-daemon), or remove it regardless (sudo make uninstall-daemon FORCE=1).',
       );
-    if (left.done) say('hyperkit is what it was; addresses, routes and rules are gone');
+    if (left.done) say('hyperkit restored; addresses, routes and rules are gone');
     if (list !== '') say(`left as it is:\n${list.trimEnd()}`);
     if (!left.done) say(hint);
     await unload(outside);

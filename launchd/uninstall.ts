@@ -14,7 +14,7 @@ await toTheEnd(async () => {
     layout: layoutAt(),
     purge,
     force,
-    patience: 30_000,
+    timeout: 30_000,
     say: (line) => {
       console.log(line);
     },

@@ -48,8 +48,8 @@ export interface ControlServer {
 }
 
 /** No request has anything to say in its body. */
-const mostBytes = 4096;
-const farewell = 500;
+const maxBytes = 4096;
+const gracePeriod = 500;
 /** Askers that wait for one action. */
 const maxWaiting = 8;
 
@@ -73,7 +73,7 @@ async function drain(request: IncomingMessage): Promise<boolean> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > mostBytes) return false;
+    if (bytes > maxBytes) return false;
   }
   return true;
 }
@@ -147,7 +147,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     const action = toAction(path);
     const method = action ? 'POST' : 'GET';
     if (!(await drain(request)))
-      return failure(413, 'TooLarge', `a request has ${mostBytes} bytes at the most`, {
+      return failure(413, 'TooLarge', `a request has ${maxBytes} bytes at the most`, {
         connection: 'close',
       });
     if (request.method !== method && (action ?? /^\/v1\/(version|status)$/.test(path)))
@@ -210,7 +210,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => {
           server.closeAllConnections();
-        }, farewell);
+        }, gracePeriod);
         server.close(() => {
           clearTimeout(timer);
           resolve();

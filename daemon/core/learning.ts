@@ -6,8 +6,8 @@ import { learnRestart } from './docker/restart.js';
 import type { Look } from './judgement.js';
 
 /** Bounds of what is kept: Macs have one Docker.app, and an update makes one more. */
-const mostLaunched = 16;
-const mostApps = 4;
+const maxLaunched = 16;
+const maxApps = 4;
 
 /** Where a Docker.app is looked for whether or not one was ever seen there, the configured place first. */
 export const usualApps = (config: Config, user: ConsoleUser | null): string[] => [
@@ -56,8 +56,8 @@ export function learn(config: Config, { observation, link }: Look, memory: Memor
   const elsewhere = (docker.known ? docker.value : [])
     .map(({ app }) => app)
     .filter((app) => !usual.includes(app));
-  const launched = joined(memory.launched, launchedNow(observation), mostLaunched);
-  const apps = joined(stillThere(memory.apps, elsewhere, bundles), elsewhere, mostApps);
+  const launched = joined(memory.launched, launchedNow(observation), maxLaunched);
+  const apps = joined(stillThere(memory.apps, elsewhere, bundles), elsewhere, maxApps);
   const restart = learnRestart(memory.restart, observation, link.vm !== null);
   const mayBeSetUp = link.vm && link.isAddressed ? link.vm.id : memory.mayBeSetUp;
   return {

@@ -29,7 +29,7 @@ export interface Look {
 
 const chunk = 1_048_576;
 /** A folder with more entries is no folder of Docker's. */
-const mostEntries = 10_000;
+const maxEntries = 10_000;
 
 export const originalName = (name: string): string => `${name}.original`;
 
@@ -50,7 +50,7 @@ function findLeftovers(name: string): string[] {
   const found: string[] = [];
   const directory = opendirSync('.');
   try {
-    for (let count = 0; count < mostEntries; count += 1) {
+    for (let count = 0; count < maxEntries; count += 1) {
       const entry = directory.readSync();
       if (!entry) break;
       if (entry.name.startsWith(temporaryPrefix(name))) found.push(entry.name);

@@ -10,7 +10,7 @@ import { install, restore } from './bundle-change.js';
 import { look, openFile } from './bundle-look.js';
 import { Refused, type WorkerAnswer, type WorkerRequest } from './bundle-protocol.js';
 
-const mostPlistBytes = 1_048_576;
+const maxPlistBytes = 1_048_576;
 
 /** CFBundleShortVersionString of the Info.plist in the current folder; null when it does not say it in XML. */
 function bundleVersion(): string | null {
@@ -18,7 +18,7 @@ function bundleVersion(): string | null {
     const descriptor = openFile('Info.plist');
     try {
       const stats = fstatSync(descriptor);
-      if (!stats.isFile() || stats.size > mostPlistBytes) return null;
+      if (!stats.isFile() || stats.size > maxPlistBytes) return null;
       const bytes = Buffer.alloc(stats.size);
       const text = bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0)).toString('utf8');
       return (

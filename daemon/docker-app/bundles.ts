@@ -34,7 +34,7 @@ const grant =
  * asks: at first, and at the most after it did so again and again.
  */
 const afterFailure = 60_000;
-const mostAfterFailure = 3_600_000;
+const maxAfterFailure = 3_600_000;
 /** Milliseconds that a look waits for what a child finds; what comes later is for the next one. */
 const lookTime = 5000;
 
@@ -198,7 +198,7 @@ export function createBundleRoom(options: {
     if (before?.fingerprint === fingerprint && performance.now() < before.until)
       return unlessLate(app, before.answer);
     const answer = ask('inspect', hyperkit, way);
-    const pause = before ? Math.min(mostAfterFailure, 2 * before.pause) : afterFailure;
+    const pause = before ? Math.min(maxAfterFailure, 2 * before.pause) : afterFailure;
     const entry = { fingerprint, until: Infinity, pause, answer };
     known.set(hyperkit, entry);
     const fail = (): void => {

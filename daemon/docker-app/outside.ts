@@ -33,7 +33,7 @@ export type Look = (place: string, paths: readonly string[]) => Promise<readonly
  * Looks by way of the child program at `worker`. `place` is what hangs together, a Docker.app: when it does not answer
  * it is not asked again until the child that hangs there is free, and every other place is asked by another child.
  */
-export function outsideBy(worker: string, patience = deadline): { look: Look; stop: () => void } {
+export function outsideBy(worker: string, timeout = deadline): { look: Look; stop: () => void } {
   /** By place, since when it hangs. An entry is there for as long as its child hangs. */
   const hung = new Map<string, number>();
   let child: ChildProcess | null = null;
@@ -89,7 +89,7 @@ export function outsideBy(worker: string, patience = deadline): { look: Look; st
         done();
         abandon(place, asked, began);
         reject(new DoesNotAnswer(place, began));
-      }, patience);
+      }, timeout);
       asked.on('message', answer).on('exit', end).on('error', end);
       asked.send(paths, () => undefined);
     }).finally(() => {

@@ -22,10 +22,10 @@ const segment64 = 0x19;
 const codeSignature = 0x1d;
 const embeddedSignature = 0xfade0cc0;
 /** Load commands of a real executable take a few KiB. */
-const mostCommandBytes = 262_144;
-const mostScriptBytes = 65_536;
+const maxCommandBytes = 262_144;
+const maxScriptBytes = 65_536;
 /** hyperkit has some 10 to 40 MB. */
-const mostBytes = 1_073_741_824;
+const maxBytes = 1_073_741_824;
 
 const nonsense: Recognised = {
   kind: 'unrecognised',
@@ -44,7 +44,7 @@ function thin(content: Content, at: number): Recognised {
   if (header.readUInt32LE(12) !== executable) return nonsense;
   const count = header.readUInt32LE(16);
   const size = header.readUInt32LE(20);
-  if (size > mostCommandBytes) return nonsense;
+  if (size > maxCommandBytes) return nonsense;
   const commands = content.read(at + 32, size);
   if (commands.length < size) return short;
   let signature: number | null = null;
@@ -102,8 +102,8 @@ function fat(content: Content, wide: boolean): Recognised {
 const dockerTuntapOsx = [/"-s" "2:\$ethintf,virtio-tap,\$tapintf"/, /^exec \$0\.original "\$@"$/m];
 
 function script(content: Content, shim: string): Recognised {
-  const text = content.read(0, Math.min(content.size, mostScriptBytes)).toString('utf8');
-  const whole = content.size <= mostScriptBytes;
+  const text = content.read(0, Math.min(content.size, maxScriptBytes)).toString('utf8');
+  const whole = content.size <= maxScriptBytes;
   if (whole && text === shim) return { kind: 'shim', detail: '' };
   if (/^#!\/bin\/sh\n# tuntapd hyperkit shim[.,] /.test(text)) return { kind: 'outdated-shim', detail: '' };
   if (whole && dockerTuntapOsx.every((line) => line.test(text)))
@@ -123,7 +123,7 @@ export function recognise(content: Content, shim: string): Recognised {
   const head = content.read(0, 4);
   if (head.length < 4) return incomplete(`only ${head.length} bytes so far`);
   if (head.subarray(0, 2).toString('latin1') === '#!') return script(content, shim);
-  if (content.size > mostBytes)
+  if (content.size > maxBytes)
     return { kind: 'unrecognised', detail: 'it is larger than any hyperkit (1 GiB)' };
   const magic = head.readUInt32BE(0);
   return magic === fat32 || magic === fat64 ? fat(content, magic === fat64) : thin(content, 0);

@@ -11,9 +11,9 @@ import { throttle } from '../lib/throttle.js';
 import { watchFolders } from './watch-folders.js';
 
 /** Milliseconds between two lines. */
-const mostOften = 100;
+const minInterval = 100;
 
-const heard = throttle(() => process.stdout.write('\n'), mostOften);
+const heard = throttle(() => process.stdout.write('\n'), minInterval);
 const watch = watchFolders(heard.call);
 let begun = false;
 let turn = Promise.resolve();

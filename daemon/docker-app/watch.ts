@@ -14,10 +14,10 @@ export const foldersOf = (app: string): string[] => [
 ];
 
 /** Milliseconds for which a child that has said something is not listened to: what it says meanwhile waits in its pipe. */
-const mostOften = 250;
+const minInterval = 250;
 /** Milliseconds after which a child that ended is started again: at first, and at the most. */
 const firstPause = 1000;
-const mostPause = 300_000;
+const maxPause = 300_000;
 /** A child that lived for so long, in ms, did well. */
 const goodLife = 60_000;
 /** Users whose folders are watched at a time. */
@@ -67,7 +67,7 @@ function keepChild(worker: string, uid: number, onChange: () => void): Child {
     stdout.on('data', () => {
       onChange();
       stdout.pause();
-      listening = setTimeout(() => stdout.resume(), mostOften);
+      listening = setTimeout(() => stdout.resume(), minInterval);
     });
     stdin.on('drain', tell);
     stdin.write(`${JSON.stringify({ uid, gid: uid === nobody ? nobody : staff })}\n`);
@@ -85,7 +85,7 @@ function keepChild(worker: string, uid: number, onChange: () => void): Child {
         // What changed meanwhile nobody has told.
         onChange();
       }, pause);
-      pause = Math.min(mostPause, pause * 2);
+      pause = Math.min(maxPause, pause * 2);
     };
     started.once('error', ended).once('exit', ended);
   }

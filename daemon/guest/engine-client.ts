@@ -24,8 +24,8 @@ export const unlessGone = (error: unknown): null => {
 };
 
 /** Milliseconds; an engine that starts twenty containers at once takes its time. */
-const patience = 30_000;
-const mostBytes = 8 * 1024 * 1024;
+const defaultTimeout = 30_000;
+const maxBytes = 8 * 1024 * 1024;
 /** The newest API these requests were written for. */
 const newestApi = '1.51';
 
@@ -112,7 +112,7 @@ function exchange(
   options: CallOptions & { wanted?: string },
 ): Promise<Exchanged> {
   return new Promise((resolve, reject) => {
-    const { body, raw, timeout = patience, signal, wanted } = options;
+    const { body, raw, timeout = defaultTimeout, signal, wanted } = options;
     const content = raw ?? (body === undefined ? undefined : json(body));
     // One signal ends any number of requests, and each listens only while it is under way.
     if (signal) setMaxListeners(0, signal);
@@ -184,7 +184,7 @@ async function collect(response: IncomingMessage, timeout: number): Promise<Buff
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > mostBytes) throw new Error(`Docker Engine’s answer is larger than ${mostBytes} bytes`);
+      if (size > maxBytes) throw new Error(`Docker Engine’s answer is larger than ${maxBytes} bytes`);
       chunks.push(chunk);
     }
   } finally {
@@ -211,7 +211,7 @@ export async function connectEngine(dial: Dial, options: CallOptions = {}): Prom
   const call = async (method: string, path: string, how: CallOptions): Promise<Buffer> => {
     const response = await open(dial, method, path, how);
     if ((response.statusCode ?? 500) >= 400) return refuse(response);
-    return collect(response, how.timeout ?? patience);
+    return collect(response, how.timeout ?? defaultTimeout);
   };
   const said = parseJson((await call('GET', '/version', options)).toString(), 'GET /version');
   const parsed = versionSchema.safeParse(said);

@@ -49,14 +49,14 @@ const endings = ['destroy', 'remove'];
 /** Milliseconds in which the events of one command become one answer. */
 const gather = 10;
 /** When something happened to more networks than this, all of them are asked for in one request. */
-const mostAsked = 10;
+const maxAsked = 10;
 /** Milliseconds until a list that lacks a network whose end nobody told of is asked for again. */
 const secondLook = 3000;
 /**
  * After a stream's end: a VM that goes is gone by then, also on a busy Mac, and nobody has knocked at Docker's proxy,
  * which might start it again. An engine that is only restarted takes as long itself.
  */
-const farewell = 5000;
+const gracePeriod = 5000;
 /** An engine that is starting answers soon; one that has not for a minute is asked ever more rarely. */
 const firstWait = 100;
 const longestWait = 30_000;
@@ -180,7 +180,7 @@ export function watchEngine(options: {
         while (changed && !signal.aborted) {
           changed = false;
           const ids = [...stale];
-          const whole = allStale || ids.length > mostAsked;
+          const whole = allStale || ids.length > maxAsked;
           const confirms = isSecondLook;
           stale.clear();
           allStale = false;
@@ -235,7 +235,7 @@ export function watchEngine(options: {
           if (network && endings.includes(event.Action)) absences.ended(network);
           // A daemon that reloads its settings makes its rules anew: what was done in the VM is done again.
           if (event.Type === 'daemon') beginSession();
-          if (network && !isOverlay && stale.size <= mostAsked) stale.add(network);
+          if (network && !isOverlay && stale.size <= maxAsked) stale.add(network);
           else if (['network', 'daemon'].includes(event.Type)) allStale = true;
           changed = true;
           void ask();
@@ -289,7 +289,7 @@ export function watchEngine(options: {
         snapshot = unknown('Docker Engine’s event stream ended');
         client = null;
         onChange();
-        await pause(farewell, true);
+        await pause(gracePeriod, true);
         since = performance.now();
         wait = firstWait;
         continue;

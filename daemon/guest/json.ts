@@ -28,7 +28,7 @@ export function parseUntrusted(text: string): unknown {
 }
 
 /** No engine has more of anything. */
-const mostEntries = 10_000;
+const maxEntries = 10_000;
 
 /** The value as `schema` reads it, or nothing. */
 function readBy<T>(schema: z.ZodType<T>, value: unknown): readonly T[] {
@@ -43,14 +43,14 @@ function readBy<T>(schema: z.ZodType<T>, value: unknown): readonly T[] {
 export const untrustedList = <T>(schema: z.ZodType<T>): z.ZodType<T[]> =>
   z
     .array(z.unknown())
-    .max(mostEntries)
+    .max(maxEntries)
     .transform((entries) => entries.flatMap((entry) => readBy(schema, entry)));
 
 /** Such a list; refused when it has entries, but none that `schema` accepts: it is no list of that at all. */
 export const untrustedSome = <T>(schema: z.ZodType<T>): z.ZodType<T[]> =>
   z
     .array(z.unknown())
-    .max(mostEntries)
+    .max(maxEntries)
     .transform((entries, context) => {
       const read = entries.flatMap((entry) => readBy(schema, entry));
       if (entries.length > 0 && read.length === 0)
@@ -67,7 +67,7 @@ export const untrustedRecord = <T>(schema: z.ZodType<T>): z.ZodType<Record<strin
       const members = typeof value === 'object' && value !== null ? Object.entries(value) : [];
       return Object.fromEntries(
         members
-          .slice(0, mostEntries)
+          .slice(0, maxEntries)
           .flatMap(([name, member]) => readBy(schema, member).map((read) => [name, read])),
       );
     });

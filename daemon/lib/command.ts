@@ -29,7 +29,7 @@ export const commandLine = (file: string, args: readonly string[]): string =>
     .join(' ');
 
 /** Milliseconds from SIGTERM to SIGKILL, and from a command's end to that of its output. */
-const lastWords = 1000;
+const gracePeriod = 1000;
 
 /** Null once a command should have ended long ago; from then on it keeps nobody from ending either. */
 function immortal(
@@ -43,7 +43,7 @@ function immortal(
         child.unref();
         resolve(null);
       },
-      timeout + 2 * lastWords,
+      timeout + 2 * gracePeriod,
     );
     child.once('exit', () => {
       clearTimeout(deadline);
@@ -77,7 +77,7 @@ export async function run(
     env: options.env ?? cleanEnvironment,
     cwd: '/',
     timeout,
-    forceKillAfterDelay: lastWords,
+    forceKillAfterDelay: gracePeriod,
     maxBuffer: options.maxOutput ?? 1_048_576,
     stripFinalNewline: false,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
@@ -87,7 +87,7 @@ export async function run(
     const closing = setTimeout(() => {
       child.stdout.destroy();
       child.stderr.destroy();
-    }, lastWords);
+    }, gracePeriod);
     child.once('close', () => {
       clearTimeout(closing);
     });

@@ -11,7 +11,7 @@ async function fingerprintOf(path: string): Promise<string> {
 }
 
 /** What tells of users and kext: the console belongs to whoever is in front, /dev/tap0 is there while one is loaded. */
-export const telltales = (device: string): readonly string[] => [
+export const watchedPaths = (device: string): readonly string[] => [
   '/dev/console',
   '/dev/tap0',
   `/dev/${device}`,

@@ -44,7 +44,7 @@ const refusedByPolicy = 27;
 const startFailed = /start(\/stop)? (routine )?failed/;
 
 /** `kextload` fails while the system is busy at boot, and can say that it loaded what it did not: Tunnelblick, too, tries so often. */
-const mostTries = 5;
+const maxTries = 5;
 
 /**
  * Loads an installed kext, unless one is loaded by now; tried again after `pause` ms, a few times. Throws a blocked
@@ -56,7 +56,7 @@ export async function loadKext(
 ): Promise<void> {
   const { command = run, loaded = isLoaded, pause = 1000 } = parts;
   let words = '';
-  for (let attempt = 1; attempt <= mostTries; attempt += 1) {
+  for (let attempt = 1; attempt <= maxTries; attempt += 1) {
     if (await loaded()) return;
     const { exitCode, stdout, stderr } = await command('/sbin/kextload', [bundle], { timeout: 60_000 });
     if (await loaded()) return;
@@ -73,7 +73,7 @@ export async function loadKext(
   const advice = startFailed.test(words)
     ? '. Another program’s driver (VirtualBox’s, another VPN’s tap) may be in the way: restart the Mac'
     : '';
-  throw new StepError(`${bundle} could not be loaded, tried ${mostTries} times ${words}${advice}`, {
+  throw new StepError(`${bundle} could not be loaded, tried ${maxTries} times ${words}${advice}`, {
     reason: 'KextNotLoaded',
     blocked: true,
     once: true,

@@ -3,7 +3,7 @@ import { cleanEnvironment } from '../lib/command.js';
 import { throttle } from '../lib/throttle.js';
 
 /** Milliseconds between two triggers: hundreds of routes that come or go are no hundreds of looks. */
-const mostOften = 500;
+const minInterval = 500;
 
 /**
  * What changes the table or an address begins such a line (route.c, print_rtmsg). Lookups that miss, and what others ask
@@ -23,7 +23,7 @@ export function watchRoutes(
   [file, ...args]: readonly [string, ...string[]] = ['/sbin/route', '-n', 'monitor'],
   pause = 1000,
 ): { stop: () => void } {
-  const heard = throttle(onChange, mostOften);
+  const heard = throttle(onChange, minInterval);
   let child: ChildProcess | null = null;
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;

@@ -36,7 +36,7 @@ type Target = Pick<AddRoute, 'subnet' | 'gateway' | 'interface'>;
 /** `route` takes one route a process. */
 const atOnce = 8;
 /** Deletes so many by one reading of the table: `route` asks for no gateway, and a row may become another's meanwhile. */
-const mostDeleted = 50;
+const maxDeleted = 50;
 
 interface Said {
   readonly text: string;
@@ -94,8 +94,8 @@ export async function deleteRoutes(
   command: Run = run,
 ): Promise<readonly (Error | null)[]> {
   const results: (Error | null)[] = [];
-  for (let from = 0; from < targets.length; from += mostDeleted)
-    results.push(...(await deleteSome(targets.slice(from, from + mostDeleted), command)));
+  for (let from = 0; from < targets.length; from += maxDeleted)
+    results.push(...(await deleteSome(targets.slice(from, from + maxDeleted), command)));
   return results;
 }
 

@@ -3,7 +3,7 @@ import { createConnection } from 'node:net';
 /** The discard service: hardly anybody runs it, and whoever does throws away what he gets. Nothing is ever sent. */
 const discard = 9;
 /** Milliseconds; a VM whose processors are busy answers late. */
-const patience = 3000;
+const defaultTimeout = 3000;
 
 /**
  * Whether a kernel answers TCP on `address` when asked from `from`: a connection and a refusal both prove the way there
@@ -13,7 +13,7 @@ const patience = 3000;
 export function answersTcp(
   address: string,
   from: string,
-  { port = discard, timeout = patience }: { port?: number; timeout?: number } = {},
+  { port = discard, timeout = defaultTimeout }: { port?: number; timeout?: number } = {},
 ): Promise<{ readonly alive: boolean; readonly said: string }> {
   return new Promise((resolve) => {
     const socket = createConnection({ host: address, port, localAddress: from });

@@ -23,7 +23,7 @@ export type Log = winston.Logger & {
 };
 
 /** The longest time that the daemon's end may wait for its log, in ms. */
-const patience = 1000;
+const flushTimeout = 1000;
 
 const toStderr = (message: string): void => {
   try {
@@ -76,7 +76,7 @@ export function openLog(options: LogOptions): Log {
   });
   const end = (): Promise<void> =>
     new Promise((resolve) => {
-      const timer = setTimeout(resolve, patience);
+      const timer = setTimeout(resolve, flushTimeout);
       logger.once('finish', () => {
         stream.end(() => {
           clearTimeout(timer);

@@ -60,9 +60,9 @@ const unreported = 2000;
 /** A blocked step waits for a person; it is looked at again this rarely unless asked. */
 const blockedPause = 3_600_000;
 /** Effects are seen, and what depends on them planned, in the next round; more rounds than this is a plan that never ends. */
-const mostRounds = 8;
+const maxRounds = 8;
 
-interface Setback extends Failure {
+interface Backoff extends Failure {
   readonly attempts: number;
   readonly notBefore: number;
 }
@@ -90,7 +90,7 @@ const isWanted = (running: Step, steps: readonly Step[]): boolean =>
   );
 
 export function createReconciler<World>(parts: Parts<World>): Reconciler {
-  const setbacks = new Map<string, Setback>();
+  const backoffs = new Map<string, Backoff>();
   let passes = 0;
   let running: Promise<void> | null = null;
   const reasons = new Set<string>();
@@ -127,7 +127,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     return true;
   }
 
-  const isDue = ({ key }: Step): boolean => (setbacks.get(key)?.notBefore ?? 0) <= parts.now();
+  const isDue = ({ key }: Step): boolean => (backoffs.get(key)?.notBefore ?? 0) <= parts.now();
 
   const arm = (milliseconds: number, why: string): void => {
     cancelTimer();
@@ -139,34 +139,34 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
   };
 
   async function attempt(step: Step, pass: string, signal: AbortSignal): Promise<boolean> {
-    const isFirst = !setbacks.has(step.key);
+    const isFirst = !backoffs.has(step.key);
     try {
       parts.log(isFirst ? 'info' : 'debug', `${step.kind}: ${step.why}`, { pass, step });
       atWork.add(step.key);
       await parts.apply(step, signal);
       if (!isFirst) parts.log('info', `${step.kind}: done`, { pass, step });
-      setbacks.delete(step.key);
+      backoffs.delete(step.key);
       return true;
     } catch (error) {
       if (signal.aborted) {
         parts.log('info', `${step.kind} given up: ${messageOf(signal.reason)}`, { pass, step });
         return false;
       }
-      const attempts = (setbacks.get(step.key)?.attempts ?? 0) + 1;
+      const attempts = (backoffs.get(step.key)?.attempts ?? 0) + 1;
       const blocked = error instanceof StepError && error.blocked;
       const once = error instanceof StepError && error.once;
       const reason: Reason = error instanceof StepError ? error.reason : 'Failed';
       const message = messageOf(error);
       const longest = costly.has(step.kind) ? longestCostly : longestPause;
       const pause = Math.min(longest, firstPause * 2 ** (attempts - 1)) * (0.75 + parts.random() / 2);
-      const first = setbacks.get(step.key)?.message !== message;
+      const first = backoffs.get(step.key)?.message !== message;
       parts.log(first ? 'warn' : 'debug', `${step.kind} failed: ${message}`, {
         pass,
         step,
         attempts,
         blocked,
       });
-      setbacks.set(step.key, {
+      backoffs.set(step.key, {
         step,
         reason,
         message,
@@ -216,7 +216,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
   }
 
   const report = (world: World, pass: string): void => {
-    parts.report(world, [...setbacks.values()], pass);
+    parts.report(world, [...backoffs.values()], pass);
   };
 
   /** Reports what a pass has seen last, again and again until it has ended: a step may take minutes. */
@@ -256,10 +256,10 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     };
     let world = await observe();
     if (isStopped()) return 'stopped';
-    for (let round = 0; round < mostRounds && !isStopped(); round += 1) {
+    for (let round = 0; round < maxRounds && !isStopped(); round += 1) {
       const steps = parts.plan(world);
       const asked = new Set(steps.map(({ key }) => key));
-      for (const key of setbacks.keys()) if (!asked.has(key)) setbacks.delete(key);
+      for (const key of backoffs.keys()) if (!asked.has(key)) backoffs.delete(key);
       const due = steps.filter(isDue);
       if (due.length === 0) break;
       let progress = false;
@@ -271,7 +271,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       if (isStopped()) return 'stopped';
       world = await observe();
       if (!progress) break;
-      if (round === mostRounds - 1)
+      if (round === maxRounds - 1)
         parts.log('warn', 'the plan does not come to an end; it goes on at the next look', { pass });
     }
     report(world, pass);
@@ -305,9 +305,9 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
 
   function trigger(why: string, options: { retry?: 'asked' | 'woke' } = {}): void {
     if (stopped) return;
-    for (const [key, setback] of setbacks)
-      if (options.retry === 'asked' || (options.retry === 'woke' && !setback.blocked))
-        setbacks.set(key, { ...setback, notBefore: 0, attempts: 0 });
+    for (const [key, backoff] of backoffs)
+      if (options.retry === 'asked' || (options.retry === 'woke' && !backoff.blocked))
+        backoffs.set(key, { ...backoff, notBefore: 0, attempts: 0 });
     if (options.retry === 'asked') beUrgent();
     reasons.add(why);
     unseen = true;
@@ -322,7 +322,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       }
       const resync = parts.pace();
       const soonest = Math.min(
-        ...[...setbacks.values()].map(({ notBefore }) => notBefore - parts.now()),
+        ...[...backoffs.values()].map(({ notBefore }) => notBefore - parts.now()),
         resync,
       );
       arm(Math.max(soonest, coalesce), soonest < resync ? 'a step is due again' : 'resync');

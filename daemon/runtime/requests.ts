@@ -13,7 +13,7 @@ import type { Reconciler } from './reconciler.js';
 import type { RouteKeeper } from './route-keeper.js';
 
 /** Milliseconds in which what a person asked for may come to be, when no step fails and yet it is not there. */
-const patience = 10_000;
+const settleTimeout = 10_000;
 
 /** Milliseconds in which a restart takes the link down; then it comes up again all the same. */
 const lowering = 30_000;
@@ -30,11 +30,11 @@ interface Trouble {
   /** Whether what was asked for is done all the same. */
   readonly done: boolean;
   /** Milliseconds after which it is told, from the moment of asking. */
-  readonly bearable: number;
+  readonly tolerated: number;
 }
 
 /** Why the link is not up as it should be, or not yet, though no step failed; null when it is. */
-function amiss({ phase, conditions }: Status): Trouble | null {
+function whyNotUp({ phase, conditions }: Status): Trouble | null {
   if (phase !== 'blocked' && phase !== 'degraded' && phase !== 'working') return null;
   const ready = conditions.find(({ type }) => type === 'Ready');
   const cause = causeOf(conditions);
@@ -43,7 +43,7 @@ function amiss({ phase, conditions }: Status): Trouble | null {
   return {
     problems: ready ? [ready.message] : [],
     done: isBeyond || phase === 'working',
-    bearable: isFinal ? 0 : patience,
+    tolerated: isFinal ? 0 : settleTimeout,
   };
 }
 
@@ -66,14 +66,14 @@ export function createHandlers(parts: {
   async function trouble(wanted: Memory['wanted'], isUp: boolean): Promise<Trouble | null> {
     const how = await reconciler.settled(why);
     if (how === 'stopped')
-      return { problems: ['tuntapd is ending or starting anew: ask again'], done: false, bearable: 0 };
+      return { problems: ['tuntapd is ending or starting anew: ask again'], done: false, tolerated: 0 };
     if (memory.now().wanted !== wanted)
-      return { problems: ['something else was asked for meanwhile'], done: false, bearable: 0 };
+      return { problems: ['something else was asked for meanwhile'], done: false, tolerated: 0 };
     if (how === 'failed')
       return {
         problems: ['this Mac could not be looked at: `tuntapctl logs` says why'],
         done: false,
-        bearable: longest,
+        tolerated: longest,
       };
     const failed = failures();
     if (failed.length > 0)
@@ -81,10 +81,10 @@ export function createHandlers(parts: {
         problems: failed.map(({ message }) => message),
         // Only hyperkit matters for whether the daemon may be removed; the rest goes with the VM.
         done: wanted === 'removed' && !failed.some(({ step }) => step.kind === 'restore-hyperkit'),
-        bearable: failed.every(({ blocked }) => blocked) ? 0 : longest,
+        tolerated: failed.every(({ blocked }) => blocked) ? 0 : longest,
       };
     const now = status();
-    return isUp && now ? amiss(now) : null;
+    return isUp && now ? whyNotUp(now) : null;
   }
 
   /** Has the loop at work until what is wanted is done, or for `most` ms; then it is told why it is not. */
@@ -110,8 +110,8 @@ export function createHandlers(parts: {
       const found = abandoned?.aborted === true ? 'left' : await Promise.race([trouble(wanted, isUp), left]);
       if (found === 'left') return { done: false, problems: ['nobody waits for it any more'] };
       if (!found) return { done: true, problems: [] };
-      const { problems, done, bearable } = found;
-      if (performance.now() - began >= Math.min(bearable, most)) return { done, problems };
+      const { problems, done, tolerated } = found;
+      if (performance.now() - began >= Math.min(tolerated, most)) return { done, problems };
       await pause(1000);
     }
   }

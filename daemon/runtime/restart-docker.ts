@@ -12,7 +12,7 @@ import { listProcesses, pickDocker } from '../vm/processes.js';
 /** Milliseconds for Docker to end its VM and itself. */
 const quitting = 60_000;
 const poll = 250;
-const mostAttempts = 8;
+const maxAttempts = 8;
 
 /** AppleScript’s own words for an app that ended before it could reply (-609), or had ended already (-600). */
 const ending = /\(-6(?:09|00)\)/;
@@ -49,20 +49,20 @@ export async function quitForRestart(
   step: QuitDocker,
   memory: MemoryKeeper,
   command: Run = run,
-  patience = quitting,
+  quitTimeout = quitting,
 ): Promise<void> {
   const { vm, bundle, user, gui, app } = step;
   const remember = (change: Partial<RestartMemory>): Promise<void> =>
     memory.change({ restart: { ...memory.now().restart, ...change } });
   const owed = (): RestartMemory['reopen'] => ({ app, uid: user.uid, gui: gui.pid, at: Date.now() });
-  const earlier = memory.now().restart.attempts.slice(1 - mostAttempts);
+  const earlier = memory.now().restart.attempts.slice(1 - maxAttempts);
   await remember({
     attempts: [...earlier, { vm: vm.id, bundle, failed: null }],
     reopen: owed(),
   });
   // What becomes of the VM decides, not the answer: a restart that took too long has ended it all the same.
   const restarted = await restartDocker(user, app, command);
-  if (await areGone([vm.pid], restarted.done ? patience : 0)) {
+  if (await areGone([vm.pid], restarted.done ? quitTimeout : 0)) {
     // A restart that is done with its app still there owes nothing; another may end that yet, or install an update.
     await remember({ reopen: restarted.done && isAlive(gui.pid) ? null : owed() });
     return;
@@ -70,10 +70,10 @@ export async function quitForRestart(
   const asked = await quitDocker(user, command);
   const pids = [vm.pid, gui.pid];
   const isHeard = asked.done || ending.test(asked.why);
-  let isGone = isHeard && (await areGone(pids, patience));
+  let isGone = isHeard && (await areGone(pids, quitTimeout));
   if (!isGone && (isHeard || unheard.test(asked.why))) {
     await terminate(user, gui);
-    isGone = await areGone(pids, patience);
+    isGone = await areGone(pids, quitTimeout);
   }
   if (isGone) {
     // From now on: the Mac may have slept meanwhile.

@@ -8,7 +8,7 @@ import { createLister } from './lister.js';
 
 export type { Process } from './candidates.js';
 
-const patience = 10_000;
+const listTimeout = 10_000;
 
 type List = () => Promise<readonly Process[]>;
 
@@ -122,7 +122,7 @@ export function listEitherWay(byChild: List): List {
 /** One that hangs may not end, and each look would leave another one behind: there is one more a minute. */
 async function alone(list: List): Promise<readonly Process[]> {
   const age = performance.now() - (underWay.get(list) ?? -Infinity);
-  if (age >= patience && age < forgotten) throw new Error('an earlier ps has not ended yet');
+  if (age >= listTimeout && age < forgotten) throw new Error('an earlier ps has not ended yet');
   const began = performance.now();
   underWay.set(list, began);
   try {
@@ -138,7 +138,7 @@ const usualList = listEitherWay(listByChild(paths.processLister).list);
 /** Every process that may be Docker's. A list that hangs is given up after 10 s, so that it keeps the daemon from nothing else. */
 export async function listProcesses(list: List = usualList): Promise<Seen<readonly Process[]>> {
   try {
-    return seen(await within(patience, 'ps', alone(list)));
+    return seen(await within(listTimeout, 'ps', alone(list)));
   } catch (error) {
     return unknown(`the processes cannot be listed: ${messageOf(error)}`);
   }

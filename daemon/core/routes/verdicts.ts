@@ -33,7 +33,7 @@ export interface RouteVerdict {
 export const extraKey = 'routes.extra';
 
 /** What a user's engine can have root add, compare with each other and tell has an end. */
-const mostSubnets = 2000;
+const maxSubnets = 2000;
 
 /** What a subnet is judged by. */
 interface Situation {
@@ -190,8 +190,8 @@ export function judgeRoutes(
       if (!prefix)
         refuse(plain(text, 60), text.includes(':') ? 'IPv6 is not routed yet' : 'it is not an IPv4 network');
       else if (reason !== null) refuse(text, reason);
-      else if (candidates.length >= mostSubnets)
-        refuse(text, `more than ${mostSubnets} subnets are not routed`);
+      else if (candidates.length >= maxSubnets)
+        refuse(text, `more than ${maxSubnets} subnets are not routed`);
       else {
         place.set(keyOf({ network: name, subnet: text }), place.size);
         candidates.push({ network, name, subnet: prefix });
@@ -203,7 +203,7 @@ export function judgeRoutes(
     candidates.push({ network: null, name: extraKey, subnet });
   }
   // A list that no user's Docker has is cut, or the status would grow with it.
-  const told = refused.slice(0, mostSubnets);
+  const told = refused.slice(0, maxSubnets);
   if (told.length < refused.length) {
     const why = `and ${refused.length - told.length} more that are not routed`;
     told.push({ subnet: '-', network: '…', state: 'refused', why });

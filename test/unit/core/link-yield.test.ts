@@ -288,7 +288,7 @@ function life(habit: 'take' | 'claim' | 'remove') {
 const helpers = new Set(['prepare-guest', 'release-guest']);
 
 /** Attempts that the pauses allow: five within 7 s, then 10 s, 20 s … to 5 min, and one each 5 min. */
-const mostAttempts = (milliseconds: number): number => 5 + 6 + Math.ceil(milliseconds / 300_000);
+const maxAttempts = (milliseconds: number): number => 5 + 6 + Math.ceil(milliseconds / 300_000);
 
 test.each(['take', 'claim', 'remove'] as const)(
   'a VPN with the habit to %s costs an hour no more attempts than the pauses allow, and when it ends all is well',
@@ -299,7 +299,7 @@ test.each(['take', 'claim', 'remove'] as const)(
         mac.pass(3_600_000, every);
         expect(mac.state()).not.toBe('up');
         const attempts = mac.done.filter((kind) => kind === 'address-tap').length;
-        expect(attempts).toBeLessThanOrEqual(mostAttempts(3_600_000));
+        expect(attempts).toBeLessThanOrEqual(maxAttempts(3_600_000));
         expect(mac.done.filter((kind) => helpers.has(kind)).length).toBeLessThanOrEqual(2 * attempts + 2);
         if (habit === 'take') expect(mac.done.filter((kind) => helpers.has(kind))).toEqual([]);
         expect(mac.told()?.reason).toMatch(/^Link/);

@@ -35,7 +35,7 @@ export interface FakeEngine {
   /** Containers' streams that are open. */
   readonly streams: Set<Duplex>;
   /** As many as ran at the same time at the most. */
-  readonly mostAtOnce: () => number;
+  readonly maxAtOnce: () => number;
   /** Says these lines to each listener who has not filtered them out. */
   readonly emit: (events: string) => void;
   /** What there is in the way of networks. */
@@ -423,7 +423,7 @@ export async function fakeEngine(options: FakeOptions = {}): Promise<FakeEngine>
     started,
     streams,
     asked,
-    mostAtOnce: () => most,
+    maxAtOnce: () => most,
     emit: (events) => {
       for (const [listener, filters] of listeners)
         listener.write(events.replaceAll(/^.*\n/gm, (line) => (isWanted(line, filters) ? line : '')));

@@ -200,7 +200,7 @@ describe('the helper container', () => {
     const client = await connectEngine(engine.dial);
     await Promise.all([1, 2, 3].map(() => prepareGuest(client, parameters)));
     await releaseGuest(client, { ...end, hasNic: true });
-    expect(engine.mostAtOnce()).toBe(1);
+    expect(engine.maxAtOnce()).toBe(1);
     await isGone();
     expect(engine.images).toEqual([]);
   });
@@ -209,7 +209,7 @@ describe('the helper container', () => {
     await begin({ removalsUnderWay: 1 });
     engine.containers.set('left', left);
     await prepareAgain();
-    expect(engine.mostAtOnce()).toBe(1);
+    expect(engine.maxAtOnce()).toBe(1);
     await isGone();
   });
 

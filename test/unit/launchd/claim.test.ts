@@ -99,7 +99,7 @@ const removing = () => {
     layout,
     purge: true,
     force: false,
-    patience: 50,
+    timeout: 50,
     say: () => undefined,
   });
 };

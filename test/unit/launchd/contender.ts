@@ -44,7 +44,7 @@ try {
     runtime: join(root, 'runtime'),
     node: '20.0.0',
     caution: null,
-    patience: 1000,
+    timeout: 1000,
     say: () => undefined,
   });
 } catch (error) {

@@ -65,12 +65,12 @@ const installing = (version: string) =>
     runtime: join(root, 'runtime'),
     node: '20.0.0',
     caution,
-    patience: 50,
+    timeout: 50,
     say,
   });
 
 const removing = (options: { purge?: boolean; force?: boolean } = {}) =>
-  remove({ outside: launchd, layout, purge: false, force: false, patience: 50, say, ...options });
+  remove({ outside: launchd, layout, purge: false, force: false, timeout: 50, say, ...options });
 
 const mode = (path: string): string => (lstatSync(path).mode & 0o777).toString(8);
 const installed = (): string => readFileSync(layout.daemon, 'utf8');
