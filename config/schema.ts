@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { z } from 'zod';
 import { linkProblem } from './link.js';
 
@@ -19,8 +18,6 @@ const mac = z
 const path = z
   .string()
   .startsWith('/', 'an absolute path')
-  // A shell completes a folder's name with a slash.
-  .overwrite((written) => (written.startsWith('/') ? resolve(written) : written))
   .meta({ allowed: 'an absolute path, like /Applications/Docker.app' });
 const text = z.string().min(1).meta({ allowed: 'text that is not empty' });
 /** Docker's own filter terms; a network's name can hold no `=`. */

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/schema.js';
+import { tidyPath } from '../lib/tidy-path.js';
 import { launchedNow } from './docker/first-launch.js';
 import type { Bundles, ConsoleUser, Seen } from './observation.js';
 import type { Memory } from './memory.js';
@@ -11,7 +12,8 @@ const maxApps = 4;
 
 /** Where a Docker.app is looked for whether or not one was ever seen there, the configured place first. */
 export const usualApps = (config: Config, user: ConsoleUser | null): string[] => [
-  ...(config.docker.app === undefined ? [] : [config.docker.app]),
+  // A shell completes a folder's name with a slash.
+  ...(config.docker.app === undefined ? [] : [tidyPath(config.docker.app)]),
   '/Applications/Docker.app',
   ...(user ? [`${user.home}/Applications/Docker.app`] : []),
 ];
