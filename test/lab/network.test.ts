@@ -290,12 +290,13 @@ describe('netstat', () => {
         expect(exitCode).toBe(0);
         const [title, blank, family, head, ...more] = stdout.split('\n');
         expect([title, blank, family, head]).toEqual(['Routing tables', '', 'Internet:', header]);
-        expect(more.filter((line) => line !== '')).toHaveLength(parseRoutingTable(stdout).length);
-        expect(parseRoutingTable(stdout)).toContainEqual(
+        const read = parseRoutingTable(stdout).map((row) => ({ ...row, destination: row.destination.text }));
+        expect(more.filter((line) => line !== '')).toHaveLength(read.length);
+        expect(read).toContainEqual(
           expect.objectContaining({ destination: '192.168.1.0/24', interface: 'en0' }),
         );
         // What is routed to the internet says so from macOS 11 on.
-        expect(parseRoutingTable(stdout)).toContainEqual(
+        expect(read).toContainEqual(
           expect.objectContaining({
             destination: '0.0.0.0/0',
             flags: macos.startsWith('10.') ? 'UGSc' : 'UGScg',
