@@ -28,7 +28,7 @@ export interface Removal {
 /** The journalled hyperkits whose originals still lie beside them: shims that nobody has taken back. */
 async function shimmed(layout: Layout): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const hyperkit of Object.keys(await readOriginals(join(layout.state, 'originals.json')))) {
+  for (const hyperkit of Object.keys(await readOriginals(layout.originals))) {
     if (!(await isAbsent(`${hyperkit}.original`))) found.push(hyperkit);
   }
   return found;
@@ -42,7 +42,7 @@ async function linkOf(layout: Layout): Promise<{ device: string; gateways: reado
     ({ config }) => config,
     () => parseConfig('', 'defaults'),
   );
-  const { journal } = await readJournal(join(layout.state, 'journal.json'));
+  const { journal } = await readJournal(layout.journal);
   const gateways = new Set(journal.ownedRoutes.map(({ gateway }) => plain(gateway)));
   return { device: tap.device, gateways: gateways.size > 0 ? [...gateways] : [tap.peer] };
 }

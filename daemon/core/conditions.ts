@@ -50,9 +50,11 @@ const judges: { readonly [T in Exclude<ConditionType, MakersCondition | 'Ready'>
   Routes: routes,
   DataPath: dataPath,
 };
+
 const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', 'Guest', 'Routes', 'DataPath'];
 /** What keeps a Mac from ever getting there, VM or not. */
 const ground: readonly ConditionType[] = ['TapDevice', 'Shim'];
+
 const isTerminal = ({ type, reason }: Finding): boolean => entryOf(type, reason)?.isTerminal ?? false;
 
 interface Summary {

@@ -24,6 +24,9 @@ export interface Layout {
   /** The daemon’s second socket, 0600: what root alone may ask. */
   readonly rootSocket: string;
   readonly state: string;
+  readonly journal: string;
+  /** What is known of each hyperkit that was put aside. */
+  readonly originals: string;
   /** Who installs or removes right now: a file for each, root’s alone; absent otherwise. */
   readonly claims: string;
   readonly logs: string;
@@ -46,6 +49,7 @@ export function layoutAt(
 ): Layout {
   const prefix = join(root, 'opt/tuntapd');
   const logs = join(root, 'var/log/tuntapd');
+  const state = join(root, 'var/db/tuntapd');
   return {
     root,
     prefix,
@@ -59,7 +63,9 @@ export function layoutAt(
     plist: join(root, `Library/LaunchDaemons/${label}.plist`),
     socket: join(root, 'var/run/tuntapd.sock'),
     rootSocket: join(root, 'var/run/tuntapd-root.sock'),
-    state: join(root, 'var/db/tuntapd'),
+    state,
+    journal: join(state, 'journal.json'),
+    originals: join(state, 'originals.json'),
     claims: join(root, 'var/db/tuntapd.claims'),
     logs,
     launchdLog: join(logs, 'launchd.log'),

@@ -1,19 +1,23 @@
 import { dirname, join } from 'node:path';
+import { layoutAt } from './layout.js';
+
+const { configuration, logs, socket, rootSocket, journal, originals, readers } = layoutAt();
+const beside = (program: string): string => join(dirname(process.argv[1] ?? ''), program);
 
 /** Where the daemon keeps and finds its own things: installed Macs, scripts and docs depend on these. */
 export const paths = {
-  config: '/etc/tuntapd/config.toml',
-  logs: '/var/log/tuntapd',
-  socket: '/var/run/tuntapd.sock',
-  rootSocket: '/var/run/tuntapd-root.sock',
-  journal: '/var/db/tuntapd/journal.json',
-  originals: '/var/db/tuntapd/originals.json',
+  config: join(configuration, 'config.toml'),
+  logs,
+  socket,
+  rootSocket,
+  journal,
+  originals,
   /** All beside this very program, in the root-only prefix. */
-  worker: join(dirname(process.argv[1] ?? ''), 'bundle-worker.mjs'),
-  processLister: join(dirname(process.argv[1] ?? ''), 'process-lister.mjs'),
-  outsideWorker: join(dirname(process.argv[1] ?? ''), 'outside-worker.mjs'),
-  watchWorker: join(dirname(process.argv[1] ?? ''), 'watch-worker.mjs'),
+  worker: beside('bundle-worker.mjs'),
+  processLister: beside('process-lister.mjs'),
+  outsideWorker: beside('outside-worker.mjs'),
+  watchWorker: beside('watch-worker.mjs'),
 } as const;
 
 /** Group `admin` of every Mac: it may read the log and use the control socket. */
-export const adminGroup = 80;
+export const adminGroup = readers;

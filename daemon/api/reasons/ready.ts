@@ -1,24 +1,12 @@
-import type { Topic } from './record.js';
+import { conditionTypes, type Topic } from './record.js';
 import { readLogs, tryAgain } from './remedies.js';
 
 /** The summary has the reason and the words of what stands in the way; these are the ones of its own. */
 export const ready = {
   code: 'TT110',
   question: 'Do containers answer on their own addresses?',
-  /** In the order in which they count as the cause. */
-  dependsOn: [
-    'Configuration',
-    'TapDevice',
-    'Shim',
-    'VirtualMachine',
-    'TapAttached',
-    'TapAddress',
-    'Engine',
-    'Guest',
-    'Routes',
-    'DataPath',
-    'ConsoleUser',
-  ],
+  /** In the order in which they count as the cause: that nobody is logged in comes last. */
+  dependsOn: [...conditionTypes.filter((type) => type !== 'ConsoleUser' && type !== 'Ready'), 'ConsoleUser'],
   reasons: {
     DockerStays: {
       severity: 'degraded',

@@ -40,8 +40,6 @@ export type Reason = Reasons[ConditionType];
 
 /** A reason of one condition, with all that is known of it. */
 export interface Entry extends ReasonRecord {
-  /** Of the condition: doctor's number. */
-  readonly code: Topic['code'];
   readonly type: ConditionType;
   readonly reason: Reason;
   readonly dependsOn: readonly ConditionType[];
@@ -58,8 +56,8 @@ export function entryOf(type: string, reason: string): Entry | undefined {
   const topic = topicOf(type);
   const record = topic && Object.hasOwn(topic.reasons, reason) ? topic.reasons[reason] : undefined;
   if (!topic || !record) return undefined;
-  const { code, dependsOn = [] } = topic;
-  return { code, type: type as ConditionType, reason: reason as Reason, dependsOn, ...record };
+  const { dependsOn = [] } = topic;
+  return { type: type as ConditionType, reason: reason as Reason, dependsOn, ...record };
 }
 
 /** The record that explains a condition: its own, or, for the summary, that of the reason which it quotes. */

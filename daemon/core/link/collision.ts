@@ -5,7 +5,7 @@ import { conflictOf } from '../routes/conflicts.js';
 import { type Observation, type Route, seen, valueOf } from '../observation.js';
 import { protectedAddresses, rulesOf } from '../routes/guard.js';
 import { claimsIn, told } from '../routes/table.js';
-import type { Link, LinkState } from './link.js';
+import { type Link, type LinkState, takenBy } from './link.js';
 import { plain } from '../../lib/text.js';
 
 /** Where a pair is looked for: the far ends of the private ranges, and of the one for benchmarks (RFC 2544). */
@@ -76,8 +76,7 @@ export function linkCollision(config: Config, observation: Observation, state: L
   if (!link) return null;
   const name = link.network.text;
   // Whoever took its row takes that of every network: giving way to him would have him give it back, and take it again.
-  const isOthers = (row: Route): boolean =>
-    !(state.kind === 'present' && state.lacks === 'network' && row === state.row);
+  const isOthers = (row: Route): boolean => row !== takenBy(state);
   const rest = observation.routes.known
     ? { ...observation, routes: seen(observation.routes.value.filter(isOthers)) }
     : observation;

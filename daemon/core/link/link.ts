@@ -48,6 +48,10 @@ export type LinkState = Common &
     | { readonly kind: 'up'; readonly vm: Vm; readonly link: Link }
   );
 
+/** The row by which somebody took the link's network after the link had it, or null. */
+export const takenBy = (state: LinkState): Route | null =>
+  state.kind === 'present' && state.lacks === 'network' ? state.row : null;
+
 /** Whether that row is the kernel's own for an address on the interface; one with a gateway (G) is somebody's. */
 export const isConnected = (link: Link, row: Route): boolean =>
   row.interface === link.interface && !row.flags.includes('G');

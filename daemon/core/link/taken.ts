@@ -2,13 +2,13 @@
 import type { Judgement } from '../judgement.js';
 import { type Route, valueOf } from '../observation.js';
 import { hasVpn, vpnOn } from './known-vpns.js';
-import { isConnected, type Link } from './link.js';
+import { isConnected, type Link, takenBy } from './link.js';
 import { rowOfLink } from '../routes/table.js';
 
 /** The row of the link's network that came after ours and leads elsewhere, and the link whose it was; or null. */
 export function takenRow({ observation, memory, link: state }: Judgement): { row: Route; link: Link } | null {
   const { link } = state;
-  const isTaken = memory.link.isTaken || (state.kind === 'present' && state.lacks === 'network');
+  const isTaken = memory.link.isTaken || takenBy(state) !== null;
   if (!isTaken || !link) return null;
   const row = rowOfLink(link, valueOf(observation.routes) ?? []);
   return row && !isConnected(link, row) ? { row, link } : null;

@@ -6,7 +6,7 @@
 import type { Observation } from '../observation.js';
 import { dueAt, fingerprint, isForgiven, isYielded, type Loss } from '../routes/yield.js';
 import type { OwnedRoute } from '../routes/table.js';
-import { isConnected, type LinkState } from './link.js';
+import { isConnected, type LinkState, takenBy } from './link.js';
 import { rowOfLink } from '../routes/table.js';
 
 /** What of it the judgement needs. */
@@ -66,7 +66,6 @@ export function followLink(
   if (state.kind === 'unknown' || !link || !routes.known) return history;
   const row = rowOfLink(link, routes.value);
   const isElsewhere = row !== null && !isConnected(link, row);
-  const isTaken = state.kind === 'present' && state.lacks === 'network';
   const isOurs = ({ interface: name }: { interface: string }): boolean => name === link.interface;
   const others = fingerprint(
     routes.value.filter((each) => !isOurs(each)),
@@ -75,7 +74,7 @@ export function followLink(
   const seen = {
     others,
     quietSince: others === history.others ? history.quietSince : now,
-    isTaken: isElsewhere && (isTaken || history.isTaken),
+    isTaken: isElsewhere && (takenBy(state) !== null || history.isTaken),
     attempts,
   };
   if (state.kind === 'absent' || !isWanted) return { ...seen, vm: null, wasUp: false, loss: null };

@@ -3,6 +3,7 @@ import { failed, type Judge, no, unclear, yes } from '../condition.js';
 import type { Judgement } from '../judgement.js';
 import { valueOf } from '../observation.js';
 import type { Step } from '../steps.js';
+import { takenBy } from '../link/link.js';
 import { takenRow } from '../link/taken.js';
 import { isRowOf, stillOwned } from './table.js';
 import { extraKey, overtaken, type RouteVerdict } from './verdicts.js';
@@ -32,7 +33,7 @@ export function deletions(
 
 /** Why routes over the link lead nowhere, and not for a moment only; null: they do, or soon will. */
 function linkIsAway({ link, memory }: Judgement): string | null {
-  if (link.kind === 'present' && link.lacks === 'network') return 'the link’s network is taken';
+  if (takenBy(link)) return 'the link’s network is taken';
   return link.kind !== 'up' && memory.link.held?.state === 'yielded' ? 'the link is yielded' : null;
 }
 
