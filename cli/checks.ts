@@ -2,9 +2,11 @@ import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../config/load.js';
 import type { Status } from '../daemon/api/messages.js';
+import { entryOf } from '../daemon/api/reasons/registry.js';
+import { inWords } from '../daemon/api/reasons/remedies.js';
 import { messageOf } from '../daemon/lib/text.js';
 import { label } from '../daemon/lib/layout.js';
-import { runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
+import { machineOf, macWith, runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
 import { type Distrust, distrusted } from '../daemon/lib/trusted-path.js';
 import { isSilent } from './client.js';
 import { CliError, exit } from './exit.js';
@@ -117,15 +119,20 @@ async function configuration({ configPath, layout }: Io): Promise<Answer> {
   return pass(source);
 }
 
-async function processor({ run }: Io): Promise<Answer> {
-  const { stdout } = await run('/usr/bin/uname', ['-m']);
-  const machine = stdout.trim();
-  return machine === 'x86_64'
-    ? pass(machine)
-    : fail(
-        `${machine}: HyperKit, and with it tuntapd, needs an Intel Mac`,
-        'Use an Intel Mac with a Docker Desktop that runs HyperKit',
-      );
+const machine = async ({ run }: Io): Promise<ReturnType<typeof machineOf>> =>
+  machineOf((await run('/usr/bin/uname', ['-mv'])).stdout);
+
+/** The daemon knows which ways there are; what of them this Mac and its Docker leave open is asked here. */
+async function wayToVm(io: Io, status: Status | CliError): Promise<Answer> {
+  const mac = macWith[(await machine(io)).processor];
+  if (status instanceof CliError) return unclear(`this is ${mac}; the daemon, which looks, does not answer`);
+  const deadEnd = status.conditions.find(
+    (condition) =>
+      condition.status !== 'True' && entryOf(condition.type, condition.reason)?.isTerminal === true,
+  );
+  if (!deadEnd) return pass(`this is ${mac}, and nothing rules out a link`);
+  const { whatToDo = [] } = entryOf(deadEnd.type, deadEnd.reason) ?? {};
+  return fail(`this is ${mac}: ${deadEnd.message}`, ...whatToDo.map(inWords));
 }
 
 async function system({ run }: Io): Promise<Answer> {
@@ -136,12 +143,20 @@ async function system({ run }: Io): Promise<Answer> {
   return pass(`macOS ${version}`);
 }
 
-async function runtime({ run, layout }: Io): Promise<Answer> {
+async function runtime(io: Io): Promise<Answer> {
+  const { run, layout } = io;
+  const { processor, isTranslated } = await machine(io);
   const macos = (await run('/usr/bin/sw_vers', ['-productVersion'])).stdout.trim();
   const { stdout } = await run(layout.cliRuntime, ['--version']);
   const installed = stdout.trim().replace(/^v/, '');
-  const wanted = runtimeFor(macos);
+  const wanted = runtimeFor(macos, processor);
   if (!wanted || installed === '') return unclear(`node ${installed || 'unknown'} on macOS ${macos}`);
+  if (isTranslated)
+    return fail(
+      `node ${installed} is one for Intel, which Rosetta runs on ${macWith.arm64}`,
+      'rm -rf node_modules && npm ci   (in the checkout, as yourself, with a node for Apple silicon)',
+      install,
+    );
   return installed === wanted.version
     ? pass(unsupported(wanted, macos) ?? `node ${installed}`)
     : fail(`node ${installed}, where macOS ${macos} runs node ${wanted.version}`, install);
@@ -149,7 +164,7 @@ async function runtime({ run, layout }: Io): Promise<Answer> {
 
 /** What is asked of every Mac, in this order; what the daemon's own conditions say comes after. */
 export const checks: readonly Check[] = [
-  { id: 'TT001', question: 'Is this an Intel Mac?', ask: processor },
+  { id: 'TT001', question: 'Is there a way to this Docker’s VM?', ask: wayToVm },
   { id: 'TT002', question: 'Which macOS is it?', ask: system },
   { id: 'TT003', question: 'Can only root change what root executes?', ask: installation },
   { id: 'TT004', question: 'Is tuntapctl where shells find it?', ask: link },

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 /** Optional for npm, as every platform has others; nothing is installed without this platform's. */
-const runtimes = ['', '-old'].map((which) => `node_modules/node-${process.platform}${which}-${process.arch}`);
+const runtimes = ['', '-old', '-11'].map(
+  (which) => `node_modules/node-${process.platform}${which}-${process.arch}`,
+);
 const packages = (path) => JSON.parse(readFileSync(join(root, path), 'utf8')).packages;
 
 function complete() {

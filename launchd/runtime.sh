@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the path of the runtime that npm brought for this Mac's macOS; nothing when npm has not brought it. Ends with 1
+# Prints the path of the runtime that npm brought for this Mac's processor and macOS; nothing when npm has not brought it. Ends with 1
 # and says why on a macOS that none runs on. With macOS's own tools alone; the same rule as runtimes.ts.
 set -eu
 cd "$(dirname "$0")/.."
@@ -27,9 +27,15 @@ else
   exit 1
 fi
 
-for node in "$PWD"/node_modules/node-*-x64/bin/node; do
+# The kernel's own: by Rosetta `uname -m` is that of an Intel Mac.
+case $(/usr/bin/uname -v) in
+  *_ARM64*) processor=arm64 ;;
+  *) processor=x64 ;;
+esac
+
+for node in "$PWD"/node_modules/node-*-"$processor"/bin/node; do
   case $node in
-    "$PWD"/node_modules/node-*-old-x64/bin/node) found=old ;;
+    "$PWD"/node_modules/node-*-old-x64/bin/node | "$PWD"/node_modules/node-*-11-arm64/bin/node) found=old ;;
     *) found=current ;;
   esac
   if [ "$found" = "$wanted" ] && [ -x "$node" ]; then

@@ -1,8 +1,7 @@
 import { loadConfig } from '../../config/load.js';
 import { type Config, configSchema } from '../../config/schema.js';
-import { filled, readLogs } from '../../daemon/api/reasons/remedies.js';
+import { filled, inWords, readLogs } from '../../daemon/api/reasons/remedies.js';
 import { explanationOf, questionOf } from '../../daemon/api/reasons/registry.js';
-import type { Remedy } from '../../daemon/api/reasons/record.js';
 import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
 import type { Condition, Status } from '../../daemon/api/messages.js';
 import { plain } from '../../daemon/lib/text.js';
@@ -17,8 +16,6 @@ interface Finding extends Answer {
   readonly id: string;
   readonly question: string;
 }
-
-const inWords = ({ text, command }: Remedy): string => (command === undefined ? text : `${text}: ${command}`);
 
 function ofCondition(
   { type, status, reason, message }: Condition,

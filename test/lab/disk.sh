@@ -194,6 +194,15 @@ if [ ! "$checkout/package.json" -ef "$root$checkout/package.json" ] && [ ! -e "$
     lab-checkout "$root$checkout"
 fi
 
+# What npm brings on Apple silicon. The programs are the host's, by those names.
+if [[ $options == *'"processor":"arm64"'* ]]; then
+  for which in '' old-; do
+    there=$root$checkout/node_modules/node-linux-${which/old/11}arm64
+    mkdir "$there"
+    mount --bind "$checkout/node_modules/node-linux-${which}x64" "$there"
+  done
+fi
+
 hostname lab-mac.local
 mount -t proc proc proc
 mkdir -p old

