@@ -60,6 +60,11 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   docker: section({
+    context: text
+      .default('auto')
+      .describe(
+        'Whose engine is followed: `auto`, the user’s Docker Desktop, or, while that does not run, the runtime (colima, Lima, Rancher Desktop) that docker’s current context leads to; or the name of a context.',
+      ),
     app: path.optional().describe('A Docker.app that is neither in /Applications nor in ~/Applications.'),
   }),
   shim: section({

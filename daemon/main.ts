@@ -2,7 +2,6 @@
  * Composition root: sets the environment, builds the parts, wires them, handles signals. No judgement lives here.
  */
 import './lib/no-inspector.js';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { followConfig, type Followed } from '../config/follow.js';
 import { type Config, configSchema } from '../config/schema.js';
@@ -21,6 +20,7 @@ import { createBundleRoom } from './docker-app/bundles.js';
 import { outsideBy } from './docker-app/outside.js';
 import { renderShim } from './docker-app/shim.js';
 import { watchBundles } from './docker-app/watch.js';
+import { contextsBy, createContexts } from './guest/contexts.js';
 import { linkEngine } from './runtime/engine.js';
 import { createExecutors } from './runtime/executors.js';
 import { type Log, openLog } from './runtime/log.js';
@@ -41,6 +41,7 @@ import { keepRoutes } from './runtime/route-keeper.js';
 import { datedConditions, statusOf } from './core/status.js';
 import type { Step } from './core/steps.js';
 import { messageOf } from './lib/text.js';
+import { pidFilesIn } from './vm/pid-files.js';
 import { watchVm } from './vm/watch.js';
 import { type Moment, slept, tick } from './core/wake.js';
 
@@ -88,6 +89,13 @@ async function start(
   };
   const engine = linkEngine({ onChange: trigger('Docker'), log: (message) => log.debug(message) });
 
+  const contexts = createContexts({
+    ask: contextsBy(paths.contextWorker),
+    onDue: trigger('context'),
+    now: () => performance.now(),
+    setTimer,
+  });
+
   const dataPath = watchDataPath({
     probe: answersTcp,
     containers: engine.containers,
@@ -107,7 +115,7 @@ async function start(
     maker: tap,
     config,
     configuration: () => configuration,
-    observe: createObserver({ config, apps: () => memory.now().apps, bundles }),
+    observe: createObserver({ config, apps: () => memory.now().apps, bundles, contexts }),
     memory,
     remembered: () => (ending ? { ...memory.now(), lowered: true } : memory.now()),
     routes: routeKeeper,
@@ -174,17 +182,11 @@ async function start(
   });
 
   const vmWatch = watchVm({
-    pidFiles: () =>
-      home === null
-        ? []
-        : [
-            join(home, 'Library/Containers/com.docker.docker/Data/vms/0/hyperkit.pid'),
-            join(
-              home,
-              'Library/Containers/com.docker.docker/Data/com.docker.driver.amd64-linux/hypervisor.pid',
-            ),
-          ],
-    onChange: trigger('VM'),
+    pidFiles: () => (home === null ? [] : [...pidFilesIn(home), ...contexts.files()]),
+    onChange: () => {
+      contexts.lookAnew();
+      reconciler.trigger('VM');
+    },
   });
 
   const bundleWatch = watchBundles({
@@ -248,11 +250,13 @@ async function start(
     clearInterval(ticker);
     clearTimeout(settled);
     // Routes and addresses of the link as it was would be nobody's afterwards.
-    if (next && JSON.stringify(next.tap) !== JSON.stringify(config.tap)) {
+    const linkOf = ({ docker: { context }, tap }: Config): string => JSON.stringify({ context, tap });
+    if (next && linkOf(next) !== linkOf(config)) {
       ending = true;
       await reconciler.settled('configuration');
     }
     vmWatch.stop();
+    contexts.stop();
     glance.stop();
     engine.stop();
     dataPath.stop();

@@ -17,6 +17,7 @@ const programs = {
   'bundle-worker': 'daemon/docker-app/bundle-worker.ts',
   'process-lister': 'daemon/vm/process-lister.ts',
   'watch-worker': 'daemon/docker-app/watch-worker.ts',
+  'context-worker': 'daemon/guest/context-worker.ts',
   'outside-worker': 'daemon/docker-app/outside-worker.ts',
   tuntapctl: 'cli/tuntapctl.ts',
   install: 'launchd/install.ts',

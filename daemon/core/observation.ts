@@ -162,6 +162,9 @@ export interface Bundles {
   }[];
 }
 
+/** By what a VM runs: HyperKit, Apple's Virtualization framework, or Docker's own monitor (libkrun, `com.docker.sailor`). */
+export type VmKind = 'hyperkit' | 'virtualization' | 'docker-vmm';
+
 export interface Vm {
   /** `${pid}@${startedAt}`: a pid alone is never an identity. */
   readonly id: string;
@@ -175,6 +178,42 @@ export interface Vm {
   readonly tapIsForeign: boolean;
   /** Path of the hyperkit (or hyperkit.original) that runs, where the argument list tells it. */
   readonly executable: string | null;
+  /** Left out: `hyperkit`. */
+  readonly kind?: VmKind;
+  /** Whose VM it is, and where its engine listens. Left out: Docker Desktop's. */
+  readonly runtime?: { readonly name: RuntimeName; readonly socket: string };
+}
+
+/** What runs containers in a VM of its own. */
+export type RuntimeName = 'Docker Desktop' | 'colima' | 'Lima' | 'Rancher Desktop' | 'OrbStack' | 'Podman';
+
+/** A VM of another runtime than Docker Desktop. */
+export interface Machine {
+  readonly name: Exclude<RuntimeName, 'Docker Desktop'>;
+  readonly vm: Vm;
+  /** The folder of this VM below Lima’s home; null of what is not made by Lima. */
+  readonly folder: string | null;
+}
+
+/** A context of docker’s: a user’s words. */
+export interface DockerContext {
+  readonly name: string;
+  /** As it says itself, e.g. `unix:///Users/me/.colima/default/docker.sock`. */
+  readonly host: string;
+  /** Where its socket really lies; null: it is none of this Mac’s. */
+  readonly socket: string | null;
+}
+
+/** What there is to choose from. */
+export interface Runtimes {
+  readonly desktop: {
+    readonly vm: Vm | null;
+    /** Whether Docker Desktop runs, VM or not. */ readonly runs: boolean;
+  };
+  /** The console user’s. */
+  readonly machines: readonly Machine[];
+  /** The configured context, or else the user’s current one; `null` inside: there is none of this name. */
+  readonly context: Seen<DockerContext | null>;
 }
 
 /** Docker's VMs: the one whose engine is asked and whose link this is to be, and all the others. */
@@ -272,6 +311,8 @@ export interface Observation {
   readonly docker: Seen<readonly DockerProcess[]>;
   /** The user’s container that has been running longest; `null` outside: nobody asked, since nothing depends on it. */
   readonly userContainer: Seen<{ readonly name: string; readonly seconds: number } | null> | null;
+  /** Left out: Docker Desktop is the only one. */
+  readonly runtimes?: Runtimes;
   /** Docker's VMs besides: another user's, or one that was left behind and may hold the tap. */
   readonly otherVms: readonly Vm[];
   /** `null`: no VM, so nobody was asked. */

@@ -172,3 +172,13 @@ export async function findEngine(
   const told = troubles.filter((trouble) => trouble.reason !== 'SocketMissing' || reason === 'SocketMissing');
   throw new DialError(told.map(({ message }) => message).join('; '), reason);
 }
+
+/** The same for a runtime other than Docker Desktop, whose one socket is known. */
+export async function findEngineAt(
+  socket: string,
+  { uid }: Pick<ConsoleUser, 'uid'>,
+): Promise<() => Promise<Socket>> {
+  const open = (): Promise<Socket> => dial(socket, uid);
+  (await open()).destroy();
+  return open;
+}

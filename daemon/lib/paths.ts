@@ -16,6 +16,7 @@ export const paths = {
   worker: beside('bundle-worker.mjs'),
   processLister: beside('process-lister.mjs'),
   outsideWorker: beside('outside-worker.mjs'),
+  contextWorker: beside('context-worker.mjs'),
   watchWorker: beside('watch-worker.mjs'),
 } as const;
 

@@ -1,5 +1,5 @@
 import type { Dial, EngineClient } from '../guest/engine-client.js';
-import { DialError, findEngine } from '../guest/engine-socket.js';
+import { DialError, findEngine, findEngineAt } from '../guest/engine-socket.js';
 import { listContainers } from '../guest/networks.js';
 import { type EngineWatch, watchEngine } from '../guest/engine-watch.js';
 import { type ConsoleUser, type Engine, type Seen, seen, type Vm } from '../core/observation.js';
@@ -36,13 +36,14 @@ async function findWhileAlive(user: ConsoleUser, vm: Vm): Promise<Dial> {
     if (!isAlive(vm.pid)) throw new DialError('the VM has ended', 'VmEnded');
     return work();
   };
-  const dial = await whileAlive(() => findEngine(user));
+  const { runtime } = vm;
+  const dial = await whileAlive(() => (runtime ? findEngineAt(runtime.socket, user) : findEngine(user)));
   return () => whileAlive(dial);
 }
 
 /** Follows one engine at a time: that of the console user's VM. */
 export function linkEngine(options: { onChange: () => void; log: (message: string) => void }): EngineLink {
-  let followed: { vm: string; user: string; watch: EngineWatch } | null = null;
+  let followed: { vm: string; user: string; socket: string | undefined; watch: EngineWatch } | null = null;
   let stopped = false;
   const leave = (): void => {
     followed?.watch.stop();
@@ -58,10 +59,14 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
     follow: (user, vm) => {
       if (stopped) return last();
       if (!user || !vm) leave();
-      else if (followed?.vm !== vm.id || followed.user !== user.name) {
+      else if (
+        followed?.vm !== vm.id ||
+        followed.user !== user.name ||
+        followed.socket !== vm.runtime?.socket
+      ) {
         leave();
         const watch = watchEngine({ find: () => findWhileAlive(user, vm), vm, ...options });
-        followed = { vm: vm.id, user: user.name, watch };
+        followed = { vm: vm.id, user: user.name, socket: vm.runtime?.socket, watch };
       }
       return last();
     },

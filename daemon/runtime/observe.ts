@@ -2,11 +2,15 @@ import type { Config } from '../../config/schema.js';
 import {
   type ConsoleUser,
   type Observation,
+  type Runtimes,
   type Seen,
   seen,
   unknown,
   type Vm,
+  type Vms,
 } from '../core/observation.js';
+import { chooseRuntime, needsContext } from '../core/docker/runtime.js';
+import type { Contexts } from '../guest/contexts.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
 import { observeConsoleUser } from '../mac/console-user.js';
 import { userByUid } from '../mac/directory.js';
@@ -18,6 +22,7 @@ import { observeTapDevice } from '../mac/tap-device.js';
 import { observeTapInterface } from '../mac/tap-interface.js';
 import { observeBundles } from './observe-bundles.js';
 import { pickVms } from '../vm/find.js';
+import { pickMachines } from '../vm/machines.js';
 import { listProcesses, pickDocker, type Process } from '../vm/processes.js';
 
 /** Whose a VM is: its engine's socket lies in that user's home. Directory services are asked once for each. */
@@ -31,6 +36,39 @@ function createOwners(): (vm: Vm | null, inFront: ConsoleUser | null) => Promise
     if (owner.known && owner.value) known.set(vm.uid, owner.value);
     return owner;
   };
+}
+
+/** What there is to choose from; undefined where Docker Desktop is all there is, and nothing else is asked for. */
+async function runtimesOf(parts: {
+  config: Config;
+  user: ConsoleUser | null;
+  desktop: Runtimes['desktop'];
+  machines: Runtimes['machines'];
+  contexts: Pick<Contexts, 'read'>;
+}): Promise<Runtimes | undefined> {
+  const { config, user, desktop, machines, contexts } = parts;
+  const { context: wanted } = config.docker;
+  if (!user || (wanted === 'auto' && machines.length === 0)) return undefined;
+  const ids = [desktop.vm, ...machines.map(({ vm }) => vm)].map((vm) => vm?.id ?? '').join(' ');
+  const context = needsContext(config, { desktop, machines })
+    ? await contexts.read(user, wanted === 'auto' ? null : wanted, ids)
+    : unknown('nothing hangs on it');
+  return { desktop, machines, context };
+}
+
+/** The VM that is followed, and Docker Desktop's others: of its own VM where another runtime is followed nothing is said. */
+function follow(
+  config: Config,
+  vms: Seen<Vms>,
+  runtimes: Runtimes | undefined,
+): { vm: Seen<Vm | null>; others: readonly Vm[] } {
+  if (!vms.known) return { vm: vms, others: [] };
+  const { vm, others } = vms.value;
+  const choice = runtimes && chooseRuntime(config, runtimes);
+  if (!choice || choice.kind === 'desktop') return { vm: seen(vm), others };
+  const strangers = others.filter(({ uid }) => uid !== vm?.uid);
+  if (choice.kind === 'unknown') return { vm: unknown(choice.why), others };
+  return { vm: seen(choice.kind === 'machine' ? choice.vm : null), others: strangers };
 }
 
 /** What is seen without a word of the engine's, and what of it tells whom to follow. */
@@ -47,8 +85,9 @@ export function createObserver(parts: {
   config: Config;
   apps: () => readonly string[];
   bundles: Pick<BundleRoom, 'observe' | 'touched'>;
+  contexts: Pick<Contexts, 'read'>;
 }): () => Promise<Sight> {
-  const { config, apps, bundles } = parts;
+  const { config, apps, bundles, contexts } = parts;
   const observeResolvers = createResolverObserver();
   let macos: Observation['macos'] = unknown('not asked');
   const ownerOf = createOwners();
@@ -77,12 +116,23 @@ export function createObserver(parts: {
     const now = Date.now();
     const vms = ofUser((list) => pickVms(list, { uid: user?.uid ?? null, holder, now, ...config.tap }));
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
+    const machines = ofUser((list) => (user ? pickMachines(list, user) : []));
+    const runtimes =
+      vms.known && docker.known && machines.known
+        ? await runtimesOf({
+            config,
+            user,
+            desktop: { vm: vms.value.vm, runs: docker.value.length > 0 },
+            machines: machines.value,
+            contexts,
+          })
+        : undefined;
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
     const [resolvers, { found, places }] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       observeBundles({ config, user, remembered: apps(), running, bundles }),
     ]);
-    const vm = vms.known ? seen(vms.value.vm) : vms;
+    const { vm, others } = follow(config, vms, runtimes);
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
     return {
       mac: {
@@ -95,7 +145,8 @@ export function createObserver(parts: {
         bundles: found,
         vm,
         docker,
-        otherVms: vms.known ? vms.value.others : [],
+        ...(runtimes && { runtimes }),
+        otherVms: others,
       },
       owner,
       places,

@@ -14,7 +14,8 @@ export const maxCommand = 8192;
 /** Candidates of one user that count, the oldest; an ordinary Docker has about a dozen processes. */
 const maxPerUser = 32;
 
-const mayBeDockers = /hyperkit|\.app\/Contents\/MacOS\/(?:Docker|com\.docker\.)/;
+const mayBeDockers =
+  /hyperkit|\.app\/Contents\/MacOS\/(?:Docker|com\.docker\.)|\/limactl\S* (?:--debug )?hostagent |\/gvproxy(?: |$)|OrbStack Helper vmgr/;
 
 /** The oldest few of each user: nobody's processes crowd out another's. */
 export function fewOfEach<
@@ -33,7 +34,7 @@ export function fewOfEach<
 /** The start of a command line as its process has it, from what `ps` printed. */
 export const commandOf = (printed: string): string => unvis(printed.slice(0, maxCommand));
 
-/** The few processes that may be Docker's, with as much of their command lines as counts. */
+/** The few processes that may be Docker's, or of another runtime's VM, with as much of their command lines as counts. */
 export const candidatesOf = (processes: readonly Process[]): Process[] =>
   fewOfEach(
     processes

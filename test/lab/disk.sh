@@ -197,9 +197,9 @@ fi
 # What npm brings on Apple silicon. The programs are the host's, by those names.
 if [[ $options == *'"processor":"arm64"'* ]]; then
   for which in '' old-; do
-    there=$root$checkout/node_modules/node-linux-${which/old/11}arm64
-    mkdir "$there"
-    mount --bind "$checkout/node_modules/node-linux-${which}x64" "$there"
+    twin=$root$checkout/node_modules/node-linux-${which/old/11}arm64
+    mkdir "$twin"
+    mount --bind "$checkout/node_modules/node-linux-${which}x64" "$twin"
   done
 fi
 

@@ -3,7 +3,7 @@ import { readLogs, restartDocker } from './remedies.js';
 
 const dockersSocket =
   'Docker Desktop offers its engine at `~/.docker/run/docker.sock`, in `~/Library/Containers/com.docker.docker`, or at ' +
-  '`/var/run/docker.sock`.';
+  '`/var/run/docker.sock`; another runtime where its context says (`docker context ls`).';
 
 export const engine = {
   code: 'TT107',

@@ -14,6 +14,53 @@ export const virtualMachine = {
         { text: 'In Docker’s settings, General, choose HyperKit, where this Docker Desktop still offers it' },
       ],
     },
+    NotChosen: {
+      severity: 'idle',
+      meaning:
+        'A VM of colima, Lima or Rancher Desktop runs, Docker Desktop does not, and docker’s current context ' +
+        '(`docker context ls`) does not lead to that VM. What `DOCKER_HOST` says in a shell nobody else can see.',
+      whatToDo: [
+        { text: 'Choose the VM’s context: `docker context use …`. It is followed within seconds' },
+        { text: 'Or name it, whatever is current: `sudo tuntapctl config set docker.context …`' },
+      ],
+    },
+    RoutesItself: {
+      severity: 'idle',
+      meaning:
+        'OrbStack’s VM is the one that runs. OrbStack routes its containers’ networks on the Mac by itself, so there is ' +
+        'nothing for tuntapd to do.',
+    },
+    NoWayIn: {
+      severity: 'idle',
+      meaning:
+        'Podman’s VM is the one that runs. Its only network is gvproxy, a program of the user’s that passes connections ' +
+        'on, so no packet of the Mac’s can reach a container’s own address.',
+    },
+    ContextMissing: {
+      severity: 'persistent',
+      isTerminal: true,
+      meaning: '`docker.context` names a context that the user in front of the Mac does not have.',
+      whatToDo: [
+        { text: 'See what contexts there are: `docker context ls`' },
+        {
+          text: 'Follow Docker Desktop, or whatever is current',
+          command: 'sudo tuntapctl config set docker.context auto',
+        },
+      ],
+    },
+    ContextNotLocal: {
+      severity: 'persistent',
+      isTerminal: true,
+      meaning:
+        '`docker.context` names a context that leads to another computer (`ssh://`, `tcp://`). tuntapd reaches the ' +
+        'containers of a VM on this very Mac alone.',
+      whatToDo: [
+        {
+          text: 'Follow Docker Desktop, or whatever is current',
+          command: 'sudo tuntapctl config set docker.context auto',
+        },
+      ],
+    },
     NotRunning: {
       severity: 'idle',
       meaning:
@@ -24,7 +71,8 @@ export const virtualMachine = {
       severity: 'transient',
       dependsOn: ['ConsoleUser'],
       meaning:
-        '`ps` failed or took too long, so nobody knows whether the VM runs. What is set up stays as it is.',
+        '`ps` failed or took too long, or docker’s context could not be read, so nobody knows whether the VM runs. What is ' +
+        'set up stays as it is.',
       whatToDo: [readLogs],
     },
     Running: {

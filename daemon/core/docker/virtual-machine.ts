@@ -1,6 +1,7 @@
 /** Docker's VMs: the one that counts, and those beside it. Pure. */
 import { type Judge, no, unclear, yes } from '../condition.js';
 import { valueOf, type Vm } from '../observation.js';
+import { chooseRuntime, toldBeside } from './runtime.js';
 
 const named = (vms: readonly Vm[]): string =>
   vms.map(({ pid, uid }) => `pid ${pid} of uid ${uid}`).join(', ');
@@ -19,15 +20,18 @@ export function leftBehind(older: readonly Vm[]): string {
   );
 }
 
-export const virtualMachine: Judge<'VirtualMachine'> = ({ observation }) => {
-  const { vm, otherVms, docker, consoleUser: user } = observation;
+export const virtualMachine: Judge<'VirtualMachine'> = ({ config, observation }) => {
+  const { vm, otherVms, docker, consoleUser: user, runtimes } = observation;
   if (!vm.known) return unclear(vm.why);
   const older = vm.value ? olderOf(vm.value, otherVms) : [];
   const strangers = otherVms.filter((other) => !older.includes(other));
   const others = [
     ...(strangers.length === 0 ? [] : [`; another one without our link: ${named(strangers)}`]),
     ...(older.length === 0 ? [] : [`; ${leftBehind(older)}`]),
+    ...(runtimes ? [toldBeside(config, runtimes, vm.value)] : []),
   ].join('');
+  const choice = runtimes && chooseRuntime(config, runtimes);
+  if (!vm.value && choice?.kind === 'none') return no(choice.reason, choice.message);
   const byApple = valueOf(docker)?.find(({ virtualization }) => virtualization);
   if (!vm.value && byApple)
     return no(
@@ -40,5 +44,6 @@ export const virtualMachine: Judge<'VirtualMachine'> = ({ observation }) => {
   const { pid, uid, startedAt } = vm.value;
   const behind =
     user.known && user.value?.uid !== uid ? ` for uid ${uid}, who is logged in but not in front` : '';
-  return yes('Running', `hyperkit runs as pid ${pid} since ${startedAt}${behind}${others}`);
+  const what = vm.value.runtime ? `${vm.value.runtime.name}’s VM` : 'hyperkit';
+  return yes('Running', `${what} runs as pid ${pid} since ${startedAt}${behind}${others}`);
 };

@@ -47,7 +47,9 @@ function missed(observation: Observation): { vm: Vm; user: ConsoleUser } | null 
   const { tap } = observation;
   const vm = valueOf(observation.vm);
   const user = valueOf(observation.consoleUser);
-  if (!vm || !user || !tap.interface.known || valueOf(tap.device)?.uid !== user.uid) return null;
+  // A VM of another runtime's is given none.
+  if (!vm || vm.runtime || !user || !tap.interface.known || valueOf(tap.device)?.uid !== user.uid)
+    return null;
   if (tap.interface.value === null) return { vm, user };
   // Held: by this VM with a NIC that is not ours, or by somebody in whose way a restart would be.
   return heldTap(observation) && vm.uid === user.uid && vm.tapIsForeign ? { vm, user } : null;

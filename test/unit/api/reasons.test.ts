@@ -39,7 +39,8 @@ test('numbers, types and names that programs know: none of them ever changes', (
       'AppManagement BeingReplaced BeingWritten BundleRefused DoesNotAnswer Failed ForeignScript Installed NoDocker ' +
       'NoHyperkit NotInstalled NotLaunched NotManaged NotSeen OriginalMissing OriginalTaken ReadOnly Refused Removed ' +
       'Restored TooManyBundles',
-    'TT104 VirtualMachine': 'NotRunning NotSeen Running VirtualizationFramework',
+    'TT104 VirtualMachine':
+      'ContextMissing ContextNotLocal NoWayIn NotChosen NotRunning NotSeen RoutesItself Running VirtualizationFramework',
     'TT105 TapAttached':
       'Attached HeldByAnother HeldByLeftover HeldByOtherUser LinkCollision NoVm NotSeen OtherMac RestartNeeded ' +
       'RestartPending StartedWithoutTap TapNotOpened',
@@ -152,8 +153,9 @@ test('what sums everything up: what passes, what lasts, and what nothing helps a
       'Pending RestartPending',
   );
   expect(named(({ severity }) => severity === 'persistent').join(' ')).toBe(
-    'AgentRefused AgentUnfit AppManagement FirewallBackendUnsupported ForeignRoute HelperForbidden Invalid ' +
-      'KextNotApproved LinkCollision LinkTaken ReadOnly RestartNeeded TooManyBundles VirtualizationFramework',
+    'AgentRefused AgentUnfit AppManagement ContextMissing ContextNotLocal FirewallBackendUnsupported ForeignRoute ' +
+      'HelperForbidden Invalid KextNotApproved LinkCollision LinkTaken ReadOnly RestartNeeded TooManyBundles ' +
+      'VirtualizationFramework',
   );
   expect(named(({ type, whatToDo = [] }) => type === 'Engine' && whatToDo.includes(restartDocker))).toEqual([
     'EngineSilent',
@@ -161,7 +163,12 @@ test('what sums everything up: what passes, what lasts, and what nothing helps a
     'SocketRefused',
     'SocketStale',
   ]);
-  expect(named(({ isTerminal }) => isTerminal === true)).toEqual(['NoHyperkit', 'VirtualizationFramework']);
+  expect(named(({ isTerminal }) => isTerminal === true)).toEqual([
+    'ContextMissing',
+    'ContextNotLocal',
+    'NoHyperkit',
+    'VirtualizationFramework',
+  ]);
 });
 
 describe('docs/troubleshooting.md', () => {

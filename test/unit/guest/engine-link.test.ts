@@ -88,3 +88,32 @@ test('a VM that has ended is not asked for, though nobody has looked since: Dock
   await expect(link.containers()).rejects.toThrow();
   expect(engine.asked).toHaveLength(before);
 });
+
+test('a VM of another runtime’s is asked at its own socket, and Docker Desktop’s is left alone', async () => {
+  const person = await start();
+  const other = await fakeEngine();
+  try {
+    link.follow(person, { ...vm, runtime: { name: 'colima', socket: other.socket } });
+    await answers();
+    expect(other.asked.length).toBeGreaterThan(0);
+    expect(engine.asked).toEqual([]);
+    // docker is told of another socket of the same VM.
+    const before = other.asked.length;
+    link.follow(person, { ...vm, runtime: { name: 'colima', socket: engine.socket } });
+    await answers();
+    expect(engine.asked.length).toBeGreaterThan(0);
+    expect(other.asked).toHaveLength(before);
+  } finally {
+    await other.close();
+  }
+});
+
+test('a socket of another user’s is refused, whoever’s context leads there', async () => {
+  const person = await start();
+  link.follow({ ...person, uid: uid + 1 }, { ...vm, runtime: { name: 'colima', socket: engine.socket } });
+  const last = await until('it is refused', 90, () => {
+    const said = link.last();
+    return Promise.resolve(!said.known && said.reason !== undefined && said);
+  });
+  expect(last).toMatchObject({ known: false, reason: 'SocketForeign' });
+}, 100_000);

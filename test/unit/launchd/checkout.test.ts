@@ -82,6 +82,7 @@ test('a build of old packages is not up to date once they are new', () => {
     'daemon/docker-app/bundle-worker.ts',
     'daemon/vm/process-lister.ts',
     'daemon/docker-app/outside-worker.ts',
+    'daemon/guest/context-worker.ts',
     'daemon/docker-app/watch-worker.ts',
     'cli/tuntapctl.ts',
     'launchd/install.ts',

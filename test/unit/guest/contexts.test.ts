@@ -1,0 +1,264 @@
+/** docker's contexts of a user: read by a child that is that user, and no more often than something changes. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { contextsBy, createContexts } from '../../../daemon/guest/contexts.js';
+import { workshop } from '../../lab/bundle-crash/world.js';
+
+const isRoot = process.getuid?.() === 0;
+const owner = isRoot ? { uid: 501, gid: 20 } : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+let tools: string;
+let home: string;
+
+beforeAll(async () => {
+  tools = await workshop({ worker: 'daemon/guest/context-worker.ts' });
+});
+
+afterAll(() => {
+  rmSync(tools, { recursive: true, force: true });
+});
+
+beforeEach(() => {
+  home = realpathSync(mkdtempSync(join(tmpdir(), 'home-')));
+  chmodSync(home, 0o700);
+  chownSync(home, owner.uid, owner.gid);
+});
+
+afterEach(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+
+function put(path: string, text: string): void {
+  const file = join(home, path);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+  writeFileSync(file, text);
+}
+const config = (text: string): void => {
+  put('.docker/config.json', text);
+};
+const metaOf = (name: string): string =>
+  `.docker/contexts/meta/${createHash('sha256').update(name).digest('hex')}/meta.json`;
+const context = (name: string, host: unknown): void => {
+  put(metaOf(name), JSON.stringify({ Name: name, Metadata: {}, Endpoints: { docker: { Host: host } } }));
+};
+
+const ask = (name: string | null) => contextsBy(join(tools, 'worker.mjs'))({ ...owner, home, name });
+
+describe('the child', () => {
+  test('tells the current context, and where its socket really lies', async () => {
+    put('.colima/default/docker.sock', '');
+    symlinkSync('.colima', join(home, 'c'));
+    config(JSON.stringify({ auths: {}, currentContext: 'colima' }));
+    const host = `unix://${home}/c/default/docker.sock`;
+    context('colima', host);
+    expect(await ask(null)).toEqual({
+      ok: true,
+      context: { name: 'colima', host, socket: join(home, '.colima/default/docker.sock') },
+    });
+  });
+
+  test.each([
+    ['there is no file', null],
+    ['none is named', '{"auths":{}}'],
+    ['it is named', '{"currentContext":"default"}'],
+    ['the name is empty', '{"currentContext":""}'],
+  ])('takes docker’s own default where %s', async (_what, text) => {
+    if (text !== null) config(text);
+    expect(await ask(null)).toMatchObject({
+      ok: true,
+      context: { name: 'default', host: 'unix:///var/run/docker.sock' },
+    });
+  });
+
+  test('tells one by its name, of a socket that is not there yet and of another computer', async () => {
+    context('rd', `unix://${home}/.rd/docker.sock`);
+    context('far', 'ssh://build.example');
+    expect(await ask('rd')).toMatchObject({ context: { name: 'rd', socket: join(home, '.rd/docker.sock') } });
+    expect(await ask('far')).toMatchObject({ context: { host: 'ssh://build.example', socket: null } });
+    expect(await ask('other')).toEqual({ ok: true, context: null });
+  });
+
+  test.each<[string, () => void, RegExp]>([
+    [
+      'no JSON',
+      () => {
+        config('{');
+      },
+      /JSON/,
+    ],
+    [
+      'a list',
+      () => {
+        config('[]');
+      },
+      /object/,
+    ],
+    [
+      'another kind of name',
+      () => {
+        config('{"currentContext":7}');
+      },
+      /string/,
+    ],
+    [
+      'a folder',
+      () => {
+        mkdirSync(join(home, '.docker/config.json'), { recursive: true });
+      },
+      /regular file/,
+    ],
+    [
+      'too large',
+      () => {
+        config(' '.repeat(2_000_000));
+      },
+      /more than/,
+    ],
+    [
+      'a FIFO',
+      () => {
+        mkdirSync(join(home, '.docker'));
+        spawnSync('mkfifo', ['-m', '666', join(home, '.docker/config.json')]);
+      },
+      /regular file/,
+    ],
+    [
+      'a device',
+      () => {
+        mkdirSync(join(home, '.docker'));
+        symlinkSync('/dev/zero', join(home, '.docker/config.json'));
+      },
+      /regular file/,
+    ],
+    [
+      'a context without an endpoint',
+      () => {
+        config('{"currentContext":"x"}');
+        put(metaOf('x'), '{"Name":"x","Endpoints":{}}');
+      },
+      /docker/,
+    ],
+  ])('refuses %s at once', async (_what, make, why) => {
+    make();
+    expect(await ask(null)).toMatchObject({ ok: false, message: expect.stringMatching(why) as unknown });
+  });
+
+  const asRoot = isRoot ? test : test.skip;
+  asRoot('reads nothing that the user himself may not', async () => {
+    const secret = mkdtempSync(join(tmpdir(), 'secret-'));
+    writeFileSync(join(secret, 'config.json'), '{"currentContext":"stolen"}', { mode: 0o600 });
+    try {
+      symlinkSync(secret, join(home, '.docker'));
+      expect(await ask(null)).toMatchObject({
+        ok: false,
+        message: expect.stringContaining('EACCES') as unknown,
+      });
+    } finally {
+      rmSync(secret, { recursive: true });
+    }
+  });
+});
+
+describe('contexts', () => {
+  const user = { name: 'person', uid: 501, gid: 20, home: '/Users/person' };
+  const answer = (name: string) => ({ ok: true, context: { name, host: 'unix:///s', socket: '/s' } });
+  let now: number;
+  let asked: number;
+  let answers: () => Promise<unknown>;
+  let timers: { at: number; callback: () => void }[];
+  let due: number;
+
+  const made = () =>
+    createContexts({
+      ask: () => {
+        asked += 1;
+        return answers();
+      },
+      onDue: () => void (due += 1),
+      now: () => now,
+      setTimer: (callback, milliseconds) => {
+        timers.push({ at: now + milliseconds, callback });
+        return () => undefined;
+      },
+    });
+  const passes = (milliseconds: number): void => {
+    now += milliseconds;
+    for (const { callback } of timers.filter(({ at }) => at <= now)) callback();
+    timers = timers.filter(({ at }) => at > now);
+  };
+
+  beforeEach(() => {
+    [now, asked, due, timers] = [1000, 0, 0, []];
+    answers = () => Promise.resolve(answer('first'));
+  });
+
+  test('are read once, and again when user, name or VMs are others, or a change is told', async () => {
+    const contexts = made();
+    expect(contexts.files()).toEqual([]);
+    for (let pass = 0; pass < 10; pass += 1) {
+      expect(await contexts.read(user, null, 'a')).toMatchObject({ known: true, value: { name: 'first' } });
+      passes(60_000);
+    }
+    expect(asked).toBe(1);
+    expect(contexts.files()).toEqual(['/Users/person/.docker/config.json']);
+    await contexts.read(user, null, 'a b');
+    passes(60_000);
+    await contexts.read({ ...user, uid: 502 }, null, 'a b');
+    passes(60_000);
+    await contexts.read({ ...user, uid: 502 }, 'named', 'a b');
+    passes(60_000);
+    expect(asked).toBe(4);
+    contexts.lookAnew();
+    await contexts.read({ ...user, uid: 502 }, 'named', 'a b');
+    expect([asked, due]).toEqual([5, 0]);
+  });
+
+  test('are never read twice within five seconds, and not forgotten either', async () => {
+    const contexts = made();
+    await contexts.read(user, null, 'a');
+    answers = () => Promise.resolve(answer('second'));
+    for (let change = 0; change < 4; change += 1) {
+      contexts.lookAnew();
+      passes(1000);
+      expect(await contexts.read(user, null, 'a')).toMatchObject({ value: { name: 'first' } });
+    }
+    expect([asked, due]).toEqual([1, 0]);
+    passes(1000);
+    expect(due).toBe(1);
+    expect(await contexts.read(user, null, 'a')).toMatchObject({ value: { name: 'second' } });
+    expect(asked).toBe(2);
+  });
+
+  test('that cannot be read are what they were, and tried again after a minute', async () => {
+    const contexts = made();
+    answers = () => Promise.reject(new Error('took longer than 5 s'));
+    expect(await contexts.read(user, null, 'a')).toMatchObject({
+      known: false,
+      why: expect.stringContaining('took longer') as unknown,
+    });
+    passes(59_000);
+    await contexts.read(user, null, 'a');
+    expect([asked, due]).toEqual([1, 0]);
+    answers = () => Promise.resolve(answer('first'));
+    passes(1000);
+    expect(due).toBe(1);
+    expect(await contexts.read(user, null, 'a')).toMatchObject({ value: { name: 'first' } });
+    contexts.lookAnew();
+    answers = () => Promise.resolve({ ok: true, context: 'nonsense' });
+    passes(60_000);
+    expect(await contexts.read(user, null, 'a')).toMatchObject({ value: { name: 'first' } });
+    expect(await contexts.read({ ...user, uid: 502 }, null, 'a')).toMatchObject({ known: false });
+  });
+});
