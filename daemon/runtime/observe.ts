@@ -2,14 +2,12 @@ import type { Config } from '../../config/schema.js';
 import {
   type ConsoleUser,
   type Observation,
-  type Runtimes,
   type Seen,
   seen,
   unknown,
   type Vm,
-  type Vms,
 } from '../core/observation.js';
-import { chooseRuntime, needsContext } from '../core/docker/runtime.js';
+import { followedVm } from '../core/docker/runtime.js';
 import type { Contexts } from '../guest/contexts.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
 import { observeConsoleUser } from '../mac/console-user.js';
@@ -21,6 +19,7 @@ import { observeRoutes } from '../mac/routes.js';
 import { observeTapDevice } from '../mac/tap-device.js';
 import { observeTapInterface } from '../mac/tap-interface.js';
 import { observeBundles } from './observe-bundles.js';
+import { observeRuntimes } from './observe-runtimes.js';
 import { pickVms } from '../vm/find.js';
 import { pickMachines } from '../vm/machines.js';
 import { listProcesses, pickDocker, type Process } from '../vm/processes.js';
@@ -36,39 +35,6 @@ function createOwners(): (vm: Vm | null, inFront: ConsoleUser | null) => Promise
     if (owner.known && owner.value) known.set(vm.uid, owner.value);
     return owner;
   };
-}
-
-/** What there is to choose from; undefined where Docker Desktop is all there is, and nothing else is asked for. */
-async function runtimesOf(parts: {
-  config: Config;
-  user: ConsoleUser | null;
-  desktop: Runtimes['desktop'];
-  machines: Runtimes['machines'];
-  contexts: Pick<Contexts, 'read'>;
-}): Promise<Runtimes | undefined> {
-  const { config, user, desktop, machines, contexts } = parts;
-  const { context: wanted } = config.docker;
-  if (!user || (wanted === 'auto' && machines.length === 0)) return undefined;
-  const ids = [desktop.vm, ...machines.map(({ vm }) => vm)].map((vm) => vm?.id ?? '').join(' ');
-  const context = needsContext(config, { desktop, machines })
-    ? await contexts.read(user, wanted === 'auto' ? null : wanted, ids)
-    : unknown('nothing hangs on it');
-  return { desktop, machines, context };
-}
-
-/** The VM that is followed, and Docker Desktop's others: of its own VM where another runtime is followed nothing is said. */
-function follow(
-  config: Config,
-  vms: Seen<Vms>,
-  runtimes: Runtimes | undefined,
-): { vm: Seen<Vm | null>; others: readonly Vm[] } {
-  if (!vms.known) return { vm: vms, others: [] };
-  const { vm, others } = vms.value;
-  const choice = runtimes && chooseRuntime(config, runtimes);
-  if (!choice || choice.kind === 'desktop') return { vm: seen(vm), others };
-  const strangers = others.filter(({ uid }) => uid !== vm?.uid);
-  if (choice.kind === 'unknown') return { vm: unknown(choice.why), others };
-  return { vm: seen(choice.kind === 'machine' ? choice.vm : null), others: strangers };
 }
 
 /** What is seen without a word of the engine's, and what of it tells whom to follow. */
@@ -119,7 +85,7 @@ export function createObserver(parts: {
     const machines = ofUser((list) => (user ? pickMachines(list, user) : []));
     const runtimes =
       vms.known && docker.known && machines.known
-        ? await runtimesOf({
+        ? await observeRuntimes({
             config,
             user,
             desktop: { vm: vms.value.vm, runs: docker.value.length > 0 },
@@ -132,7 +98,7 @@ export function createObserver(parts: {
       observeResolvers(routes, config.tap.peer),
       observeBundles({ config, user, remembered: apps(), running, bundles }),
     ]);
-    const { vm, others } = follow(config, vms, runtimes);
+    const { vm, others } = followedVm(config, vms, runtimes);
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
     return {
       mac: {

@@ -5,7 +5,16 @@
 import type { Config } from '../../../config/schema.js';
 import type { ReasonOf } from '../../api/reasons/registry.js';
 import { plain } from '../../lib/text.js';
-import type { DockerContext, Machine, Runtimes, Vm } from '../observation.js';
+import {
+  type DockerContext,
+  type Machine,
+  type Runtimes,
+  type Seen,
+  seen,
+  unknown,
+  type Vm,
+  type Vms,
+} from '../observation.js';
 
 export type RuntimeChoice =
   | { readonly kind: 'desktop' }
@@ -123,6 +132,32 @@ export function chooseRuntime({ docker: { context } }: Config, runtimes: Runtime
   const { desktop } = runtimes;
   if (context !== 'auto') return byName(context, runtimes);
   return desktop.vm !== null || desktop.runs ? { kind: 'desktop' } : byCurrentContext(runtimes);
+}
+
+/**
+ * The VM that is followed, and Docker Desktop's others. Where another runtime is followed Docker Desktop's own VM is no
+ * other one: it is neither in the way nor left over.
+ */
+export function followedVm(
+  config: Config,
+  vms: Seen<Vms>,
+  runtimes: Runtimes | undefined,
+): { readonly vm: Seen<Vm | null>; readonly others: readonly Vm[] } {
+  if (!vms.known) return { vm: vms, others: [] };
+  const { vm, others } = vms.value;
+  const choice: RuntimeChoice = runtimes ? chooseRuntime(config, runtimes) : { kind: 'desktop' };
+  switch (choice.kind) {
+    case 'desktop':
+      return { vm: seen(vm), others };
+    case 'unknown':
+      return { vm: unknown(choice.why), others };
+    case 'machine':
+    case 'none':
+      return {
+        vm: seen(choice.kind === 'machine' ? choice.vm : null),
+        others: others.filter(({ uid }) => uid !== vm?.uid),
+      };
+  }
 }
 
 /** Whether the choice hangs on the context, so that it has to be known. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { configSchema } from '../../../config/schema.js';
-import { chooseRuntime, needsContext, toldBeside } from '../../../daemon/core/docker/runtime.js';
+import { chooseRuntime, followedVm, needsContext, toldBeside } from '../../../daemon/core/docker/runtime.js';
 import {
   type DockerContext,
   type Machine,
@@ -11,6 +11,7 @@ import {
   unknown,
   type Vm,
 } from '../../../daemon/core/observation.js';
+import { observeRuntimes } from '../../../daemon/runtime/observe-runtimes.js';
 import { judgeConditions, judgeRestart } from './judged.js';
 import { quietMac, up } from './worlds.js';
 
@@ -239,4 +240,80 @@ test('Docker is never restarted for a VM that is another runtime’s', () => {
   const actFor = (vm: Vm): string => judgeRestart(config, { ...quietMac, vm: seen(vm) }, up).act;
   expect(actFor(colima.vm)).not.toBe('none');
   expect(actFor({ ...colima.vm, runtime: { name: 'colima', socket: '/s' } })).toBe('none');
+});
+
+describe('the VM that is followed', () => {
+  const own = vmOf(5);
+  const leftOver = vmOf(4);
+  const strangers = { ...vmOf(6), uid: 502 };
+  const vms = seen({ vm: own, others: [leftOver, strangers] });
+  const socket = `${home}/.colima/default/docker.sock`;
+  const desktop = { vm: own, runs: true };
+  const follow = (runtimes: Runtimes | undefined, context = 'auto') =>
+    followedVm(configSchema.parse({ docker: { context } }), vms, runtimes);
+
+  test('is Docker Desktop’s where nothing else is to be had, as it always was', () => {
+    const asEver = { vm: seen(own), others: [leftOver, strangers] };
+    expect(follow(undefined)).toEqual(asEver);
+    expect(follow(sight([colima], contextAt(socket), desktop))).toEqual(asEver);
+    const blind = unknown('ps hangs');
+    expect(followedVm(configSchema.parse({}), blind, undefined)).toEqual({ vm: blind, others: [] });
+  });
+
+  test('is the named one’s, and Docker Desktop’s own are not left over from it', () => {
+    expect(follow(sight([colima], contextAt(socket), desktop), 'colima')).toMatchObject({
+      vm: { value: { id: '11@then', runtime: { name: 'colima', socket } } },
+      others: [strangers],
+    });
+  });
+
+  test('is none where the named one is not there, and unknown where its context is', () => {
+    const runtimes = sight([], null, desktop);
+    expect(follow(runtimes, 'colima').vm).toEqual(seen(null));
+    expect(follow({ ...runtimes, context: unknown('late') }, 'colima').vm).toEqual(unknown('late'));
+  });
+});
+
+describe('docker’s context is read', () => {
+  const user = { name: 'person', uid: 501, gid: 20, home };
+  async function readBy(parts: {
+    context?: string;
+    desktop?: Runtimes['desktop'];
+    machines?: readonly Machine[];
+    user?: null;
+  }): Promise<{ reads: unknown[]; runtimes: Runtimes | undefined }> {
+    const reads: unknown[] = [];
+    const runtimes = await observeRuntimes({
+      config: configSchema.parse({ docker: { context: parts.context ?? 'auto' } }),
+      user: parts.user === null ? null : user,
+      desktop: parts.desktop ?? none,
+      machines: parts.machines ?? [],
+      contexts: {
+        read: (...asked) => {
+          reads.push(asked);
+          return Promise.resolve(seen(contextAt('/s')));
+        },
+      },
+    });
+    return { reads, runtimes };
+  }
+
+  test.each([
+    ['Docker Desktop runs alone', { desktop: { vm: vmOf(5), runs: true } }],
+    ['Docker Desktop runs beside colima', { desktop: { vm: vmOf(5), runs: true }, machines: [colima] }],
+    ['Docker Desktop sleeps beside colima', { desktop: { vm: null, runs: true }, machines: [colima] }],
+    ['nothing runs', {}],
+    ['OrbStack runs', { machines: [orbstack] }],
+    ['nobody is logged in', { user: null, context: 'colima' }],
+  ])('by nobody while %s', async (_what, parts) => {
+    expect((await readBy(parts)).reads).toEqual([]);
+  });
+
+  test('for the VMs that are there, the current one or by its name', async () => {
+    const auto = await readBy({ machines: [colima, lima] });
+    expect(auto.reads).toEqual([[user, null, ' 11@then 15@then']]);
+    expect(auto.runtimes?.context).toEqual(seen(contextAt('/s')));
+    const named = await readBy({ context: 'colima', desktop: { vm: vmOf(5), runs: true } });
+    expect(named.reads).toEqual([[user, 'colima', '5@then']]);
+  });
 });
