@@ -206,10 +206,8 @@ export interface DockerContext {
 
 /** What there is to choose from. */
 export interface Runtimes {
-  readonly desktop: {
-    readonly vm: Vm | null;
-    /** Whether Docker Desktop runs, VM or not. */ readonly runs: boolean;
-  };
+  /** `runs`: whether Docker Desktop itself does, with a VM or without. */
+  readonly desktop: { readonly vm: Vm | null; readonly runs: boolean };
   /** The console user’s. */
   readonly machines: readonly Machine[];
   /** The configured context, or else the user’s current one; `null` inside: there is none of this name. */

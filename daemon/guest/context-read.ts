@@ -19,6 +19,15 @@ const metaSchema = z.looseObject({
   Endpoints: z.looseObject({ docker: z.looseObject({ Host: z.string().max(1024) }) }),
 });
 
+/** Without the parser's own words, which quote the text: the user's passwords for registries may stand there. */
+function parsed(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`${path} is no JSON`);
+  }
+}
+
 /** The JSON in a file, or null where there is none. Nothing but a regular file of a bearable size is read. */
 function jsonIn(path: string): unknown {
   let file: number;
@@ -34,7 +43,7 @@ function jsonIn(path: string): unknown {
     if (!stats.isFile()) throw new Error(`${path} is not a regular file`);
     if (stats.size > maxSize) throw new Error(`${path} has more than ${maxSize} bytes`);
     const bytes = Buffer.alloc(stats.size);
-    return JSON.parse(bytes.subarray(0, readSync(file, bytes)).toString());
+    return parsed(path, bytes.subarray(0, readSync(file, bytes)).toString());
   } finally {
     closeSync(file);
   }

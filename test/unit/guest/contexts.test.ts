@@ -155,6 +155,11 @@ describe('the child', () => {
     expect(await ask(null)).toMatchObject({ ok: false, message: expect.stringMatching(why) as unknown });
   });
 
+  test('says nothing of what stands in a file that is no JSON', async () => {
+    config('{"auths":{"registry":{"auth":"c2VjcmV0"}},c2VjcmV0');
+    expect(await ask(null)).toEqual({ ok: false, message: `${home}/.docker/config.json is no JSON` });
+  });
+
   const asRoot = isRoot ? test : test.skip;
   asRoot('reads nothing that the user himself may not', async () => {
     const secret = mkdtempSync(join(tmpdir(), 'secret-'));
