@@ -1,6 +1,7 @@
 import type { Config } from '../../config/schema.js';
 import {
   type ConsoleUser,
+  kindOf,
   type Observation,
   type Seen,
   seen,
@@ -8,6 +9,7 @@ import {
   type Vm,
 } from '../core/observation.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
+import { observeBridges } from '../mac/bridges.js';
 import { observeConsoleUser } from '../mac/console-user.js';
 import { userByUid } from '../mac/directory.js';
 import { observeKext } from '../mac/kext.js';
@@ -61,7 +63,7 @@ export function createObserver(parts: {
     const [consoleUser, device, kext, tapInterface, routes] = await Promise.all([
       observeConsoleUser(),
       observeTapDevice(config.tap.device),
-      observeKext(),
+      config.link === 'vmnet' ? unknown('link is "vmnet", which needs no kext') : observeKext(),
       observeTapInterface(config.tap.device),
       observeRoutes(),
     ]);
@@ -75,14 +77,20 @@ export function createObserver(parts: {
       return processes.known ? seen(pick(processes.value)) : unknown(processes.why);
     };
     const now = Date.now();
-    const vms = ofUser((list) => pickVms(list, { uid: user?.uid ?? null, holder, now, ...config.tap }));
+    // A VM that can have no tap is none, where nothing but a tap is wanted.
+    const hyperkitOnly = config.link === 'tap';
+    const vms = ofUser((list) =>
+      pickVms(list, { uid: user?.uid ?? null, holder, now, hyperkitOnly, ...config.tap }),
+    );
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
-    const [resolvers, { found, places }] = await Promise.all([
+    const vm = vms.known ? seen(vms.value.vm) : vms;
+    const mayShare = vm.known && vm.value !== null && kindOf(vm.value) === 'virtualization';
+    const [resolvers, { found, places }, bridges] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       observeBundles({ config, user, remembered: apps(), running, bundles }),
+      mayShare ? observeBridges() : seen([]),
     ]);
-    const vm = vms.known ? seen(vms.value.vm) : vms;
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
     return {
       mac: {
@@ -90,6 +98,7 @@ export function createObserver(parts: {
         macos,
         consoleUser,
         tap: { device, kext, interface: tapInterface },
+        vmnet: { bridges },
         routes,
         resolvers,
         bundles: found,
