@@ -35,6 +35,12 @@ export const configSchema = z.strictObject({
     .describe(
       'What to do when the VM runs without our tap: restart Docker when nobody would notice, only say so, or nothing.',
     ),
+  link: z
+    .enum(['auto', 'tap', 'vmnet'])
+    .default('auto')
+    .describe(
+      'How Mac and VM reach each other: by a tap, which a VM of HyperKit’s can have; or by a network that macOS shares with a VM of Apple’s Virtualization framework (vmnet). `auto` follows what Docker’s VM runs by.',
+    ),
   tap: z
     .strictObject({
       device: z

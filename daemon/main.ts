@@ -11,7 +11,8 @@ import type { Failure } from './core/condition.js';
 import { toldRoutes } from './core/routes/routes.js';
 import { judgeConditions } from './core/conditions.js';
 import type { Judgement } from './core/judgement.js';
-import { tap } from './core/link/tap.js';
+import { chosenLink } from './core/link/choice.js';
+import { toldLink } from './core/link/told.js';
 import { watchDataPath } from './runtime/data-path.js';
 import type { Condition, Status } from './api/messages.js';
 import { serveControl } from './control/server.js';
@@ -112,7 +113,7 @@ async function start(
     onDue: trigger('a route is due again'),
   });
   const look = createLook({
-    maker: tap,
+    maker: chosenLink,
     config,
     configuration: () => configuration,
     observe: createObserver({ config, apps: () => memory.now().apps, bundles, contexts }),
@@ -142,7 +143,7 @@ async function start(
     list.find(({ type }) => type === 'Ready')?.since;
 
   function report(judgement: Judgement, left: readonly Failure[], pass: string): void {
-    const { phase, findings } = judgeConditions(tap, judgement, left);
+    const { phase, findings } = judgeConditions(chosenLink, judgement, left);
     const now = new Date().toISOString();
     const before = conditions;
     conditions = datedConditions(findings, before, now);
@@ -162,6 +163,7 @@ async function start(
       conditions,
       routes: toldRoutes(judgement),
       observation: judgement.observation,
+      link: toldLink(judgement.link),
     });
   }
 
@@ -170,7 +172,7 @@ async function start(
       await glance.mark();
       return look();
     },
-    plan: (judgement) => plan(tap, judgement),
+    plan: (judgement) => plan(chosenLink, judgement),
     apply: (step: Step, signal) =>
       (executors[step.kind] as (step: Step, signal: AbortSignal) => Promise<void>)(step, signal),
     report,
@@ -250,7 +252,8 @@ async function start(
     clearInterval(ticker);
     clearTimeout(settled);
     // Routes and addresses of the link as it was would be nobody's afterwards.
-    const linkOf = ({ docker: { context }, tap }: Config): string => JSON.stringify({ context, tap });
+    const linkOf = ({ docker: { context }, link, tap }: Config): string =>
+      JSON.stringify({ context, link, tap });
     if (next && linkOf(next) !== linkOf(config)) {
       ending = true;
       await reconciler.settled('configuration');

@@ -67,6 +67,7 @@ export async function status(io: Io, options: { json?: boolean }): Promise<numbe
   }
   const routes = routeLines(answer);
   if (routes.length > 0) printLine(io.stdout, ['', 'Routes', ...routes].join('\n'));
+  if (typeof answer.link === 'string') printLine(io.stdout, `\nLink: ${plain(answer.link, 200)}`);
   const facts = `tuntapd ${plain(answer.version, 40)}, pid ${answer.pid}, since ${localTime(answer.since)}`;
   printLine(io.stdout, `\n${paint('dim', facts)}`);
   if (code !== exit.healthy) printLine(io.stdout, 'More: tuntapctl doctor, tuntapctl logs -n 50');

@@ -75,6 +75,8 @@ export const statusSchema = z.object({
   vm: vmSchema.nullable().optional(),
   engine: engineSchema.nullable().optional(),
   bundles: z.array(bundleSchema).readonly().optional(),
+  /** By what Mac and VM reach each other, for people. */
+  link: z.string().nullable().optional(),
 });
 
 export type Status = z.infer<typeof statusSchema>;

@@ -1,8 +1,14 @@
 /** The VM's end of the link: its address and the firewall's accept rule. Pure. */
+import { isReasonOf } from '../api/reasons/registry.js';
 import { failed, type Judge, no, yes } from './condition.js';
 import type { Judgement } from './judgement.js';
 import { valueOf } from './observation.js';
 import type { Step } from './steps.js';
+
+const given = (isGiven = false): { isGiven?: boolean } => (isGiven ? { isGiven } : {});
+
+/** An end that nobody has looked at in this life: rules of ours are found without it. */
+const unseen = { nic: '', vmAddress: '', network: { bits: '' }, isGiven: true };
 
 /** Sets the VM's end up, once a session and once for each generation. */
 export function prepareSteps({ config, observation, memory, link: state }: Judgement): Step[] {
@@ -12,7 +18,7 @@ export function prepareSteps({ config, observation, memory, link: state }: Judge
   if (!config.guest.manage || !engine || state.kind !== 'up') return [];
   const prepared = memory.guest?.session === engine.session;
   if (prepared && memory.guest.observedGeneration === generation) return [];
-  const { nic, macAddress, vmAddress, network, mtu } = state.link;
+  const { nic, macAddress, vmAddress, network, mtu, isGiven } = state.link;
   return [
     {
       kind: 'prepare-guest',
@@ -25,6 +31,7 @@ export function prepareSteps({ config, observation, memory, link: state }: Judge
       nic,
       vmAddress,
       prefix: network.bits.length,
+      ...given(isGiven),
       mtu,
       macAddress,
       generation,
@@ -36,8 +43,8 @@ export function prepareSteps({ config, observation, memory, link: state }: Judge
 export function releaseSteps({ config, observation, link: state }: Judgement, why: string): Step[] {
   const engine = valueOf(observation.engine);
   const { link, hasNic } = state;
-  if (!engine || !link || !config.guest.manage) return [];
-  const { nic, vmAddress, network } = link;
+  if (!engine || !(link ?? hasNic) || !config.guest.manage) return [];
+  const { nic, vmAddress, network, isGiven } = link ?? unseen;
   return [
     {
       kind: 'release-guest',
@@ -48,6 +55,7 @@ export function releaseSteps({ config, observation, link: state }: Judgement, wh
       nic,
       vmAddress,
       prefix: network.bits.length,
+      ...given(isGiven),
     },
   ];
 }
@@ -55,7 +63,8 @@ export function releaseSteps({ config, observation, link: state }: Judgement, wh
 export const guest: Judge<'Guest'> = ({ config, observation, memory, link: { link } }, failures) => {
   if (!config.guest.manage)
     return yes('NotManaged', 'guest.manage is false: the VM’s side is left to its operator');
-  const failure = failed('Guest', failures, ['prepare-guest', 'release-guest']);
+  const own = failures.filter(({ step, reason }) => step.kind !== 'find-nic' || isReasonOf('Guest', reason));
+  const failure = failed('Guest', own, ['find-nic', 'prepare-guest', 'release-guest']);
   if (failure) return failure;
   const engine = valueOf(observation.engine);
   if (!engine) return no('NoEngine', 'Docker Engine does not answer (yet)');

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/schema.js';
 import { tidyPath } from '../lib/tidy-path.js';
 import { launchedNow } from './docker/first-launch.js';
-import type { Bundles, ConsoleUser, Seen } from './observation.js';
+import { type Bundles, type ConsoleUser, kindOf, type Seen, valueOf } from './observation.js';
 import type { Memory } from './memory.js';
 import { learnRestart } from './docker/restart.js';
 import type { Look } from './judgement.js';
@@ -62,7 +62,10 @@ export function learn(config: Config, { observation, link }: Look, memory: Memor
   const apps = joined(stillThere(memory.apps, elsewhere, bundles), elsewhere, maxApps);
   const restart = learnRestart(memory.restart, observation, link.vm !== null);
   const mayBeSetUp = link.vm && link.isAddressed ? link.vm.id : memory.mayBeSetUp;
+  const vm = valueOf(observation.vm);
+  const lastLink = vm ? (kindOf(vm) === 'hyperkit' ? 'tap' : 'vmnet') : memory.lastLink;
   return {
+    ...(lastLink === memory.lastLink ? {} : { lastLink }),
     ...(mayBeSetUp === memory.mayBeSetUp ? {} : { mayBeSetUp }),
     ...(launched === memory.launched ? {} : { launched }),
     ...(apps === memory.apps ? {} : { apps }),

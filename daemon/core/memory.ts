@@ -1,5 +1,6 @@
 /** What the daemon remembers between its looks, in three parts: each has one writer. Data alone. */
 import type { GuestReport } from './observation.js';
+import type { NicSearch } from './link/nic.js';
 import type { LinkMemory } from './link/yield.js';
 import type { RestartMemory } from './docker/restart-memory.js';
 import type { HeldRoute } from './routes/yield.js';
@@ -22,6 +23,8 @@ export interface Journalled {
   /** Docker.apps in unusual places, found by their processes. */
   readonly apps: readonly string[];
   readonly restart: RestartMemory;
+  /** The link that the last VM took, where the configuration leaves that open: what to expect of the next one. */
+  readonly lastLink: 'tap' | 'vmnet' | null;
 }
 
 /** What this life of the daemon knows; worth nothing to the next one. */
@@ -36,6 +39,8 @@ export interface Lived {
   readonly heldRoutes: readonly HeldRoute[];
   /** How it stands with a link that others keep taking away. */
   readonly link: LinkMemory;
+  /** What was last seen of the VM's NICs, where the link is by one of them. */
+  readonly nics: NicSearch | null;
 }
 
 export interface Memory extends Wish, Journalled, Lived {}

@@ -182,6 +182,8 @@ export interface Vm {
   readonly kind?: VmKind;
   /** Whose VM it is, and where its engine listens. Left out: Docker Desktop's. */
   readonly runtime?: { readonly name: RuntimeName; readonly socket: string };
+  /** Whether its argument list asks for the NIC of kernel networking; newer releases ask without a word there. */
+  readonly asksForNic?: boolean;
 }
 
 /** What runs containers in a VM of its own. */
@@ -213,6 +215,8 @@ export interface Runtimes {
   /** The configured context, or else the user’s current one; `null` inside: there is none of this name. */
   readonly context: Seen<DockerContext | null>;
 }
+
+export const kindOf = ({ kind = 'hyperkit' }: Vm): VmKind => kind;
 
 /** Docker's VMs: the one whose engine is asked and whose link this is to be, and all the others. */
 export interface Vms {
@@ -293,6 +297,45 @@ export interface TapObservation {
   readonly interface: Seen<TapInterface | null>;
 }
 
+/** A bridge of the Mac on which VMs are: it has an IPv4 network, and a member that vmnet made. */
+export interface VmBridge {
+  /** e.g. `bridge100`: macOS gives the next free number. */
+  readonly name: string;
+  /** Its own address, the Mac's end, e.g. `192.168.64.1`. */
+  readonly address: string;
+  readonly prefix: number;
+  readonly mtu: number;
+}
+
+/** A row of the Mac's ARP table that has been answered. */
+export interface Neighbour {
+  readonly address: string;
+  /** Lower case, two digits each. */
+  readonly mac: string;
+  readonly interface: string;
+}
+
+/** A network interface of the VM, as the agent sees it. */
+export interface GuestNic {
+  readonly name: string;
+  /** Lower case, with colons; empty when it has none. */
+  readonly mac: string;
+  /** A device's own: no loopback, and no bridge, veth or tunnel that the kernel makes up. */
+  readonly isCard: boolean;
+  /** Whether a default route of any of the VM's tables leaves by it. */
+  readonly hasDefaultRoute: boolean;
+  /** IPv4. */
+  readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
+  /** Whether it has an IPv6 address beyond its own wire: somebody on it advertises a network. */
+  readonly hasIpv6: boolean;
+}
+
+/** What only a link over a network of macOS's vmnet needs. */
+export interface VmnetObservation {
+  /** None are looked for while no VM could be on one. */
+  readonly bridges: Seen<readonly VmBridge[]>;
+}
+
 export interface Observation {
   /** When, in ms since the epoch. */
   readonly at: number;
@@ -300,6 +343,7 @@ export interface Observation {
   readonly configuration: Configuration;
   readonly consoleUser: Seen<ConsoleUser | null>;
   readonly tap: TapObservation;
+  readonly vmnet: VmnetObservation;
   readonly routes: Seen<readonly Route[]>;
   /** IPv4 addresses of every DNS resolver that the Mac asks. */
   readonly resolvers: Seen<readonly Prefix[]>;

@@ -39,6 +39,8 @@ export function statusOf(parts: {
   conditions: readonly Condition[];
   routes: readonly RouteVerdict[];
   observation: Observation;
+  /** For people; null: there is none. */
+  link?: string | null;
 }): Status {
   const { observation, ...judged } = parts;
   const { vm, engine, bundles } = observation;

@@ -4,7 +4,7 @@
  */
 
 import type { Reason } from '../api/reasons/registry.js';
-import type { ConsoleUser, DockerProcess, Vm } from './observation.js';
+import type { ConsoleUser, DockerProcess, Vm, VmBridge } from './observation.js';
 
 interface Cause {
   /** Same key, same step: what backs off and what is reported. */
@@ -51,6 +51,16 @@ export interface UnaddressTap extends Cause {
   readonly macAddress: string;
 }
 
+/** Looks in the VM for the NIC that is on one of these bridges; changes nothing there. */
+export interface FindNic extends Cause {
+  readonly kind: 'find-nic';
+  readonly session: string;
+  readonly vm: string;
+  readonly bridges: readonly VmBridge[];
+  /** The data path’s generation that this one answers. */
+  readonly generation: number;
+}
+
 export interface PrepareGuest extends Cause {
   readonly kind: 'prepare-guest';
   readonly session: string;
@@ -59,6 +69,8 @@ export interface PrepareGuest extends Cause {
   readonly nic: string;
   readonly vmAddress: string;
   readonly prefix: number;
+  /** Whether it has that address of its own. Left out: no. */
+  readonly isGiven?: boolean;
   readonly mtu: number;
   readonly macAddress: string;
   /** The data path’s generation that this one answers. */
@@ -73,6 +85,8 @@ export interface ReleaseGuest extends Cause {
   readonly nic: string;
   readonly vmAddress: string;
   readonly prefix: number;
+  /** Whether it has that address of its own: then NIC and address are let be, whatever they are. Left out: no. */
+  readonly isGiven?: boolean;
 }
 
 export interface AddRoute extends Cause {
@@ -121,6 +135,7 @@ export type Step =
   | RestoreHyperkit
   | AddressTap
   | UnaddressTap
+  | FindNic
   | PrepareGuest
   | ReleaseGuest
   | AddRoute
@@ -146,7 +161,7 @@ export const onMacAlone: ReadonlySet<Step['kind']> = new Set(['delete-route', 'a
  * Kinds of which each attempt costs somebody something: a container in a VM that would rather sleep. They take as long
  * as its engine does.
  */
-export const costly: ReadonlySet<Step['kind']> = new Set(['prepare-guest', 'release-guest']);
+export const costly: ReadonlySet<Step['kind']> = new Set(['find-nic', 'prepare-guest', 'release-guest']);
 
 /**
  * How each kind of step is carried out. Rejects with a `StepError` (or any error: then it is tried again). `signal` aborts

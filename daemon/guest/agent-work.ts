@@ -1,7 +1,9 @@
 /** What the daemon does in the VM by way of the agent: the VM's end of the link, set up and taken away again. */
 import type { ReasonOf } from '../api/reasons/registry.js';
+import type { GuestNic } from '../core/observation.js';
 import { overlaps, parsePrefix } from '../lib/prefix.js';
 import { StepError } from '../core/steps.js';
+import { plain } from '../lib/text.js';
 import type { Conversation } from './agent/conversation.js';
 import { arpRequest } from './arp.js';
 import { findDockerd } from './dockerd.js';
@@ -22,6 +24,8 @@ export interface GuestEnd {
   readonly nic: string;
   readonly vmAddress: string;
   readonly prefix: number;
+  /** Whether it has that address of its own: NIC and address are let be. Left out: no. */
+  readonly isGiven?: boolean;
 }
 
 const raw: Chain = { table: 'raw', chain: 'PREROUTING' };
@@ -62,6 +66,30 @@ export const waysOut = (
     .map(({ name }) => name);
 };
 
+/** Whether a default route leaves by this interface. */
+const isWayOut = (rows: readonly GuestRoute[], nic: number): boolean =>
+  rows.some(({ address, index }) => address === null && index === nic);
+
+/** What the VM has of interfaces, with what tells a NIC on a network of the Mac. Changes nothing. */
+export async function lookAtNics(agent: Conversation): Promise<readonly GuestNic[]> {
+  const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
+  const [links, rows, ipv4, ipv6] = await Promise.all([
+    kernel(ask.links()).then(readLinks),
+    kernel(ask.routes(4)).then(readRoutes),
+    kernel(ask.addresses(4)).then(readAddresses),
+    kernel(ask.addresses(6)).then(readAddresses),
+  ]);
+  return links.map(({ index, name, mac, isCard }) => ({
+    name: plain(name, 15),
+    mac,
+    isCard,
+    hasDefaultRoute: isWayOut(rows, index),
+    addresses: ipv4.filter((own) => own.index === index).map(({ address, prefix }) => ({ address, prefix })),
+    // fe80::/10 is every card's.
+    hasIpv6: ipv6.some((own) => own.index === index && !/^fe[89ab]/.test(own.address)),
+  }));
+}
+
 /**
  * Sets the VM's end of the link up: NIC, MTU, address, rules. Idempotent. Resolves to the NIC's name and the chains that
  * have rules of ours. Rejects with StepError: `NoTapNic`, `NoDockerd`, `LinkCollision`, `GuestRefused`.
@@ -70,7 +98,7 @@ export async function prepare(
   agent: Conversation,
   end: GuestEnd & { readonly mtu: number; readonly macAddress: string; readonly needsRaw: boolean },
 ): Promise<{ readonly interface: string; readonly rules: readonly string[] }> {
-  const { nic: mac, vmAddress: address, prefix, mtu, macAddress, needsRaw } = end;
+  const { nic: mac, vmAddress: address, prefix, isGiven = false, mtu, macAddress, needsRaw } = end;
   const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
   const [links, rows, addresses, dockerd] = await Promise.all([
     kernel(ask.links()).then(readLinks),
@@ -85,15 +113,17 @@ export async function prepare(
   if (claim)
     throw refuse(
       'LinkCollision',
-      `the VM itself has ${claim.address ?? ''}/${claim.prefix} dev ${links.find(({ index }) => index === claim.index)?.name ?? '?'}, which overlaps the link’s network: set tap.address and tap.peer to a pair that nobody uses`,
+      `the VM itself has ${claim.address ?? ''}/${claim.prefix} dev ${links.find(({ index }) => index === claim.index)?.name ?? '?'}, which overlaps the link’s network: ${isGiven ? 'take it away there' : 'set tap.address and tap.peer to a pair that nobody uses'}`,
       true,
     );
 
-  acknowledged(await kernel(ask.bringUp(nic.index, mtu)));
-  const hasAddress = addresses.some(
-    (own) => own.index === nic.index && own.address === address && own.prefix === prefix,
-  );
-  if (!hasAddress) acknowledged(await kernel(ask.addAddress({ index: nic.index, address, prefix })));
+  if (!isGiven) {
+    acknowledged(await kernel(ask.bringUp(nic.index, mtu)));
+    const hasAddress = addresses.some(
+      (own) => own.index === nic.index && own.address === address && own.prefix === prefix,
+    );
+    if (!hasAddress) acknowledged(await kernel(ask.addAddress({ index: nic.index, address, prefix })));
+  }
 
   const iptables = iptablesOf(agent, dockerd);
   const rules: string[] = [];
@@ -108,7 +138,10 @@ export async function prepare(
     const refused = await begin(raw, [accept(nic.name)]);
     if (refused !== null) throw refuse('GuestRefused', `the raw table cannot be listed: ${refused}`);
   }
-  const open = [...waysOut(links, rows, nic.index).map((way) => close(nic.name, way)), accept(nic.name)];
+  const ways = waysOut(links, rows, nic.index);
+  // By a NIC that is a way out itself what the VM has on no bridge would go back to the Mac.
+  const closed = isWayOut(rows, nic.index) ? [...ways, nic.name] : ways;
+  const open = [...closed.map((way) => close(nic.name, way)), accept(nic.name)];
   if ((await begin(dockerUser, open)) !== null) {
     const refused = await begin(forward, open);
     if (refused !== null) throw refuse('GuestRefused', `the filter table cannot be listed: ${refused}`);
@@ -120,10 +153,10 @@ export async function prepare(
   return { interface: nic.name, rules };
 }
 
-/** Takes our rules and our address out of the VM, and the NIC down. What is gone already is no fault. */
+/** Takes our rules out of the VM and, where we set it, our address, and the NIC down. What is gone already is no fault. */
 export async function release(
   agent: Conversation,
-  { nic: mac, vmAddress: address, prefix }: GuestEnd,
+  { nic: mac, vmAddress: address, prefix, isGiven = false }: GuestEnd,
 ): Promise<void> {
   const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
   const [links, addresses, dockerd] = await Promise.all([
@@ -137,7 +170,7 @@ export async function release(
     const listed = await listChain(iptables, chain);
     if (!('refused' in listed)) await changeChain(iptables, chain, changeOf(listed, []));
   }
-  const nic = links.find((link) => link.mac === mac);
+  const nic = isGiven ? undefined : links.find((link) => link.mac === mac);
   if (!nic) return;
   for (const own of addresses)
     if (own.index === nic.index && own.address === address && own.prefix === prefix)

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { GuestReport } from '../core/observation.js';
+import type { GuestNic, GuestReport } from '../core/observation.js';
 import { StepError } from '../core/steps.js';
 import { AgentError, type Conversation } from './agent/conversation.js';
 import { isFit, removeImage, withAgent } from './agent-container.js';
-import { type GuestEnd, prepare, release } from './agent-work.js';
+import { type GuestEnd, lookAtNics, prepare, release } from './agent-work.js';
 import { withDeadline } from './deadline.js';
 import type { EngineClient } from './engine-client.js';
 import { NetlinkError } from './netlink.js';
@@ -43,8 +43,8 @@ async function refuseNftables(engine: EngineClient, engineVersion: string): Prom
   const { FirewallBackend } = await engine.json('GET', '/info', infoSchema);
   if (FirewallBackend?.Driver.startsWith('nftables') === true)
     throw new StepError(
-      'Docker Engine keeps its firewall in nftables, which lets nothing in from outside: in Docker’s settings, ' +
-        'Docker Engine, set "firewall-backend": "iptables"',
+      'Docker Engine keeps its firewall in nftables, where no rule of anybody else lets something in: in Docker’s ' +
+        'settings, Docker Engine, set "firewall-backend": "iptables"',
       { reason: 'FirewallBackendUnsupported', blocked: true },
     );
 }
@@ -70,6 +70,20 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
       throw new StepError(`the VM refused: ${error.message}`, { reason: 'GuestRefused', cause: error });
     throw error;
   }
+}
+
+/** What the VM has of network interfaces. Changes nothing there. */
+export async function lookIntoGuest(
+  engine: EngineClient,
+  { timeout = deadline, signal: outer, log }: Limits & Pick<PrepareParameters, 'log'>,
+): Promise<readonly GuestNic[]> {
+  const { result, gone } = await oneAtATime(() =>
+    withDeadline(engine, { milliseconds: timeout, signal: outer }, (bounded, signal) =>
+      withAgent(bounded, { signal, log }, (agent) => refusing(lookAtNics(agent))),
+    ),
+  );
+  void oneAtATime(() => gone);
+  return result;
 }
 
 /** Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them. Idempotent. */

@@ -1,12 +1,15 @@
 import { inBatches } from '../lib/batch.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
 import type { EngineLink } from './engine.js';
-import { prepareGuest, releaseGuest } from '../guest/link-end.js';
+import { lookIntoGuest, prepareGuest, releaseGuest } from '../guest/link-end.js';
 import type { Log } from './log.js';
+import { searchNic } from './find-nic.js';
 import { loadKext } from '../mac/kext.js';
+import { neighboursAt } from '../mac/neighbours.js';
 import { addRoutes, deleteRoutes } from '../mac/routes.js';
 import { ownTapDevice } from '../mac/tap-device.js';
 import { addressTap, unaddressTap } from '../mac/tap-interface.js';
+import { answersTcp } from '../mac/tcp-probe.js';
 import type { MemoryKeeper } from './memory.js';
 import { openAgain, quitForRestart, tellUser } from './restart-docker.js';
 import type { AddRoute, DeleteRoute, Executors } from '../core/steps.js';
@@ -30,6 +33,13 @@ export function createExecutors(parts: {
       await addressTap(step);
     },
     'unaddress-tap': (step) => unaddressTap(step),
+    'find-nic': (step, signal) =>
+      searchNic(step, {
+        lookIntoGuest: () => lookIntoGuest(engine.client(), { signal, log: (message) => log.info(message) }),
+        speakTo: answersTcp,
+        neighboursAt,
+        remember: (nics) => memory.change({ nics }),
+      }),
     'prepare-guest': async (step, signal) => {
       // What is half done is to be taken out again, too.
       await memory.change({ released: null });

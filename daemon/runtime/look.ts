@@ -68,7 +68,7 @@ export function createLook(parts: {
       engine: mac.vm.known && owner.known ? engine.follow(owner.value, mac.vm.value) : engine.last(),
       dataPath: parts.dataPath(),
     };
-    const look = { observation, link: maker.state(config, observation) };
+    const look = { observation, link: maker.state(config, observation, memory.now()) };
     await parts.routes.notice(look);
     const learnt = learn(config, look, memory.now());
     if (Object.keys(learnt).length > 0) await memory.change(learnt);

@@ -13,7 +13,7 @@ export interface MemoryKeeper {
 }
 
 /** What is worth nothing to another daemon. */
-const fleeting = new Set(['lowered', 'guest', 'released', 'mayBeSetUp', 'heldRoutes', 'link']);
+const fleeting = new Set(['lowered', 'guest', 'released', 'mayBeSetUp', 'heldRoutes', 'link', 'nics']);
 
 /**
  * What the daemon remembers, begun with what its journal at `path` holds. Earlier versions journalled no interface of a
@@ -31,13 +31,14 @@ export async function keepMemory(path: string, log: Log, tapDevice: string): Pro
     mayBeSetUp: null,
     heldRoutes: [],
     link: noLinkMemory,
+    nics: null,
   };
   let closed = false;
   /** Why the journal does not hold what is remembered. */
   let trouble: string | null = null;
   const write = async (): Promise<void> => {
     if (closed) return;
-    const { wanted, ownedRoutes, launched, apps, restart } = memory;
+    const { wanted, ownedRoutes, launched, apps, restart, lastLink } = memory;
     try {
       await writeJournal(path, {
         wanted: wanted === 'removed' ? 'up' : wanted,
@@ -45,6 +46,7 @@ export async function keepMemory(path: string, log: Log, tapDevice: string): Pro
         launched: [...launched],
         apps: [...apps],
         restart: { ...restart, attempts: [...restart.attempts] },
+        lastLink,
       });
       trouble = null;
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { Config } from '../../config/schema.js';
 import {
   type ConsoleUser,
+  kindOf,
   type Observation,
   type Seen,
   seen,
@@ -10,6 +11,7 @@ import {
 import { followedVm } from '../core/docker/runtime.js';
 import type { Contexts } from '../guest/contexts.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
+import { observeBridges } from '../mac/bridges.js';
 import { observeConsoleUser } from '../mac/console-user.js';
 import { userByUid } from '../mac/directory.js';
 import { observeKext } from '../mac/kext.js';
@@ -66,7 +68,7 @@ export function createObserver(parts: {
     const [consoleUser, device, kext, tapInterface, routes] = await Promise.all([
       observeConsoleUser(),
       observeTapDevice(config.tap.device),
-      observeKext(),
+      config.link === 'vmnet' ? unknown('link is "vmnet", which needs no kext') : observeKext(),
       observeTapInterface(config.tap.device),
       observeRoutes(),
     ]);
@@ -80,9 +82,13 @@ export function createObserver(parts: {
       return processes.known ? seen(pick(processes.value)) : unknown(processes.why);
     };
     const now = Date.now();
-    const vms = ofUser((list) => pickVms(list, { uid: user?.uid ?? null, holder, now, ...config.tap }));
+    // A VM that can have no tap is none, where nothing but a tap is wanted.
+    const hyperkitOnly = config.link === 'tap';
+    const vms = ofUser((list) =>
+      pickVms(list, { uid: user?.uid ?? null, holder, now, hyperkitOnly, ...config.tap }),
+    );
     const docker = ofUser((list) => (user ? pickDocker(list, user) : []));
-    const machines = ofUser((list) => (user ? pickMachines(list, user) : []));
+    const machines = ofUser((list) => (user && !hyperkitOnly ? pickMachines(list, user) : []));
     const runtimes =
       vms.known && docker.known && machines.known
         ? await observeRuntimes({
@@ -94,11 +100,13 @@ export function createObserver(parts: {
           })
         : undefined;
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
-    const [resolvers, { found, places }] = await Promise.all([
+    const { vm, others } = followedVm(config, vms, runtimes);
+    const mayShare = vm.known && vm.value !== null && kindOf(vm.value) === 'virtualization';
+    const [resolvers, { found, places }, bridges] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       observeBundles({ config, user, remembered: apps(), running, bundles }),
+      mayShare ? observeBridges() : seen([]),
     ]);
-    const { vm, others } = followedVm(config, vms, runtimes);
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
     return {
       mac: {
@@ -106,6 +114,7 @@ export function createObserver(parts: {
         macos,
         consoleUser,
         tap: { device, kext, interface: tapInterface },
+        vmnet: { bridges },
         routes,
         resolvers,
         bundles: found,

@@ -123,7 +123,11 @@ export function createHandlers(parts: {
     // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
     // So is a restart of Docker that did not help before.
     const { restart } = memory.now();
-    const anew = { guest: null, restart: { ...restart, attempts: [], told: null, asked: restart.asked + 1 } };
+    const anew = {
+      guest: null,
+      nics: null,
+      restart: { ...restart, attempts: [], told: null, asked: restart.asked + 1 },
+    };
     await memory.change({ wanted, ...(wanted === 'up' ? anew : {}) });
     bundles.lookAnew();
     if (wanted === 'up') {

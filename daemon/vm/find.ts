@@ -2,6 +2,7 @@ import { ageOf } from '../lib/age.js';
 import type { Vm, Vms } from '../core/observation.js';
 import { dockersDevices } from './dockers-line.js';
 import type { Process } from './processes.js';
+import { virtualVms } from './virtual.js';
 
 /** `ps` joins the words of a command line by blanks: what is known of their borders is argv[0]'s end and `-`. */
 const hyperkit = /^(.*?(?:com\.docker\.hyperkit|hyperkit)(?:\.original)?) (-.*)$/s;
@@ -24,10 +25,10 @@ interface Link {
   readonly mac: string;
 }
 
-/** Every VM of Docker's among the processes, whoever's it is, the newest first; `now` in ms since the epoch. */
-function dockersVms(processes: readonly Process[], { device, mac, now }: Link & { now: number }): Vm[] {
+/** Every VM of Docker's that runs by HyperKit, whoever's it is. */
+function hyperkitVms(processes: readonly Process[], { device, mac }: Link): readonly Vm[] {
   const nic = nicOn(device);
-  const found = processes.flatMap((process): Vm[] => {
+  return processes.flatMap((process): Vm[] => {
     const match = hyperkit.exec(process.cmd ?? '');
     const [, path = '', args = ''] = match ?? [];
     const { pid, uid, startTime } = process;
@@ -47,9 +48,13 @@ function dockersVms(processes: readonly Process[], { device, mac, now }: Link & 
       },
     ];
   });
+}
+
+/** The newest first; what the clock says to be of the future is the oldest. */
+function newestFirst(vms: readonly Vm[], now: number): readonly Vm[] {
   const isOfOldClock = ({ startedAt }: Vm): number =>
     ageOf(Date.parse(startedAt), now) === Infinity ? 1 : 0;
-  return found.sort((a, b) => isOfOldClock(a) - isOfOldClock(b) || b.startedAt.localeCompare(a.startedAt));
+  return vms.toSorted((a, b) => isOfOldClock(a) - isOfOldClock(b) || b.startedAt.localeCompare(a.startedAt));
 }
 
 /**
@@ -59,13 +64,15 @@ function dockersVms(processes: readonly Process[], { device, mac, now }: Link & 
  * (docker/for-mac #5231): the engine is the newest's, whichever has the tap. Of two that started in the same second that
  * one counts which has no tap, so that nothing is set up in a VM that may be the wrong one. Processes merely named
  * after it (a shell that runs the shim, another VM tool's hyperkit) are none. `uid`: of the user in front; `now`: in ms
- * since the epoch.
+ * since the epoch; `hyperkitOnly`: whether VMs that run by something else are left out.
  */
 export function pickVms(
   processes: readonly Process[],
-  options: Link & { uid: number | null; holder: number | null; now: number },
+  options: Link & { uid: number | null; holder: number | null; now: number; hyperkitOnly?: boolean },
 ): Vms {
-  const found = dockersVms(processes, options);
+  const { hyperkitOnly = false, now } = options;
+  const virtual = hyperkitOnly ? [] : virtualVms(processes);
+  const found = newestFirst([...hyperkitVms(processes, options), ...virtual], now);
   const holder = found.find(({ pid }) => pid === options.holder);
   const ofOne = found.filter(({ uid }) => uid === (holder?.uid ?? options.uid));
   const newest = ofOne.filter(({ startedAt }) => startedAt === ofOne[0]?.startedAt);

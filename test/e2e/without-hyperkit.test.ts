@@ -1,5 +1,5 @@
-/** A Docker Desktop that runs its VM by the Virtualization framework, on Apple silicon. */
-import { existsSync, readdirSync } from 'node:fs';
+/** A Docker Desktop that runs its VM by the Virtualization framework, on Apple silicon, where only a tap will do. */
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { logOf, must, onMac, openDocker } from '../lab/story.js';
@@ -15,6 +15,8 @@ test(
       const asShipped = files();
       const tuntapctl = (command: string) => mac.run(['/usr/local/bin/tuntapctl', command]);
 
+      mkdirSync(mac.path('/etc/tuntapd'), { mode: 0o755 });
+      writeFileSync(mac.path('/etc/tuntapd/config.toml'), 'link = "tap"\n', { mode: 0o644 });
       await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
       await openDocker(mac);
       const { stdout } = await until('it is said', 30, async () => {

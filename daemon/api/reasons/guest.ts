@@ -15,9 +15,16 @@ export const guest = {
     FirewallBackendUnsupported: {
       severity: 'persistent',
       meaning:
-        'Docker Engine 29 keeps its firewall in nftables, where no rule of tuntapd’s outweighs its drops.',
+        'Docker Engine keeps its firewall in nftables, where no rule of tuntapd’s outweighs its drops. Of its own openings ' +
+        '`allow-direct-routing` and a network’s `trusted_host_interfaces` reach published ports alone, and ' +
+        '`bridge-accept-fwmark` needs one of them besides; the gateway mode `nat-unprotected` opens a network.',
       whatToDo: [
         { text: 'In Docker’s settings, Docker Engine, set `"firewall-backend": "iptables"`' },
+        {
+          text:
+            'Or, where the link is a network that macOS shares with the VM, make the Docker network anew with ' +
+            '`-o com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected`: that one answers, whatever is said here',
+        },
         tryAgain,
       ],
     },

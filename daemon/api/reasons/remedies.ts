@@ -45,6 +45,31 @@ export const anotherSubnet = {
     'settings, Docker Engine',
 } as const satisfies Remedy;
 
+export const followVm = {
+  text: 'Let the link follow what Docker’s VM runs by',
+  command: 'sudo tuntapctl config set link auto',
+} as const satisfies Remedy;
+
+export const kernelNetworking = {
+  text: 'In Docker’s settings, Resources, Network, switch on “Use kernel networking for UDP”, and apply it',
+} as const satisfies Remedy;
+
+/** What lets macOS's DHCP server answer VMs again (socket_vmnet issue 62). */
+export const unblockBootpd = [
+  {
+    text: 'Take macOS’s DHCP server out of its firewall’s list',
+    command: 'sudo /usr/libexec/ApplicationFirewall/socketfilterfw --remove /usr/libexec/bootpd',
+  },
+  {
+    text: 'Put it in again',
+    command: 'sudo /usr/libexec/ApplicationFirewall/socketfilterfw --add /usr/libexec/bootpd',
+  },
+  {
+    text: 'Let it answer',
+    command: 'sudo /usr/libexec/ApplicationFirewall/socketfilterfw --unblock /usr/libexec/bootpd',
+  },
+] as const satisfies readonly Remedy[];
+
 export const moveLink = {
   text: 'Move the link to a pair of addresses that nobody uses, by the `sudo tuntapctl config set` command of the message',
 } as const satisfies Remedy;

@@ -1,5 +1,5 @@
 import type { Topic } from './record.js';
-import { readLogs, reinstallDocker, tryAgain } from './remedies.js';
+import { followVm, readLogs, reinstallDocker, tryAgain } from './remedies.js';
 
 export const shim = {
   code: 'TT103',
@@ -11,7 +11,7 @@ export const shim = {
       meaning:
         'This Docker Desktop has no hyperkit: it runs its VM by Apple’s Virtualization framework, which cannot be given ' +
         'a tap.',
-      whatToDo: [{ text: 'Use an Intel Mac and a Docker Desktop that offers HyperKit' }],
+      whatToDo: [followVm, { text: 'Or use an Intel Mac and a Docker Desktop that offers HyperKit' }],
     },
     NoDocker: {
       severity: 'degraded',
@@ -145,6 +145,12 @@ export const shim = {
     },
     Removed: { severity: 'idle', meaning: 'tuntapd is being removed, and gives hyperkit back.' },
     NotManaged: { severity: 'fine', meaning: '`shim.manage` is false: tuntapd leaves hyperkit as it is.' },
+    NotNeeded: {
+      severity: 'fine',
+      meaning:
+        'The link is by a network that macOS shares with the VM. hyperkit has no part in it, and where it had the shim ' +
+        'it is given back.',
+    },
     Installed: {
       severity: 'fine',
       meaning:

@@ -29,7 +29,12 @@ export const tapAddress = {
       meaning:
         'Something else, which the message names, uses the link’s own network, on this Mac or in the VM: the Mac could ' +
         'reach only one of the two.',
-      whatToDo: [moveLink],
+      whatToDo: [
+        moveLink,
+        {
+          text: 'Where macOS has chosen the network, end what has a part of it besides, as the message says',
+        },
+      ],
     },
     LinkYielded: {
       severity: 'degraded',
@@ -68,7 +73,8 @@ export const tapAddress = {
     },
     NotSet: {
       severity: 'transient',
-      meaning: 'The tap does not have its address yet, or its network has no row in the routing table yet.',
+      meaning:
+        'The Mac’s end of the link does not have its address yet, or its network has no row in the routing table yet.',
       whatToDo: [readLogs],
     },
     NotSeen: {
@@ -87,11 +93,13 @@ export const tapAddress = {
     },
     NoLink: {
       severity: 'idle',
-      meaning: 'No VM holds the tap, so there is no interface to give an address to.',
+      meaning:
+        'No VM holds the tap, and none has a NIC on a network of the Mac: there is no interface to speak of.',
     },
     Set: {
       severity: 'fine',
-      meaning: 'The tap has its address, and the Mac’s routing table leads the link’s network there.',
+      meaning:
+        'The Mac’s end of the link has its address, and the routing table leads the link’s network there.',
     },
   },
 } as const satisfies Topic;

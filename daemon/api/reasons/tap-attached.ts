@@ -1,9 +1,17 @@
 import type { Topic } from './record.js';
-import { moveLink, readLogs, restartDocker } from './remedies.js';
+import {
+  followVm,
+  kernelNetworking,
+  moveLink,
+  readLogs,
+  restartDocker,
+  tryAgain,
+  unblockBootpd,
+} from './remedies.js';
 
 export const tapAttached = {
   code: 'TT105',
-  question: 'Does the VM hold the tap?',
+  question: 'Does the VM have the link’s network card?',
   dependsOn: ['VirtualMachine'],
   reasons: {
     HeldByOtherUser: {
@@ -81,6 +89,58 @@ export const tapAttached = {
         'next start gives it one.',
       whatToDo: [restartDocker],
     },
+    NoSharedNetwork: {
+      severity: 'persistent',
+      meaning:
+        'Docker’s VM runs by Apple’s Virtualization framework, and no bridge of this Mac has a VM on it: the VM has no NIC ' +
+        'that the Mac shares. Docker makes one only when asked to, and only when its VM starts.',
+      whatToDo: [
+        kernelNetworking,
+        { text: 'If nothing changes, quit Docker Desktop and open it again' },
+        { text: 'In colima: `colima stop`, then `colima start --network-address`' },
+        { text: 'In Lima: `vzNAT: true` under `networks` of the instance, and start it again' },
+      ],
+    },
+    NoSharedNic: {
+      severity: 'persistent',
+      meaning:
+        'Other VMs are on networks of this Mac, but no NIC of Docker’s VM is: its setting is off, or its VM runs by ' +
+        'something that has none. The VM’s way out is never taken for one, nor are Docker’s own networks.',
+      whatToDo: [kernelNetworking, followVm],
+    },
+    NicWithoutAddress: {
+      severity: 'degraded',
+      meaning:
+        'The VM’s NIC on a network of the Mac has IPv6 only: macOS’s DHCP server, `bootpd`, has not answered, which the ' +
+        'firewall of macOS is known to keep it from. The VM is looked into again, ever more rarely.',
+      whatToDo: [...unblockBootpd, restartDocker],
+    },
+    SeveralNics: {
+      severity: 'persistent',
+      meaning:
+        'The VM has several NICs on networks of this Mac, which the message names, and routes can lead to one only.',
+      whatToDo: [
+        { text: 'Leave one of these networks to the VM, in the settings of whatever runs it' },
+        tryAgain,
+      ],
+    },
+    NicUnproven: {
+      severity: 'degraded',
+      meaning:
+        'A NIC of the VM has an address of the bridge’s network, but who answers there for the Mac has another MAC, or ' +
+        'nobody does: with another VM on the same bridge the routes would lead to that. It is tried again by itself.',
+      whatToDo: [
+        { text: 'See whom the Mac knows there: `arp -n`, with the address of the message' },
+        { text: 'Quit other programs that run VMs, then restart Docker Desktop' },
+      ],
+    },
+    NicNotSought: {
+      severity: 'transient',
+      dependsOn: ['VirtualMachine', 'Engine'],
+      meaning:
+        'The VM’s NICs have not been looked at since it started, or since what answered by one fell silent.',
+      whatToDo: [readLogs],
+    },
     NotSeen: {
       severity: 'transient',
       meaning:
@@ -90,7 +150,8 @@ export const tapAttached = {
     NoVm: { severity: 'idle', meaning: 'There is no VM to hold the tap.' },
     Attached: {
       severity: 'fine',
-      meaning: 'Docker’s VM has the device open, so the interface exists on both sides.',
+      meaning:
+        'Docker’s VM has the tap open, or a NIC of the VM’s is on a network that macOS shares with it.',
     },
   },
 } as const satisfies Topic;

@@ -55,6 +55,10 @@ export const tapDevice = {
       severity: 'fine',
       meaning: 'The device exists; while tuntapd is removed its owner does not matter.',
     },
+    NotNeeded: {
+      severity: 'fine',
+      meaning: 'The link is by a network that macOS shares with the VM, which takes no kext and no device.',
+    },
     Owned: { severity: 'fine', meaning: 'The device belongs to the user whose hyperkit opens it.' },
   },
 } as const satisfies Topic;

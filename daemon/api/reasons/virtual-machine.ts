@@ -1,5 +1,5 @@
 import type { Topic } from './record.js';
-import { readLogs } from './remedies.js';
+import { followVm, kernelNetworking, readLogs } from './remedies.js';
 
 export const virtualMachine = {
   code: 'TT104',
@@ -11,7 +11,23 @@ export const virtualMachine = {
       meaning:
         'Docker.app has hyperkit, but Docker runs its VM by Apple’s Virtualization framework, which cannot be given a tap.',
       whatToDo: [
-        { text: 'In Docker’s settings, General, choose HyperKit, where this Docker Desktop still offers it' },
+        followVm,
+        {
+          text: 'Or in Docker’s settings, General, choose HyperKit, where this Docker Desktop still offers it',
+        },
+      ],
+    },
+    DockerVmm: {
+      severity: 'persistent',
+      isTerminal: true,
+      meaning:
+        'Docker runs its VM by Docker VMM (`com.docker.sailor`, or `com.docker.krun`), which has a network stack of its own: ' +
+        'no tap, and no NIC that the Mac shares.',
+      whatToDo: [
+        {
+          text: 'In Docker’s settings, General, Virtual Machine Options, choose Apple Virtualization framework',
+        },
+        kernelNetworking,
       ],
     },
     NotChosen: {
@@ -77,7 +93,7 @@ export const virtualMachine = {
     },
     Running: {
       severity: 'fine',
-      meaning: 'hyperkit runs. The message names VMs besides, and how to end one that was left behind.',
+      meaning: 'Docker’s VM runs. The message names VMs besides, and how to end one that was left behind.',
     },
   },
 } as const satisfies Topic;

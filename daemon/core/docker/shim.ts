@@ -41,6 +41,28 @@ export function restoreSteps({ observation, memory }: Judgement): Step[] {
   }));
 }
 
+/** Gives hyperkit back where it has a shim of ours that this link has no use for, and no bundle is being replaced. */
+export function withdrawSteps({ config, observation }: Judgement): Step[] {
+  if (!config.shim.manage) return [];
+  const { withHyperkit = [], replacing = [] } = valueOf(observation.bundles) ?? {};
+  const isOurs = ({ target, saved }: Bundle): boolean =>
+    saved !== null || target.kind === 'shim' || target.kind === 'outdated-shim';
+  const isDue = (bundle: Bundle): boolean => {
+    const { kind } = judgeRestore(bundle);
+    // Docker's own hyperkit, with nothing beside it, is struck out of the journal.
+    return kind === 'change' || (kind === 'done' && bundle.target.kind === 'mach-o');
+  };
+  return withHyperkit
+    .filter((bundle) => isOurs(bundle) && isDue(bundle))
+    .filter(({ app }) => replacing.every((other) => other.app !== app))
+    .map(({ hyperkit }) => ({
+      kind: 'restore-hyperkit',
+      key: `restore ${hyperkit}`,
+      why: 'Docker’s VM does not run by hyperkit, so nothing has to stand before it',
+      hyperkit,
+    }));
+}
+
 function bundleTrouble(bundle: Bundle): Verdict<ReasonOf<'Shim'>> | null {
   const verdict = judgeInstall(bundle);
   switch (verdict.kind) {

@@ -1,6 +1,6 @@
 /** Docker's VMs: the one that counts, and those beside it. Pure. */
 import { type Judge, no, unclear, yes } from '../condition.js';
-import { valueOf, type Vm } from '../observation.js';
+import { kindOf, valueOf, type Vm, type VmKind } from '../observation.js';
 import { chooseRuntime, toldBeside } from './runtime.js';
 
 const named = (vms: readonly Vm[]): string =>
@@ -19,6 +19,12 @@ export function leftBehind(older: readonly Vm[]): string {
     `end what stays with \`kill ${pids}\`, and open Docker Desktop again`
   );
 }
+
+const program: Readonly<Record<VmKind, string>> = {
+  hyperkit: 'hyperkit',
+  virtualization: 'Apple’s Virtualization framework',
+  'docker-vmm': 'Docker VMM',
+};
 
 export const virtualMachine: Judge<'VirtualMachine'> = ({ config, observation }) => {
   const { vm, otherVms, docker, consoleUser: user, runtimes } = observation;
@@ -42,8 +48,15 @@ export const virtualMachine: Judge<'VirtualMachine'> = ({ config, observation })
   if (!vm.value)
     return no('NotRunning', `Docker’s VM does not run; everything is set up when it starts${others}`);
   const { pid, uid, startedAt } = vm.value;
+  if (kindOf(vm.value) === 'docker-vmm')
+    return no(
+      'DockerVmm',
+      `Docker’s VM (pid ${pid}) runs by Docker VMM, which gives it no NIC that the Mac shares: in Docker’s settings > ` +
+        'General > Virtual Machine Options choose Apple Virtualization framework, and in Resources > Network switch on ' +
+        `“Use kernel networking for UDP”${others}`,
+    );
   const behind =
     user.known && user.value?.uid !== uid ? ` for uid ${uid}, who is logged in but not in front` : '';
-  const what = vm.value.runtime ? `${vm.value.runtime.name}’s VM` : 'hyperkit';
+  const what = vm.value.runtime ? `${vm.value.runtime.name}’s VM` : program[kindOf(vm.value)];
   return yes('Running', `${what} runs as pid ${pid} since ${startedAt}${behind}${others}`);
 };

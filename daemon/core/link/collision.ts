@@ -58,6 +58,9 @@ const holdersOf = (network: Prefix, link: Link, observation: Observation): reado
 
 /** A command that moves both ends at once to addresses that nobody has, or what has to be found without one. */
 function move(link: Link, observation: Observation): string {
+  // macOS numbers its own networks, and nobody can tell it which one to take.
+  if (link.isGiven === true)
+    return 'macOS gives the link this network: end what has it besides, or give that another network';
   const free = farEnds.find((end) => {
     const network = parsePrefix(`${end}.253/${link.network.bits.length}`);
     return network !== null && holdersOf(network, link, observation).length === 0;

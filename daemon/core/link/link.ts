@@ -15,6 +15,8 @@ export interface Link {
   readonly mtu: number;
   /** MAC of its NIC in the VM, by which it is found there. */
   readonly nic: string;
+  /** Whether the VM’s end has its address of its own (DHCP), so that it is neither set nor taken away. Left out: no. */
+  readonly isGiven?: boolean;
 }
 
 interface Common {

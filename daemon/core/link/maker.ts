@@ -2,6 +2,7 @@
 import type { Config } from '../../../config/schema.js';
 import type { Judge } from '../condition.js';
 import type { Judgement } from '../judgement.js';
+import type { Memory } from '../memory.js';
 import type { Observation } from '../observation.js';
 import type { Step } from '../steps.js';
 import type { LinkState } from './link.js';
@@ -18,7 +19,7 @@ export type MakersCondition = 'TapDevice' | 'Shim' | 'TapAttached' | 'TapAddress
 
 /** Data in, data out; adding one is adding files. */
 export interface LinkMaker {
-  readonly state: (config: Config, observation: Observation) => LinkState;
+  readonly state: (config: Config, observation: Observation, memory: Memory) => LinkState;
   readonly steps: (judgement: Judgement) => MakersSteps;
   /** What undoes them; `why`: for the log, of those in `link`. */
   readonly undo: (judgement: Judgement, why: string) => MakersSteps;

@@ -34,16 +34,19 @@ test('numbers, types and names that programs know: none of them ever changes', (
   expect(reasons).toEqual({
     'TT100 Configuration': 'Invalid Valid',
     'TT101 ConsoleUser': 'LoggedIn NobodyLoggedIn NotSeen',
-    'TT102 TapDevice': 'Failed KextMissing KextNotApproved KextNotLoaded NotOwned NotSeen Owned Present',
+    'TT102 TapDevice':
+      'Failed KextMissing KextNotApproved KextNotLoaded NotNeeded NotOwned NotSeen Owned Present',
     'TT103 Shim':
       'AppManagement BeingReplaced BeingWritten BundleRefused DoesNotAnswer Failed ForeignScript Installed NoDocker ' +
-      'NoHyperkit NotInstalled NotLaunched NotManaged NotSeen OriginalMissing OriginalTaken ReadOnly Refused Removed ' +
-      'Restored TooManyBundles',
+      'NoHyperkit NotInstalled NotLaunched NotManaged NotNeeded NotSeen OriginalMissing OriginalTaken ReadOnly Refused ' +
+      'Removed Restored TooManyBundles',
     'TT104 VirtualMachine':
-      'ContextMissing ContextNotLocal NoWayIn NotChosen NotRunning NotSeen RoutesItself Running VirtualizationFramework',
+      'ContextMissing ContextNotLocal DockerVmm NoWayIn NotChosen NotRunning NotSeen RoutesItself Running ' +
+      'VirtualizationFramework',
     'TT105 TapAttached':
-      'Attached HeldByAnother HeldByLeftover HeldByOtherUser LinkCollision NoVm NotSeen OtherMac RestartNeeded ' +
-      'RestartPending StartedWithoutTap TapNotOpened',
+      'Attached HeldByAnother HeldByLeftover HeldByOtherUser LinkCollision NicNotSought NicUnproven NicWithoutAddress ' +
+      'NoSharedNetwork NoSharedNic NoVm NotSeen OtherMac RestartNeeded RestartPending SeveralNics StartedWithoutTap ' +
+      'TapNotOpened',
     'TT106 TapAddress':
       'AddressNotSet AddressRefused Failed LinkCollision LinkTaken LinkYielded NoLink NotSeen NotSet Set TapGone',
     'TT107 Engine':
@@ -115,7 +118,9 @@ const commands = [
 ];
 
 test.each(commands)('%s can be pasted as it is', async (command) => {
-  expect(command).toMatch(/^(sudo )?(tuntapctl|ifconfig|route|netstat|scutil|ls|tailscale) [\w ./~-]+$/);
+  expect(command).toMatch(
+    /^(sudo )?(tuntapctl|\/usr\/libexec\/ApplicationFirewall\/socketfilterfw|ifconfig|route|netstat|scutil|ls|tailscale) [\w ./~-]+$/,
+  );
   const [, words] = /^(?:sudo )?tuntapctl (.*)$/.exec(command) ?? [];
   if (words === undefined) return;
   const write = (): void => undefined;
@@ -149,13 +154,13 @@ test('what sums everything up: what passes, what lasts, and what nothing helps a
     ),
   ];
   expect(named(({ severity }) => severity === 'transient').join(' ')).toBe(
-    'BeingReplaced BeingWritten KextNotLoaded NoEngine NotInstalled NotLaunched NotOwned NotPrepared NotSeen NotSet ' +
-      'Pending RestartPending',
+    'BeingReplaced BeingWritten KextNotLoaded NicNotSought NoEngine NotInstalled NotLaunched NotOwned NotPrepared ' +
+      'NotSeen NotSet Pending RestartPending',
   );
   expect(named(({ severity }) => severity === 'persistent').join(' ')).toBe(
-    'AgentRefused AgentUnfit AppManagement ContextMissing ContextNotLocal FirewallBackendUnsupported ForeignRoute ' +
-      'HelperForbidden Invalid KextNotApproved LinkCollision LinkTaken ReadOnly RestartNeeded TooManyBundles ' +
-      'VirtualizationFramework',
+    'AgentRefused AgentUnfit AppManagement ContextMissing ContextNotLocal DockerVmm FirewallBackendUnsupported ForeignRoute HelperForbidden Invalid ' +
+      'KextNotApproved LinkCollision LinkTaken NoSharedNetwork NoSharedNic ReadOnly RestartNeeded SeveralNics ' +
+      'TooManyBundles VirtualizationFramework',
   );
   expect(named(({ type, whatToDo = [] }) => type === 'Engine' && whatToDo.includes(restartDocker))).toEqual([
     'EngineSilent',
@@ -166,6 +171,7 @@ test('what sums everything up: what passes, what lasts, and what nothing helps a
   expect(named(({ isTerminal }) => isTerminal === true)).toEqual([
     'ContextMissing',
     'ContextNotLocal',
+    'DockerVmm',
     'NoHyperkit',
     'VirtualizationFramework',
   ]);

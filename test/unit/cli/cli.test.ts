@@ -132,6 +132,12 @@ describe('status', () => {
     expect(await cli('status', '--json')).toBe(code);
   });
 
+  test('names the link that is there', async () => {
+    await daemon(madeUpStatus({ link: 'shared network of macOS (bridge100)' }));
+    expect(await cli('status')).toBe(0);
+    expect(out).toContain('\nLink: shared network of macOS (bridge100)\n');
+  });
+
   test('shows every condition with a tick, its message, and the routes', async () => {
     await daemon(
       madeUpStatus({
@@ -151,6 +157,7 @@ describe('status', () => {
     expect(out).toMatch(/– 10\.0\.0\.0\/8 {5}huge {4}refused/);
     expect(out).not.toContain('\u001b');
     expect(out).not.toContain('\u202e');
+    expect(out).not.toContain('Link:');
   });
 
   test('shows causes alone; what follows from them is in the JSON', async () => {
@@ -590,7 +597,7 @@ describe('doctor', () => {
     );
     expect(await cli('doctor')).toBe(4);
     expect(out).toMatch(
-      /✗ TT105 Does the VM hold the tap\?\n +OtherMac: another MAC\n +→ Quit Docker Desktop and open it again\n/,
+      /✗ TT105 Does the VM have the link’s network card\?\n +OtherMac: another MAC\n +→ Quit Docker Desktop and open it again\n/,
     );
     expect(out).toMatch(/\? TT107 .*\n +SocketStale: left over\n +→ Quit Docker Desktop and open it again\n/);
     expect(out).toMatch(/→ Delete it yourself: sudo ifconfig tap5 inet 10\.0\.75\.1 delete\n/);

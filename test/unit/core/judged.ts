@@ -17,7 +17,7 @@ import { up } from './worlds.js';
 
 export const lookAt = (config: Config, observation: Observation): Look => ({
   observation,
-  link: tap.state(config, observation),
+  link: tap.state(config, observation, up),
 });
 
 export const judged = (config: Config, observation: Observation, memory: Memory): Judgement =>
@@ -54,9 +54,9 @@ export const learn = (config: Config, observation: Observation, memory: Memory):
 
 /** The link's state in one word: what a link that is there lacks, else its kind. */
 export function linkKind(config: Config, observation: Observation): string {
-  const state: LinkState = tap.state(config, observation);
+  const state: LinkState = tap.state(config, observation, up);
   return state.kind === 'present' ? `lacks ${state.lacks}` : state.kind;
 }
 
 export const isUp = (config: Config, observation: Observation): boolean =>
-  tap.state(config, observation).kind === 'up';
+  tap.state(config, observation, up).kind === 'up';

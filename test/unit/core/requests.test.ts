@@ -125,6 +125,13 @@ test('a Mac that can be as it was asked to be: done', async () => {
   expect(mac.world().tap.interface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
 });
 
+test('up has the VM’s NIC looked for anew', async () => {
+  const nics = { vm: '900@then', generation: 0, bridges: [], nics: [], neighbours: [] };
+  const mac = stage(startedMac([bridge]), { memory: { ...up, nics } });
+  await told(mac.up());
+  expect(mac.memory().nics).toBeNull();
+});
+
 test.each(['up', 'down', 'restart', 'restore'] as const)(
   '%s with a configuration that was never in force: not done, and why; the wish is not kept',
   async (action) => {

@@ -48,7 +48,7 @@ const ownRow = route({
   interface: 'bridge100',
 });
 const judged = ({ observation, memory }: World) =>
-  judge(config, { observation, link: shared.state(config, observation) }, memory);
+  judge(config, { observation, link: shared.state(config, observation, memory) }, memory);
 
 /** What a step does to this world: a route is bound to the shared interface. */
 function carriedOut(world: World, step: Step): World {

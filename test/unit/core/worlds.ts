@@ -30,7 +30,9 @@ export const up: Memory = {
   launched: [],
   apps: [],
   restart: noRestart,
+  lastLink: null,
   link: noLinkMemory,
+  nics: null,
 };
 
 /** The only hyperkit that this Docker ever had. */
@@ -136,6 +138,7 @@ export const quietMac: Observation = {
     kext: seen({ state: 'loaded', bundles: ['/Library/Extensions/tap.kext'] }),
     interface: seen(null),
   },
+  vmnet: { bridges: seen([]) },
   routes: seen(lan),
   resolvers: seen(resolversAt('192.168.1.1', '9.9.9.9')),
   bundles: seen(bundlesOf([bundle('shim', 'mach-o')])),
@@ -258,6 +261,8 @@ export function applied({ observation, memory }: World, step: Step): World {
         },
       };
     }
+    case 'find-nic':
+      throw new Error('a VM of HyperKit’s is on no bridge of the Mac');
     case 'prepare-guest':
       return {
         observation,

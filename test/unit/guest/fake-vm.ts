@@ -37,6 +37,8 @@ export interface FakeProcess {
 export interface FakeVm {
   readonly nics: FakeNic[];
   readonly addresses: { index: number; address: string; prefix: number }[];
+  /** Addresses as 32 hexadecimal digits. */
+  readonly ipv6: { index: number; address: string; prefix: number }[];
   readonly routes: { address: string | null; prefix: number; index: number; table?: number }[];
   readonly processes: Map<number, FakeProcess>;
   /** Rules by table and chain, e.g. `filter DOCKER-USER`. */
@@ -107,6 +109,19 @@ function kernel(vm: FakeVm, request: Buffer): Buffer {
     case 18:
       return Buffer.concat([...vm.nics.map(linkMessage), end]);
     case 22:
+      // AF_INET6
+      if (body.readUInt8(0) === 10)
+        return Buffer.concat([
+          ...vm.ipv6.map(({ index, address, prefix }) =>
+            message(
+              20,
+              Buffer.from([10, prefix, 0, 0]),
+              u32(index),
+              attribute(1, Buffer.from(address, 'hex')),
+            ),
+          ),
+          end,
+        ]);
       return Buffer.concat([
         ...vm.addresses.map(({ index, address, prefix }) =>
           message(
@@ -252,6 +267,7 @@ export function fakeVm(mac: string): FakeVm {
       { index: 2, address: '192.168.65.3', prefix: 24 },
       { index: 4, address: '172.17.0.1', prefix: 16 },
     ],
+    ipv6: [{ index: 2, address: 'fe80000000000000d04a6efffe3ad683', prefix: 64 }],
     routes: [
       { address: null, prefix: 0, index: 2 },
       { address: '192.168.65.0', prefix: 24, index: 2 },

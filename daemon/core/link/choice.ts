@@ -1,0 +1,53 @@
+/**
+ * Which link it is: the configured one, or that which Docker's VM can have. A VM that runs by something else after an
+ * update takes the other link with it. Pure.
+ */
+import type { Config } from '../../../config/schema.js';
+import type { Judge } from '../condition.js';
+import type { Memory } from '../memory.js';
+import { kindOf, type Observation, valueOf } from '../observation.js';
+import type { LinkMaker, MakersCondition } from './maker.js';
+import { tap } from './tap.js';
+import { vmnet } from './vmnet.js';
+
+const makers = { tap, vmnet } as const;
+
+export type LinkName = keyof typeof makers;
+
+/**
+ * The name of the link. Without a VM it is what a Docker.app without hyperkit leaves, or else that of the last VM, since
+ * the shim must not come and go with each; before the first one a Docker.app with hyperkit gets the shim.
+ */
+export function linkNameOf(config: Config, { vm, bundles }: Observation, { lastLink }: Memory): LinkName {
+  if (config.link !== 'auto') return config.link;
+  const running = valueOf(vm);
+  if (running) return kindOf(running) === 'hyperkit' ? 'tap' : 'vmnet';
+  const { withHyperkit = [], without = [] } = valueOf(bundles) ?? {};
+  if (withHyperkit.length === 0 && without.length > 0) return 'vmnet';
+  return lastLink ?? 'tap';
+}
+
+const makerOf = (config: Config, observation: Observation, memory: Memory): LinkMaker =>
+  makers[linkNameOf(config, observation, memory)];
+
+const judge =
+  <T extends MakersCondition>(type: T): Judge<T> =>
+  (judgement, failures) => {
+    const { config, observation, memory } = judgement;
+    return makerOf(config, observation, memory).judges[type](judgement, failures);
+  };
+
+/** The maker of whichever link it is. */
+export const chosenLink: LinkMaker = {
+  state: (config, observation, memory) =>
+    makerOf(config, observation, memory).state(config, observation, memory),
+  steps: (judgement) => makerOf(judgement.config, judgement.observation, judgement.memory).steps(judgement),
+  undo: (judgement, why) =>
+    makerOf(judgement.config, judgement.observation, judgement.memory).undo(judgement, why),
+  judges: {
+    TapDevice: judge('TapDevice'),
+    Shim: judge('Shim'),
+    TapAttached: judge('TapAttached'),
+    TapAddress: judge('TapAddress'),
+  },
+};
