@@ -98,6 +98,21 @@ describe('without a NIC that Mac and VM share', () => {
     expect(findings.at(-1)?.message).toContain('colima start --network-address');
   });
 
+  test('a VM that has only just started may still get one: nothing is said of its settings yet', () => {
+    const startedAt = '2026-10-05T01:57:00.000Z';
+    const start = sharedMac(networks, { bridges: [], nics: [outside] });
+    const reasonAfter = (seconds: number): string =>
+      reasonOf(
+        changed(start, {
+          vm: seen({ ...virtualVm, startedAt }),
+          at: Date.parse(startedAt) + seconds * 1000,
+        }),
+        'TapAttached',
+      );
+    expect(reasonAfter(3)).toBe('NicNotSought');
+    expect(reasonAfter(12)).toBe('NoSharedNetwork');
+  });
+
   test.each([
     ['NoSharedNic', { nics: [outside] }],
     ['NicWithoutAddress', { nics: [outside, nic({ addresses: [] })] }],
