@@ -109,7 +109,8 @@ describe.each(['nft', 'legacy'])('with iptables-%s', (flavour) => {
       flavour,
       `${vm} ip addr add 192.168.64.2/24 dev eth1; ip link set eth1 up; ip link set far up
        ip addr add fda5:8591:e3fe:291f::2/64 dev eth1 nodad
-       ip link add eth0 type dummy; ip addr add 192.168.65.3/24 dev eth0; ip link set eth0 up
+       ip link add eth0 type veth peer name out; ip link set out up; ip link set eth0 up
+       ip addr add 192.168.65.3/24 dev eth0
        ip route add default via 192.168.65.1 table 2
        sleep 2.5; ${seen}; echo; helper look; helper prepare given; echo; ${seen}; ${rules}
        echo; helper release given; ${seen}; ${rules}`,
