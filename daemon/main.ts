@@ -163,7 +163,7 @@ async function start(
       conditions,
       routes: toldRoutes(judgement),
       observation: judgement.observation,
-      link: toldLink(judgement.link),
+      link: toldLink(judgement),
     });
   }
 

@@ -45,6 +45,8 @@ const vmSchema = z.object({
   pid: z.int(),
   startedAt: z.string(),
   startedWithTap: z.boolean(),
+  /** By what it runs (`VmKind`); left out: hyperkit. */
+  kind: z.string().optional(),
 });
 
 const engineSchema = z.object({ version: z.string(), networks: z.int() });

@@ -113,7 +113,7 @@ export const tapAttached = {
       meaning:
         'The VM’s NIC on a network of the Mac has IPv6 only: macOS’s DHCP server, `bootpd`, has not answered, which the ' +
         'firewall of macOS is known to keep it from. The VM is looked into again, ever more rarely.',
-      whatToDo: [...unblockBootpd, restartDocker],
+      whatToDo: [...unblockBootpd, tryAgain, restartDocker],
     },
     SeveralNics: {
       severity: 'persistent',

@@ -2,6 +2,7 @@
  * A link over a network that macOS shares with the VM (vmnet): the Mac's end is a bridge, the VM's a NIC that has an
  * address by DHCP. Both are made by whoever runs the VM; here they are found, and nothing of them is set. Pure.
  */
+import { ageOf } from '../../lib/age.js';
 import { parsePrefix } from '../../lib/prefix.js';
 import { restoreSteps, withdrawSteps } from '../docker/shim.js';
 import { failed, type Judge, no, unclear, yes } from '../condition.js';
@@ -103,6 +104,9 @@ function findSteps({ observation, memory }: Judgement): Step[] {
   ];
 }
 
+/** Milliseconds in which a VM that is to have a NIC on a bridge gets it. */
+const starting = 10_000;
+
 const setting =
   'switch on Docker’s settings > Resources > Network > “Use kernel networking for UDP”, then Apply. In colima: ' +
   '`colima stop`, `colima start --network-address`; in Lima: `vzNAT: true` under `networks`';
@@ -119,6 +123,8 @@ const tapAttached: Judge<'TapAttached'> = ({ observation, memory }) => {
         'network of the Mac: set link to "auto"',
     );
   if (!vmnet.bridges.known) return unclear(vmnet.bridges.why);
+  if (vmnet.bridges.value.length === 0 && ageOf(Date.parse(vm.startedAt), observation.at) < starting)
+    return no('NicNotSought', 'the VM has only just started, and has no NIC yet that the Mac shares');
   if (vmnet.bridges.value.length === 0)
     return no(
       'NoSharedNetwork',

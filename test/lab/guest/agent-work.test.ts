@@ -103,6 +103,46 @@ describe.each(['nft', 'legacy'])('with iptables-%s', (flavour) => {
     ]);
   });
 
+  test('of a NIC with an address of its own everything is told, and only the firewall is changed', () => {
+    const seen = 'ip -o addr show eth1; ip link show eth1 | grep -o "mtu [0-9]*"';
+    const output = inVm(
+      flavour,
+      `${vm} ip addr add 192.168.64.2/24 dev eth1; ip link set eth1 up; ip link set far up
+       ip addr add fda5:8591:e3fe:291f::2/64 dev eth1 nodad
+       ip link add eth0 type veth peer name out; ip link set out up; ip link set eth0 up
+       ip addr add 192.168.65.3/24 dev eth0
+       ip route add default via 192.168.65.1 table 2
+       sleep 2.5; ${seen}; echo; helper look; helper prepare given; echo; ${seen}; ${rules}
+       echo; helper release given; ${seen}; ${rules}`,
+    );
+    const [before = '', told = '', prepared = '', released = ''] = output.split('\n\n');
+    const nics = told
+      .split('\n')
+      .filter((line) => line.startsWith('nic='))
+      .map((line) => JSON.parse(line.slice(4)) as Record<string, unknown>);
+    expect(nics.find(({ name }) => name === 'eth1')).toEqual({
+      name: 'eth1',
+      mac,
+      // A veth here; in a VM it is a card.
+      isCard: false,
+      hasDefaultRoute: false,
+      addresses: [{ address: '192.168.64.2', prefix: 24 }],
+      hasIpv6: true,
+    });
+    expect(nics.find(({ name }) => name === 'eth0')).toMatchObject({ hasDefaultRoute: true, hasIpv6: false });
+    const shown = before.trim();
+    expect(shown).toContain('inet 192.168.64.2/24');
+    expect(prepared).toContain(shown);
+    expect(lines(prepared)).toEqual([
+      ours('PREROUTING'),
+      '-A DOCKER-USER -i eth1 -o eth0 -m comment --comment tuntapd -j DROP',
+      ours('DOCKER-USER'),
+      '-A FORWARD -j DOCKER-USER',
+    ]);
+    expect(released).toContain(shown);
+    expect(lines(released)).toEqual(['-A FORWARD -j DOCKER-USER']);
+  });
+
   test('a rule that something came before is first again, duplicates go, others stay', () => {
     const output = inVm(
       flavour,

@@ -106,3 +106,11 @@ test('a bundle that was known by the number of its device too is known after a r
   });
   expect(complaints).toEqual([]);
 });
+
+test('which link the last VM took outlives the daemon; what was seen in the VM does not', async () => {
+  const memory = await keepMemory(path, log, 'tap1');
+  expect(memory.now()).toMatchObject({ lastLink: null, nics: null });
+  const nics = { vm: '700@then', generation: 0, bridges: [], nics: [], neighbours: [] };
+  await memory.change({ lastLink: 'vmnet', nics });
+  expect((await keepMemory(path, log, 'tap1')).now()).toMatchObject({ lastLink: 'vmnet', nics: null });
+});

@@ -72,7 +72,7 @@ test('a VM on a bridge of the Mac: its NIC is found, let in and routed to, and n
     conditions: [],
     routes: toldRoutes(judgement),
     observation: world.observation,
-    link: toldLink(judgement.link),
+    link: toldLink(judgement),
   });
   expect(status.link).toBe('shared network of macOS (bridge100), by Docker’s kernel networking');
   expect(status.routes).toMatchObject([{ state: 'routed', why: 'via 192.168.64.2 on bridge100' }]);
@@ -96,6 +96,21 @@ describe('without a NIC that Mac and VM share', () => {
       message: expect.stringContaining('settings > Resources > Network > “Use kernel networking for UDP”'),
     });
     expect(findings.at(-1)?.message).toContain('colima start --network-address');
+  });
+
+  test('a VM that has only just started may still get one: nothing is said of its settings yet', () => {
+    const startedAt = '2026-10-05T01:57:00.000Z';
+    const start = sharedMac(networks, { bridges: [], nics: [outside] });
+    const reasonAfter = (seconds: number): string =>
+      reasonOf(
+        changed(start, {
+          vm: seen({ ...virtualVm, startedAt }),
+          at: Date.parse(startedAt) + seconds * 1000,
+        }),
+        'TapAttached',
+      );
+    expect(reasonAfter(3)).toBe('NicNotSought');
+    expect(reasonAfter(12)).toBe('NoSharedNetwork');
   });
 
   test.each([
@@ -254,6 +269,7 @@ describe('down and away', () => {
       const before = ready();
       const { world } = settled({ ...before, memory: { ...before.memory, wanted } });
       expect(routedIn(world)).toEqual([]);
+      expect(toldLink(judged(world))).toBeNull();
       expect(world.isOpen).toBe(false);
       expect(world.nics).toEqual(before.nics);
     },
@@ -339,6 +355,7 @@ describe('which link it is', () => {
       expect.arrayContaining(['install-shim', 'address-tap', 'delete-route', 'prepare-guest', 'add-route']),
     );
     expect(routedIn(world)).toEqual(['172.17.0.0/16 via 10.0.75.2 on tap1']);
+    expect(toldLink(judged(world))).toBe('a network card of HyperKit’s on the tap kext (tap1)');
   });
 
   test('Docker is updated to one without hyperkit, and not open yet: nobody is told to use another Mac', () => {
