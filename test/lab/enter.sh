@@ -15,8 +15,8 @@ export PATH=$PATH:/usr/sbin:/sbin
 umask 022
 
 if [ "${1:-}" != --inside ]; then
-  needed=(ip perl tini setpriv nsenter unshare mount umount ps chattr npm)
-  [ -z "$3" ] || needed+=(qemu-system-x86_64 qemu-img dnsmasq)
+  needed=(ip perl tini setpriv nsenter unshare mount umount ps chattr npm dnsmasq)
+  [ -z "$3" ] || needed+=(qemu-system-x86_64 qemu-img)
   for tool in "${needed[@]}"; do
     command -v "$tool" >/dev/null || {
       echo "the lab needs $tool: test/lab/dependencies.sh installs what Debian has of it" >&2

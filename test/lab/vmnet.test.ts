@@ -85,6 +85,7 @@ describe('a bridge', () => {
       { name: 'vmenet1', bridge: 'bridge100' },
     ]);
     expect(await said('/sbin/ifconfig -l')).toBe('lo0 en0 vmenet0 bridge100 vmenet1\n');
+    expect(await said('/bin/ps -axww -o args=')).not.toContain('dnsmasq');
     await endVm(one);
     expect(await said('/sbin/ifconfig -l')).toBe('lo0 en0 bridge100 vmenet1\n');
     await endVm(other);
@@ -156,6 +157,17 @@ describe('a bridge', () => {
     expect((await startVm()).value).toEqual({ name: 'vmenet1', bridge: 'bridge101' });
     expect(await said('/sbin/ifconfig bridge100')).toContain('inet 198.19.249.1 netmask 0xffffff00');
     expect(await said('/sbin/ifconfig bridge101')).toMatch(/inet 192\.168\.64\.1 [^]*member: vmenet1 /);
+  });
+
+  test('may have the same network as another app’s', async () => {
+    await call('vmnet.other', { network: '192.168.64.0' }, socket());
+    await startVm();
+    for (const name of ['bridge100', 'bridge101'])
+      expect(await said(`/sbin/ifconfig ${name}`)).toContain('inet 192.168.64.1 netmask 0xffffff00');
+    // The kernel keeps one row of a prefix.
+    expect((await rows()).filter((row) => row.startsWith('192.168.64 '))).toEqual([
+      expect.stringMatching(/ bridge100 !$/),
+    ]);
   });
 
   test('may stay when its VM has ended, until the Mac is booted anew', async () => {

@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, openSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, rmSync } from 'node:fs';
 import type { BridgeDetails } from '../facades/lib/bridge.js';
 import type { Caller, Handlers } from './rpc.js';
 import { macAddress } from './xnu/mac-address.js';
@@ -23,7 +23,7 @@ export interface VmnetOptions {
   readonly staysAfter: boolean;
 }
 
-export const defaultVmnet: VmnetOptions = {
+const defaultVmnet: VmnetOptions = {
   network: '192.168.64.0',
   bootpd: 'answers',
   staysAfter: false,
@@ -96,31 +96,20 @@ export function createVmnet(
     bridge.bootpd?.kill('SIGKILL');
     const base = number(bridge.address) - 1;
     const range = `${dotted(base + 2)},${dotted(base + 254)},255.255.255.0,24h`;
+    const ipv4 = [`--dhcp-range=${range}`, '--dhcp-sequential-ip', '--dhcp-authoritative', '--no-ping'];
+    const dnsmasq = [
+      ...['/.lab/bin/dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file', '--port=0'],
+      ...['--user=root', '--group=wheel', '--log-dhcp', '--log-facility=-'],
+      ...[`--interface=${bridge.name}`, '--bind-dynamic'],
+      ...[`--dhcp-leasefile=/.lab/run/${bridge.address}.leases`],
+      ...['--enable-ra', `--dhcp-range=${bridge.prefix6}::,ra-only`],
+      ...(options.bootpd === 'answers' ? ipv4 : []),
+    ];
     const output = openSync(log, 'a');
-    bridge.bootpd = spawn(
-      '/.lab/bin/setpriv',
-      [
-        ...[
-          '--pdeathsig',
-          'KILL',
-          '/.lab/bin/dnsmasq',
-          '--keep-in-foreground',
-          '--conf-file=/dev/null',
-          '--port=0',
-        ],
-        ...['--user=root', '--group=wheel', '--pid-file', '--log-dhcp', '--log-facility=-'],
-        ...[
-          `--interface=${bridge.name}`,
-          '--bind-dynamic',
-          `--dhcp-leasefile=/.lab/run/${bridge.address}.leases`,
-        ],
-        ...['--enable-ra', `--dhcp-range=${bridge.prefix6}::,ra-only`],
-        ...(options.bootpd === 'answers'
-          ? [`--dhcp-range=${range}`, '--dhcp-sequential-ip', '--dhcp-authoritative', '--no-ping']
-          : []),
-      ],
-      { stdio: ['ignore', output, output] },
-    );
+    bridge.bootpd = spawn('/.lab/bin/setpriv', ['--pdeathsig', 'KILL', ...dnsmasq], {
+      stdio: ['ignore', output, output],
+    });
+    closeSync(output);
     bridge.bootpd.on('error', (error) => {
       appendFileSync(log, `${String(error)}\n`);
     });
@@ -180,7 +169,7 @@ export function createVmnet(
   const firstOf = (base: string): string => dotted(number(base) + 1);
   const shared = (): Bridge | undefined => bridges.findLast((bridge) => bridge.shared);
 
-  /** The number of bridges and NICs is that of before, so no two open at once. */
+  /** One after the other, since each takes the names that are free. */
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const turn = last.then(work);
@@ -198,10 +187,13 @@ export function createVmnet(
           left && (left.members.size > 0 || left.address === firstOf(options.network))
             ? left
             : await open(firstOf(options.network), true);
-        caller.gone.addEventListener('abort', () => {
+        const nic = join(bridge, name, caller);
+        const end = (): void => {
           leave(bridge, name);
-        });
-        return join(bridge, name, caller);
+        };
+        if (caller.gone.aborted) end();
+        else caller.gone.addEventListener('abort', end);
+        return nic;
       }),
     /** Another VM app's bridge with a member, held until `vmnet.other-ends`. */
     'vmnet.other': ({ network: base }: { network: string }) =>
