@@ -33,6 +33,7 @@ const processes = {
 
 /** Those that the machine answers (facades/served.ts): on a Mac they take a few ms, which node does not start in. */
 const served = {
+  arp: '/usr/sbin/arp',
   dscl: '/usr/bin/dscl',
   ifconfig: '/sbin/ifconfig',
   kextload: '/sbin/kextload',
@@ -48,6 +49,10 @@ const programs = {
   machine: 'mac/machine.ts',
   'on-mac': 'mac/on-mac.ts',
   hyperkit: 'docker/hyperkit.ts',
+  virtualization: 'docker/virtualization.ts',
+  'docker-vmm': 'docker/docker-vmm.ts',
+  colima: 'docker/colima.ts',
+  limactl: 'docker/limactl.ts',
   'docker-app': 'docker/supervisor.ts',
   'docker-cli': 'docker/docker-cli.ts',
 };

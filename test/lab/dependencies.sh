@@ -11,6 +11,7 @@ command -v apt-get >/dev/null || {
 packages=(
   qemu-system-x86 qemu-utils debootstrap tini busybox-static e2fsprogs kmod procps iproute2
   iptables curl shellcheck zsh util-linux xz-utils ca-certificates strace attr qemu-user gcc libc6-dev
+  dnsmasq-base
 )
 missing=()
 for package in "${packages[@]}"; do

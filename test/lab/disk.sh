@@ -12,7 +12,7 @@ for disk in /mnt /media /srv; do
 done
 node=$(command -v node)
 npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
-tools=(cp ip perl tini setpriv qemu-system-x86_64 qemu-img nsenter unshare mount umount ps chattr)
+tools=(cp ip perl tini setpriv qemu-system-x86_64 qemu-img dnsmasq nsenter unshare mount umount ps chattr)
 declare -A tool
 for name in "${tools[@]}"; do tool[$name]=$(command -v "$name" || true); done
 
@@ -42,7 +42,14 @@ cp -R "$libraries"/. .lab/lib
 chmod -R go+rX .lab/lib
 cat >.lab/bin/macho <<'MACHO'
 #!/bin/sh
-case $1 in */bin/docker) program=docker-cli ;; *) program=hyperkit ;; esac
+case $1 in
+  */bin/docker) program=docker-cli ;;
+  */com.docker.virtualization) program=virtualization ;;
+  */com.docker.sailor) program=docker-vmm ;;
+  */bin/colima) program=colima ;;
+  */bin/limactl) program=limactl ;;
+  *) program=hyperkit ;;
+esac
 exec /.lab/bin/node "/.lab/lib/$program.js" "$@"
 MACHO
 chmod 0755 .lab/bin/macho
@@ -61,7 +68,7 @@ absent=(ip bridge tc ss ifconfig route netstat arp nstat rtmon ifup ifdown ifque
   ps free pidof pmap pwdx slabtop tload vmstat watch sudo sudoedit su runuser setpriv nsenter unshare setsid
   modprobe insmod rmmod lsmod depmod modinfo kmod udevadm sysctl losetup mount umount chattr lsattr
   uname logger readlink realpath getent apt apt-get apt-cache aptitude dpkg useradd usermod groupadd adduser
-  addgroup deluser tini qemu-system-x86_64 qemu-img lsblk lscpu node nodejs npm npx corepack)
+  addgroup deluser tini qemu-system-x86_64 qemu-img dnsmasq lsblk lscpu node nodejs npm npx corepack)
 rm -f "${absent[@]/#/usr/bin/}" "${absent[@]/#/usr/sbin/}"
 rm -rf usr/local/bin usr/local/sbin
 mkdir -m 0755 usr/local/bin usr/local/sbin

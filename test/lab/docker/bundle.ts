@@ -1,6 +1,7 @@
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { machO } from './mach-o.js';
+import { isAtLeast } from './settings.js';
 
 export type Layout =
   'MacOS/com.docker.hyperkit' | 'Resources/bin/hyperkit' | 'Resources/bin/com.docker.hyperkit';
@@ -30,6 +31,8 @@ export function writeDockerApp(options: {
   path: string;
   owner: { uid: number; gid: number };
   layout?: Layout | null;
+  /** Whether com.docker.virtualization is there beside hyperkit, as in every Docker for Intel since 2022. */
+  virtualization?: boolean;
   version?: string;
   seed?: string;
   cli?: DockerCli;
@@ -38,6 +41,7 @@ export function writeDockerApp(options: {
     path,
     owner,
     layout = 'Resources/bin/com.docker.hyperkit',
+    virtualization = false,
     version = '4.1.1',
     seed = version,
     cli,
@@ -47,6 +51,12 @@ export function writeDockerApp(options: {
     'Contents/MacOS/Docker': machO(`${seed} Docker`),
     'Contents/MacOS/com.docker.backend': machO(`${seed} backend`),
     [`Contents/${layout ?? 'MacOS/com.docker.virtualization'}`]: machO(`${seed} hyperkit`),
+    ...(virtualization && {
+      'Contents/MacOS/com.docker.virtualization': machO(`${seed} virtualization`),
+    }),
+    // Docker VMM is Apple silicon's.
+    ...(layout === null &&
+      isAtLeast(version, 86) && { 'Contents/MacOS/com.docker.sailor': machO(`${seed} vmm`) }),
     ...(cli && { 'Contents/Resources/bin/docker': machO(`${seed} docker`) }),
     ...(cli === 'with-desktop' && {
       'Contents/Resources/cli-plugins/docker-desktop': machO(`${seed} docker-desktop`),

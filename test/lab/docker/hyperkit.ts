@@ -3,41 +3,14 @@
  * as the calling user, writes the pid file and becomes a real VM in QEMU.
  * Called by the kernel (binfmt_misc, flag P): hyperkit.js PATH ARGV0 ARGUMENTS…
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { constants, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { constants, openSync, rmSync, writeFileSync } from 'node:fs';
 import { hold } from '../mac/rpc.js';
 import { type Device, guestNics, parseHyperkitArguments } from './hyperkit-arguments.js';
-
-interface VmFiles {
-  readonly kernel: string;
-  readonly initrd: string;
-  readonly disk: string;
-}
+import { freePort, giveUp, machineArguments, overlayOn, runVm, type VmFiles, vmFiles } from './qemu.js';
 
 const [, , path = '', argv0 = '', ...args] = process.argv;
 process.title = [argv0, ...args].join(' ');
-
-/** What the guest's init says on its console. */
-const engineAnswers = 'lab: engine answers';
-
-function giveUp(message: string): never {
-  process.stderr.write(`${message}\n`);
-  process.exit(1);
-}
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (address !== null && typeof address === 'object') resolve(address.port);
-      });
-    });
-  });
 
 /** hyperkit's own default (pci_virtio_net_tap.c): 00:a0:98 and three bytes of MD5("slot-func-vmname"). */
 function macOf({ slot, func, options }: Device): string {
@@ -60,17 +33,12 @@ async function openTap(name: string): Promise<string | null> {
   }
 }
 
-/**
- * The disk that the arguments name, laid over the image's own at the first start and kept from then on: networks,
- * images and containers outlive the VM, as they do in Docker's.
- */
+/** The disk that the arguments name. */
 function diskOf(devices: readonly Device[], base: string): string {
   const disk = devices.find(({ driver }) => driver === 'ahci-hd' || driver === 'virtio-blk');
   const file = /^(?:file:\/\/)?([^,?]+)/.exec(disk?.options ?? '')?.[1];
   if (file === undefined) giveUp('the lab’s VM cannot start without a disk');
-  if (!existsSync(file))
-    execFileSync('/.lab/bin/qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', base, file]);
-  return file;
+  return overlayOn(base, file);
 }
 
 const sameSlot = (one: Device, other: Device): boolean => one.bus === other.bus && one.slot === other.slot;
@@ -80,37 +48,7 @@ async function qemuArguments(
   files: VmFiles,
 ): Promise<{ argv: string[]; port: number }> {
   const port = await freePort();
-  const argv = [
-    '-machine',
-    'pc',
-    '-accel',
-    'tcg,thread=multi',
-    '-cpu',
-    // The least that the guest's programs use is emulated fastest; without rdrand it waits for entropy.
-    'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand',
-    '-smp',
-    '2',
-    '-m',
-    '1300',
-    '-nodefaults',
-    '-display',
-    'none',
-    '-no-reboot',
-    '-serial',
-    'stdio',
-    '-kernel',
-    files.kernel,
-    '-initrd',
-    files.initrd,
-    '-append',
-    // A loaded host is too late for the kernel's own check of its timer ("IO-APIC + timer doesn't work"), and QEMU
-    // translates a library anew at each address it is loaded to: each program's start took twice as long.
-    'console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0 no_timer_check norandmaps',
-    '-drive',
-    `file=${diskOf(devices, files.disk)},format=qcow2,if=none,id=disk,cache=unsafe`,
-    '-device',
-    'virtio-blk-pci,drive=disk,addr=0x1e',
-  ];
+  const argv = machineArguments(files, diskOf(devices, files.disk));
   let first = true;
   const nics = guestNics(devices);
   // Only the order counts for the guest. The pc machine keeps slots 0 to 2 for itself, the disk is in 30.
@@ -151,7 +89,7 @@ async function main(): Promise<void> {
     process.exit(0);
   }
   const { devices, pidFile } = parsed.vm;
-  const files = JSON.parse(readFileSync('/.lab/run/vm.json', 'utf8')) as VmFiles;
+  const files = vmFiles();
   if (pidFile !== null) {
     try {
       writeFileSync(pidFile, `${process.pid}\n`, { flag: 'wx', mode: 0o644 });
@@ -160,45 +98,9 @@ async function main(): Promise<void> {
     }
   }
   const { argv, port } = await qemuArguments(devices, files);
-  const vm: ChildProcess = spawn(
-    '/.lab/bin/setpriv',
-    [
-      '--pdeathsig',
-      'KILL',
-      '/.lab/bin/qemu-system-x86_64',
-      '-L',
-      '/usr/share/seabios',
-      '-L',
-      '/usr/share/qemu',
-      ...argv,
-    ],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      // QEMU looks for its modules beside its own program, which the lab shows at another path.
-      env: { ...process.env, QEMU_MODULE_DIR: '/usr/lib/x86_64-linux-gnu/qemu' },
-    },
-  );
-  let console = '';
-  vm.stdout?.on('data', (chunk: Buffer) => {
-    process.stdout.write(chunk);
-    if (console.includes(engineAnswers)) return;
-    console = (console + chunk.toString()).slice(-4096);
-    // Not before: what is sent to a guest that does not listen yet hangs in QEMU's user network for a minute.
-    if (console.includes(engineAnswers)) writeFileSync('engine.port', `${port}\n`);
-  });
-  const end = (code: number): never => {
+  runVm(argv, port, () => {
     if (pidFile !== null) rmSync(pidFile, { force: true });
-    rmSync('engine.port', { force: true });
-    process.exit(code);
-  };
-  vm.on('error', (error) => giveUp(String(error)));
-  vm.on('exit', (code) => end(code ?? 1));
-  // hyperkit presses the power button; a guest that does not listen yet has nothing to lose.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.on(signal, () => {
-      vm.stdin?.write('power off\n');
-      setTimeout(() => vm.kill('SIGKILL'), 3000);
-    });
+  });
 }
 
 await main();

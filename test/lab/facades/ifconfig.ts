@@ -2,6 +2,7 @@
 import { MachineError } from '../mac/rpc.js';
 import { dotted, type Interface, mask, number } from '../mac/xnu/table.js';
 import type { IfconfigAction } from '../mac/xnu/xnu.js';
+import { type BridgeDetails, bridgeLines, optionsOf } from './lib/bridge.js';
 import type { Caller, Outcome } from './lib/served.js';
 
 class Failure extends Error {}
@@ -13,13 +14,15 @@ function flagsOf({ kind, up }: Interface): string {
   if (kind === 'loopback') return '8049<UP,LOOPBACK,RUNNING,MULTICAST>';
   if (kind === 'tap')
     return up ? '8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST>' : '8842<BROADCAST,RUNNING,SIMPLEX,MULTICAST>';
+  if (kind === 'bridge') return '8a63<UP,BROADCAST,SMART,RUNNING,ALLMULTI,SIMPLEX,MULTICAST>';
+  if (kind === 'vmenet') return '8963<UP,BROADCAST,SMART,RUNNING,PROMISC,SIMPLEX,MULTICAST>';
   if (kind === 'tunnel') return '8051<UP,POINTOPOINT,RUNNING,MULTICAST>';
   return '8863<UP,BROADCAST,SMART,RUNNING,SIMPLEX,MULTICAST>';
 }
 
 /** `end`: up to macOS 12 a blank stands after the address of the hardware and after a line without broadcast. */
-function format(each: Interface, end: '' | ' '): string {
-  const lines = [`${each.name}: flags=${flagsOf(each)} mtu ${each.mtu}`];
+function format(each: Interface, end: '' | ' ', details: BridgeDetails | null): string {
+  const lines = [`${each.name}: flags=${flagsOf(each)} mtu ${each.mtu}`, ...optionsOf(each)];
   if (each.mac !== '') lines.push(`\tether ${each.mac}${end}`);
   for (const { address, prefix, peer } of each.addresses) {
     const broadcast =
@@ -30,7 +33,9 @@ function format(each: Interface, end: '' | ' '): string {
       `\tinet ${address}${peer === undefined ? '' : ` --> ${peer}`} netmask 0x${mask(prefix).toString(16)}${broadcast}`,
     );
   }
-  if (each.kind === 'tap' || each.kind === 'ethernet') lines.push('\tmedia: autoselect', '\tstatus: active');
+  if (details) lines.push(...bridgeLines(each, details));
+  if (each.kind === 'tap' || each.kind === 'ethernet' || each.kind === 'vmenet')
+    lines.push('\tmedia: autoselect', '\tstatus: active');
   if (each.holder !== null) lines.push(`\topen (pid ${each.holder})`);
   return `${lines.join('\n')}\n`;
 }
@@ -113,11 +118,13 @@ async function main({ args, uid, call }: Caller): Promise<Outcome> {
   const interfaces = await call<Interface[]>('xnu.interfaces');
   const { macos } = await call<{ macos: string }>('mac.about');
   const end = Number.parseInt(macos, 10) <= 12 ? ' ' : '';
+  const show = async (each: Interface): Promise<string> =>
+    format(each, end, each.kind === 'bridge' ? await call<BridgeDetails>('vmnet.bridge', each) : null);
   if (name === '-l') {
     return { status: 0, out: `${interfaces.map((each) => each.name).join(' ')}\n` };
   }
   if (name === undefined || name === '-a') {
-    return { status: 0, out: interfaces.map((each) => format(each, end)).join('') };
+    return { status: 0, out: (await Promise.all(interfaces.map(show))).join('') };
   }
   if (name.startsWith('-')) {
     return {
@@ -128,7 +135,7 @@ async function main({ args, uid, call }: Caller): Promise<Outcome> {
   const each = interfaces.find((found) => found.name === name);
   if (!each) throw new Failure(`interface ${name} does not exist`);
   if (words.length === 0) {
-    return { status: 0, out: format(each, end) };
+    return { status: 0, out: await show(each) };
   }
   const actions = parse(words);
   if (uid !== 0) throw denied(actions);

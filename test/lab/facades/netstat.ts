@@ -1,6 +1,7 @@
 /** /usr/sbin/netstat -rn -f inet, in the layout of the Mac's version (netstat.tproj/route.c). */
-import { mask, number, type Row } from '../mac/xnu/table.js';
-import { shortDestination } from './lib/darwin.js';
+import type { Neighbour } from '../mac/xnu/neighbours.js';
+import { type Interface, mask, number, type Row } from '../mac/xnu/table.js';
+import { shortDestination, shortMac } from './lib/darwin.js';
 import type { Caller, Outcome } from './lib/served.js';
 
 function layout(macos: string): { width: number; old: boolean } {
@@ -19,15 +20,56 @@ const isGlobal = (row: Row): boolean =>
 
 /** configd makes the connected routes of what it manages static; the tap's is the kernel's own. */
 const flagsOf = (row: Row): string => {
-  if (row.gateway.startsWith('link#')) return row.interface.startsWith('tap') ? 'UC' : 'UCS';
+  if (row.gateway.startsWith('link#')) return /^(?:tap|bridge)/.test(row.interface) ? 'UC' : 'UCS';
   if (row.gateway === row.interface) return 'USc';
   if (!row.isStatic) return 'UH';
   return row.isHost ? 'UGHS' : 'UGSc';
 };
 
+interface Line {
+  readonly row: Row;
+  readonly flags: string;
+  readonly expire: string;
+}
+
+/**
+ * What a bridge of vmnet's has beside its network: a default route of its own scope, which is nobody's who does not ask
+ * for that interface, and its neighbours.
+ */
+const bridgeLines = (bridge: Interface, neighbours: readonly Neighbour[]): Line[] => {
+  const own = { isStatic: false, interface: bridge.name };
+  const link = `link#${bridge.index}`;
+  return [
+    {
+      row: { ...own, base: 0, prefix: 0, gateway: link, isHost: false },
+      flags: 'UCSI',
+      expire: '!',
+    },
+    ...neighbours
+      .filter((each) => each.interface === bridge.name)
+      .map(({ address, mac, age }) => ({
+        row: {
+          ...own,
+          base: number(address),
+          prefix: 32,
+          gateway: mac === null ? link : shortMac(mac, '.'),
+          isHost: true,
+        },
+        flags: 'UHLWIi',
+        expire: mac === null ? '!' : String(Math.max(1200 - age, 0)),
+      })),
+  ];
+};
+
 const linkLocal = number('169.254.0.0');
 
-function formatTable(rows: readonly Row[], macos: string): string {
+/** A route that is only there to be refused by, and a bridge's network. */
+const expireOf = (row: Row): string =>
+  row.base === linkLocal || (row.interface.startsWith('bridge') && row.gateway.startsWith('link#'))
+    ? '!'
+    : '';
+
+function formatTable(rows: readonly Line[], macos: string): string {
   const { width, old } = layout(macos);
   const hasNoGlobal = Number.parseInt(macos, 10) < 11;
   const cells = (
@@ -40,16 +82,15 @@ function formatTable(rows: readonly Row[], macos: string): string {
   ): string =>
     `${destination.padEnd(18)} ${gateway.padEnd(18)} ${flags.padEnd(10).slice(0, 10)} ${counts}${name.slice(0, width).padStart(width)} ${expire.padStart(6)}`;
   const header = cells('Destination', 'Gateway', 'Flags', old ? '  Refs      Use ' : '', 'Netif', 'Expire');
-  const sorted = [...rows].sort((a, b) => a.base - b.base || a.prefix - b.prefix);
-  const lines = sorted.map((row) =>
+  const sorted = [...rows].sort(({ row: a }, { row: b }) => a.base - b.base || a.prefix - b.prefix);
+  const lines = sorted.map(({ row, flags, expire }) =>
     cells(
       shortDestination(row),
       row.interface === 'lo0' ? '127.0.0.1' : row.gateway,
-      `${flagsOf(row)}${hasNoGlobal || !isGlobal(row) ? '' : 'g'}`,
+      `${flags}${hasNoGlobal || !isGlobal(row) ? '' : 'g'}`,
       old ? `${'0'.padStart(6)} ${'0'.padStart(8)} ` : '',
       row.interface,
-      // A route that is only there to be refused by.
-      row.base === linkLocal ? '!' : '',
+      expire,
     ),
   );
   return `Routing tables\n\nInternet:\n${[header, ...lines].join('\n')}\n`;
@@ -59,5 +100,12 @@ export async function netstat({ args, call }: Caller): Promise<Outcome> {
   if (!/^(-rn|-nr|-r -n|-n -r) -f inet$/.test(args.join(' ')))
     return { status: 1, err: 'Usage:\tnetstat [-AaLlnW] [-f address_family | -p protocol]\n' };
   const { macos } = await call<{ macos: string }>('mac.about');
-  return { status: 0, out: formatTable(await call<Row[]>('xnu.route.table'), macos) };
+  const rows = await call<Row[]>('xnu.route.table');
+  const bridges = (await call<Interface[]>('xnu.interfaces')).filter(({ kind }) => kind === 'bridge');
+  const neighbours = bridges.length === 0 ? [] : await call<Neighbour[]>('xnu.neighbours');
+  const lines = [
+    ...rows.map((row) => ({ row, flags: flagsOf(row), expire: expireOf(row) })),
+    ...bridges.flatMap((bridge) => bridgeLines(bridge, neighbours)),
+  ];
+  return { status: 0, out: formatTable(lines, macos) };
 }

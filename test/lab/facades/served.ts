@@ -1,3 +1,4 @@
+import { arp } from './arp.js';
 import { dscl } from './dscl.js';
 import { ifconfig } from './ifconfig.js';
 import { kextload } from './kextload.js';
@@ -11,6 +12,7 @@ import { uname } from './uname.js';
 
 /** The macOS commands that the machine's own process answers, by name; all others are processes of their own. */
 export const served: Readonly<Record<string, Facade>> = {
+  arp,
   dscl,
   ifconfig,
   kextload,

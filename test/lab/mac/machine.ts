@@ -17,7 +17,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type DockerCli, writeDockerApp } from '../docker/bundle.js';
+import { type DockerCli, type Layout, writeDockerApp } from '../docker/bundle.js';
+import { brewPrefix, installColima } from '../docker/colima-files.js';
 import { served } from '../facades/served.js';
 import { serveFacades } from './facade-server.js';
 import { createLaunchd } from './launchd/launchd.js';
@@ -27,6 +28,7 @@ import { people, type Person } from './people.js';
 import { createPrivacy } from './privacy.js';
 import { endProcesses } from './reboot.js';
 import { MachineError, serve, type Handlers } from './rpc.js';
+import { createVmnet } from './vmnet.js';
 import { createXnu } from './xnu/xnu.js';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as MacOptions;
@@ -77,6 +79,8 @@ const launchd = createLaunchd({
 
 const xnu = createXnu({ kext: options.kext });
 
+const vmnet = createVmnet(xnu.network, options.vmnet);
+
 const privacy = createPrivacy(dockerApp, options);
 
 /** Empties a folder, but for what is mounted below it (the checkout, when it lies in /tmp). */
@@ -106,6 +110,7 @@ function linkSocket(): void {
 
 const handlers: Handlers = {
   ...xnu.handlers,
+  ...vmnet.handlers,
   ...launchd.handlers,
   ...privacy.handlers,
   'mac.about': () => ({ macos: options.macos, processor: options.processor }),
@@ -132,6 +137,7 @@ const handlers: Handlers = {
     empty('/run');
     empty('/tmp');
     notifications = [];
+    vmnet.reset();
     xnu.reset();
     linkSocket();
     launchd.boot();
@@ -144,7 +150,16 @@ const handlers: Handlers = {
   'mac.syslog': ({ line }: { line: string }) => {
     appendFileSync(systemLog, `${line}\n`);
   },
-  'docker.stage-update': (update: { version: string; seed?: string; cli?: DockerCli }) => {
+  'colima.install': () => {
+    installColima(brewPrefix(options.processor), owner);
+  },
+  'docker.stage-update': (update: {
+    version: string;
+    seed?: string;
+    cli?: DockerCli;
+    layout?: Layout | null;
+    virtualization?: boolean;
+  }) => {
     const folder = '/Users/person/Library/Application Support/com.docker.install';
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(join(folder, 'in_progress'), { recursive: true });

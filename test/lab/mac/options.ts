@@ -1,4 +1,5 @@
 import type { DockerCli, Layout } from '../docker/bundle.js';
+import type { VmnetOptions } from './vmnet.js';
 
 /** What a lab Mac can be like; JSON on its way from bootMac to the machine. */
 export interface MacOptions {
@@ -17,12 +18,16 @@ export interface MacOptions {
   readonly docker: {
     /** Null is a Docker Desktop without hyperkit. */
     readonly layout?: Layout | null;
+    /** Whether it has com.docker.virtualization beside hyperkit. */
+    readonly virtualization?: boolean;
     readonly version: string;
     readonly seed?: string;
     readonly cli?: DockerCli;
     /** Whether /var/run/docker.sock leads to the user's socket, as Docker's helper made it before 4.13. */
     readonly varRunSocket?: boolean;
   } | null;
+  /** How macOS makes a NIC for a VM of the Virtualization framework. */
+  readonly vmnet: Partial<VmnetOptions>;
   /** The VM's files as the lab sees them; null when no engine was asked for. */
   readonly vm: { readonly kernel: string; readonly initrd: string; readonly disk: string } | null;
 }
@@ -37,5 +42,6 @@ export const defaultMac: MacOptions = {
   automation: 'allowed',
   login: 'person',
   docker: { version: '4.1.1' },
+  vmnet: {},
   vm: null,
 };

@@ -1,8 +1,9 @@
 #!/bin/sh
 # init of the lab's VM: what Docker Desktop's LinuxKit does before it starts the engine, no more.
-# First NIC up on QEMU's user network, every other NIC left alone, dockerd on a unix socket and on that first NIC,
-# started again when it ends. Says `lab: engine answers` on the console when it may be asked, and goes off when the
-# console says `power off`.
+# First NIC up on QEMU's user network, dockerd on a unix socket and on that NIC, started again when it ends. The second
+# NIC is left alone unless the kernel's command line says `eth1.dhcp`, as Docker's does where the Virtualization
+# framework makes it; `lab.nic=NAME` renames it, as Lima does. Says `lab: engine answers` on the console when it may be
+# asked, and goes off when the console says `power off`.
 # With `lab.prepare` on the kernel's command line: imports the container image, and powers off.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
@@ -22,6 +23,32 @@ ip link set lo up
 ip link set eth0 up
 ip addr add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
+
+if grep -qw eth1.dhcp /proc/cmdline && [ -e /sys/class/net/eth1 ]; then
+  nic=$(sed -n 's/.* lab\.nic=\([a-z0-9]*\).*/\1/p' /proc/cmdline)
+  [ -z "$nic" ] || ip link set eth1 name "$nic"
+  nic=${nic:-eth1}
+  # The address is all that is taken: the way out stays eth0's.
+  cat >/run/dhcp <<'DHCP'
+#!/bin/sh
+case $1 in
+  deconfig) ip -4 address flush dev "$interface" ;;
+  bound | renew)
+    ip -4 address show dev "$interface" | grep -qF "inet $ip/$mask " || {
+      ip -4 address flush dev "$interface"
+      ip address add "$ip/$mask" dev "$interface"
+      echo "lab: $interface has $ip"
+    }
+    ;;
+esac
+DHCP
+  chmod 755 /run/dhcp
+  # Router advertisements count although dockerd turns forwarding on.
+  echo 2 >"/proc/sys/net/ipv6/conf/$nic/accept_ra"
+  ip link set "$nic" up
+  busybox udhcpc -f -i "$nic" -s /run/dhcp -t 3 -T 2 -A 5 &
+  dhcp=$!
+fi
 
 (
   while :; do
@@ -51,7 +78,11 @@ fi
 
 echo "lab: engine answers"
 while read -r said; do
-  case $said in "power off") break ;; esac
+  case $said in
+    "power off") break ;;
+    # Its link went down and came up: the server may be another one.
+    "link eth1") [ -z "${dhcp:-}" ] || { kill -USR2 "$dhcp" && kill -USR1 "$dhcp"; } ;;
+  esac
 done </dev/ttyS0
 sync
 echo o >/proc/sysrq-trigger

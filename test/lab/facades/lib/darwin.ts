@@ -15,6 +15,13 @@ export function shortDestination({ base, prefix, isHost }: Pick<Row, 'base' | 'p
   return `${octets.slice(0, shown).join('.')}${prefix === own ? '' : `/${prefix}`}`;
 }
 
+/** A hardware address as arp and netstat print it: hexadecimal numbers without leading zeros. */
+export const shortMac = (mac: string, separator = ':'): string =>
+  mac
+    .split(':')
+    .map((byte) => Number.parseInt(byte, 16).toString(16))
+    .join(separator);
+
 /** The prefix that route(8) guesses for a network without a mask: up to its lowest octet that is not zero. */
 function guessed(address: number): number {
   return (address & 0xff) !== 0 ? 32 : (address & 0xffff) !== 0 ? 24 : (address & 0xffffff) !== 0 ? 16 : 8;

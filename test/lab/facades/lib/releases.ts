@@ -6,6 +6,7 @@ const known: Readonly<Record<string, { build: string; kernel: string }>> = {
   '13': { build: '22H730', kernel: '22.6.0' },
   '14': { build: '23H124', kernel: '23.6.0' },
   '15': { build: '24G84', kernel: '24.6.0' },
+  '26': { build: '25C56', kernel: '25.2.0' },
 };
 
 /** Build and kernel of a macOS release, the last of its major version. */

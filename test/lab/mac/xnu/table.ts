@@ -12,7 +12,7 @@ export interface Address {
 export interface Interface {
   readonly name: string;
   readonly index: number;
-  readonly kind: 'loopback' | 'ethernet' | 'tap' | 'tunnel';
+  readonly kind: 'loopback' | 'ethernet' | 'tap' | 'tunnel' | 'bridge' | 'vmenet';
   readonly mac: string;
   mtu: number;
   up: boolean;

@@ -3,10 +3,11 @@
  * kext with its sixteen devices.
  */
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { type Caller, type Handlers, MachineError } from '../rpc.js';
 import { keepIp } from './linux-ip.js';
+import { macAddress } from './mac-address.js';
+import { neighbours } from './neighbours.js';
 import {
   addRow,
   changeRow,
@@ -35,6 +36,19 @@ export type IfconfigAction =
   | { readonly do: 'set' | 'alias'; readonly address: string; readonly prefix: number }
   | { readonly do: 'delete'; readonly address?: string };
 
+/** The kernel's interfaces, as a part of macOS makes, changes and removes them. */
+export interface Network {
+  readonly interfaces: () => readonly Interface[];
+  /** Into the table; the link itself is Linux's already. */
+  readonly attach: (each: Omit<Interface, 'index'>) => Interface;
+  /** Out of the table and of Linux, with every route through it. */
+  readonly detach: (name: string) => void;
+  readonly apply: (name: string, action: IfconfigAction) => Promise<void>;
+  /** Linux's own `ip`; the second one passes over what Linux refuses. */
+  readonly ip: (...args: readonly string[]) => void;
+  readonly ipQuietly: (...args: readonly string[]) => void;
+}
+
 const bundle = '/Library/Extensions/tap.kext';
 const units = 16;
 
@@ -60,15 +74,9 @@ const kernel = async <T>(work: () => T | Promise<T>): Promise<T> => {
   }
 };
 
-function randomMac(): string {
-  const bytes = randomBytes(6);
-  // tap.cc initialize_interface: multicast bit off, local bit on.
-  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 2;
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
-}
-
 export function createXnu(options: { kext: KextState }): {
   handlers: Handlers;
+  network: Network;
   reset: () => void;
 } {
   const table: Table = { interfaces: [], rows: [] };
@@ -115,6 +123,12 @@ export function createXnu(options: { kext: KextState }): {
     const made = { ...each, index: nextIndex++ };
     table.interfaces.push(made);
     return made;
+  };
+
+  const detach = (name: string): void => {
+    removeInterface(table, name);
+    ipQuietly('link', 'del', name);
+    void syncRoutes(true);
   };
 
   function nodes(present: boolean): void {
@@ -178,7 +192,7 @@ export function createXnu(options: { kext: KextState }): {
     const name = `tap${unit}`;
     if (!loaded || !(unit >= 0 && unit < units)) throw new MachineError('ENXIO');
     if (table.interfaces.some((each) => each.name === name)) throw new MachineError('EBUSY');
-    const mac = randomMac();
+    const mac = macAddress();
     ip('tuntap', 'add', 'dev', name, 'mode', 'tap', 'user', String(uid));
     ip('link', 'set', name, 'address', mac);
     const made = attach({ name, kind: 'tap', mac, mtu: 1500, up: false, addresses: [], holder: pid });
@@ -186,9 +200,7 @@ export function createXnu(options: { kext: KextState }): {
       `RTM_IFINFO: iface status change: len 112, if# ${made.index}, flags:<BROADCAST,RUNNING,SIMPLEX,MULTICAST>`,
     );
     caller.gone.addEventListener('abort', () => {
-      removeInterface(table, name);
-      ipQuietly('link', 'del', name);
-      void syncRoutes(true);
+      detach(name);
       tell(
         `RTM_IFINFO: iface status change: len 112, if# ${made.index}, flags:<BROADCAST,SIMPLEX,MULTICAST>`,
       );
@@ -328,6 +340,7 @@ export function createXnu(options: { kext: KextState }): {
       caller.gone.addEventListener('abort', () => listeners.delete(listener));
       return {};
     },
+    'xnu.neighbours': neighbours,
     'xnu.tap.open': openTap,
     'xnu.tunnel.open': openTunnel,
     'xnu.tunnel.take': takeNetwork,
@@ -341,6 +354,22 @@ export function createXnu(options: { kext: KextState }): {
   };
   return {
     handlers,
+    network: {
+      interfaces: () => table.interfaces,
+      attach: (each) => {
+        const made = attach(each);
+        tell(`RTM_IFINFO: iface status change: len 112, if# ${made.index}, flags:<UP,BROADCAST,RUNNING>`);
+        return made;
+      },
+      detach: (name) => {
+        const index = table.interfaces.find((each) => each.name === name)?.index;
+        detach(name);
+        tell(`RTM_IFINFO: iface status change: len 112, if# ${index ?? 0}, flags:<BROADCAST>`);
+      },
+      apply,
+      ip,
+      ipQuietly,
+    },
     reset: boot,
   };
 }

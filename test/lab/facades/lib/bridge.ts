@@ -1,0 +1,37 @@
+/** What ifconfig says of a bridge of vmnet's and of its members beyond what it says of every interface (macOS 14 and 15). */
+import type { Interface } from '../../mac/xnu/table.js';
+
+export interface BridgeDetails {
+  readonly members: readonly Pick<Interface, 'name' | 'index'>[];
+  readonly inet6: readonly {
+    readonly address: string;
+    readonly prefix: number;
+    readonly linkLocal: boolean;
+  }[];
+}
+
+export const optionsOf = ({ kind }: Interface): string[] => {
+  if (kind === 'bridge') return ['\toptions=63<RXCSUM,TXCSUM,TSO4,TSO6>'];
+  return kind === 'vmenet' ? ['\toptions=60<TSO4,TSO6>'] : [];
+};
+
+/** The lines after a bridge's IPv4 addresses. */
+export const bridgeLines = ({ name, index }: Interface, { members, inet6 }: BridgeDetails): string[] => [
+  ...inet6.map(({ address, prefix, linkLocal }) =>
+    linkLocal
+      ? `\tinet6 ${address}%${name} prefixlen ${prefix} scopeid 0x${index.toString(16)} `
+      : `\tinet6 ${address} prefixlen ${prefix} autoconf secured `,
+  ),
+  '\tConfiguration:',
+  '\t\tid 0:0:0:0:0:0 priority 0 hellotime 0 fwddelay 0',
+  '\t\tmaxage 0 holdcnt 0 proto stp maxaddr 100 timeout 1200',
+  '\t\troot id 0:0:0:0:0:0 priority 0 ifcost 0 port 0',
+  '\t\tipfilter disabled flags 0x0',
+  ...members.flatMap((member) => [
+    `\tmember: ${member.name} flags=10803<LEARNING,DISCOVER,PRIVATE,CSUM>`,
+    `\t        ifmaxaddr 0 port ${member.index} priority 0 path cost 0`,
+  ]),
+  '\tnd6 options=201<PERFORMNUD,DAD>',
+  '\tmedia: autoselect',
+  `\tstatus: ${members.length > 0 ? 'active' : 'inactive'}`,
+];
