@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { later, reload, restartDockerd } from '../lab/dockerd.js';
+import { endDockerd, later, reload, restartDockerd } from '../lab/dockerd.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import {
   answers,
@@ -346,7 +346,7 @@ chapter(
   'somebody else’s socket in place of Docker’s is not spoken to, and status says whose it is',
   async () => {
     const place = mac.path('/Users/person/.docker/run/docker.sock');
-    await dockerOf(mac).inVm(later('sleep 2; kill $(cat /run/docker.pid)'));
+    await endDockerd(mac);
     renameSync(place, `${place}.kept`);
     let callers = 0;
     const root = createServer(() => (callers += 1));

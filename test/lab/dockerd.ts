@@ -1,7 +1,7 @@
 /** The lab VM's dockerd, seen and told from outside of its API. */
 import { readFileSync } from 'node:fs';
 import type { Mac } from './lab.js';
-import { dockerOf, vmConsole } from './story.js';
+import { dockerOf, engineAnswers, vmConsole } from './story.js';
 import { until } from './until.js';
 
 /** How often dockerd has said so by now. */
@@ -13,17 +13,25 @@ export const later = (script: string): string =>
   `trap '' HUP; echo 0 >/sys/fs/cgroup/cgroup.procs; setsid sh -c '${script}' </dev/null >/dev/null 2>&1 &`;
 
 /**
- * Ends the VM's dockerd, which its init starts again, and resolves when the next one answers. `begun` runs in the VM
- * before, `between` once the old one is gone; neither holds a single quote.
+ * Has the VM's dockerd end some seconds from now; its init starts it again. `begun` runs in the VM before, `between` once
+ * dockerd is gone; neither holds a single quote.
  */
-export async function restartDockerd(mac: Mac, { begun = ':', between = ':' } = {}): Promise<void> {
-  const starts = (): number => saidSoFar(mac, /Daemon has completed initialization/g);
-  const before = starts();
+export async function endDockerd(mac: Mac, { begun = ':', between = ':' } = {}): Promise<void> {
+  // One that is still starting would be taken for the one that is to end.
+  await engineAnswers(mac);
   const wait = 'while [ -d /proc/$pid ]; do sleep 0.1; done';
   await dockerOf(mac)
     .inVm(`${begun}\n${later(`sleep 5; pid=$(cat /run/docker.pid); kill $pid; ${wait}; ${between}`)}`)
     // On a busy machine dockerd goes before it has told of the container that began it.
     .catch(() => undefined);
+}
+
+/** Ends the VM's dockerd likewise, and resolves when the next one answers. */
+export async function restartDockerd(mac: Mac, within: Parameters<typeof endDockerd>[1] = {}): Promise<void> {
+  await engineAnswers(mac);
+  const starts = (): number => saidSoFar(mac, /Daemon has completed initialization/g);
+  const before = starts();
+  await endDockerd(mac, within);
   await until('dockerd has started again', 120, () => Promise.resolve(starts() > before));
 }
 
