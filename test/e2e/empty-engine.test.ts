@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentImage } from '../../daemon/guest/agent/image.js';
-import { later } from '../lab/dockerd.js';
+import { restartDockerd } from '../lab/dockerd.js';
 import {
   conditionOf,
   dockerOf,
@@ -36,10 +36,9 @@ test(
 
       // The other store knows none of the images of the first one.
       const before = reports();
-      await docker.inVm(
-        `mkdir -p /etc/docker; echo '{"features":{"containerd-snapshotter":true}}' >/etc/docker/daemon.json
-${later('sleep 5; kill $(cat /run/docker.pid)')}`,
-      );
+      await restartDockerd(mac, {
+        begun: `mkdir -p /etc/docker; echo '{"features":{"containerd-snapshotter":true}}' >/etc/docker/daemon.json`,
+      });
       await until('dockerd has the other store', 120, async () => (await docker.store()) === 'containerd');
       await until('the VM is set up anew', 120, async () => reports() > before && (await isReady()));
       expect(await docker.imageIds()).toEqual([inContainerdsStore]);

@@ -14,7 +14,7 @@ export const later = (script: string): string =>
 
 /**
  * Has the VM's dockerd end some seconds from now; its init starts it again. `begun` runs in the VM before, `between` once
- * dockerd is gone; neither holds a single quote.
+ * dockerd is gone, and holds no single quote.
  */
 export async function endDockerd(mac: Mac, { begun = ':', between = ':' } = {}): Promise<void> {
   // One that is still starting would be taken for the one that is to end.
