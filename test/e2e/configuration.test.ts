@@ -2,8 +2,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import type { Status } from '../../daemon/api/messages.js';
 import type { Mac } from '../lab/lab.js';
-import { hyperkit, identityOf, install, must, onMac, statusOf } from '../lab/story.js';
-import { until } from '../lab/until.js';
+import { identityOf } from '../lib/identity.js';
+import { hyperkit, install, must, onMac, statusOf } from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 const file = '/etc/tuntapd/config.toml';
 

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentImage } from '../../daemon/guest/agent/image.js';
-import { restartDockerd } from '../lab/dockerd.js';
+import { restartDockerd } from './lib/dockerd.js';
 import {
   conditionOf,
   dockerOf,
@@ -14,8 +14,8 @@ import {
   openDocker,
   pingFromMac,
   statusOf,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 const program = readFileSync(join(import.meta.dirname, '../../daemon/guest/agent/amd64.agent'));
 const [inDockersStore, inContainerdsStore] = agentImage(program, 'amd64').ids;

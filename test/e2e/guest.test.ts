@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { endDockerd, later, reload, restartDockerd } from '../lab/dockerd.js';
+import { endDockerd, later, reload, restartDockerd } from './lib/dockerd.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import {
   answers,
@@ -22,8 +22,8 @@ import {
   routesTold,
   statusOf,
   vmPid,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 const mark = '--comment tuntapd ';

@@ -2,8 +2,8 @@ import { lstatSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
-import { explained, install, logOf, must, onMac, statusOf } from '../lab/story.js';
-import { until } from '../lab/until.js';
+import { explained, install, logOf, must, onMac, statusOf } from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 

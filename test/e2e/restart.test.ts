@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Condition } from '../../daemon/api/messages.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import type { Notification } from '../lab/mac/machine.js';
+import { identityOf } from '../lib/identity.js';
 import {
   conditionOf,
   containerAnswers,
@@ -13,14 +14,13 @@ import {
   explained,
   hasShim,
   hyperkit,
-  identityOf,
   logOf,
   must,
   openDocker,
   quitDocker,
   vmPid,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 

@@ -3,18 +3,18 @@ import { dirname } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { identityOf } from '../lib/identity.js';
 import {
   containerAnswers,
   explained,
   hasShim,
   hyperkit,
-  identityOf,
   install,
   must,
   openDocker,
   quitDocker,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 const app = '/Applications/Docker.app';

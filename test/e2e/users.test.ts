@@ -2,6 +2,7 @@
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { type Identity, identityOf } from '../lib/identity.js';
 import {
   answers,
   conditionOf,
@@ -10,15 +11,13 @@ import {
   explained,
   hasShim,
   hyperkit,
-  type Identity,
-  identityOf,
   install,
   must,
   openDocker,
   quitDocker,
   statusOf,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 const theirApp = '/Users/person/Applications/Docker.app';

@@ -15,8 +15,8 @@ import {
   routedToTheVm,
   routesTold,
   statusOf,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 /** Addresses of web servers: on the default bridge, and on two networks. */

@@ -1,9 +1,9 @@
 /** Docker’s Resource Saver must be able to sleep: ten minutes in which nobody does anything, us included. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { reload, saidSoFar } from '../lab/dockerd.js';
-import { containerAnswers, dockerOf, install, onMac, openDocker, statusOf } from '../lab/story.js';
-import { until } from '../lab/until.js';
+import { reload, saidSoFar } from '../e2e/lib/dockerd.js';
+import { containerAnswers, dockerOf, install, onMac, openDocker, statusOf } from '../e2e/lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 const minutes = 10;
 

@@ -35,14 +35,14 @@ function buildCross(): void {
   run(join(shipped, 'build.sh'), [join(folder, 'built')]);
   const room = mkdtempSync(join(compilers, 'tmp/fuzz-'));
   try {
-    for (const path of ['daemon/guest/agent', 'test/lab/guest'])
+    for (const path of ['daemon/guest/agent', 'test/product/guest'])
       cpSync(join(checkout, path), join(room, path), { recursive: true });
     const inside = room.slice(compilers.length);
     const libraries = ['libasan.so.8', 'libubsan.so.1', 'libc.so.6', 'ld-linux-aarch64.so.1'];
     const own = ['-DWITHOUT_CRT', '-nostartfiles', '-nodefaultlibs', '-L/usr/aarch64-linux-gnu/lib'];
     run('chroot', [
       ...[compilers, 'aarch64-linux-gnu-gcc-12', ...watched, ...own],
-      ...['-o', join(inside, 'arm64'), join(inside, 'test/lab/guest/agent-fuzz.c')],
+      ...['-o', join(inside, 'arm64'), join(inside, 'test/product/guest/agent-fuzz.c')],
       ...libraries.map((name) => `-l:${name}`),
     ]);
     cpSync(join(room, 'arm64'), join(folder, 'arm64'));

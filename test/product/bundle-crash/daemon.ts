@@ -5,7 +5,7 @@ import { createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import { renderShim } from '../../../daemon/docker-app/shim.js';
 import type { Memory } from '../../../daemon/core/memory.js';
 import { messageOf } from '../../../daemon/lib/text.js';
-import { lookDirectly } from '../docker/look-directly.js';
+import { lookDirectly } from '../../unit/docker-app/look-directly.js';
 import { plan } from '../../unit/core/judged.js';
 import { config, quietMac, up } from '../../unit/core/worlds.js';
 

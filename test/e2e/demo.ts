@@ -1,8 +1,9 @@
 /** `make demo`: the story, told by the machine itself. */
 import { parseArgs } from 'node:util';
-import { bootMac, type EngineName } from './lab.js';
-import { statusOf, story } from './story.js';
-import { until } from './until.js';
+import { bootMac, type EngineName } from '../lab/lab.js';
+import { story } from './lib/story.js';
+import { statusOf } from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 const engines = ['bookworm', 'trixie', 'sid'] as const;
 

@@ -15,7 +15,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { WorkerRequest } from '../../../daemon/docker-app/bundle-protocol.js';
-import { writeDockerApp } from '../docker/bundle.js';
+import { writeDockerApp } from '../../lab/docker/bundle.js';
 import type { Program } from './trace.js';
 
 export const bin = 'Docker.app/Contents/Resources/bin';

@@ -1,8 +1,8 @@
 /** The lab VM's dockerd, seen and told from outside of its API. */
 import { readFileSync } from 'node:fs';
-import type { Mac } from './lab.js';
-import { dockerOf, engineAnswers, vmConsole } from './story.js';
-import { until } from './until.js';
+import type { Mac } from '../../lab/lab.js';
+import { dockerOf, engineAnswers, vmConsole } from './vocabulary.js';
+import { until } from '../../lib/until.js';
 
 /** How often dockerd has said so by now. */
 export const saidSoFar = (mac: Mac, what: RegExp): number =>

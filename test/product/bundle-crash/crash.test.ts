@@ -18,8 +18,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
 import type { WorkerRequest } from '../../../daemon/docker-app/bundle-protocol.js';
-import { guestNics, parseHyperkitArguments } from '../docker/hyperkit-arguments.js';
-import { machO } from '../docker/mach-o.js';
+import { guestNics, parseHyperkitArguments } from '../../lab/docker/hyperkit-arguments.js';
+import { machO } from '../../lab/docker/mach-o.js';
 import { later, live, shim } from './daemon.js';
 import { type Call, describeCall, enumerate, killBefore, namesIn, type Program, trace } from './trace.js';
 import {
@@ -48,7 +48,7 @@ let shimmed: string[];
 
 beforeAll(async () => {
   jest.spyOn(Date, 'now').mockReturnValue(later);
-  work = await workshop({ driver: 'test/lab/bundle-crash/driver.ts', worker: workerSource });
+  work = await workshop({ driver: 'test/product/bundle-crash/driver.ts', worker: workerSource });
   const printer = join(work, 'com.docker.hyperkit');
   writeFileSync(printer, shim, { mode: 0o755 });
   writeFileSync(`${printer}.original`, '#!/bin/sh\nfor word; do printf "%s\\0" "$word"; done\n', {

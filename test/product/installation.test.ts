@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, jest, test } from '@jest/globals';
-import { bootMac, type Mac, type RunResult } from './lab.js';
-import { identityOf, must } from './story.js';
+import { bootMac, type Mac, type RunResult } from '../lab/lab.js';
+import { identityOf } from '../lib/identity.js';
+import { must } from '../e2e/lib/vocabulary.js';
 
 jest.setTimeout(300_000);
 

@@ -20,8 +20,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
 import { answerSchema, type WorkerRequest } from '../../../daemon/docker-app/bundle-protocol.js';
-import { writeDockerApp } from '../docker/bundle.js';
-import { machO } from '../docker/mach-o.js';
+import { writeDockerApp } from '../../lab/docker/bundle.js';
+import { machO } from '../../lab/docker/mach-o.js';
 import { later, live } from './daemon.js';
 import { type Call, describeCall, enumerate, haltAfter, namesIn, type Program, trace } from './trace.js';
 import {

@@ -7,8 +7,8 @@ import { loadavg } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { bootMac, type Mac } from './lab.js';
-import { dockerOf, install, logOf, must, openDocker, quitDocker, statusOf } from './story.js';
+import { bootMac, type Mac } from '../lab/lab.js';
+import { dockerOf, install, logOf, must, openDocker, quitDocker, statusOf } from './lib/vocabulary.js';
 
 const { values } = parseArgs({
   options: {

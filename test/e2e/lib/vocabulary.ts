@@ -1,46 +1,16 @@
-/**
- * The main job as a story in chapters: what a user lives through with tuntapd. The demo tells it, the end-to-end
- * tests hold every chapter. Each chapter acts as a user (or as Docker, or as fate) and then waits for the state of
- * the world to be right; none of them does anything of the daemon's work.
- */
-import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
-import type { Status } from '../../daemon/api/messages.js';
-import { layoutAt } from '../../daemon/lib/layout.js';
+/** What a user, Docker or fate does to a Mac, and what can be seen of it: the words that every story is told in. */
+import { existsSync, readFileSync } from 'node:fs';
+import type { Status } from '../../../daemon/api/messages.js';
+import { layoutAt } from '../../../daemon/lib/layout.js';
 import { dockerClient, type DockerClient } from './docker-client.js';
-import { bootMac, type Mac } from './lab.js';
-import { until } from './until.js';
+import { bootMac, type Mac } from '../../lab/lab.js';
+import { until } from '../../lib/until.js';
 
 export const hyperkit = '/Applications/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
 const data = '/Users/person/Library/Containers/com.docker.docker/Data';
 export const vmPid = `${data}/vms/0/hyperkit.pid`;
 /** What dockerd and the VM's init say. */
 export const vmConsole = `${data}/vms/0/console.log`;
-
-export interface Chapter {
-  readonly title: string;
-  readonly play: () => Promise<void>;
-}
-
-export interface Identity {
-  readonly sha256: string;
-  readonly uid: number;
-  readonly gid: number;
-  readonly mode: number;
-  readonly mtime: number;
-}
-
-/** What must be the same again after an uninstall: bytes, owner, mode and modification time. */
-export function identityOf(path: string): Identity {
-  const { uid, gid, mode, mtimeMs } = lstatSync(path);
-  return {
-    sha256: createHash('sha256').update(readFileSync(path)).digest('hex'),
-    uid,
-    gid,
-    mode,
-    mtime: mtimeMs,
-  };
-}
 
 /** The engine of somebody's Docker: person's unless told. */
 export const dockerOf = (mac: Mac, user = 'person'): DockerClient =>
@@ -135,18 +105,18 @@ export async function containerAnswers(
   return address;
 }
 
-const pidIn = (mac: Mac, path: string): number => Number(readFileSync(mac.path(path), 'utf8').trim());
+export const pidIn = (mac: Mac, path: string): number => Number(readFileSync(mac.path(path), 'utf8').trim());
 
 /** Docker.app's own process. */
 export const dockersPid = (mac: Mac): number => pidIn(mac, `${data}/docker-app.pid`);
 
-const routesOf = (mac: Mac): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
+export const routesOf = (mac: Mac): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
 
 /** Whether a script stands at hyperkit's path. */
 export const hasShim = (mac: Mac, path = hyperkit): boolean =>
   existsSync(mac.path(path)) && readFileSync(mac.path(path)).subarray(0, 2).toString() === '#!';
 
-const installed = (mac: Mac, path = hyperkit): Promise<boolean> =>
+export const installed = (mac: Mac, path = hyperkit): Promise<boolean> =>
   until('hyperkit has the shim', 60, () => Promise.resolve(hasShim(mac, path)));
 
 /** Installs tuntapd and waits for the shim at hyperkit's path in this Docker's layout. */
@@ -197,141 +167,4 @@ export async function explained(mac: Mac, play: () => Promise<void>): Promise<vo
 async function withState(mac: Mac, error: unknown): Promise<Error> {
   const why = error instanceof Error ? error.message : String(error);
   return new Error(`${why}\n\n${await stateOf(mac).catch(String)}`, { cause: error });
-}
-
-/** The chapters in order, all on one Mac. One that fails says what state it left; those after it are not played. */
-export function story(mac: Mac): readonly Chapter[] {
-  let failed: string | null = null;
-  return chapters(mac).map(({ title, play }) => ({
-    title,
-    play: async () => {
-      if (failed !== null) throw new Error(`not played, because an earlier chapter failed: ${failed}`);
-      try {
-        await explained(mac, play);
-      } catch (error) {
-        failed = title;
-        throw error;
-      }
-    },
-  }));
-}
-
-/** A container of a compose file: on a network of its own, at its own address, with `restart: always`. */
-const shop = { name: 'shop-web-1', network: 'shop_default', subnet: '172.28.6.0/24', address: '172.28.6.10' };
-
-function chapters(mac: Mac): readonly Chapter[] {
-  let untouched: Identity | null = null;
-  const shopAnswers = (): Promise<string> => answers(mac, shop.name, shop.address, 180);
-  return [
-    {
-      title: 'tuntapd is installed by one command',
-      play: async () => {
-        untouched = identityOf(mac.path(hyperkit));
-        await install(mac);
-      },
-    },
-    {
-      title: 'Docker is opened: a container answers on its own address',
-      play: async () => {
-        await openDocker(mac);
-        await containerAnswers(mac, 'first');
-      },
-    },
-    {
-      title: 'a network made later is reached too, and its route goes with it',
-      play: async () => {
-        await dockerOf(mac).createNetwork('later', '172.28.5.0/24');
-        await containerAnswers(mac, 'second', 'later');
-        await dockerOf(mac).remove('second');
-        await dockerOf(mac).removeNetwork('later');
-        await until('the route is gone', 20, async () => !(await routesOf(mac)).includes('172.28.5/24'));
-      },
-    },
-    {
-      title: 'the VM is killed: Docker starts another one, and what starts with it is reached',
-      play: async () => {
-        await dockerOf(mac).createNetwork(shop.network, shop.subnet);
-        await dockerOf(mac).serve(shop.name, shop.network, { always: shop.address });
-        await shopAnswers();
-        // It has been there for long: nothing of it is still to be written to the VM's disk.
-        await dockerOf(mac).inVm('sync');
-        const before = pidIn(mac, vmPid);
-        await must(mac, ['/bin/kill', '-KILL', String(before)]);
-        await until('a new VM', 60, () => Promise.resolve(pidIn(mac, vmPid) !== before));
-        await shopAnswers();
-      },
-    },
-    {
-      title: 'tuntapd is killed: launchd starts it again, and containers made meanwhile are reached',
-      play: async () => {
-        const { pid } = await statusOf(mac);
-        await must(mac, ['/bin/kill', '-KILL', String(pid)]);
-        await dockerOf(mac).createNetwork('meanwhile', '172.29.7.0/24');
-        await containerAnswers(mac, 'after-daemon-kill', 'meanwhile');
-      },
-    },
-    {
-      title: 'Docker is quit and opened again',
-      play: async () => {
-        await quitDocker(mac);
-        await openDocker(mac);
-        await shopAnswers();
-        await containerAnswers(mac, 'after-restart');
-      },
-    },
-    {
-      title: 'Docker updates itself: the shim was overwritten, and is back',
-      play: async () => {
-        await mac.call('docker.stage-update', { version: '4.2.0', seed: 'update' });
-        await quitDocker(mac);
-        await installed(mac);
-        untouched = identityOf(mac.path(`${hyperkit}.original`));
-        await openDocker(mac);
-        await shopAnswers();
-      },
-    },
-    {
-      title: 'the Mac is rebooted, the user logs in, Docker starts',
-      play: async () => {
-        await mac.reboot();
-        await mac.login('person');
-        await until('/dev/tap1 belongs to the user', 30, () =>
-          Promise.resolve(lstatSync(mac.path('/dev/tap1')).uid === 501),
-        );
-        await openDocker(mac);
-        await shopAnswers();
-      },
-    },
-    {
-      title: 'tuntapd is uninstalled and leaves no trace',
-      play: async () => {
-        await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon', 'PURGE=1'], 120_000);
-        const now = identityOf(mac.path(hyperkit));
-        if (JSON.stringify(now) !== JSON.stringify(untouched))
-          throw new Error(`hyperkit is not what it was: ${JSON.stringify({ untouched, now })}`);
-        const left = (
-          await must(mac, [
-            '/usr/bin/find',
-            '/opt/tuntapd',
-            '/usr/local/bin/tuntapctl',
-            '/var/db/tuntapd',
-            '/var/log/tuntapd',
-            '/var/db/tuntapd.claims',
-            '/etc/tuntapd',
-            '/etc/newsyslog.d/tuntapd.conf',
-            '/var/run/tuntapd.sock',
-            '/Library/LaunchDaemons/io.github.tuntapd.plist',
-            `${hyperkit}.original`,
-            '-maxdepth',
-            '0',
-          ]).catch((error: unknown) => String(error))
-        )
-          .split('\n')
-          .filter((line) => line.startsWith('/') && !line.startsWith('/usr/bin/find'));
-        if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
-        if ((await routesOf(mac)).includes('10.0.75.2')) throw new Error('a route of ours is left');
-        if (lstatSync(mac.path('/dev/tap1')).uid !== 0) throw new Error('/dev/tap1 does not belong to root');
-      },
-    },
-  ];
 }
