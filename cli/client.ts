@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { basename } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import {
   type Action,
   actionTimeout,

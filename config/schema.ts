@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { linkProblem } from './link.js';
 
 /** What `allowed` says is what people read when a value is wrong, and in the reference. */

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { unfitSocketPath } from '../daemon/lib/socket-path.js';
 import { messageOf } from '../daemon/lib/text.js';
 

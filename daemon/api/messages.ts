@@ -9,7 +9,7 @@
  *
  * Anything else is answered by an `ErrorAnswer` with a fitting HTTP status.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const phaseSchema = z.enum(['ready', 'idle', 'down', 'working', 'degraded', 'blocked']);
 

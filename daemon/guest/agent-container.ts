@@ -1,5 +1,5 @@
 import { Duplex, Transform } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../core/steps.js';
 import { messageOf, plain } from '../lib/text.js';
 import amd64 from './agent/amd64.agent';

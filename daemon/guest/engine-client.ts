@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseUntrusted } from './json.js';
 import { jsonLines } from './json-lines.js';
 import { plain } from '../lib/text.js';

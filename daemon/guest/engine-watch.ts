@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } from '../core/observation.js';
 import { messageOf, plain } from '../lib/text.js';
 import { connectEngine, type Dial, type EngineClient } from './engine-client.js';

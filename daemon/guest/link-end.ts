@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { GuestReport } from '../core/observation.js';
 import { StepError } from '../core/steps.js';
 import { AgentError, type Conversation } from './agent/conversation.js';

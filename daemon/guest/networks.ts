@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parsePrefix } from '../lib/prefix.js';
 import type { DockerNetwork } from '../core/observation.js';
 import { type CallOptions, type EngineClient, unlessGone } from './engine-client.js';

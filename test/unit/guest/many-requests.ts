@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { run } from '../../../daemon/lib/command.js';
 import { serveControl } from '../../../daemon/control/server.js';
 import { withDeadline } from '../../../daemon/guest/deadline.js';
