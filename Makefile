@@ -21,7 +21,7 @@ test: lab-tools packages ## Type check, lint, unit tests; on Linux as root also 
 build: packages ## Bundle the product into build/product, unless it is up to date
 	@node launchd/build.mjs
 
-lint: packages ## Type check, eslint, prettier and shellcheck alone
+lint: packages ## Type check, eslint, knip, prettier and shellcheck alone
 	@test/all.sh --gates
 
 bench: lab-tools build ## Measure size and starts of the command; on Linux as root also the daemon on a lab Mac (half an hour)

@@ -5,7 +5,7 @@ import { parseConfig } from './parse.js';
 import { ConfigError } from './problems.js';
 import { type Config, configSchema } from './schema.js';
 
-export { ConfigError, type ConfigProblem } from './problems.js';
+export { ConfigError } from './problems.js';
 
 /** Where the configuration is; it need not exist. */
 export const configPath = '/etc/tuntapd/config.toml';

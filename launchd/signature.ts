@@ -2,7 +2,7 @@ import type { Outside } from './launchctl.js';
 import { Problem } from './problem.js';
 
 /** Node.js's own Developer ID. Without a requirement codesign takes what anybody signed, and what signed itself. */
-export const requirement = 'anchor apple generic and certificate leaf[subject.OU] = "HX7739G8FX"';
+const requirement = 'anchor apple generic and certificate leaf[subject.OU] = "HX7739G8FX"';
 
 /** What codesign(1) ends with when a signature is whole, and somebody else's. */
 const notSatisfied = 3;

@@ -30,15 +30,13 @@ export const conditionSchema = z.object({
 
 export type Condition = z.infer<typeof conditionSchema>;
 
-export const routeSchema = z.object({
+const routeSchema = z.object({
   subnet: z.string(),
   /** Name of the Docker network. */
   network: z.string(),
   state: z.enum(['routed', 'pending', 'waiting', 'yielded', 'refused', 'foreign']),
   why: z.string(),
 });
-
-export type RouteState = z.infer<typeof routeSchema>;
 
 const vmSchema = z.object({
   id: z.string(),
