@@ -2,8 +2,7 @@
 import { parseArgs } from 'node:util';
 import { bootMac, type EngineName } from '../lab/lab.js';
 import { story } from './lib/story.js';
-import { statusOf } from './lib/vocabulary.js';
-import { until } from '../lib/until.js';
+import { phaseIs } from './lib/vocabulary.js';
 
 const engines = ['bookworm', 'trixie', 'sid'] as const;
 
@@ -36,9 +35,7 @@ async function tell(name: EngineName): Promise<boolean> {
       const seconds = (): string => ((Date.now() - began) / 1000).toFixed(1).padStart(6);
       if (index === chapters.length - 1) {
         // The container may answer a moment before the helper container has reported.
-        await until('everything is ready', 30, async () => (await statusOf(mac)).phase === 'ready').catch(
-          () => undefined,
-        );
+        await phaseIs(mac, 'ready', 30).catch(() => undefined);
         say('\n$ tuntapctl status');
         say((await mac.run(['/usr/local/bin/tuntapctl', 'status'])).stdout);
         say('$ tuntapctl logs -n 5');

@@ -12,6 +12,7 @@ import {
   must,
   onMac,
   openDocker,
+  phaseIs,
   pingFromMac,
   statusOf,
 } from './lib/vocabulary.js';
@@ -30,7 +31,7 @@ test(
       await install(mac);
       await openDocker(mac);
       await engineAnswers(mac);
-      await until('the VM is set up', 90, isReady);
+      await phaseIs(mac, 'ready', 90);
       expect(await docker.store()).toBe('docker');
       expect(await docker.imageIds()).toContain(inDockersStore);
 

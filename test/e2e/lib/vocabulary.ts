@@ -1,6 +1,6 @@
 /** What a user, Docker or fate does to a Mac, and what can be seen of it: the words that every story is told in. */
 import { existsSync, readFileSync } from 'node:fs';
-import type { Status } from '../../../daemon/api/messages.js';
+import type { Condition, Status } from '../../../daemon/api/messages.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
 import { dockerClient, type DockerClient } from './docker-client.js';
 import { bootMac, type Mac } from '../../lab/lab.js';
@@ -28,11 +28,30 @@ export const statusOf = async (mac: Mac): Promise<Status> =>
   JSON.parse((await mac.run(['/usr/local/bin/tuntapctl', 'status', '--json'])).stdout) as Status;
 
 /** One of its conditions. */
-export async function conditionOf(mac: Mac, type: string): Promise<Status['conditions'][number]> {
+export async function conditionOf(mac: Mac, type: string): Promise<Condition> {
   const found = (await statusOf(mac)).conditions.find((condition) => condition.type === type);
   if (!found) throw new Error(`there is no condition ${type}`);
   return found;
 }
+
+/** Waits until `tuntapctl status` tells this phase; returns that status. */
+export const phaseIs = (mac: Mac, phase: Status['phase'], seconds: number): Promise<Status> =>
+  until(`tuntapd is ${phase}`, seconds, async () => {
+    const status = await statusOf(mac);
+    return status.phase === phase && status;
+  });
+
+/** Waits until a condition has this reason, and this status where one is given; returns the condition. */
+export const conditionIs = (
+  mac: Mac,
+  type: string,
+  { reason, status }: { readonly reason: string; readonly status?: Condition['status'] },
+  seconds: number,
+): Promise<Condition> =>
+  until(`${type} is ${[status, reason].filter(Boolean).join(': ')}`, seconds, async () => {
+    const found = await conditionOf(mac, type);
+    return found.reason === reason && (status === undefined || found.status === status) && found;
+  });
 
 /** What `tuntapctl routes` tells programs. */
 export const routesTold = async (mac: Mac): Promise<Status['routes']> =>
