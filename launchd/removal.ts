@@ -5,9 +5,10 @@ import { parseConfig } from '../config/parse.js';
 import { readOriginals } from '../daemon/docker-app/originals.js';
 import { isAbsent } from '../daemon/lib/is-absent.js';
 import { readJournal } from '../daemon/api/journal.js';
+import type { Outcome } from '../daemon/api/messages.js';
 import { messageOf, plain } from '../daemon/lib/text.js';
 import { alone } from './claim.js';
-import { askToLeave, askVersion, type Leave, untilAnswers } from './control.js';
+import { askToLeave, askVersion, untilAnswers } from './control.js';
 import { exists, unlinkCli } from './files.js';
 import { enable, isLoaded, load, type Outside, unload } from './launchctl.js';
 import type { Layout } from '../daemon/lib/layout.js';
@@ -62,7 +63,7 @@ const byHand = (
   ].join('\n');
 
 /** Only the running daemon has the grants to touch Docker.app (App Management): it is started once more if need be. */
-async function leave(given: Removal): Promise<Leave> {
+async function leave(given: Removal): Promise<Outcome> {
   const { outside, layout, timeout, say } = given;
   const present = () => askVersion(layout.socket);
   try {
