@@ -23,10 +23,7 @@ const tidying = 15_000;
 /** Bytes of stderr that are told: the agent says nothing there, but what starts it may. */
 const maxWords = 2000;
 
-/**
- * All that the agent's root may do: enter dockerd's mount namespace (the first three), set addresses and rules.
- * iptables-legacy, unlike the one on nft, speaks to the kernel through a raw socket, and so does ARP.
- */
+/** All that the agent's root may do, and no more: docs/decisions/0010 has what each is for. */
 export const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_CHROOT', 'NET_ADMIN', 'NET_RAW'] as const;
 
 const programs: Readonly<Record<Architecture, Uint8Array>> = { amd64, arm64 };
@@ -65,7 +62,6 @@ const containerOf = (image: string): unknown => ({
     AutoRemove: true,
     NetworkMode: 'host',
     PidMode: 'host',
-    // An engine with `userns-remap` shares its namespaces with nobody else.
     UsernsMode: 'host',
     CapDrop: ['ALL'],
     CapAdd: capabilities,

@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net';
 
-/** The discard service: hardly anybody runs it, and whoever does throws away what he gets. Nothing is ever sent. */
+/** The discard service: nobody’s log shows that it was asked (docs/decisions/0011). */
 const discard = 9;
 /** Milliseconds; a VM whose processors are busy answers late. */
 const defaultTimeout = 3000;
