@@ -71,16 +71,13 @@ export async function doctor(io: Io, options: { json?: boolean }): Promise<numbe
     checked.push({ id: check.id, question: check.question, ...(await askSafely(check, io, status)) });
   const conditions = status instanceof CliError ? [] : status.conditions;
   const about = { calm: !(status instanceof CliError) && isHealthy(status), tap: await tapOf(io) };
-  const withConditions = (list: readonly Condition[]): readonly Finding[] => [
-    ...checked,
-    ...list.map((condition) => ofCondition(condition, about)),
-  ];
-  const findings = withConditions(conditions);
+  const judged = new Map(conditions.map((condition) => [condition, ofCondition(condition, about)]));
+  const findings = [...checked, ...judged.values()];
   if (options.json === true) printJson(io, findings);
   else {
     const paint = painter(io, io.stdout);
-    for (const finding of withConditions(withoutConsequences(conditions))) {
-      const { id, question, status: verdict, detail, fix } = finding;
+    const causes = withoutConsequences(conditions).flatMap((condition) => judged.get(condition) ?? []);
+    for (const { id, question, status: verdict, detail, fix } of [...checked, ...causes]) {
       printLine(io.stdout, `${paint(colours[verdict], marks[verdict])} ${plain(id, 40)} ${plain(question)}`);
       printLine(io.stdout, plainLines(detail).replaceAll(/^/gm, '        '));
       for (const step of fix) printLine(io.stdout, `        → ${plain(step, 1000)}`);

@@ -55,7 +55,7 @@ export function releaseSteps({ config, observation, link: state }: Judgement, wh
 export const guest: Judge<'Guest'> = ({ config, observation, memory, link: { link } }, failures) => {
   if (!config.guest.manage)
     return yes('NotManaged', 'guest.manage is false: the VM’s side is left to its operator');
-  const failure = failed('Guest', failures, ['prepare-guest', 'release-guest']);
+  const failure = failed('Guest', failures);
   if (failure) return failure;
   const engine = valueOf(observation.engine);
   if (!engine) return no('NoEngine', 'Docker Engine does not answer (yet)');

@@ -39,6 +39,7 @@ function imageFor(architecture: string): AgentImage {
     throw new StepError(
       `the VM’s processor is ${plain(architecture, 40)}; tuntapd’s agent knows amd64 and arm64`,
       {
+        condition: 'Guest',
         reason: 'AgentUnfit',
         blocked: true,
       },
@@ -81,6 +82,7 @@ const isForbidden = ({ status, message }: EngineError): boolean =>
 const forbidden = (error: unknown): unknown =>
   error instanceof EngineError && isForbidden(error)
     ? new StepError(`Docker Engine forbids the helper container: ${error.message}`, {
+        condition: 'Guest',
         reason: 'HelperForbidden',
         blocked: true,
         cause: error,
@@ -132,7 +134,8 @@ async function tryToCreate(engine: EngineClient, ids: readonly string[]): Promis
   return null;
 }
 
-const refused = (words: string): StepError => new StepError(words, { reason: 'AgentRefused', blocked: true });
+const refused = (words: string): StepError =>
+  new StepError(words, { condition: 'Guest', reason: 'AgentRefused', blocked: true });
 
 /** Returns the id of a new container of our image, which is loaded where the engine does not have it. */
 async function createContainer(engine: EngineClient, { ids, archive }: AgentImage): Promise<string> {
@@ -188,7 +191,7 @@ async function talk<T>(agent: Conversation, work: (agent: Conversation) => Promi
   } catch (error) {
     if (error instanceof StepError) throw error;
     const words = `the conversation with tuntapd’s agent in the VM failed: ${messageOf(error)}`;
-    throw new StepError(words, { reason: 'AgentFailed', cause: error });
+    throw new StepError(words, { condition: 'Guest', reason: 'AgentFailed', cause: error });
   }
 }
 

@@ -45,7 +45,7 @@ async function refuseNftables(engine: EngineClient, engineVersion: string): Prom
     throw new StepError(
       'Docker Engine keeps its firewall in nftables, which lets nothing in from outside: in Docker’s settings, ' +
         'Docker Engine, set "firewall-backend": "iptables"',
-      { reason: 'FirewallBackendUnsupported', blocked: true },
+      { condition: 'Guest', reason: 'FirewallBackendUnsupported', blocked: true },
     );
 }
 
@@ -67,7 +67,11 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     if (error instanceof AgentError || error instanceof NetlinkError)
-      throw new StepError(`the VM refused: ${error.message}`, { reason: 'GuestRefused', cause: error });
+      throw new StepError(`the VM refused: ${error.message}`, {
+        condition: 'Guest',
+        reason: 'GuestRefused',
+        cause: error,
+      });
     throw error;
   }
 }

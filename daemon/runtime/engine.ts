@@ -51,7 +51,7 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
   const last = (): Seen<Engine | null> => followed?.watch.snapshot() ?? seen(null);
   const client = (): EngineClient => {
     const found = followed?.watch.client();
-    if (!found) throw new StepError('Docker Engine is gone', { reason: 'NoEngine' });
+    if (!found) throw new StepError('Docker Engine is gone', { condition: 'Guest', reason: 'NoEngine' });
     return found;
   };
   return {

@@ -88,14 +88,17 @@ export async function quitForRestart(
     attempts: [...earlier, { vm: vm.id, bundle, failed }],
     reopen: isLeft ? null : owed(),
   });
-  throw new StepError(failed, { reason: 'DockerStays' });
+  throw new StepError(failed, { condition: 'Ready', reason: 'DockerStays' });
 }
 
 /** Opens the Docker that was quit. Rejects with macOS’s own words. */
 export async function openAgain({ user, app }: OpenDocker, memory: MemoryKeeper): Promise<void> {
   const opened = await openDocker(user, app);
   if (!opened.done)
-    throw new StepError(`${app} could not be opened: ${opened.why}`, { reason: 'DockerClosed' });
+    throw new StepError(`${app} could not be opened: ${opened.why}`, {
+      condition: 'Ready',
+      reason: 'DockerClosed',
+    });
   await memory.change({ restart: { ...memory.now().restart, reopen: null } });
 }
 

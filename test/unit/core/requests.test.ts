@@ -173,7 +173,7 @@ test('up where one network is somebody else’s: the link is up, and that networ
 test('a restart whose lowering fails brings the link up again all the same, and nothing else is ever wanted', async () => {
   const refuse = (step: Step): Error | null =>
     step.kind === 'release-guest'
-      ? new StepError('the engine refuses it', { reason: 'AgentRefused', blocked: true })
+      ? new StepError('the engine refuses it', { condition: 'Guest', reason: 'AgentRefused', blocked: true })
       : null;
   const mac = stage(startedMac([bridge]), { refuse });
   await told(mac.up());
@@ -301,7 +301,11 @@ test.each(['leave', 'restore'] as const)(
 test('hyperkit as Docker shipped it is told only when it is', async () => {
   const refuse = (step: Step): Error | null =>
     step.kind === 'restore-hyperkit'
-      ? new StepError('operation not permitted', { reason: 'AppManagement', blocked: true })
+      ? new StepError('operation not permitted', {
+          condition: 'Shim',
+          reason: 'AppManagement',
+          blocked: true,
+        })
       : null;
   const mac = stage(quietMac, { refuse });
   expect(await told(mac.restore())).toEqual({ done: false, problems: ['operation not permitted'] });

@@ -34,7 +34,10 @@ function statusWith(networks: readonly DockerNetwork[], words = ''): Status {
     gateway: '',
     interface: '',
   };
-  const failures = words === '' ? [] : [{ step, reason: 'Failed' as const, message: words, blocked: false }];
+  const failures =
+    words === ''
+      ? []
+      : [{ step, condition: 'Routes' as const, reason: 'Failed' as const, message: words, blocked: false }];
   const { phase, findings } = judgeConditions(config, observation, up, failures);
   return statusOf({
     pid: 1,

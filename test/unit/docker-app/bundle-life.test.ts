@@ -125,9 +125,11 @@ async function pass(life: Life, wanted: Memory['wanted']): Promise<Finding> {
         if (step.kind === 'install-shim') await life.room.install(step.hyperkit);
         if (step.kind === 'restore-hyperkit') await life.room.restore(step.hyperkit);
       } catch (error) {
-        const { reason, blocked } =
-          error instanceof StepError ? error : { reason: 'Failed' as const, blocked: false };
-        failures.push({ step, reason, message: messageOf(error), blocked });
+        const { why, blocked } =
+          error instanceof StepError
+            ? error
+            : { why: { condition: 'Shim', reason: 'Failed' } as const, blocked: false };
+        failures.push({ step, ...why, message: messageOf(error), blocked });
       }
   }
   throw new Error('it never ends');
