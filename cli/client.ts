@@ -66,14 +66,14 @@ function understand<Schema extends z.ZodType>(schema: Schema, { status, text }: 
   try {
     body = JSON.parse(text);
   } catch {
-    throw new CliError(`tuntapd’s answer is no JSON: ${plain(text)}`);
+    throw new CliError(`tuntapd’s answer is not JSON: ${plain(text)}`);
   }
   const refusal = errorSchema.safeParse(body);
   if (refusal.success) throw new CliError(plain(refusal.data.error.message, 2000));
   const answer = schema.safeParse(body);
   if (status !== 200 || !answer.success)
     throw new CliError(
-      'tuntapd’s answer is not understood: daemon and tuntapctl are of different versions (sudo make install-daemon)',
+      'tuntapctl does not understand tuntapd’s answer: their versions differ (sudo make install-daemon)',
     );
   return answer.data;
 }

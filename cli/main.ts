@@ -30,7 +30,7 @@ const json = (): Option => new Option('--json', 'print JSON');
 function build(io: Io, finish: (code: number) => void): Command {
   const program = new Command('tuntapctl')
     .description(
-      'Containers in Docker Desktop’s HyperKit VM answer on their own IP addresses: a window onto tuntapd.',
+      'Shows and controls tuntapd, by which containers in Docker Desktop’s HyperKit VM answer on their own IP addresses.',
     )
     .addHelpText(
       'after',
@@ -46,12 +46,12 @@ function build(io: Io, finish: (code: number) => void): Command {
   const add = (parent: Command, name: string, description: string): Command =>
     parent.command(name).description(description);
 
-  add(program, 'status', 'how things are, and what to do')
+  add(program, 'status', 'show what works, what does not, and what to do about it')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await status(io, options));
     });
-  add(program, 'logs', 'the daemon’s log, also when it does not run')
+  add(program, 'logs', 'show the daemon’s log, even when the daemon does not run')
     .option('-f, --follow', 'print new lines as they arrive')
     .addOption(
       new Option('-n, --lines <count>', 'number of past lines to show').argParser(toCount).default(50),
@@ -70,64 +70,64 @@ function build(io: Io, finish: (code: number) => void): Command {
       .action(async (options: Json) => {
         finish(await act(io, action, options));
       });
-  add(program, 'doctor', 'look at everything that can be wrong')
+  add(program, 'doctor', 'check everything that can be wrong')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await doctor(io, options));
     });
 
-  const config = add(program, 'config', 'the configuration file');
-  add(config, 'show', 'what is in force')
+  const config = add(program, 'config', 'show, check or change the configuration');
+  add(config, 'show', 'print the configuration in force')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await configShow(io, options));
     });
-  add(config, 'path', 'where the file is')
+  add(config, 'path', 'print the path of the configuration file')
     .addOption(json())
     .action((options: Json) => {
       finish(configPathCommand(io, options));
     });
-  add(config, 'set', 'change keys, all or none (as root)')
+  add(config, 'set', 'set keys, all or none (as root)')
     .argument('<key>', 'e.g. log.level')
     .argument('<value>', 'e.g. debug')
-    .argument('[more...]', 'further keys and values: the two ends of the link, for instance, go together')
+    .argument('[more...]', 'more keys and values, set together: tap.address and tap.peer, for instance')
     .addOption(json())
     .action(async (key: string, value: string, more: readonly string[], options: Json) => {
       finish(await configSet(io, [key, value, ...more], options));
     });
-  add(config, 'check', 'whether the daemon would take the file')
+  add(config, 'check', 'check whether the file is valid')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await configCheck(io, options));
     });
-  add(config, 'schema', 'JSON Schema of the file')
+  add(config, 'schema', 'print the JSON Schema of the file')
     .addOption(json())
     .action(() => {
       finish(configSchemaCommand(io));
     });
 
-  const shim = add(program, 'shim', 'the script that stands at hyperkit’s path');
-  add(shim, 'show', 'print it exactly as it would be installed')
+  const shim = add(program, 'shim', 'show the script that stands at hyperkit’s path, or remove it');
+  add(shim, 'show', 'print the script exactly as it would be installed')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await shimShow(io, options));
     });
-  add(shim, 'restore', 'put hyperkit back as Docker shipped it, and leave it so until up (as root)')
+  add(shim, 'restore', 'restore hyperkit as Docker shipped it, until up (as root)')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await act(io, 'restore', options));
     });
-  add(program, 'routes', 'every Docker subnet, and whether it is routed')
+  add(program, 'routes', 'list every Docker subnet, and whether it is routed')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await routes(io, options));
     });
-  add(program, 'version', 'of tuntapctl and of the running daemon')
+  add(program, 'version', 'print the versions of tuntapctl and of the running daemon')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await version(io, options));
     });
-  add(program, 'completion', 'completion script for a shell')
+  add(program, 'completion', 'print a completion script for a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh']))
     .addOption(json())
     .action((shell: 'bash' | 'zsh', options: Json) => {

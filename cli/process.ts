@@ -14,7 +14,7 @@ export function runProcess(layout: Layout): Promise<number> {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') process.exit(exit.failed);
-      // `tuntapctl status | head -1`: whoever read has gone, and what is told by the exit code still is.
+      // `tuntapctl status | head -1`: the reader has gone; the exit code still tells the result.
       end();
     });
   return main(process.argv.slice(2), {

@@ -18,7 +18,7 @@ async function answerTo(socketPath: string, question: Question): Promise<unknown
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error('the daemon’s answer is no JSON', { cause: error });
+    throw new Error('the daemon’s answer is not JSON', { cause: error });
   }
 }
 

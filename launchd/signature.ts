@@ -23,6 +23,6 @@ export async function requireSignature(outside: Outside, staged: string, source:
   const what = exitCode === notSatisfied ? 'is not signed by Node.js' : 'is not as Node.js signed it';
   throw new Problem(
     `The runtime ${source} ${what}; codesign --verify said: ${words}\n` +
-      'Get it anew, in the checkout, as yourself and never as root: rm -rf node_modules && npm ci. Nothing was changed.',
+      'Install it again, in the checkout, as yourself and never as root: rm -rf node_modules && npm ci. Nothing was changed.',
   );
 }

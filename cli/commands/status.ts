@@ -43,7 +43,7 @@ export const routeLines = (status: Status): string[] =>
 function tick({ status }: Condition, calm: boolean): string {
   if (status === 'True') return '✓';
   if (status === 'Unknown') return '?';
-  // While there is nothing to do, what is missing is not amiss.
+  // While there is nothing to do, nothing that is missing is wrong.
   return calm ? '·' : '✗';
 }
 

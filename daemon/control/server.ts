@@ -111,17 +111,13 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     try {
       const work = jobs.take(action, waiting.signal);
       if (!work)
-        return failure(503, 'Busy', `${maxWaiting} others wait for ${action} already: try again later`, {
+        return failure(503, 'Busy', `${maxWaiting} clients already wait for ${action}: try again later`, {
           'retry-after': '10',
         });
       const outcome = await inTime(work, timeout);
       return outcome
         ? { status: 200, body: outcome }
-        : failure(
-            504,
-            'TimedOut',
-            `${action} is not done after ${timeout / 1000} s; tuntapd goes on with it`,
-          );
+        : failure(504, 'TimedOut', `${action} is not done after ${timeout / 1000} s; tuntapd continues`);
     } finally {
       leave();
     }
@@ -133,7 +129,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     const status = handlers.status();
     return status
       ? { status: 200, body: status }
-      : failure(503, 'Starting', 'tuntapd has just started and has not looked around yet', {
+      : failure(503, 'Starting', 'tuntapd has just started and has not finished its first look', {
           'retry-after': '1',
         });
   }
@@ -147,21 +143,21 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     const action = toAction(path);
     const method = action ? 'POST' : 'GET';
     if (!(await drain(request)))
-      return failure(413, 'TooLarge', `a request has ${maxBytes} bytes at the most`, {
+      return failure(413, 'TooLarge', `a request may have ${maxBytes} bytes at most`, {
         connection: 'close',
       });
     if (request.method !== method && (action ?? /^\/v1\/(version|status)$/.test(path)))
-      return failure(405, 'MethodNotAllowed', `${path} is asked with ${method}`, { allow: method });
+      return failure(405, 'MethodNotAllowed', `${path} takes ${method}`, { allow: method });
     if (action && rootActions.includes(action) && !isRoot)
       return failure(
         403,
         'RootOnly',
         action === 'restore'
-          ? 'hyperkit is put back for root alone: sudo tuntapctl shim restore'
-          : 'tuntapd is removed for root alone: sudo make uninstall-daemon',
+          ? 'only root restores hyperkit: sudo tuntapctl shim restore'
+          : 'only root removes tuntapd: sudo make uninstall-daemon',
       );
-    // Whoever hung up while the body was read waits for nothing.
-    if (response.destroyed) return failure(499, 'Failed', 'nobody waits');
+    // The client may have hung up while its body was read.
+    if (response.destroyed) return failure(499, 'Failed', 'the client hung up');
     return action ? act(action, response) : look(path);
   }
 

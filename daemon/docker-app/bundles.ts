@@ -47,10 +47,10 @@ const wayTo = (hyperkit: string): string[] =>
     .split('/');
 
 export interface BundleRoom {
-  /** Docker.apps where hyperkit was ever put aside: they are to be given back, whoever is in front by then. */
+  /** Docker.apps whose hyperkit was ever put aside: they are restored whichever user is in front by then. */
   readonly touched: () => Promise<readonly string[]>;
   /**
-   * `claimed` are Docker.apps that only the words of processes or the journal tell of. They count where root or `uid`
+   * `claimed` are Docker.apps that only processes or the journal name. They count where root or `uid`
    * owns them, the journal's also while something of ours stands there: nobody has root work in somebody else's.
    */
   readonly observe: (

@@ -6,7 +6,7 @@ const { optionalDependencies } = manifest;
 export interface Runtime {
   /** As `process.versions.node` has it. */
   readonly version: string;
-  /** Since when nobody mends its security faults; null while somebody does. */
+  /** Since when it gets no security fixes; null while it does. */
   readonly unsupportedSince: string | null;
 }
 
@@ -35,7 +35,7 @@ export function runtimeFor(version: string): Runtime | null {
   return isAtLeast(10, 15) ? old : null;
 }
 
-/** What a person is told of a runtime without support, as a sentence; null of one that has it. */
+/** A warning about a runtime without support, as a sentence; null for one that is supported. */
 export const unsupported = ({ version, unsupportedSince }: Runtime, macos: string): string | null =>
   unsupportedSince === null
     ? null

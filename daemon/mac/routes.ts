@@ -131,7 +131,7 @@ export async function addRoutes(
   // Not looked for before: what is there already the kernel keeps as it is (`File exists`).
   const said = new Map(await routeEach('add', targets, command));
   let rows = await readRows(command);
-  // One that was there before is made anew; a new one would be bound there again.
+  // A route that was there before is made again; a new one would be bound there once more.
   const stale = misbound(rows, targets).filter(({ subnet }) => said.get(subnet)?.refused === true);
   if (stale.length > 0) {
     await deleteRoutes(stale, command);
@@ -146,7 +146,7 @@ export async function addRoutes(
     if (leadsTo(row, target)) return null;
     if (!row) {
       const told = said.get(subnet);
-      // Added, and gone by now: that somebody took it away is seen, and counted, at the next look.
+      // Added, and gone already: the next look sees that something removed it, and counts that.
       if (told?.refused === false) return null;
       return new StepError(`route add ${subnet}: ${told?.text ?? ''}`, {
         condition: 'Routes',

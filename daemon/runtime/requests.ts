@@ -119,7 +119,7 @@ export function createHandlers(parts: {
   async function ask(wanted: Memory['wanted'], abandoned?: AbortSignal, most = longest): Promise<Outcome> {
     const { problem, inForce } = configuration();
     if (!inForce && wanted !== 'removed')
-      return { done: false, problems: [`${problem ?? ''}; nothing is done until that is mended`] };
+      return { done: false, problems: [`${problem ?? ''}; nothing is done until that is fixed`] };
     // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
     // So is a restart of Docker that did not help before.
     const { restart } = memory.now();

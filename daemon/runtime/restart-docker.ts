@@ -54,17 +54,17 @@ export async function quitForRestart(
   const { vm, bundle, user, gui, app } = step;
   const remember = (change: Partial<RestartMemory>): Promise<void> =>
     memory.change({ restart: { ...memory.now().restart, ...change } });
-  const owed = (): RestartMemory['reopen'] => ({ app, uid: user.uid, gui: gui.pid, at: Date.now() });
+  const toReopen = (): RestartMemory['reopen'] => ({ app, uid: user.uid, gui: gui.pid, at: Date.now() });
   const earlier = memory.now().restart.attempts.slice(1 - maxAttempts);
   await remember({
     attempts: [...earlier, { vm: vm.id, bundle, failed: null }],
-    reopen: owed(),
+    reopen: toReopen(),
   });
   // What becomes of the VM decides, not the answer: a restart that took too long has ended it all the same.
   const restarted = await restartDocker(user, app, command);
   if (await areGone([vm.pid], restarted.done ? quitTimeout : 0)) {
     // A restart that is done with its app still there owes nothing; another may end that yet, or install an update.
-    await remember({ reopen: restarted.done && isAlive(gui.pid) ? null : owed() });
+    await remember({ reopen: restarted.done && isAlive(gui.pid) ? null : toReopen() });
     return;
   }
   const asked = await quitDocker(user, command);
@@ -77,7 +77,7 @@ export async function quitForRestart(
   }
   if (isGone) {
     // From now on: the Mac may have slept meanwhile.
-    await remember({ reopen: owed() });
+    await remember({ reopen: toReopen() });
     return;
   }
   // Where only the VM has not ended yet, Docker itself is gone, and opened again after it.
@@ -86,7 +86,7 @@ export async function quitForRestart(
   const failed = asked.done ? what : `${what}: ${asked.why}`;
   await remember({
     attempts: [...earlier, { vm: vm.id, bundle, failed }],
-    reopen: isLeft ? null : owed(),
+    reopen: isLeft ? null : toReopen(),
   });
   throw new StepError(failed, { condition: 'Ready', reason: 'DockerStays' });
 }

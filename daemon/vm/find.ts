@@ -24,7 +24,7 @@ interface Link {
   readonly mac: string;
 }
 
-/** Every VM of Docker's among the processes, whoever's it is, the newest first; `now` in ms since the epoch. */
+/** Every VM of Docker's among the processes, of any user, the newest first; `now` in ms since the epoch. */
 function dockersVms(processes: readonly Process[], { device, mac, now }: Link & { now: number }): Vm[] {
   const nic = nicOn(device);
   const found = processes.flatMap((process): Vm[] => {

@@ -58,6 +58,6 @@ export const tapAddress: Judge<'TapAddress'> = (judgement, failures) => {
   if (failure) return failure;
   if (!observation.resolvers.known) return unclear(observation.resolvers.why);
   return state.lacks === 'row'
-    ? no('NotSet', `${name} has ${address}, but the table has lost its row: it is set anew in a moment`)
+    ? no('NotSet', `${name} has ${address}, but the table has lost its row: it is set again in a moment`)
     : no('NotSet', `${name} has no ${address} yet`);
 };

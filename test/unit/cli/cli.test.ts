@@ -479,7 +479,7 @@ describe('doctor', () => {
 
   test.each<[string, RequestListener, RegExp, string[]]>([
     ['is silent', () => undefined, /^tuntapd gave no answer within 5 s on .*sock$/, [kickstart]],
-    ['answers nonsense', (_request, response) => response.end('<html>'), /is no JSON/, []],
+    ['answers nonsense', (_request, response) => response.end('<html>'), /is not JSON/, []],
   ])('a daemon that %s', async (_name, answer, detail, fix) => {
     const other = createServer(answer).listen(io.socketPath);
     try {

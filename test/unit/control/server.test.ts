@@ -137,7 +137,7 @@ test('a living socket and other files are not taken over', async () => {
   await first.close();
   servers = [];
   await writeFile(socketPath, 'precious');
-  await expect(serve()).rejects.toThrow(/is no socket/);
+  await expect(serve()).rejects.toThrow(/is not a socket/);
   await rm(socketPath);
   expect(await readdir(folder)).toEqual([]);
 });
