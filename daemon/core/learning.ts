@@ -31,7 +31,7 @@ export function claimedApps(
   return [...elsewhere(remembered), ...[...new Set(elsewhere(running))].slice(0, maxRunning)];
 }
 
-/** The Docker.apps that are there, or may be: nobody could look. */
+/** The Docker.apps that are there, or may be, since they could not be looked at. */
 export const appsThere = ({ withHyperkit, without, refused, replacing }: Bundles): string[] =>
   [...withHyperkit, ...without, ...refused, ...replacing].map(({ app }) => app);
 

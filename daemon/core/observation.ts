@@ -270,11 +270,11 @@ export interface Observation {
   /** The newest of whoever's VM holds the tap, or else the console user's newest. */
   readonly vm: Seen<Vm | null>;
   readonly docker: Seen<readonly DockerProcess[]>;
-  /** The user’s container that has been running longest; `null` outside: nobody asked, since nothing depends on it. */
+  /** The user’s container that has been running longest; `null` outside: not asked, since nothing depends on it. */
   readonly userContainer: Seen<{ readonly name: string; readonly seconds: number } | null> | null;
   /** Docker's VMs besides: another user's, or one that was left behind and may hold the tap. */
   readonly otherVms: readonly Vm[];
-  /** `null`: no VM, so nobody was asked. */
+  /** `null`: no VM, so it was not asked. */
   readonly engine: Seen<Engine | null>;
   readonly dataPath: DataPath;
 }

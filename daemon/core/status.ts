@@ -31,7 +31,7 @@ function fitting(routes: readonly RouteVerdict[]): readonly RouteVerdict[] {
   return [...routes.slice(0, cut), { subnet: '-', network: '…', state: 'refused', why }];
 }
 
-/** Less than 1 MiB, whatever others say in it. Whoever be asked is left out, rather than said to be absent. */
+/** Less than 1 MiB, whatever others say in it. What is not known is left out, rather than reported as absent. */
 export function statusOf(parts: {
   pid: number;
   since: string;

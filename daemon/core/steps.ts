@@ -144,8 +144,7 @@ export const independent: readonly ReadonlySet<Step['kind']>[] = [
 export const onMacAlone: ReadonlySet<Step['kind']> = new Set(['delete-route', 'add-route', 'unaddress-tap']);
 
 /**
- * Kinds of which each attempt costs somebody something: a container in a VM that would rather sleep. They take as long
- * as its engine does.
+ * Kinds of which each attempt costs a container in a VM that would rather sleep. They take as long as its engine does.
  */
 export const costly: ReadonlySet<Step['kind']> = new Set(['prepare-guest', 'release-guest']);
 

@@ -12,7 +12,7 @@ import { untrustedList } from './json.js';
 
 /** Of every container that is ours. */
 export const label = 'io.github.tuntapd';
-/** Always the same: the engine itself refuses a second one, and nobody needs to look for the first. */
+/** Always the same, so the engine itself refuses a second one. */
 const containerName = 'tuntapd-helper';
 /** Containers of ours that are removed at a time: more than one is never there, but an engine may say so. */
 const maxSwept = 4;
@@ -121,7 +121,7 @@ async function tryToCreate(engine: EngineClient, ids: readonly string[]): Promis
     try {
       return (
         await create().catch(async (error: unknown) => {
-          // The name is taken: by one of ours that a killed daemon left, or by somebody else's.
+          // The name is taken: by one of ours that a killed daemon left, or by another container.
           if (!(error instanceof EngineError && error.status === 409)) throw error;
           await sweep(engine);
           return create();

@@ -28,8 +28,8 @@ export interface EngineLink {
 }
 
 /**
- * How the engine of a VM is dialled. Docker's proxy starts the VM again for whoever knocks (Resource Saver), so nobody
- * does once its process has ended, also before a pass has seen that.
+ * How the engine of a VM is dialled: not once its process has ended, even before a pass has seen that, since Docker's
+ * proxy starts the VM again for a client that dials (Resource Saver).
  */
 async function findWhileAlive(user: ConsoleUser, vm: Vm): Promise<Dial> {
   const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {

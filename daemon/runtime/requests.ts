@@ -120,7 +120,7 @@ export function createHandlers(parts: {
     const { problem, inForce } = configuration();
     if (!inForce && wanted !== 'removed')
       return { done: false, problems: [`${problem ?? ''}; nothing is done until that is fixed`] };
-    // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
+    // A person who asks for the link wants the VM checked too: nothing reports a rule that was flushed by hand.
     // So is a restart of Docker that did not help before.
     const { restart } = memory.now();
     const anew = { guest: null, restart: { ...restart, attempts: [], told: null, asked: restart.asked + 1 } };

@@ -1,4 +1,4 @@
-/** Whether the two addresses of the link are somebody else's already, and which ones are not. Pure. */
+/** Whether others use the two addresses of the link already, and which pair is free. Pure. */
 import type { Config } from '../../../config/schema.js';
 import { contains, overlaps, parsePrefix, type Prefix } from '../../lib/prefix.js';
 import { conflictOf } from '../routes/conflicts.js';
@@ -81,7 +81,8 @@ export function linkCollision(found: {
   const { link } = state;
   if (!link) return null;
   const name = link.network.text;
-  // Whoever took its row takes that of every network: giving way to him would have him give it back, and take it again.
+  // A VPN that took its row takes that of every network: if the link gave way, the VPN would return the row, and take it
+  // again.
   const taken = takenBy(state);
   const isOthers = (row: Route): boolean => row !== taken;
   const rest =
