@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Container, ContainerPort, Endpoint } from '../core/observation.js';
 import { plain } from '../lib/text.js';
 import { label } from './agent-container.js';
