@@ -22,7 +22,7 @@ export interface ContainerWatch {
 const leastApart = 1000;
 /**
  * A container joins its networks some hundred ms before it starts, and what is restarted dies first: one list is for
- * both. Whoever joins while it runs is told of before the engine lists it (moby, daemon/container_operations.go).
+ * both, and whoever joins while it runs is on the list by then.
  */
 const lull = 500;
 

@@ -118,7 +118,7 @@ const withoutAliases = ['bridge', 'host', 'none'];
 /** Aliases by endpoint: none of either changes while the endpoint lives. */
 type Aliases = ReadonlyMap<string, readonly string[]>;
 
-/** Of what it tells; up to engine 24 the container's short id is among them. */
+/** Of what it tells; up to API 1.44 the container's short id is among them (Engine API version history, v1.45). */
 async function askAliases(engine: EngineClient, { id }: Container): Promise<Aliases> {
   const found = await engine
     .json('GET', `/containers/${encodeURIComponent(id)}/json`, inspectSchema)
