@@ -4,6 +4,8 @@ import type { Layout } from '../daemon/lib/layout.js';
 export interface Output {
   readonly write: (text: string) => unknown;
   readonly isTTY?: boolean | undefined;
+  /** Of a terminal. */
+  readonly columns?: number | undefined;
 }
 
 /** Everything outside that a command can see or touch. */
@@ -11,6 +13,8 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   readonly version: string;
   readonly socketPath: string;
   readonly logPath: string;

@@ -9,7 +9,7 @@ import {
   configSet,
   configShow,
 } from './commands/config.js';
-import { doctor } from './commands/doctor.js';
+import { doctor, doctorList } from './commands/doctor.js';
 import { logs } from './commands/logs.js';
 import { routes } from './commands/routes.js';
 import { shimShow } from './commands/shim.js';
@@ -46,9 +46,10 @@ function build(io: Io, finish: (code: number) => void): Command {
   const add = (parent: Command, name: string, description: string): Command =>
     parent.command(name).description(description);
 
-  add(program, 'status', 'show what works, what does not, and what to do about it')
+  add(program, 'status', 'how things are, and what to do')
+    .option('-v, --verbose', 'every condition with its times, and every container')
     .addOption(json())
-    .action(async (options: Json) => {
+    .action(async (options: Json & { verbose?: boolean }) => {
       finish(await status(io, options));
     });
   add(program, 'logs', 'show the daemon’s log, even when the daemon does not run')
@@ -70,10 +71,12 @@ function build(io: Io, finish: (code: number) => void): Command {
       .action(async (options: Json) => {
         finish(await act(io, action, options));
       });
-  add(program, 'doctor', 'check everything that can be wrong')
+  add(program, 'doctor', 'look at everything that can be wrong')
+    .argument('[code...]', 'these checks alone, e.g. TT103')
+    .option('--list', 'print every check with its code')
     .addOption(json())
-    .action(async (options: Json) => {
-      finish(await doctor(io, options));
+    .action(async (codes: readonly string[], options: Json & { list?: boolean }) => {
+      finish(options.list === true ? doctorList(io, options) : await doctor(io, codes, options));
     });
 
   const config = add(program, 'config', 'show, check or change the configuration');
@@ -117,9 +120,10 @@ function build(io: Io, finish: (code: number) => void): Command {
     .action(async (options: Json) => {
       finish(await act(io, 'restore', options));
     });
-  add(program, 'routes', 'list every Docker subnet, and whether it is routed')
+  add(program, 'routes', 'every Docker subnet, and whether it is routed')
+    .option('-a, --all', 'also networks that have no subnet')
     .addOption(json())
-    .action(async (options: Json) => {
+    .action(async (options: Json & { all?: boolean }) => {
       finish(await routes(io, options));
     });
   add(program, 'version', 'print the versions of tuntapctl and of the running daemon')

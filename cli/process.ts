@@ -21,6 +21,7 @@ export function runProcess(layout: Layout): Promise<number> {
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
+    now: Date.now,
     version,
     socketPath: layout.socket,
     logPath: `${layout.logs}/tuntapd.log`,

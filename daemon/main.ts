@@ -120,12 +120,37 @@ async function start(
     },
   });
   const executors = createExecutors({ bundles, engine, memory, log });
-  const reporter = createReporter({
-    maker: tap,
-    pid: process.pid,
-    log: (message, details) => log.info(message, details),
-    now: () => performance.now(),
-  });
+
+  /** When Ready last changed, by a clock that only goes forward. */
+  let readySince = performance.now();
+  const sinceOf = (list: readonly Condition[]): string | undefined =>
+    list.find(({ type }) => type === 'Ready')?.since;
+
+  function report(judgement: Judgement, left: readonly Failure[], pass: string): void {
+    const { phase, findings } = judgeConditions(tap, judgement, left);
+    const now = new Date().toISOString();
+    const before = conditions;
+    conditions = datedConditions(findings, before, now);
+    if (sinceOf(conditions) !== sinceOf(before)) readySince = performance.now();
+    for (const condition of conditions)
+      if (!before.some(({ type, since: known }) => type === condition.type && known === condition.since))
+        log.info(`${condition.type} is ${condition.status}: ${condition.message}`, {
+          pass,
+          reason: condition.reason,
+        });
+    failures = left;
+    dataPath.follow(judgement.probe);
+    engine.keepContainers(judgement.probe ? 'addresses' : 'nothing');
+    status = statusOf({
+      pid: process.pid,
+      since,
+      phase,
+      conditions,
+      routes: toldRoutes(judgement),
+      observation: judgement.observation,
+      link: judgement.link,
+    });
+  }
 
   const reconciler = createReconciler<Judgement>({
     observe: async () => {

@@ -38,6 +38,10 @@ const routeSchema = z.object({
   why: z.string(),
 });
 
+export type Route = z.infer<typeof routeSchema>;
+
+export type RouteState = Route['state'];
+
 const vmSchema = z.object({
   id: z.string(),
   pid: z.int(),
@@ -61,7 +65,43 @@ const bundleSchema = z.object({
     .optional(),
 });
 
+/** The link between the Mac and the VM. */
+const linkSchema = z.object({
+  /** Who makes it, e.g. `tap`. */
+  maker: z.string(),
+  /** The Mac's, e.g. `tap1`. */
+  interface: z.string(),
+  /** The Mac's end. */
+  address: z.string(),
+  /** The VM's end: the gateway of every route. */
+  peer: z.string(),
+  network: z.string(),
+  /** Bytes. */
+  mtu: z.int(),
+  state: z.enum(['up', 'present', 'absent', 'unknown']),
+  /** Milliseconds that the last answer over it took. */
+  roundTrip: z.number().optional(),
+});
+
+/** A running container of the user's. */
+const containerSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** Project and service of docker compose, by the container's labels. */
+  project: z.string().nullable(),
+  service: z.string().nullable(),
+  /** Its addresses, with the name of the network that each is on. */
+  endpoints: z.array(z.object({ network: z.string(), address: z.string() })).readonly(),
+});
+
+export type RunningContainer = z.infer<typeof containerSchema>;
+
+/** Of a status: grows when a key goes, or changes its meaning. Keys may come without that. */
+export const statusFormat = 1;
+
 export const statusSchema = z.object({
+  /** `statusFormat` of the daemon. */
+  format: z.int().optional(),
   version: z.string(),
   pid: z.int(),
   /** ISO 8601: when the daemon started. */
@@ -73,6 +113,9 @@ export const statusSchema = z.object({
   vm: vmSchema.nullable().optional(),
   engine: engineSchema.nullable().optional(),
   bundles: z.array(bundleSchema).readonly().optional(),
+  link: linkSchema.nullable().optional(),
+  /** Left out: not known. */
+  containers: z.array(containerSchema).readonly().optional(),
 });
 
 export type Status = z.infer<typeof statusSchema>;

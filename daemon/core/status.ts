@@ -1,7 +1,8 @@
 /** What `tuntapctl status` is told: a view of what was seen and judged. Pure. */
 import { version } from '../../config/version.js';
 import type { Finding, Phase } from './condition.js';
-import type { Condition, Status } from '../api/messages.js';
+import { type Condition, type Status, statusFormat } from '../api/messages.js';
+import type { LinkState } from './link/link.js';
 import type { Observation } from './observation.js';
 import type { RouteVerdict } from './routes/verdicts.js';
 import { plain } from '../lib/text.js';
@@ -31,7 +32,22 @@ function fitting(routes: readonly RouteVerdict[]): readonly RouteVerdict[] {
   return [...routes.slice(0, cut), { subnet: '-', network: '…', state: 'refused', why }];
 }
 
-/** Less than 1 MiB, whatever others say in it. What is not known is left out, rather than reported as absent. */
+/** The link; null: there is none, undefined: its addresses are not known. */
+function linkOf({ kind, link }: LinkState): Status['link'] {
+  if (!link) return kind === 'absent' ? null : undefined;
+  const { maker, interface: name, macAddress, vmAddress, network, mtu } = link;
+  return {
+    maker,
+    interface: name,
+    address: macAddress,
+    peer: vmAddress,
+    network: network.text,
+    mtu,
+    state: kind,
+  };
+}
+
+/** Less than 1 MiB, whatever others say in it. Whoever be asked is left out, rather than said to be absent. */
 export function statusOf(parts: {
   pid: number;
   since: string;
@@ -39,10 +55,13 @@ export function statusOf(parts: {
   conditions: readonly Condition[];
   routes: readonly RouteVerdict[];
   observation: Observation;
+  link: LinkState;
 }): Status {
-  const { observation, ...judged } = parts;
+  const { observation, link: state, ...judged } = parts;
   const { vm, engine, bundles } = observation;
+  const link = linkOf(state);
   return {
+    format: statusFormat,
     version,
     ...judged,
     conditions: judged.conditions.map((condition) =>
@@ -74,5 +93,6 @@ export function statusOf(parts: {
           ),
         }
       : {}),
+    ...(link === undefined ? {} : { link }),
   };
 }

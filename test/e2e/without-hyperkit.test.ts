@@ -25,7 +25,7 @@ test(
       expect(stdout).toContain('Use an Intel Mac and a Docker Desktop that offers HyperKit');
       const doctor = await tuntapctl('doctor');
       expect(doctor.exitCode).toBe(4);
-      expect(doctor.stdout).toMatch(/✗ TT001 Is this an Intel Mac\?\n\s+arm64/);
+      expect(doctor.stdout).toMatch(/FAIL TT001 Is this an Intel Mac\?\n\s+arm64/);
 
       const before = logOf(mac).length;
       await pause(30_000);

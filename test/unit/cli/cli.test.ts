@@ -47,6 +47,7 @@ beforeEach(async () => {
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (errors += text) },
     env: {},
+    now: () => Date.parse('2026-03-04T05:18:07.000Z'),
     version: '1.2.3',
     socketPath: layout.socket,
     logPath: join(layout.logs, 'tuntapd.log'),
@@ -113,6 +114,11 @@ const staleSocket: Partial<Status> = {
   ],
 };
 
+/** From now on the output is a terminal without colours. */
+function onTerminal(env: Io['env'] = {}, columns = 120): void {
+  io = { ...io, stdout: { ...io.stdout, isTTY: true, columns }, env: { NO_COLOR: '1', ...env } };
+}
+
 const cli = (...argv: string[]): Promise<number> => main(argv, io);
 
 describe('status', () => {
@@ -129,7 +135,7 @@ describe('status', () => {
     expect(await cli('status', '--json')).toBe(code);
   });
 
-  test('shows every condition with a tick, its message, and the routes', async () => {
+  test('what is wrong comes first, then what was seen, then the routes; --verbose has every condition', async () => {
     await daemon(
       madeUpStatus({
         phase: 'degraded',
@@ -140,23 +146,28 @@ describe('status', () => {
         ],
       }),
     );
+    onTerminal();
     expect(await cli('status')).toBe(4);
-    expect(out).toMatch(/✓ TapDevice {2}fine/);
-    expect(out).toMatch(/✗ Shim {7}reinstall Docker \[31m dab/);
-    expect(out).toMatch(/\? Engine {5}no answer/);
-    expect(out).toMatch(/✓ 172\.31\.0\.0\/16 {2}bridge {2}routed/);
-    expect(out).toMatch(/– 10\.0\.0\.0\/8 {5}huge {4}refused/);
+    expect(out).toMatch(/^degraded.*\n\n✗ Shim: reinstall Docker \[31m dab\n/);
+    expect(out).toMatch(/\? Engine: no answer/);
+    expect(out).not.toContain('TapDevice');
+    expect(out).toMatch(/✓ bridge +172\.31\.0\.0\/16 +routed/);
+    expect(out).toMatch(/Not routed: huge \(10\.0\.0\.0\/8\)/);
     expect(out).not.toContain('\u001b');
     expect(out).not.toContain('\u202e');
+    out = '';
+    await cli('status', '--verbose');
+    expect(out).toMatch(/✓ TapDevice {2}Good, since .* \(12 min\): fine/);
+    expect(out).toMatch(/✗ Shim {7}NotGood, since .*: reinstall Docker/);
+    expect(out).toMatch(/\? Engine {5}NotGood, since .*: no answer/);
   });
 
-  test('shows causes alone; what follows from them is in the JSON', async () => {
+  test('shows causes alone, with what to do; what follows from them is in the JSON', async () => {
     await daemon(madeUpStatus(staleSocket));
+    onTerminal();
     await cli('status');
-    expect(out.match(/^ {2}\S \w+ .*/gm)?.slice(0, 2)).toEqual([
-      '  ✓ TapDevice  fine',
-      '  ? Engine     left over',
-    ]);
+    expect(out.match(/^[✓✗?…·] .*/gm)).toEqual(['? Engine: left over']);
+    expect(out).toContain('→ Quit Docker Desktop and open it again');
     expect(out).not.toMatch(/Guest|DataPath|Ready/);
     out = '';
     await cli('status', '--json');
@@ -165,8 +176,25 @@ describe('status', () => {
 
   test('what is missing while there is nothing to do is not marked as wrong', async () => {
     await daemon(madeUpStatus({ phase: 'idle', conditions: [condition('Engine', 'False', 'no VM')] }));
+    onTerminal();
     await cli('status');
     expect(out).toContain('· Engine');
+  });
+
+  test('marks are words where no terminal draws them', async () => {
+    await daemon(madeUpStatus({ phase: 'degraded', conditions: [condition('Shim', 'False', 'gone')] }));
+    const marksOf = async (): Promise<string[]> => {
+      out = '';
+      await cli('status');
+      return out.match(/^(\S+) Shim/m)?.slice(1) ?? [];
+    };
+    expect(await marksOf()).toEqual(['FAIL']);
+    onTerminal();
+    expect(await marksOf()).toEqual(['✗']);
+    onTerminal({ LANG: 'C' });
+    expect(await marksOf()).toEqual(['FAIL']);
+    onTerminal({ LC_ALL: '', LANG: 'de_DE.UTF-8' });
+    expect(await marksOf()).toEqual(['✗']);
   });
 
   test('--json is the status as it is', async () => {
@@ -179,7 +207,7 @@ describe('status', () => {
     await daemon();
     io = { ...io, stdout: { ...io.stdout, isTTY: true } };
     await cli('status');
-    expect(out).toContain('\u001b[32m✓');
+    expect(out).toContain('\u001b[32m✓\u001b[39m bridge');
     out = '';
     io = { ...io, env: { NO_COLOR: '1' } };
     await cli('status');
@@ -216,6 +244,22 @@ test('routes', async () => {
   await daemon();
   expect(await cli('routes', '--json')).toBe(0);
   expect(JSON.parse(out)).toEqual(madeUpStatus().routes);
+});
+
+test('routes tells subnets, and of networks without one their names; --all all of it', async () => {
+  const routes = [
+    ...madeUpStatus().routes,
+    { subnet: '-', network: 'host', state: 'refused', why: 'the VM’s own' } as const,
+  ];
+  await daemon(madeUpStatus({ routes }));
+  expect(await cli('routes')).toBe(0);
+  expect(out).toMatch(/^ok +172\.31\.0\.0\/16 {2}bridge {2}routed/);
+  expect(out).toMatch(/^- +10\.0\.0\.0\/8 .*larger than \/12$/m);
+  expect(out).toContain('Without a subnet: host');
+  expect(out).not.toContain('the VM’s own');
+  out = '';
+  await cli('routes', '--all');
+  expect(out).toMatch(/host +refused +the VM’s own/);
 });
 
 test.each<[string, Partial<Status>, string]>([
@@ -517,6 +561,7 @@ describe('doctor', () => {
       TT103: 'fail',
     });
     out = '';
+    onTerminal();
     await cli('doctor');
     expect(out).toContain('→ sudo chown root:wheel');
   });
@@ -534,6 +579,7 @@ describe('doctor', () => {
         ],
       }),
     );
+    onTerminal({}, 200);
     expect(await cli('doctor')).toBe(4);
     expect(out).toMatch(
       /✗ TT105 Does the VM hold the tap\?\n +OtherMac: another MAC\n +→ Quit Docker Desktop and open it again\n/,
@@ -556,14 +602,38 @@ describe('doctor', () => {
         ],
       }),
     );
+    onTerminal({}, 200);
     await cli('doctor');
     expect(out).toMatch(/✗ TT110 .*\n +AppManagement: not permitted\n +→ In System Settings/);
+  });
+
+  test('one check is asked by its code, also a consequence; there is a list of them', async () => {
+    await daemon(madeUpStatus(staleSocket));
+    expect(await cli('doctor', 'tt108', '--json')).toBe(4);
+    expect(verdicts()).toEqual({ TT108: 'fail' });
+    out = '';
+    expect(await cli('doctor', 'TT001')).toBe(0);
+    expect(out).toMatch(/^ok TT001 .*\n +x86_64\n\n1 as it should be, 0 wrong\n$/);
+    out = '';
+    await cli('doctor', '--list', '--json');
+    const listed = (JSON.parse(out) as { id: string }[]).map(({ id }) => id);
+    expect(listed.slice(0, 2)).toEqual(['TT001', 'TT002']);
+    expect(listed).toContain('TT111');
+    expect(new Set(listed).size).toBe(listed.length);
+    expect(await cli('doctor', 'TT999')).toBe(2);
+    expect(errors).toContain('TT999');
+  });
+
+  test('what only the daemon knows is not known while it is dead', async () => {
+    expect(await cli('doctor', 'TT103', '--json')).toBe(3);
+    expect(found('TT103')).toMatchObject({ status: 'unknown', fix: ['tuntapctl doctor TT008'] });
   });
 
   test('what only a newer daemon knows goes by its name', async () => {
     await daemon(
       madeUpStatus({ phase: 'degraded', conditions: [condition('Names', 'False', 'not served')] }),
     );
+    onTerminal({}, 200);
     expect(await cli('doctor')).toBe(4);
     expect(out).toMatch(/✗ Names Is Names True\?\n +NotGood: not served\n +→ tuntapctl logs -n 50\n/);
   });

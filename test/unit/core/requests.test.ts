@@ -22,7 +22,8 @@ import {
   withTap,
 } from './worlds.js';
 import type { Memory } from '../../../daemon/core/memory.js';
-import { judged, plan } from './judged.js';
+import type { Failure } from '../../../daemon/core/condition.js';
+import { judgeConditions, lookAt, plan } from './judged.js';
 
 const bridge = network('bridge', '172.17.0.0/16');
 
@@ -62,8 +63,18 @@ function stage(
       world = applied(world, step);
       return Promise.resolve();
     },
-    report: (observation, left, pass) => {
-      reporter.report(judged(config, observation, world.memory), left, pass);
+    report: (observation, left) => {
+      failures = left;
+      const { phase, findings } = judgeConditions(config, observation, world.memory, left);
+      const conditions = datedConditions(findings, [], 'now');
+      status = statusOf({
+        pid: 1,
+        since: 'now',
+        phase,
+        conditions,
+        routes: [],
+        ...lookAt(config, observation),
+      });
     },
     log: () => undefined,
     now: () => performance.now(),

@@ -8,7 +8,7 @@ import { datedConditions, statusOf } from '../../../daemon/core/status.js';
 import type { Step } from '../../../daemon/core/steps.js';
 import { fakeEngine, type FakeEngine } from '../guest/fake-engine.js';
 import { config, startedMac, subnetsOf, up } from './worlds.js';
-import { judgeConditions, judgeRoutes } from './judged.js';
+import { judgeConditions, judgeRoutes, lookAt } from './judged.js';
 
 const maxStatus = 1024 * 1024;
 /** Three bytes each. */
@@ -45,7 +45,7 @@ function statusWith(networks: readonly DockerNetwork[], words = ''): Status {
     phase,
     conditions: datedConditions(findings, [], 'now'),
     routes: judgeRoutes(config, observation, up),
-    observation,
+    ...lookAt(config, observation),
   });
 }
 
