@@ -6,6 +6,7 @@ export interface Output {
   readonly isTTY?: boolean | undefined;
   /** Of a terminal. */
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 /** Everything outside that a command can see or touch. */

@@ -10,18 +10,34 @@ import {
   configShow,
 } from './commands/config.js';
 import { doctor, doctorList } from './commands/doctor.js';
-import { logs } from './commands/logs.js';
+import { type LogOptions, logs } from './commands/logs.js';
 import { routes } from './commands/routes.js';
 import { shimShow } from './commands/shim.js';
 import { status } from './commands/status.js';
 import { version } from './commands/version.js';
+import { watch } from './commands/watch.js';
 import { CliError, exit } from './exit.js';
 import type { Io } from './io.js';
+import { levels, momentOf } from './log-filter.js';
 import { painter, plainLines, printJson, printLine } from './terminal.js';
 
 function toCount(text: string): number {
   if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('a whole number, like 50');
   return Number(text);
+}
+
+function toMoment(text: string, now: number): number {
+  const moment = momentOf(text, now);
+  if (moment === null) throw new InvalidArgumentError('a time, like 10m, 1h, 2d or 2026-11-27T09:00');
+  return moment;
+}
+
+function toPattern(text: string): RegExp {
+  try {
+    return new RegExp(text, 'i');
+  } catch {
+    throw new InvalidArgumentError('a regular expression, like route|tap1');
+  }
 }
 
 type Json = { json?: boolean };
@@ -48,18 +64,33 @@ function build(io: Io, finish: (code: number) => void): Command {
 
   add(program, 'status', 'how things are, and what to do')
     .option('-v, --verbose', 'every condition with its times, and every container')
+    .option('-w, --watch', 'show it anew whenever it changes, until Ctrl-C')
     .addOption(json())
-    .action(async (options: Json & { verbose?: boolean }) => {
-      finish(await status(io, options));
+    .action(async (options: Json & { verbose?: boolean; watch?: boolean }) => {
+      finish(await (options.watch === true ? watch : status)(io, options));
     });
   add(program, 'logs', 'show the daemon’s log, even when the daemon does not run')
     .option('-f, --follow', 'print new lines as they arrive')
     .addOption(
-      new Option('-n, --lines <count>', 'number of past lines to show').argParser(toCount).default(50),
+      new Option('-n, --lines <count>', 'number of past lines to show: 50, or with --since all').argParser(
+        toCount,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--since <time>',
+        'lines from then on: 90s, 10m, 1h or 2d ago, or an ISO 8601 time',
+      ).argParser((text) => toMoment(text, io.now())),
+    )
+    .addOption(new Option('--level <level>', 'lines of this level and worse').choices(levels))
+    .addOption(
+      new Option('--grep <pattern>', 'lines that match a regular expression, in either case').argParser(
+        toPattern,
+      ),
     )
     .addOption(json())
-    .action(async (options: { follow?: boolean; lines: number; json?: boolean }) => {
-      finish(await logs(io, options));
+    .action(async ({ grep, ...options }: LogOptions & { grep?: RegExp }) => {
+      finish(await logs(io, { ...options, ...(grep === undefined ? {} : { pattern: grep }) }));
     });
   for (const [action, description] of [
     ['up', 'bring the link up, and keep it up'],

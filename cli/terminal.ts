@@ -23,6 +23,16 @@ export const printLine = (output: Output, text: string): void => {
   output.write(`${text}\n`);
 };
 
+export const clearScreen = (output: Output): void => {
+  output.write('\u001b[2J');
+};
+
+/** Puts lines where others stand on the screen, as many as it has; what was longer is wiped out. */
+export const redraw = (output: Output, lines: readonly string[]): void => {
+  const shown = lines.slice(0, Math.max(1, (output.rows ?? 24) - 1));
+  output.write(`\u001b[H${shown.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`);
+};
+
 const escaped = (characters: string): string =>
   Array.from(
     { length: characters.length },

@@ -13,6 +13,7 @@ import type { Judgement } from './core/judgement.js';
 import { tap } from './core/link/tap.js';
 import { watchDataPath } from './runtime/data-path.js';
 import { serveControl } from './control/server.js';
+import { createFeed } from './control/stream.js';
 import { childIn } from './docker-app/bundle-child.js';
 import { createBundleRoom } from './docker-app/bundles.js';
 import { outsideBy } from './docker-app/outside.js';
@@ -73,6 +74,10 @@ async function start(
     shim: renderShim({ device: config.tap.device, mac: config.tap.mac, wait: config.shim.wait }),
   });
   let ending = false;
+  let status: Status | null = null;
+  const statuses = createFeed();
+  let conditions: readonly Condition[] = [];
+  let failures: readonly Failure[] = [];
   /** Of the console user, last seen. */
   let home: string | null = null;
 
@@ -150,6 +155,7 @@ async function start(
       observation: judgement.observation,
       link: judgement.link,
     });
+    statuses.tell(status);
   }
 
   const reconciler = createReconciler<Judgement>({
@@ -234,8 +240,9 @@ async function start(
       routes: routeKeeper,
       engine,
       reconciler,
-      status: reporter.status,
-      failures: reporter.failures,
+      status: () => status,
+      follow: statuses.follow,
+      failures: () => failures,
       bundles,
       pause,
     }),

@@ -34,3 +34,7 @@ await write('troubleshooting.md', (page) => {
   const [, after] = page.split(bounds[1]);
   return `${before}${renderReasons()}${after}`;
 });
+
+const { jsonSchema } = await load('cli/json-schema.ts');
+const schema = await format(JSON.stringify(jsonSchema()), { parser: 'json', printWidth: 110 });
+writeFileSync(join(root, 'docs/json.schema.json'), schema);

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { messageOf } from '../lib/text.js';
 import { createJobs } from './jobs.js';
 import { listenPrivately } from './listen.js';
+import { type Follow, streamStatuses } from './stream.js';
 import {
   type Action,
   actions,
@@ -20,6 +21,8 @@ export interface ControlHandlers {
   readonly version: () => Version;
   /** `null` until the first look is over. */
   readonly status: () => Status | null;
+  /** Each status from now on. */
+  readonly follow: Follow;
   /** Each resolves when it is done, or has turned out not to be possible; soon when nobody waits (`abandoned`). */
   readonly up: Act;
   readonly down: Act;
@@ -52,6 +55,9 @@ const maxBytes = 4096;
 const gracePeriod = 500;
 /** Askers that wait for one action. */
 const maxWaiting = 8;
+/** Askers that follow the status. */
+const maxFollowers = 8;
+const knownPath = /^\/v1\/(version|status|watch)$/;
 
 interface Answer {
   readonly status: number;
@@ -134,11 +140,23 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
         });
   }
 
+  const followers = new Set<ServerResponse>();
+
+  /** Null where the answer goes on for as long as it is listened to. */
+  function watch(response: ServerResponse): Answer | null {
+    if (followers.size >= maxFollowers)
+      return failure(503, 'Busy', `${maxFollowers} others watch already`, { 'retry-after': '10' });
+    followers.add(response);
+    response.once('close', () => followers.delete(response));
+    streamStatuses(response, handlers.status(), handlers.follow);
+    return null;
+  }
+
   async function answer(
     request: IncomingMessage,
     response: ServerResponse,
     isRoot: boolean,
-  ): Promise<Answer> {
+  ): Promise<Answer | null> {
     const [path = ''] = (request.url ?? '').split('?');
     const action = toAction(path);
     const method = action ? 'POST' : 'GET';
@@ -146,8 +164,8 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
       return failure(413, 'TooLarge', `a request may have ${maxBytes} bytes at most`, {
         connection: 'close',
       });
-    if (request.method !== method && (action ?? /^\/v1\/(version|status)$/.test(path)))
-      return failure(405, 'MethodNotAllowed', `${path} takes ${method}`, { allow: method });
+    if (request.method !== method && (action ?? knownPath.test(path)))
+      return failure(405, 'MethodNotAllowed', `${path} is asked with ${method}`, { allow: method });
     if (action && rootActions.includes(action) && !isRoot)
       return failure(
         403,
@@ -156,9 +174,10 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
           ? 'only root restores hyperkit: sudo tuntapctl shim restore'
           : 'only root removes tuntapd: sudo make uninstall-daemon',
       );
-    // The client may have hung up while its body was read.
-    if (response.destroyed) return failure(499, 'Failed', 'the client hung up');
-    return action ? act(action, response) : look(path);
+    // Whoever hung up while the body was read waits for nothing.
+    if (response.destroyed) return failure(499, 'Failed', 'nobody waits');
+    if (action) return act(action, response);
+    return path === '/v1/watch' ? watch(response) : look(path);
   }
 
   function send(response: ServerResponse, { status, body, headers }: Answer): void {
@@ -172,14 +191,14 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse, isRoot: boolean): Promise<void> {
-    let reply: Answer;
+    let reply: Answer | null;
     try {
       reply = await answer(request, response, isRoot);
     } catch (error) {
       log('warn', `${request.method ?? '?'} ${request.url ?? '?'} failed: ${messageOf(error)}`);
       reply = failure(500, 'Failed', messageOf(error));
     }
-    if (!response.destroyed) send(response, reply);
+    if (reply && !response.destroyed) send(response, reply);
   }
 
   /** Opens one of the sockets; what it returns closes it. */
@@ -203,6 +222,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     });
     return async () => {
       await remove();
+      for (const response of followers) response.end();
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => {
           server.closeAllConnections();

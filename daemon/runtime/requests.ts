@@ -4,6 +4,7 @@ import { version } from '../../config/version.js';
 import type { Failure } from '../core/condition.js';
 import { actionTimeout, type Outcome, type Status } from '../api/messages.js';
 import type { ControlHandlers } from '../control/server.js';
+import type { Follow } from '../control/stream.js';
 import type { MemoryKeeper } from './memory.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
 import type { EngineLink } from './engine.js';
@@ -56,10 +57,12 @@ export function createHandlers(parts: {
   bundles: Pick<BundleRoom, 'lookAnew'>;
   reconciler: Pick<Reconciler, 'trigger' | 'settled'>;
   status: () => Status | null;
+  follow: Follow;
   failures: () => readonly Failure[];
   pause: (milliseconds: number) => Promise<unknown>;
 }): ControlHandlers {
-  const { memory, configuration, routes, engine, bundles, reconciler, status, failures, pause } = parts;
+  const { memory, configuration, routes, engine, bundles, reconciler, status, follow, failures, pause } =
+    parts;
   const why = 'a person asked';
 
   /** What stands in the way of what is wanted after one more look; null when nothing does. */
@@ -139,6 +142,7 @@ export function createHandlers(parts: {
   return {
     version: () => ({ version, pid: process.pid }),
     status,
+    follow,
     up: (abandoned) => ask('up', abandoned),
     down: (abandoned) => ask(memory.now().wanted === 'restored' ? 'restored' : 'down', abandoned),
     // Nobody who hangs up leaves a link that is down.

@@ -8,21 +8,27 @@ import {
   rename,
   rm,
   symlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
-import { createServer, type RequestListener } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, get, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { z } from 'zod';
 import type { Io } from '../../../cli/io.js';
+import { jsonSchema } from '../../../cli/json-schema.js';
 import { main } from '../../../cli/main.js';
 import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
+import { createFeed, type Feed } from '../../../daemon/control/stream.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
 import { current, old } from '../../../daemon/lib/runtimes.js';
 import { condition, madeUpStatus } from './made-up.js';
+import { healthyStatus } from './scenes.js';
 
 const kickstart = 'sudo launchctl kickstart -k system/io.github.tuntapd';
 const uid = process.getuid?.() ?? 0;
@@ -33,6 +39,7 @@ let out: string;
 let errors: string;
 let server: ControlServer | null;
 let stop: AbortController;
+let feed: Feed;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'cli-'));
@@ -42,6 +49,7 @@ beforeEach(async () => {
   out = '';
   errors = '';
   server = null;
+  feed = createFeed();
   stop = new AbortController();
   io = {
     stdout: { write: (text) => (out += text) },
@@ -88,6 +96,7 @@ async function daemon(status: Status | null = madeUpStatus(), outcome?: Outcome)
     handlers: {
       version: () => ({ version: '1.2.3', pid: 4711 }),
       status: () => status,
+      follow: feed.follow,
       up: act('up'),
       down: act('down'),
       restart: act('restart'),
@@ -118,6 +127,11 @@ const staleSocket: Partial<Status> = {
 function onTerminal(env: Io['env'] = {}, columns = 120): void {
   io = { ...io, stdout: { ...io.stdout, isTTY: true, columns }, env: { NO_COLOR: '1', ...env } };
 }
+
+const until = async (wanted: () => boolean): Promise<void> => {
+  for (const end = Date.now() + 5000; !wanted() && Date.now() < end;)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+};
 
 const cli = (...argv: string[]): Promise<number> => main(argv, io);
 
@@ -215,10 +229,51 @@ describe('status', () => {
   });
 });
 
-test.each([['status'], ['up'], ['routes'], ['doctor']])(
+describe('status --watch', () => {
+  test('shows each status as it comes, goes on with the next daemon, and ends with Ctrl-C', async () => {
+    await daemon(madeUpStatus());
+    const watching = cli('status', '--watch');
+    await until(() => out.includes('ready:'));
+    feed.tell(madeUpStatus({ phase: 'degraded', conditions: [condition('Shim', 'False', 'gone')] }));
+    await until(() => out.includes('Shim: gone'));
+    await server?.close();
+    await until(() => out.includes('waiting for the next one'));
+    await daemon(madeUpStatus({ phase: 'down' }));
+    await until(() => out.includes('taken down by hand'));
+    stop.abort();
+    expect(await watching).toBe(0);
+  });
+
+  test('as JSON one status a line', async () => {
+    await daemon(madeUpStatus());
+    const watching = cli('status', '--watch', '--json');
+    await until(() => out !== '');
+    feed.tell(madeUpStatus({ pid: 5 }));
+    await until(() => out.split('\n').length === 3);
+    stop.abort();
+    await watching;
+    const lines = out.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as Status).pid)).toEqual([4711, 5]);
+  });
+
+  test('on a terminal it draws over what is there, as much as fits', async () => {
+    onTerminal();
+    io = { ...io, stdout: { ...io.stdout, rows: 4 } };
+    await daemon(madeUpStatus());
+    const watching = cli('status', '--watch');
+    await until(() => out.includes('ready:'));
+    stop.abort();
+    await watching;
+    const [, screen = ''] = out.split('\u001b[H');
+    expect(screen.split('\n')).toHaveLength(4);
+    expect(screen.endsWith('\u001b[J')).toBe(true);
+  });
+});
+
+test.each([['status'], ['status --watch'], ['up'], ['routes'], ['doctor']])(
   '%s without a daemon ends with 3',
   async (command) => {
-    expect(await cli(command)).toBe(3);
+    expect(await cli(...command.split(' '))).toBe(3);
     expect(out + errors).toContain(
       'sudo launchctl kickstart -k system/io.github.tuntapd, or sudo make install-daemon',
     );
@@ -311,11 +366,6 @@ test('version, with and without a daemon', async () => {
 describe('logs', () => {
   const entry = (message: string): string =>
     `${JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', message, pass: 'p1', more: 1 })}\n`;
-  const until = async (wanted: () => boolean): Promise<void> => {
-    for (const end = Date.now() + 5000; !wanted() && Date.now() < end;)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-  };
-
   test('the last lines, readable; older ones from the rotated files; no daemon needed', async () => {
     await writeFile(`${io.logPath}.3`, entry('zero'));
     await writeFile(`${io.logPath}.2`, entry('one'));
@@ -376,6 +426,77 @@ describe('logs', () => {
     expect(lines).toHaveLength(3000);
     expect(lines[0]).toContain('line 2000 ü');
     expect(lines.at(-1)).toContain('line 4999 ü');
+  });
+
+  describe('of all lines, also of rotated files, those that are asked for', () => {
+    const at = (time: string, level: string, message: string): string =>
+      `${JSON.stringify({ time: `2026-03-04T${time}.000Z`, level, message })}\n`;
+    const messages = (): string[] =>
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.replace(/^\S+ \S+ \w+ +/, ''));
+
+    beforeEach(async () => {
+      await writeFile(
+        `${io.logPath}.1`,
+        at('03:00:00', 'error', 'old error') + at('04:30:00', 'info', 'tap1 is there'),
+      );
+      const crash = 'Segmentation fault\n';
+      await writeFile(
+        io.logPath,
+        at('05:00:00', 'warn', 'route lost') + crash + at('05:10:00', 'info', 'Route back'),
+      );
+    });
+
+    test.each<[string, string[]]>([
+      ['--since 1h', ['tap1 is there', 'route lost', 'Segmentation fault', 'Route back']],
+      ['--since 1h -n 2', ['Segmentation fault', 'Route back']],
+      ['--since 2026-03-04T05:05:00Z', ['Route back']],
+      ['--level warn', ['old error', 'route lost', 'Segmentation fault']],
+      ['--level error -n 1', ['Segmentation fault']],
+      ['--grep ROUTE', ['route lost', 'Route back']],
+      ['--grep ^$ --level error', ['']],
+      ['--since 1h --level warn --grep lost', ['route lost']],
+    ])('%s', async (options, expected) => {
+      expect(await cli('logs', ...options.split(' '))).toBe(0);
+      expect(messages()).toEqual(expected);
+    });
+
+    test('-f shows and waits for no others', async () => {
+      const following = cli('logs', '-f', '--level', 'warn');
+      await until(() => out.includes('route lost'));
+      await appendFile(io.logPath, at('05:20:00', 'info', 'no') + at('05:20:01', 'error', 'yes'));
+      await until(() => out.includes('yes'));
+      stop.abort();
+      await following;
+      expect(messages()).toEqual(['old error', 'route lost', 'Segmentation fault', 'yes']);
+    });
+
+    test.each(['--since yesterday', '--since 1w', '--level loud', '--grep ('])(
+      '%s is a usage error',
+      async (options) => {
+        expect(await cli('logs', ...options.split(' '))).toBe(2);
+      },
+    );
+
+    test('what launchd kept of a crash comes after it, and counts as the worst', async () => {
+      await writeFile(io.layout.launchdLog, 'node: out of memory\u001b[2J\nat main\n');
+      await cli('logs', '--level', 'error');
+      expect(out).toMatch(
+        /old error[^]*launchd\.log, which was last written at .*:\n {2}node: out of memory \[2J\n {2}at main\n$/,
+      );
+      out = '';
+      await cli('logs', '--grep', 'memory', '--json');
+      expect(JSON.parse(out)).toEqual({
+        message: 'node: out of memory\u001b[2J',
+        source: io.layout.launchdLog,
+      });
+      out = '';
+      await utimes(io.layout.launchdLog, 0, 0);
+      await cli('logs', '--since', '1h');
+      expect(out).not.toContain('memory');
+    });
   });
 
   test('no log yet', async () => {
@@ -667,6 +788,7 @@ test('whatever others named things: no command prints a control or format charac
     handlers: {
       version: () => ({ version: current.version, pid: 1 }),
       status: () => current,
+      follow: feed.follow,
       up: () => Promise.resolve({ done: false, problems: [current.version] }),
       down: () => Promise.reject(new Error(current.version)),
       restart: () => Promise.resolve({ done: true, problems: [] }),
@@ -696,6 +818,55 @@ test('whatever others named things: no command prints a control or format charac
     { numRuns: 150 },
   );
 }, 30_000);
+
+describe('docs/json.schema.json', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/json.schema.json'), 'utf8');
+  const { $defs: definitions } = JSON.parse(page) as { $defs: Record<string, object> };
+  /** A validator of the page as it is published, that knows nothing of the source. */
+  const schemaOf = (name: string) => z.fromJSONSchema(definitions[name] as z.core.JSONSchema.JSONSchema);
+
+  test('is made of the source as it is: node docs/make.mjs', () => {
+    expect(JSON.parse(page)).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
+  });
+
+  test.each([
+    'status',
+    'routes',
+    'version',
+    'doctor',
+    'doctor --list',
+    'up',
+    'down',
+    'restart',
+    'shim restore',
+    'shim show',
+    'config path',
+    'config check',
+  ])('tuntapctl %s is answered as it says', async (command) => {
+    await daemon(healthyStatus);
+    await cli(...command.split(' '), '--json');
+    const schema = schemaOf(`tuntapctl ${command}`);
+    expect(schema.safeParse(JSON.parse(out)).error).toBeUndefined();
+    expect(schema.safeParse({ other: 1 }).success).toBe(false);
+  });
+
+  test('tuntapctl config check of a file that is wrong, and an error of the daemon', async () => {
+    await writeFile(io.configPath, '[tap]\nmtu = 1\n', { mode: 0o644 });
+    await cli('config', 'check', '--json');
+    expect(schemaOf('tuntapctl config check').safeParse(JSON.parse(out)).success).toBe(true);
+    await daemon(null);
+    const answered = await new Promise<string>((resolve, reject) => {
+      get({ socketPath: io.socketPath, path: '/v1/status', agent: false }, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        response.on('end', () => {
+          resolve(text);
+        });
+      }).on('error', reject);
+    });
+    expect(schemaOf('any error of the control socket').safeParse(JSON.parse(answered)).success).toBe(true);
+  });
+});
 
 test('completion as JSON', async () => {
   expect(await cli('completion', 'zsh', '--json')).toBe(0);

@@ -105,8 +105,9 @@ function stage(
     routes: { forget: () => Promise.resolve() },
     engine: { startOver: () => undefined },
     reconciler,
-    status: reporter.status,
-    failures: reporter.failures,
+    status: () => status,
+    follow: () => () => undefined,
+    failures: () => failures,
     bundles: { lookAnew: () => undefined },
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   });

@@ -68,6 +68,7 @@ const control = await serveControl({
   handlers: {
     version: () => ({ version: '1', pid: 1 }),
     status: () => null,
+    follow: () => () => undefined,
     up: act,
     down: act,
     restart: act,
