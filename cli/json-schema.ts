@@ -34,6 +34,7 @@ const answers = {
   'tuntapctl shim restore': outcomeSchema,
   'tuntapctl shim show': z.object({ shim: text }),
   'tuntapctl config path': z.object({ path: text }),
+  'tuntapctl config init': z.object({ path: text }),
   'tuntapctl config check': z.object({
     valid: z.boolean(),
     source: text,

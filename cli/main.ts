@@ -1,9 +1,10 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { messageOf } from '../daemon/lib/text.js';
 import { act } from './commands/act.js';
-import { completionScript } from './commands/completion.js';
+import { completionScript, type Shell, shells } from './commands/completion.js';
 import {
   configCheck,
+  configInit,
   configPathCommand,
   configSchemaCommand,
   configSet,
@@ -16,6 +17,7 @@ import { shimShow } from './commands/shim.js';
 import { status } from './commands/status.js';
 import { version } from './commands/version.js';
 import { watch } from './commands/watch.js';
+import { examplesText } from './examples.js';
 import { CliError, exit } from './exit.js';
 import type { Io } from './io.js';
 import { levels, momentOf } from './log-filter.js';
@@ -43,24 +45,39 @@ function toPattern(text: string): RegExp {
 type Json = { json?: boolean };
 const json = (): Option => new Option('--json', 'print JSON');
 
-function build(io: Io, finish: (code: number) => void): Command {
+/** The exit codes, and what each one says. */
+export const exitCodes = [
+  [exit.healthy, 'done and healthy'],
+  [exit.failed, 'failed'],
+  [exit.usage, 'usage'],
+  [exit.notRunning, 'daemon not running'],
+  [exit.degraded, 'degraded (status, doctor)'],
+] as const;
+
+/** All commands; `finish` is told the exit code of the one that is run. */
+export function programOf(io: Io, finish: (code: number) => void): Command {
   const program = new Command('tuntapctl')
     .description(
       'Shows and controls tuntapd, by which containers in Docker Desktop’s HyperKit VM answer on their own IP addresses.',
     )
     .addHelpText(
       'after',
-      '\nExit codes: 0 done and healthy, 1 failed, 2 usage, 3 daemon not running, 4 degraded (status, doctor).',
+      ['', 'Exit codes:', ...exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`)].join('\n'),
     )
     .exitOverride()
     .showHelpAfterError('(see tuntapctl --help)')
     .configureOutput({
+      getOutHelpWidth: () => io.stdout.columns ?? 80,
+      getErrHelpWidth: () => io.stderr.columns ?? 80,
       writeOut: (text) => io.stdout.write(text),
       // What is wrong quotes what was typed, or pasted.
       writeErr: (text) => io.stderr.write(plainLines(text)),
     });
   const add = (parent: Command, name: string, description: string): Command =>
-    parent.command(name).description(description);
+    parent
+      .command(name)
+      .description(description)
+      .addHelpText('after', examplesText(parent === program ? name : `${parent.name()} ${name}`));
 
   add(program, 'status', 'how things are, and what to do')
     .option('-v, --verbose', 'every condition with its times, and every container')
@@ -121,7 +138,12 @@ function build(io: Io, finish: (code: number) => void): Command {
     .action((options: Json) => {
       finish(configPathCommand(io, options));
     });
-  add(config, 'set', 'set keys, all or none (as root)')
+  add(config, 'init', 'write a file that explains every key (as root)')
+    .addOption(json())
+    .action(async (options: Json) => {
+      finish(await configInit(io, options));
+    });
+  add(config, 'set', 'change keys, all or none (as root)')
     .argument('<key>', 'e.g. log.level')
     .argument('<value>', 'e.g. debug')
     .argument('[more...]', 'more keys and values, set together: tap.address and tap.peer, for instance')
@@ -162,10 +184,10 @@ function build(io: Io, finish: (code: number) => void): Command {
     .action(async (options: Json) => {
       finish(await version(io, options));
     });
-  add(program, 'completion', 'print a completion script for a shell')
-    .addArgument(new Argument('<shell>').choices(['bash', 'zsh']))
+  add(program, 'completion', 'completion script for a shell')
+    .addArgument(new Argument('<shell>').choices(shells))
     .addOption(json())
-    .action((shell: 'bash' | 'zsh', options: Json) => {
+    .action((shell: Shell, options: Json) => {
       const script = completionScript(program, shell);
       if (options.json === true) printJson(io, { shell, script });
       else io.stdout.write(script);
@@ -187,7 +209,7 @@ function explain(io: Io, error: unknown): number {
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let code: number = exit.healthy;
   try {
-    await build(io, (result) => {
+    await programOf(io, (result) => {
       code = result;
     }).parseAsync([...argv], { from: 'user' });
     return code;

@@ -17,11 +17,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Command } from 'commander';
 import fc from 'fast-check';
 import { z } from 'zod';
 import type { Io } from '../../../cli/io.js';
+import { parseConfig } from '../../../config/parse.js';
+import { describeConfig } from '../../../config/keys.js';
 import { jsonSchema } from '../../../cli/json-schema.js';
-import { main } from '../../../cli/main.js';
+import { main, programOf } from '../../../cli/main.js';
+import { renderManual } from '../../../cli/manual.js';
 import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { createFeed, type Feed } from '../../../daemon/control/stream.js';
@@ -346,7 +350,8 @@ test.each([
   [['logs', '-n', 'many'], 2],
   [['config', 'set', 'tap.mtu'], 2],
   [['config', 'set', 'tap.mtu', '1400', 'log.level'], 2],
-  [['completion', 'fish'], 2],
+  [['completion', 'fisch'], 2],
+  [['doctor', 'TT1'], 2],
   [['--help'], 0],
   [['config', '--help'], 0],
 ])('%j ends with %i', async (argv, code) => {
@@ -558,12 +563,33 @@ describe('config', () => {
     expect(await readFile(io.configPath, 'utf8')).toBe('# mine\n[tap]\nmtu = 1400 # usual\n');
   });
 
+  test('set says from when on a change counts', async () => {
+    expect(await cli('config', 'set', 'tap.device', 'tap3', 'log.level', 'debug')).toBe(0);
+    expect(out).toBe(
+      'tap.device = "tap3"    # in force when Docker’s VM next starts\nlog.level = "debug"    # in force within ten seconds\n',
+    );
+  });
+
+  test('init writes a file that changes nothing, says what every key is for, and overwrites none', async () => {
+    expect(await cli('config', 'init')).toBe(0);
+    const text = await readFile(io.configPath, 'utf8');
+    expect(parseConfig(text, 'it')).toEqual(parseConfig('', 'none'));
+    const taken = text.replaceAll(/^#(?=\w+ = [^…])/gm, '');
+    expect(parseConfig(taken, 'it')).toEqual(parseConfig('', 'none'));
+    for (const { key } of describeConfig())
+      expect(taken).toMatch(new RegExp(`^#?${key.split('.').pop()} = `, 'm'));
+    expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThan(150);
+    await writeFile(io.configPath, '# mine\n', { mode: 0o644 });
+    expect(await cli('config', 'init')).toBe(1);
+    expect(await readFile(io.configPath, 'utf8')).toBe('# mine\n');
+  });
+
   test('set moves both ends of the link at once', async () => {
     const ends = ['tap.address', '192.168.255.253', 'tap.peer', '192.168.255.254'];
     expect(await cli('config', 'set', ...ends, '--json')).toBe(0);
     expect(JSON.parse(out)).toEqual([
-      { key: 'tap.address', value: '192.168.255.253', changed: true },
-      { key: 'tap.peer', value: '192.168.255.254', changed: true },
+      { key: 'tap.address', value: '192.168.255.253', changed: true, inForce: 'within ten seconds' },
+      { key: 'tap.peer', value: '192.168.255.254', changed: true, inForce: 'within ten seconds' },
     ]);
   });
 });
@@ -841,6 +867,7 @@ describe('docs/json.schema.json', () => {
     'shim restore',
     'shim show',
     'config path',
+    'config init',
     'config check',
   ])('tuntapctl %s is answered as it says', async (command) => {
     await daemon(healthyStatus);
@@ -879,6 +906,53 @@ test('completion as JSON', async () => {
 test.each([['bash'], ['zsh']])('completion for %s', async (shell) => {
   expect(await cli('completion', shell)).toBe(0);
   expect(out).toContain('complete -F _tuntapctl tuntapctl');
+});
+
+test('fish is told every command and option with its description, and nothing that breaks its quotes', async () => {
+  expect(await cli('completion', 'fish')).toBe(0);
+  expect(out).toContain("complete -c tuntapctl -n 'not __fish_seen_subcommand_from status ");
+  expect(out).toMatch(/-n '__fish_seen_subcommand_from logs' -s f -l follow -d 'print new lines/);
+  expect(out).toMatch(/-n '__fish_seen_subcommand_from logs' -l level -x -a 'error warn info debug'/);
+  expect(out).toMatch(
+    /-n '__fish_seen_subcommand_from config; and __fish_seen_subcommand_from set' -a tap\.mtu -d /,
+  );
+  for (const line of out.trimEnd().split('\n'))
+    expect(line).toMatch(/^complete -c tuntapctl( -[a-z] ?('([^'\\]|\\.)*'|[\w.-]+)?)*$/);
+});
+
+/** Each command as it is typed, those with commands below them too. */
+const commandsOf = (command: Command, path: readonly string[] = []): string[] =>
+  command.commands.flatMap((child) => {
+    const at = [...path, child.name()];
+    return [at.join(' '), ...commandsOf(child, at)];
+  });
+const every = commandsOf(programOf({} as Io, () => undefined));
+
+test.each(['', ...every].flatMap((command) => [80, 120].map((columns) => [command, columns] as const)))(
+  'help of %j in %i columns',
+  async (command, columns) => {
+    io = { ...io, stdout: { ...io.stdout, columns } };
+    expect(await cli(...command.split(' ').filter((word) => word !== ''), '--help')).toBe(0);
+    expect(`\n${out}`).toMatchSnapshot();
+    const prose = out.split('\n').filter((line) => !/^ +(sudo )?tuntapctl /.test(line));
+    expect(prose.filter((line) => line.length > columns)).toEqual([]);
+  },
+);
+
+test('the manual is made of the source as it is (node docs/make.mjs), and tells every command', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/tuntapctl.1'), 'utf8');
+  expect(page).toBe(renderManual());
+  for (const command of every)
+    if (!['config', 'shim'].includes(command)) expect(page).toContain(`\n.SS tuntapctl ${command} `);
+  // A line that begins with a dot or an apostrophe is a request to roff.
+  for (const line of page.split('\n')) expect(line).not.toMatch(/^'|^\.(?!\\"|TH|SH|SS|TP|B |I )/);
+});
+
+test('what is mistyped is guessed', async () => {
+  expect(await cli('stauts')).toBe(2);
+  expect(errors).toMatch(/Did you mean status\?/);
+  expect(await cli('status', '--jsno')).toBe(2);
+  expect(errors).toMatch(/Did you mean --json\?/);
 });
 
 test('bash completes commands, subcommands and options', async () => {
