@@ -16,6 +16,14 @@ export const examples: Readonly<Record<string, readonly (readonly [line: string,
     ['tuntapctl doctor --list', 'the checks there are'],
   ],
   routes: [['tuntapctl routes --all', 'also networks that can never be routed']],
+  ping: [
+    ['tuntapctl ping web', 'why it can, or cannot, be reached'],
+    ['tuntapctl ping 172.17.0.2', 'the same by address'],
+  ],
+  open: [
+    ['tuntapctl open web', 'on the likeliest of its ports'],
+    ['tuntapctl open web:8080', 'on this one'],
+  ],
   down: [['tuntapctl down', 'until tuntapctl up, also across restarts of the Mac']],
   'config set': [
     ['sudo tuntapctl config set log.level debug', 'change a key'],

@@ -22,6 +22,12 @@ export interface Io {
   readonly configPath: string;
   readonly layout: Layout;
   readonly run: (file: string, args: readonly string[]) => Promise<CommandResult>;
+  /** Whether a kernel answers TCP there (null: on a port that hardly anybody has), asked from an address of this Mac's. */
+  readonly connect: (
+    address: string,
+    port: number | null,
+    from: string,
+  ) => Promise<{ readonly alive: boolean; readonly said: string }>;
   readonly renderShim: (options: { device: string; mac: string; wait: number }) => string;
   /**
    * For what goes on until it is interrupted (`logs -f`): from now on Ctrl-C aborts this signal instead of ending the

@@ -28,6 +28,22 @@ const answers = {
   'tuntapctl version': z.object({ tuntapctl: text, tuntapd: text.nullable() }),
   'tuntapctl doctor': z.array(findingSchema),
   'tuntapctl doctor --list': z.array(questionSchema),
+  'tuntapctl ping': z.object({
+    name: text,
+    address: text.nullable(),
+    reached: z.boolean(),
+    hops: z
+      .array(
+        z.object({
+          hop: text,
+          status: z.enum(['pass', 'fail']),
+          detail: text,
+          fix: z.array(text).readonly(),
+        }),
+      )
+      .describe('In their order; only the last one can fail'),
+  }),
+  'tuntapctl open': z.object({ url: text }),
   'tuntapctl up': outcomeSchema,
   'tuntapctl down': outcomeSchema,
   'tuntapctl restart': outcomeSchema,

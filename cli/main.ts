@@ -12,6 +12,8 @@ import {
 } from './commands/config.js';
 import { doctor, doctorList } from './commands/doctor.js';
 import { type LogOptions, logs } from './commands/logs.js';
+import { open } from './commands/open.js';
+import { ping } from './commands/ping.js';
 import { routes } from './commands/routes.js';
 import { shimShow } from './commands/shim.js';
 import { status } from './commands/status.js';
@@ -138,7 +140,7 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .action((options: Json) => {
       finish(configPathCommand(io, options));
     });
-  add(config, 'init', 'write a file that explains every key (as root)')
+  add(config, 'init', 'write a commented file (as root)')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await configInit(io, options));
@@ -179,7 +181,19 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .action(async (options: Json & { all?: boolean }) => {
       finish(await routes(io, options));
     });
-  add(program, 'version', 'print the versions of tuntapctl and of the running daemon')
+  add(program, 'ping', 'the way to a container, each hop checked')
+    .argument('<container>', 'its name, the beginning of its id, or an address')
+    .addOption(json())
+    .action(async (container: string, options: Json) => {
+      finish(await ping(io, container, options));
+    });
+  add(program, 'open', 'a container in the browser')
+    .argument('<container>', 'as for ping; with :PORT, or the likeliest of its ports is taken')
+    .addOption(json())
+    .action(async (container: string, options: Json) => {
+      finish(await open(io, container, options));
+    });
+  add(program, 'version', 'of tuntapctl and of the running daemon')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await version(io, options));

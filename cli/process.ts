@@ -1,5 +1,6 @@
 import { version } from '../config/version.js';
 import { run } from '../daemon/lib/command.js';
+import { answersTcp } from '../daemon/lib/tcp-probe.js';
 import { renderShim } from '../daemon/docker-app/shim.js';
 import type { Layout } from '../daemon/lib/layout.js';
 import { exit } from './exit.js';
@@ -28,6 +29,7 @@ export function runProcess(layout: Layout): Promise<number> {
     configPath: `${layout.configuration}/config.toml`,
     layout,
     run,
+    connect: (address, port, from) => answersTcp(address, from, port === null ? {} : { port }),
     renderShim,
     untilInterrupted: () => {
       process.once('SIGINT', end);

@@ -23,7 +23,7 @@ import { linkEngine } from './runtime/engine.js';
 import { createExecutors } from './runtime/executors.js';
 import { type Log, openLog } from './runtime/log.js';
 import { glanceAt, watchedPaths } from './mac/glance.js';
-import { answersTcp } from './mac/tcp-probe.js';
+import { answersTcp } from './lib/tcp-probe.js';
 import { watchRoutes } from './mac/route-monitor.js';
 import { keepMemory } from './runtime/memory.js';
 import type { Configuration } from './core/observation.js';

@@ -82,6 +82,7 @@ const containerSchema = z.object({
   service: z.string().nullable(),
   /** Its addresses, with the name of the network that each is on. */
   endpoints: z.array(z.object({ network: z.string(), address: z.string() })).readonly(),
+  ports: z.array(z.int()).readonly().describe('TCP ports that its image exposes, or that are published'),
 });
 
 export type RunningContainer = z.infer<typeof containerSchema>;

@@ -266,6 +266,8 @@ export interface DataPath {
   readonly state: 'unchecked' | 'alive' | 'silent';
   /** Who answered, or how each one tried did not, for people. */
   readonly detail: string;
+  /** Milliseconds until the fastest answer that was heard last; left out before the first. */
+  readonly roundTrip?: number;
   /** Grows when the VM’s side is to be set up anew, because what had answered is silent. */
   readonly generation: number;
 }

@@ -1,9 +1,9 @@
 /** What `tuntapctl status` is told: a view of what was seen and judged. Pure. */
 import { version } from '../../config/version.js';
 import type { Finding, Phase } from './condition.js';
-import { type Condition, type Status, statusFormat } from '../api/messages.js';
+import { type Condition, type RunningContainer, type Status, statusFormat } from '../api/messages.js';
 import type { LinkState } from './link/link.js';
-import type { Observation } from './observation.js';
+import type { Container, DataPath, Observation } from './observation.js';
 import type { RouteVerdict } from './routes/verdicts.js';
 import { plain } from '../lib/text.js';
 
@@ -33,7 +33,7 @@ function fitting(routes: readonly RouteVerdict[]): readonly RouteVerdict[] {
 }
 
 /** The link; null: there is none, undefined: its addresses are not known. */
-function linkOf({ kind, link }: LinkState): Status['link'] {
+function linkOf({ kind, link }: LinkState, { state, roundTrip }: DataPath): Status['link'] {
   if (!link) return kind === 'absent' ? null : undefined;
   const { maker, interface: name, macAddress, vmAddress, network, mtu } = link;
   return {
@@ -44,7 +44,34 @@ function linkOf({ kind, link }: LinkState): Status['link'] {
     network: network.text,
     mtu,
     state: kind,
+    ...(state === 'alive' && roundTrip !== undefined ? { roundTrip } : {}),
   };
+}
+
+/** Bytes of JSON that all containers may take; hundreds fit. */
+const maxContainers = 256 * 1024;
+
+/** A label of docker compose's, where it has one. */
+const composed = ({ labels }: Container, key: 'project' | 'service'): string | null => {
+  const value = labels[`com.docker.compose.${key}`];
+  return value === undefined ? null : plain(value, 100);
+};
+
+/** As many as fit. Whoever shares another's network, or has none, has no addresses. */
+function toldContainers(containers: readonly Container[]): readonly RunningContainer[] {
+  let bytes = 0;
+  return containers
+    .map((container): RunningContainer => ({
+      id: container.id,
+      name: container.name,
+      project: composed(container, 'project'),
+      service: composed(container, 'service'),
+      endpoints: container.endpoints.flatMap(({ network, ipv4 }) =>
+        ipv4 === null ? [] : [{ network: plain(network, 80), address: ipv4 }],
+      ),
+      ports: container.ports.flatMap(({ port, protocol }) => (protocol === 'tcp' ? [port] : [])),
+    }))
+    .filter((told) => (bytes += Buffer.byteLength(JSON.stringify(told))) <= maxContainers);
 }
 
 /** Less than 1 MiB, whatever others say in it. Whoever be asked is left out, rather than said to be absent. */
@@ -59,7 +86,7 @@ export function statusOf(parts: {
 }): Status {
   const { observation, link: state, ...judged } = parts;
   const { vm, engine, bundles } = observation;
-  const link = linkOf(state);
+  const link = linkOf(state, observation.dataPath);
   return {
     format: statusFormat,
     version,
@@ -94,5 +121,8 @@ export function statusOf(parts: {
         }
       : {}),
     ...(link === undefined ? {} : { link }),
+    ...(engine.known && engine.value?.containers.known
+      ? { containers: toldContainers(engine.value.containers.value) }
+      : {}),
   };
 }

@@ -76,6 +76,10 @@ beforeEach(async () => {
         stderr: '',
         exitCode: 0,
       }),
+    connect: (address, port) => {
+      const said = address === '172.17.0.2' && port === 80 ? 'connected' : 'ECONNREFUSED';
+      return Promise.resolve({ alive: true, said });
+    },
     renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
     untilInterrupted: () => stop.signal,
   };
@@ -845,6 +849,59 @@ test('whatever others named things: no command prints a control or format charac
   );
 }, 30_000);
 
+describe('ping and open', () => {
+  const opened: string[] = [];
+  beforeEach(async () => {
+    opened.length = 0;
+    await daemon(healthyStatus);
+    const table = '    gateway: 10.0.75.2\n  interface: tap1\n';
+    io = {
+      ...io,
+      run: (file, args) => {
+        if (file === '/usr/bin/open') opened.push(...args);
+        return Promise.resolve({ stdout: file === '/sbin/route' ? table : '', stderr: '', exitCode: 0 });
+      },
+    };
+  });
+
+  test('a container that answers: each hop, and 0', async () => {
+    expect(await cli('ping', 'web')).toBe(0);
+    expect(out).toMatch(/^ok container +web runs with 172\.17\.0\.2\n[^]*ok ports +80 is open\n$/);
+  });
+
+  test('one whose program does not listen: where it ends, and 1', async () => {
+    expect(await cli('ping', 'shop-db-1')).toBe(1);
+    expect(out).toMatch(/FAIL ports +5432: nobody listens\n +-> docker logs shop-db-1/);
+    out = '';
+    expect(await cli('ping', 'shop-db-1', '--json')).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ address: '172.18.0.2', reached: false });
+  });
+
+  test('a name that nobody has is guessed', async () => {
+    expect(await cli('ping', 'shop-bd-1')).toBe(1);
+    expect(errors).toContain('did you mean shop-db-1');
+  });
+
+  test('open goes to the likeliest port, once somebody listens there', async () => {
+    expect(await cli('open', 'web')).toBe(0);
+    expect(await cli('open', '172.17.0.2:80')).toBe(0);
+    expect(opened).toEqual(['http://172.17.0.2/', 'http://172.17.0.2/']);
+    expect(await cli('open', 'shop-db-1')).toBe(1);
+    expect(errors).toContain(
+      'nobody listens on port 5432 of shop-db-1 (ECONNREFUSED): see tuntapctl ping shop-db-1',
+    );
+    expect(await cli('open', 'web:http')).toBe(2);
+    expect(opened).toHaveLength(2);
+  });
+
+  test('before the containers are known', async () => {
+    await server?.close();
+    await daemon(madeUpStatus());
+    expect(await cli('ping', 'web')).toBe(1);
+    expect(errors).toContain('containers are not known');
+  });
+});
+
 describe('docs/json.schema.json', () => {
   const page = readFileSync(join(import.meta.dirname, '../../../docs/json.schema.json'), 'utf8');
   const { $defs: definitions } = JSON.parse(page) as { $defs: Record<string, object> };
@@ -861,6 +918,8 @@ describe('docs/json.schema.json', () => {
     'version',
     'doctor',
     'doctor --list',
+    'ping web',
+    'open web',
     'up',
     'down',
     'restart',
@@ -872,7 +931,7 @@ describe('docs/json.schema.json', () => {
   ])('tuntapctl %s is answered as it says', async (command) => {
     await daemon(healthyStatus);
     await cli(...command.split(' '), '--json');
-    const schema = schemaOf(`tuntapctl ${command}`);
+    const schema = schemaOf(`tuntapctl ${command.replace(' web', '')}`);
     expect(schema.safeParse(JSON.parse(out)).error).toBeUndefined();
     expect(schema.safeParse({ other: 1 }).success).toBe(false);
   });

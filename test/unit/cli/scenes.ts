@@ -42,6 +42,7 @@ const container = (name: string, network: string, address: string, project: stri
   project,
   service: null,
   endpoints: [{ network, address }],
+  ports: [80],
 });
 
 export const healthyStatus: Status = {
@@ -91,6 +92,7 @@ export const healthyStatus: Status = {
         { network: 'shop_default', address: '172.18.0.2' },
         { network: 'shop_backend', address: '172.19.0.2' },
       ],
+      ports: [5432],
     },
   ],
 };

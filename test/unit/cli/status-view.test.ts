@@ -46,6 +46,7 @@ test('a hundred containers of one network do not fill the screen, unless all are
     project: null,
     service: null,
     endpoints: [{ network: 'bridge', address: `172.17.0.${index + 2}` }],
+    ports: [],
   }));
   const status = { ...healthyStatus, containers };
   expect(shown(status)).toMatch(/and 88 more: tuntapctl status --verbose/);
@@ -88,6 +89,7 @@ test('no line is wider than a narrow terminal, whatever names there are', () => 
               project: network,
               service: null,
               endpoints: [{ network, address: '172.17.0.2' }],
+              ports: [],
             },
           ],
         },

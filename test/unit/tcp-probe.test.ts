@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { answersTcp } from '../../../daemon/mac/tcp-probe.js';
+import { answersTcp } from '../../daemon/lib/tcp-probe.js';
 
 const here = '127.0.0.1';
 
