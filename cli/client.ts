@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type * as z from 'zod';
-import { ask, type Question, type Reply, timeoutOf, UnfitSocketPath } from '../daemon/api/client.js';
+import { ask, type Question, type Reply, timeoutOf, UnfitSocketPath, watch } from '../daemon/api/client.js';
 import {
   type Action,
   errorSchema,
@@ -95,39 +95,19 @@ export async function askStatus(socketPath: string): Promise<Status> {
  * Calls back with each status as it changes, the present one first; resolves when the daemon ends, or `signal` aborts.
  * Throws CliError.
  */
-export function watchStatus(
+export async function watchStatus(
   socketPath: string,
   onStatus: (status: Status) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const unfit = unfitSocketPath(socketPath);
-    if (unfit !== null) throw new CliError(unfit);
-    const fail = (error: unknown): void => {
-      if (signal.aborted) resolve();
-      else reject(error instanceof CliError ? error : toCliError(socketPath, error, firstLook));
-    };
-    const call = request({ socketPath, path: '/v1/watch', agent: false, signal }, (response) => {
-      let rest = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        const lines = `${rest}${chunk}`.split('\n');
-        rest = lines.pop() ?? '';
-        try {
-          if (rest.length > maxBytes) throw new CliError('the answer is too long');
-          for (const text of lines)
-            onStatus(understand(statusSchema, { status: response.statusCode ?? 0, text }));
-        } catch (error) {
-          fail(error);
-          response.destroy();
-        }
-      });
-      response.on('error', fail);
-      response.on('end', resolve);
+  try {
+    await watch(socketPath, { maxBytes, signal }, (reply) => {
+      onStatus(understand(statusSchema, reply));
     });
-    call.on('error', fail);
-    call.end();
-  });
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw toCliError(socketPath, error, firstLook);
+  }
 }
 
 /** Has the daemon do something, over the socket that is for it. Throws CliError. */

@@ -1,5 +1,5 @@
 /** What `tuntapctl … --json` prints, as JSON Schema. Pure. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   errorSchema,
   outcomeSchema,

@@ -81,7 +81,7 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       .description(description)
       .addHelpText('after', examplesText(parent === program ? name : `${parent.name()} ${name}`));
 
-  add(program, 'status', 'how things are, and what to do')
+  add(program, 'status', 'show what works, what does not, and what to do about it')
     .option('-v, --verbose', 'every condition with its times, and every container')
     .option('-w, --watch', 'show it anew whenever it changes, until Ctrl-C')
     .addOption(json())
@@ -121,7 +121,7 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       .action(async (options: Json) => {
         finish(await act(io, action, options));
       });
-  add(program, 'doctor', 'look at everything that can be wrong')
+  add(program, 'doctor', 'check everything that can be wrong')
     .argument('[code...]', 'these checks alone, e.g. TT103')
     .option('--list', 'print every check with its code')
     .addOption(json())
@@ -135,7 +135,7 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .action(async (options: Json) => {
       finish(await configShow(io, options));
     });
-  add(config, 'path', 'print the path of the configuration file')
+  add(config, 'path', 'print the path of the file')
     .addOption(json())
     .action((options: Json) => {
       finish(configPathCommand(io, options));
@@ -175,30 +175,30 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .action(async (options: Json) => {
       finish(await act(io, 'restore', options));
     });
-  add(program, 'routes', 'every Docker subnet, and whether it is routed')
+  add(program, 'routes', 'list every Docker subnet, and whether it is routed')
     .option('-a, --all', 'also networks that have no subnet')
     .addOption(json())
     .action(async (options: Json & { all?: boolean }) => {
       finish(await routes(io, options));
     });
-  add(program, 'ping', 'the way to a container, each hop checked')
+  add(program, 'ping', 'check each hop on the way to a container')
     .argument('<container>', 'its name, the beginning of its id, or an address')
     .addOption(json())
     .action(async (container: string, options: Json) => {
       finish(await ping(io, container, options));
     });
-  add(program, 'open', 'a container in the browser')
+  add(program, 'open', 'open a container in the browser')
     .argument('<container>', 'as for ping; with :PORT, or the likeliest of its ports is taken')
     .addOption(json())
     .action(async (container: string, options: Json) => {
       finish(await open(io, container, options));
     });
-  add(program, 'version', 'of tuntapctl and of the running daemon')
+  add(program, 'version', 'print the versions of tuntapctl and of the running daemon')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await version(io, options));
     });
-  add(program, 'completion', 'completion script for a shell')
+  add(program, 'completion', 'print a completion script for a shell')
     .addArgument(new Argument('<shell>').choices(shells))
     .addOption(json())
     .action((shell: Shell, options: Json) => {

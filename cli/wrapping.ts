@@ -24,7 +24,7 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 /** A span of `milliseconds` in its largest fitting unit: `12 min`. */
-export function spanText(milliseconds: number): string {
+function spanText(milliseconds: number): string {
   const [unit, name] =
     milliseconds < minute
       ? [second, 's']

@@ -88,7 +88,7 @@ export function configJsonSchema(): Record<string, unknown> {
 }
 
 /** How many letters must be changed, added, dropped or swapped to get from one word to the other. */
-function distance(from: string, to: string): number {
+export function distance(from: string, to: string): number {
   const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, index) => index)];
   const cell = (row: number, column: number): number => rows[row]?.[column] ?? Infinity;
   for (let row = 1; row <= from.length; row += 1) {

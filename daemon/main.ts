@@ -74,10 +74,6 @@ async function start(
     shim: renderShim({ device: config.tap.device, mac: config.tap.mac, wait: config.shim.wait }),
   });
   let ending = false;
-  let status: Status | null = null;
-  const statuses = createFeed();
-  let conditions: readonly Condition[] = [];
-  let failures: readonly Failure[] = [];
   /** Of the console user, last seen. */
   let home: string | null = null;
 
@@ -125,38 +121,13 @@ async function start(
     },
   });
   const executors = createExecutors({ bundles, engine, memory, log });
-
-  /** When Ready last changed, by a clock that only goes forward. */
-  let readySince = performance.now();
-  const sinceOf = (list: readonly Condition[]): string | undefined =>
-    list.find(({ type }) => type === 'Ready')?.since;
-
-  function report(judgement: Judgement, left: readonly Failure[], pass: string): void {
-    const { phase, findings } = judgeConditions(tap, judgement, left);
-    const now = new Date().toISOString();
-    const before = conditions;
-    conditions = datedConditions(findings, before, now);
-    if (sinceOf(conditions) !== sinceOf(before)) readySince = performance.now();
-    for (const condition of conditions)
-      if (!before.some(({ type, since: known }) => type === condition.type && known === condition.since))
-        log.info(`${condition.type} is ${condition.status}: ${condition.message}`, {
-          pass,
-          reason: condition.reason,
-        });
-    failures = left;
-    dataPath.follow(judgement.probe);
-    engine.keepContainers(judgement.probe ? 'addresses' : 'nothing');
-    status = statusOf({
-      pid: process.pid,
-      since,
-      phase,
-      conditions,
-      routes: toldRoutes(judgement),
-      observation: judgement.observation,
-      link: judgement.link,
-    });
-    statuses.tell(status);
-  }
+  const statuses = createFeed();
+  const reporter = createReporter({
+    maker: tap,
+    pid: process.pid,
+    log: (message, details) => log.info(message, details),
+    now: () => performance.now(),
+  });
 
   const reconciler = createReconciler<Judgement>({
     observe: async () => {
@@ -167,7 +138,7 @@ async function start(
     apply: (step: Step, signal) =>
       (executors[step.kind] as (step: Step, signal: AbortSignal) => Promise<void>)(step, signal),
     report: (judgement, failures, pass) => {
-      reporter.report(judgement, failures, pass);
+      statuses.tell(reporter.report(judgement, failures, pass));
       dataPath.follow(judgement.probe);
       engine.keepContainers(judgement.probe ? 'addresses' : 'nothing');
     },
@@ -240,9 +211,9 @@ async function start(
       routes: routeKeeper,
       engine,
       reconciler,
-      status: () => status,
+      status: reporter.status,
       follow: statuses.follow,
-      failures: () => failures,
+      failures: reporter.failures,
       bundles,
       pause,
     }),

@@ -46,3 +46,42 @@ export async function ask(socketPath: string, question: Question, maxBytes: numb
     call.end();
   });
 }
+
+/**
+ * Calls back with each line that the daemon sends as its status changes, `maxBytes` a line at the most. Resolves when the
+ * daemon ends it or `signal` aborts; rejects as `ask` does, without a time-out, and with what `onLine` throws.
+ */
+export async function watch(
+  socketPath: string,
+  { maxBytes, signal }: { maxBytes: number; signal: AbortSignal },
+  onLine: (reply: Reply) => void,
+): Promise<void> {
+  const unfit = unfitSocketPath(socketPath);
+  if (unfit !== null) throw new UnfitSocketPath(unfit);
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      if (signal.aborted) resolve();
+      else reject(error);
+    };
+    const call = request({ socketPath, path: '/v1/watch', agent: false, signal });
+    call.on('error', fail);
+    call.on('response', (response: IncomingMessage) => {
+      let rest = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        const lines = `${rest}${chunk}`.split('\n');
+        rest = lines.pop() ?? '';
+        try {
+          if (rest.length > maxBytes) throw new Error('the answer is too long');
+          for (const text of lines) onLine({ status: response.statusCode ?? 0, text });
+        } catch (error) {
+          fail(error as Error);
+          response.destroy();
+        }
+      });
+      response.on('error', fail);
+      response.on('end', resolve);
+    });
+    call.end();
+  });
+}

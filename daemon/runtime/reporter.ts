@@ -9,8 +9,8 @@ import { toldRoutes } from '../core/routes/routes.js';
 import { datedConditions, statusOf } from '../core/status.js';
 
 export interface Reporter {
-  /** Takes down what was seen, and which steps still fail, in this pass. */
-  readonly report: (judgement: Judgement, failures: readonly Failure[], pass: string) => void;
+  /** Takes down what was seen, and which steps still fail, in this pass; returns the status that this is. */
+  readonly report: (judgement: Judgement, failures: readonly Failure[], pass: string) => Status;
   /** Null before the first report. */
   readonly status: () => Status | null;
   /** Steps that failed by the last report. */
@@ -49,14 +49,15 @@ export function createReporter(parts: {
             reason: condition.reason,
           });
       failures = left;
-      status = statusOf({
+      return (status = statusOf({
         pid,
         since,
         phase,
         conditions,
         routes: toldRoutes(judgement),
         observation: judgement.observation,
-      });
+        link: judgement.link,
+      }));
     },
     status: () => status,
     failures: () => failures,

@@ -19,7 +19,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import fc from 'fast-check';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Io } from '../../../cli/io.js';
 import { parseConfig } from '../../../config/parse.js';
 import { describeConfig } from '../../../config/keys.js';

@@ -22,8 +22,7 @@ import {
   withTap,
 } from './worlds.js';
 import type { Memory } from '../../../daemon/core/memory.js';
-import type { Failure } from '../../../daemon/core/condition.js';
-import { judgeConditions, lookAt, plan } from './judged.js';
+import { judged, plan } from './judged.js';
 
 const bridge = network('bridge', '172.17.0.0/16');
 
@@ -63,18 +62,8 @@ function stage(
       world = applied(world, step);
       return Promise.resolve();
     },
-    report: (observation, left) => {
-      failures = left;
-      const { phase, findings } = judgeConditions(config, observation, world.memory, left);
-      const conditions = datedConditions(findings, [], 'now');
-      status = statusOf({
-        pid: 1,
-        since: 'now',
-        phase,
-        conditions,
-        routes: [],
-        ...lookAt(config, observation),
-      });
+    report: (observation, left, pass) => {
+      reporter.report(judged(config, observation, world.memory), left, pass);
     },
     log: () => undefined,
     now: () => performance.now(),
@@ -105,9 +94,9 @@ function stage(
     routes: { forget: () => Promise.resolve() },
     engine: { startOver: () => undefined },
     reconciler,
-    status: () => status,
+    status: reporter.status,
     follow: () => () => undefined,
-    failures: () => failures,
+    failures: reporter.failures,
     bundles: { lookAnew: () => undefined },
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   });
