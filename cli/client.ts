@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
-import type * as z from 'zod';
-import { ask, type Question, type Reply, timeoutOf, UnfitSocketPath, watch } from '../daemon/api/client.js';
+import { z } from 'zod';
 import {
   type Action,
   errorSchema,
@@ -81,6 +80,12 @@ function understand<Schema extends z.ZodType>(schema: Schema, { status, text }: 
 /** Who is running. Throws CliError (3 when nobody is). */
 export const askVersion = async (socketPath: string): Promise<Version> =>
   understand(versionSchema, await asked(socketPath, 'version'));
+
+/** What the daemon counts, in Prometheus’ text format. Throws CliError. */
+export async function askMetrics(socketPath: string): Promise<string> {
+  const reply = await ask(socketPath, 'GET', '/v1/metrics', 5000);
+  return reply.status === 200 ? reply.text : understand(z.never(), reply);
+}
 
 /** How things are; waits for the first look of a daemon that has just started. Throws CliError. */
 export async function askStatus(socketPath: string): Promise<Status> {

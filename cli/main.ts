@@ -12,6 +12,7 @@ import {
 } from './commands/config.js';
 import { doctor, doctorList } from './commands/doctor.js';
 import { type LogOptions, logs } from './commands/logs.js';
+import { metrics } from './commands/metrics.js';
 import { open } from './commands/open.js';
 import { ping } from './commands/ping.js';
 import { routes } from './commands/routes.js';
@@ -193,7 +194,10 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .action(async (container: string, options: Json) => {
       finish(await open(io, container, options));
     });
-  add(program, 'version', 'print the versions of tuntapctl and of the running daemon')
+  add(program, 'metrics', 'what is counted, as text for Prometheus').action(async () => {
+    finish(await metrics(io));
+  });
+  add(program, 'version', 'of tuntapctl and of the running daemon')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await version(io, options));

@@ -25,6 +25,7 @@ import { type Log, openLog } from './runtime/log.js';
 import { glanceAt, watchedPaths } from './mac/glance.js';
 import { answersTcp } from './lib/tcp-probe.js';
 import { watchRoutes } from './mac/route-monitor.js';
+import { createMeter } from './runtime/meter.js';
 import { keepMemory } from './runtime/memory.js';
 import type { Configuration } from './core/observation.js';
 import { longestRunning } from './guest/user-containers.js';
@@ -74,6 +75,8 @@ async function start(
     shim: renderShim({ device: config.tap.device, mac: config.tap.mac, wait: config.shim.wait }),
   });
   let ending = false;
+  const statuses = createFeed();
+  const meter = createMeter(() => performance.now());
   /** Of the console user, last seen. */
   let home: string | null = null;
 
@@ -131,14 +134,18 @@ async function start(
 
   const reconciler = createReconciler<Judgement>({
     observe: async () => {
+      meter.begin();
       await glance.mark();
       return look();
     },
     plan: (judgement) => plan(tap, judgement),
-    apply: (step: Step, signal) =>
+    apply: meter.counting((step: Step, signal: AbortSignal) =>
       (executors[step.kind] as (step: Step, signal: AbortSignal) => Promise<void>)(step, signal),
+    ),
     report: (judgement, failures, pass) => {
-      statuses.tell(reporter.report(judgement, failures, pass));
+      const status = reporter.report(judgement, failures, pass);
+      meter.end(status);
+      statuses.tell(status);
       dataPath.follow(judgement.probe);
       engine.keepContainers(judgement.probe ? 'addresses' : 'nothing');
     },
@@ -213,6 +220,7 @@ async function start(
       reconciler,
       status: reporter.status,
       follow: statuses.follow,
+      metrics: () => meter.text(reporter.status()),
       failures: reporter.failures,
       bundles,
       pause,

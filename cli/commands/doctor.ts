@@ -10,6 +10,7 @@ import { askStatus } from '../client.js';
 import { configuredTap } from '../configured-tap.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
+import { withProgress } from '../progress.js';
 import { signsFor } from '../signs.js';
 import { isHealthy } from '../status-view.js';
 import { painter, plainLines, printJson, printLine, table, widthOf } from '../terminal.js';
@@ -114,7 +115,7 @@ function tell(io: Io, findings: readonly Finding[]): void {
  */
 export async function doctor(io: Io, codes: readonly string[], options: { json?: boolean }): Promise<number> {
   const isChosen = chosenOf(codes);
-  const status = await statusOrError(io);
+  const status = await withProgress(io, 'doctor asks the daemon', statusOrError(io));
   const checked = await Promise.all(
     checks.filter(isChosen).map(async (check): Promise<Finding> => {
       const { id, question } = check;

@@ -4,6 +4,7 @@
  *     GET  /v1/version   Version
  *     GET  /v1/status    Status
  *     GET  /v1/watch     Status after Status as it changes, each on a line of its own
+ *     GET  /v1/metrics   text for Prometheus
  *     POST /v1/up, /v1/down, /v1/restart, /v1/restore, /v1/leave   Outcome
  *
  * `restore` and `leave` are answered on root’s own socket alone; on the other one they are `RootOnly` (403).

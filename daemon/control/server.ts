@@ -23,6 +23,8 @@ export interface ControlHandlers {
   readonly status: () => Status | null;
   /** Each status from now on. */
   readonly follow: Follow;
+  /** What is counted, in Prometheus’ text format. */
+  readonly metrics: () => string;
   /** Each resolves when it is done, or has turned out not to be possible; soon when nobody waits (`abandoned`). */
   readonly up: Act;
   readonly down: Act;
@@ -57,11 +59,12 @@ const gracePeriod = 500;
 const maxWaiting = 8;
 /** Askers that follow the status. */
 const maxFollowers = 8;
-const knownPath = /^\/v1\/(version|status|watch)$/;
+const knownPath = /^\/v1\/(version|status|watch|metrics)$/;
 
 interface Answer {
   readonly status: number;
-  readonly body: Version | Status | Outcome | ErrorAnswer;
+  /** As JSON; a text as it is. */
+  readonly body: Version | Status | Outcome | ErrorAnswer | string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -131,6 +134,12 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
 
   function look(path: string): Answer {
     if (path === '/v1/version') return { status: 200, body: handlers.version() };
+    if (path === '/v1/metrics')
+      return {
+        status: 200,
+        body: handlers.metrics(),
+        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+      };
     if (path !== '/v1/status') return failure(404, 'NotFound', `there is no ${path}`);
     const status = handlers.status();
     return status
@@ -181,7 +190,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
   }
 
   function send(response: ServerResponse, { status, body, headers }: Answer): void {
-    const text = `${JSON.stringify(body)}\n`;
+    const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),

@@ -58,10 +58,11 @@ export function createHandlers(parts: {
   reconciler: Pick<Reconciler, 'trigger' | 'settled'>;
   status: () => Status | null;
   follow: Follow;
+  metrics: () => string;
   failures: () => readonly Failure[];
   pause: (milliseconds: number) => Promise<unknown>;
 }): ControlHandlers {
-  const { memory, configuration, routes, engine, bundles, reconciler, status, follow, failures, pause } =
+  const { memory, configuration, routes, engine, bundles, reconciler, status, follow, metrics, failures, pause } =
     parts;
   const why = 'a person asked';
 
@@ -143,6 +144,7 @@ export function createHandlers(parts: {
     version: () => ({ version, pid: process.pid }),
     status,
     follow,
+    metrics,
     up: (abandoned) => ask('up', abandoned),
     down: (abandoned) => ask(memory.now().wanted === 'restored' ? 'restored' : 'down', abandoned),
     // Nobody who hangs up leaves a link that is down.

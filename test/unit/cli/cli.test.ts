@@ -26,6 +26,7 @@ import { describeConfig } from '../../../config/keys.js';
 import { jsonSchema } from '../../../cli/json-schema.js';
 import { main, programOf } from '../../../cli/main.js';
 import { renderManual } from '../../../cli/manual.js';
+import { withProgress } from '../../../cli/progress.js';
 import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { createFeed, type Feed } from '../../../daemon/control/stream.js';
@@ -105,6 +106,7 @@ async function daemon(status: Status | null = madeUpStatus(), outcome?: Outcome)
       version: () => ({ version: '1.2.3', pid: 4711 }),
       status: () => status,
       follow: feed.follow,
+      metrics: () => 'tuntapd_passes_total 1\ntuntapd_info{version="\u001b[2J"} 1\n',
       up: act('up'),
       down: act('down'),
       restart: act('restart'),
@@ -294,6 +296,18 @@ test.each([['up'], ['down'], ['restart']])('%s asks the daemon', async (action) 
   expect(asked).toEqual([action]);
 });
 
+test('what takes over a second tells for how long, on a terminal alone', async () => {
+  const slow = async (isTTY: boolean): Promise<string> => {
+    errors = '';
+    io = { ...io, now: Date.now, stderr: { ...io.stderr, isTTY } };
+    const work = new Promise<number>((resolve) => setTimeout(resolve, 2300, 7));
+    expect(await withProgress(io, 'up', work)).toBe(7);
+    return errors;
+  };
+  expect(await slow(true)).toMatch(/^\rup: 1 s\u001b\[K\rup: 2 s\u001b\[K\r\u001b\[K$/);
+  expect(await slow(false)).toBe('');
+});
+
 test('what is not done is told and ends with 1', async () => {
   await daemon(madeUpStatus(), { done: false, problems: ['tap3 is busy'] });
   expect(await cli('up')).toBe(1);
@@ -361,6 +375,13 @@ test.each([
 ])('%j ends with %i', async (argv, code) => {
   expect(await cli(...argv)).toBe(code);
   expect((code === 0 ? out : errors).length).toBeGreaterThan(0);
+});
+
+test('metrics prints what the daemon counts', async () => {
+  expect(await cli('metrics')).toBe(3);
+  await daemon();
+  expect(await cli('metrics')).toBe(0);
+  expect(out).toBe('tuntapd_passes_total 1\ntuntapd_info{version=" [2J"} 1\n');
 });
 
 test('version, with and without a daemon', async () => {
@@ -819,6 +840,7 @@ test('whatever others named things: no command prints a control or format charac
       version: () => ({ version: current.version, pid: 1 }),
       status: () => current,
       follow: feed.follow,
+      metrics: () => 'tuntapd_passes_total 1\ntuntapd_info{version="\u001b[2J"} 1\n',
       up: () => Promise.resolve({ done: false, problems: [current.version] }),
       down: () => Promise.reject(new Error(current.version)),
       restart: () => Promise.resolve({ done: true, problems: [] }),

@@ -43,6 +43,7 @@ async function serve(handlers: Partial<ControlHandlers> = {}, timeout = 5000): P
       version: () => ({ version: '1.2.3', pid: 7 }),
       status: () => madeUpStatus(),
       follow: () => () => undefined,
+      metrics: () => 'tuntapd_up 1\n',
       up: () => Promise.resolve(done),
       down: () => Promise.resolve(done),
       restart: () => Promise.resolve(done),
@@ -302,6 +303,15 @@ const until = async (wanted: () => boolean): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, 10));
   expect(wanted()).toBe(true);
 };
+
+test('metrics are text as it is', async () => {
+  await serve();
+  const call = request({ socketPath, path: '/v1/metrics', agent: false }).end();
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  expect(response.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const chunks = await response.toArray();
+  expect(Buffer.concat(chunks as Buffer[]).toString()).toBe('tuntapd_up 1\n');
+});
 
 test('a watcher is told each status once, from the present one on, until the daemon ends', async () => {
   const feed = createFeed();

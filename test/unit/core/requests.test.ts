@@ -96,6 +96,7 @@ function stage(
     reconciler,
     status: reporter.status,
     follow: () => () => undefined,
+    metrics: () => '',
     failures: reporter.failures,
     bundles: { lookAnew: () => undefined },
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),

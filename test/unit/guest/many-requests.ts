@@ -69,6 +69,7 @@ const control = await serveControl({
     version: () => ({ version: '1', pid: 1 }),
     status: () => null,
     follow: () => () => undefined,
+    metrics: () => 'tuntapd_up 1\n',
     up: act,
     down: act,
     restart: act,
