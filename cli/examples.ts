@@ -15,6 +15,10 @@ export const examples: Readonly<Record<string, readonly (readonly [line: string,
     ['tuntapctl doctor TT103', 'one check'],
     ['tuntapctl doctor --list', 'the checks there are'],
   ],
+  bugreport: [
+    ['tuntapctl bugreport --show | less', 'read what a ticket would get'],
+    ['tuntapctl bugreport -o ~/Desktop/tuntapd.tar.gz', 'write it'],
+  ],
   routes: [['tuntapctl routes --all', 'also networks that can never be routed']],
   ping: [
     ['tuntapctl ping web', 'why it can, or cannot, be reached'],

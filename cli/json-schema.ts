@@ -44,6 +44,7 @@ const answers = {
       .describe('In their order; only the last one can fail'),
   }),
   'tuntapctl open': z.object({ url: text }),
+  'tuntapctl bugreport': z.object({ path: text, files: z.array(text) }),
   'tuntapctl up': outcomeSchema,
   'tuntapctl down': outcomeSchema,
   'tuntapctl restart': outcomeSchema,

@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { messageOf } from '../daemon/lib/text.js';
 import { act } from './commands/act.js';
+import { bugreport } from './commands/bugreport.js';
 import { completionScript, type Shell, shells } from './commands/completion.js';
 import {
   configCheck,
@@ -130,8 +131,16 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       finish(options.list === true ? doctorList(io, options) : await doctor(io, codes, options));
     });
 
-  const config = add(program, 'config', 'show, check or change the configuration');
-  add(config, 'show', 'print the configuration in force')
+  add(program, 'bugreport', 'one archive for a ticket, masked; nothing is sent')
+    .option('--show', 'print all of it instead of writing it')
+    .option('-o, --output <file>', 'where to write it')
+    .addOption(json())
+    .action(async (options: Json & { show?: boolean; output?: string }) => {
+      finish(await bugreport(io, options));
+    });
+
+  const config = add(program, 'config', 'the configuration file');
+  add(config, 'show', 'what is in force')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await configShow(io, options));
