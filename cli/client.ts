@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
+import { ask, type Question, type Reply, timeoutOf, UnfitSocketPath, watch } from '../daemon/api/client.js';
 import {
   type Action,
   errorSchema,
@@ -83,7 +84,7 @@ export const askVersion = async (socketPath: string): Promise<Version> =>
 
 /** What the daemon counts, in Prometheus’ text format. Throws CliError. */
 export async function askMetrics(socketPath: string): Promise<string> {
-  const reply = await ask(socketPath, 'GET', '/v1/metrics', 5000);
+  const reply = await asked(socketPath, 'metrics');
   return reply.status === 200 ? reply.text : understand(z.never(), reply);
 }
 

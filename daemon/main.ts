@@ -124,7 +124,6 @@ async function start(
     },
   });
   const executors = createExecutors({ bundles, engine, memory, log });
-  const statuses = createFeed();
   const reporter = createReporter({
     maker: tap,
     pid: process.pid,

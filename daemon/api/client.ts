@@ -4,8 +4,12 @@ import { boundedBody } from '../lib/bounded-body.js';
 import { unfitSocketPath } from '../lib/socket-path.js';
 import { type Action, actionTimeout } from './messages.js';
 
+const readings = ['version', 'status', 'metrics'] as const;
+
+type Reading = (typeof readings)[number];
+
 /** What the daemon can be asked: to tell something, or to do something. */
-export type Question = 'version' | 'status' | Action;
+export type Question = Reading | Action;
 
 export interface Reply {
   /** The HTTP status. */
@@ -16,7 +20,7 @@ export interface Reply {
 /** Why a socket with this path is not even dialled: see `unfitSocketPath`. */
 export class UnfitSocketPath extends Error {}
 
-const isRead = (question: Question): boolean => question === 'version' || question === 'status';
+const isRead = (question: Question): boolean => (readings as readonly Question[]).includes(question);
 
 /** How long a question waits for its whole answer, in ms: an action for longer than the daemon takes to give it up. */
 export const timeoutOf = (question: Question): number => (isRead(question) ? 5000 : actionTimeout + 10_000);

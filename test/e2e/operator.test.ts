@@ -1,8 +1,8 @@
 /** What a person types who looks for a container, or for why it cannot be reached. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
-import { containerAnswers, dockerOf, engineAnswers, explained, install, openDocker } from '../lab/story.js';
-import { until } from '../lab/until.js';
+import { containerAnswers, dockerOf, engineAnswers, explained, install, openDocker } from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 
