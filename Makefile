@@ -13,7 +13,7 @@ uninstall-daemon: ## On a Mac, with sudo: undo all of it. PURGE=1 removes log an
 	@PURGE='$(PURGE)' FORCE='$(FORCE)' launchd/uninstall-daemon.sh
 
 demo: lab-tools packages build ## On Debian, as root: the whole story on a lab Mac with a real VM. ENGINE=bookworm, trixie or sid
-	@node test/lab/start.mjs test/lab/demo.ts --engine '$(ENGINE)'
+	@node test/lab/start.mjs test/e2e/demo.ts --engine '$(ENGINE)'
 
 test: lab-tools packages ## Type check, lint, unit tests; on Linux as root also the lab's own and the end-to-end tests
 	@test/all.sh
@@ -21,12 +21,12 @@ test: lab-tools packages ## Type check, lint, unit tests; on Linux as root also 
 build: packages ## Bundle the product into build/product, unless it is up to date
 	@node launchd/build.mjs
 
-lint: packages ## Type check, eslint, prettier and shellcheck alone
+lint: packages ## Type check, eslint, knip, prettier and shellcheck alone
 	@test/all.sh --gates
 
 bench: lab-tools build ## Measure size and starts of the command; on Linux as root also the daemon on a lab Mac (half an hour)
 	@node test/bench.mjs
-	@if [ "$$(uname -s)" = Linux ] && [ "$$(id -u)" = 0 ]; then node test/lab/start.mjs test/lab/bench.ts; fi
+	@if [ "$$(uname -s)" = Linux ] && [ "$$(id -u)" = 0 ]; then node test/lab/start.mjs test/e2e/bench.ts; fi
 
 agent: lab-tools ## On Debian, as root: build the agent of the VM anew, with the compilers of a pinned suite
 	@daemon/guest/agent/build.sh daemon/guest/agent

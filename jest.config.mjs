@@ -27,7 +27,8 @@ export default {
   testTimeout: 30_000,
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
-    { ...base, displayName: 'lab', testMatch: ['<rootDir>/test/lab/**/*.test.ts'] },
+    // All that needs Linux and root, and no story: the lab's own tests, and the product's.
+    { ...base, displayName: 'lab', testMatch: ['<rootDir>/test/{lab,product}/**/*.test.ts'] },
     { ...base, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
     { ...base, displayName: 'quiet', testMatch: ['<rootDir>/test/quiet/**/*.test.ts'] },
   ],

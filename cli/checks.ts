@@ -47,7 +47,7 @@ async function presence(path: string): Promise<Awaited<ReturnType<typeof lstat>>
 }
 
 /** The prefix wholly, but nothing else of a folder that is not ours. */
-function mend(path: string, { prefix }: Io['layout']): string {
+function repairFor(path: string, { prefix }: Io['layout']): string {
   const wholly = path === prefix ? '-R ' : '';
   return `sudo chown ${wholly}root:wheel ${path} && sudo chmod ${wholly}go-w ${path}`;
 }
@@ -64,7 +64,9 @@ async function installation({ layout }: Io): Promise<Answer> {
   // By the name asked for and by its own: either may be a link.
   const ours = [layout.prefix, await realpath(layout.prefix)];
   const isOurs = (path: string): boolean => ours.some((own) => path === own || path.startsWith(`${own}/`));
-  const fixes = [...problems.values()].map(({ path }) => mend(isOurs(path) ? layout.prefix : path, layout));
+  const fixes = [...problems.values()].map(({ path }) =>
+    repairFor(isOurs(path) ? layout.prefix : path, layout),
+  );
   return fail([...problems.keys()].slice(0, 5).join('; '), ...new Set(fixes));
 }
 
@@ -104,7 +106,7 @@ async function loaded({ run, layout }: Io): Promise<Answer> {
 async function socket({ socketPath, layout }: Io): Promise<Answer> {
   const found = await presence(socketPath);
   if (!found) return fail(`${socketPath} does not exist`, kickstart);
-  if (!found.isSocket()) return fail(`${socketPath} is no socket`, `sudo rm ${socketPath}`, kickstart);
+  if (!found.isSocket()) return fail(`${socketPath} is not a socket`, `sudo rm ${socketPath}`, kickstart);
   const mode = Number(found.mode) & 0o777;
   return Number(found.uid) === layout.owner.uid && Number(found.gid) === layout.readers && mode === 0o660
     ? pass(socketPath)
@@ -167,10 +169,10 @@ export const checks: readonly Check[] = [
   { id: 'TT001', question: 'Is there a way to this Docker’s VM?', ask: wayToVm },
   { id: 'TT002', question: 'Which macOS is it?', ask: system },
   { id: 'TT003', question: 'Can only root change what root executes?', ask: installation },
-  { id: 'TT004', question: 'Is tuntapctl where shells find it?', ask: link },
-  { id: 'TT005', question: 'Will launchd take the plist?', ask: plist },
+  { id: 'TT004', question: 'Do shells find tuntapctl?', ask: link },
+  { id: 'TT005', question: 'Will launchd accept the plist?', ask: plist },
   { id: 'TT006', question: 'Has launchd loaded the daemon?', ask: loaded },
-  { id: 'TT007', question: 'Is the control socket root’s and admin’s alone?', ask: socket },
+  { id: 'TT007', question: 'Is the control socket open to root and admin alone?', ask: socket },
   {
     id: 'TT008',
     question: 'Does the daemon answer?',
@@ -179,7 +181,7 @@ export const checks: readonly Check[] = [
         status instanceof CliError
           ? fail(
               status.message,
-              // One that answers, or refuses who asks, would do the same when started anew.
+              // A daemon that answers, or refuses this account, does the same after a restart.
               ...(status.code === exit.notRunning || isSilent(status) ? [kickstart] : []),
               'tuntapctl logs -n 50',
             )
@@ -188,7 +190,7 @@ export const checks: readonly Check[] = [
   },
   {
     id: 'TT009',
-    question: 'Are daemon and tuntapctl of one version?',
+    question: 'Do daemon and tuntapctl have the same version?',
     ask: (io, status) => {
       if (status instanceof CliError) return Promise.resolve(unclear('the daemon does not answer'));
       return Promise.resolve(
@@ -198,7 +200,7 @@ export const checks: readonly Check[] = [
       );
     },
   },
-  { id: 'TT010', question: 'Is the configuration valid, and root’s alone?', ask: configuration },
+  { id: 'TT010', question: 'Is the configuration valid, and writable by root alone?', ask: configuration },
   { id: 'TT011', question: 'Does root run the newest runtime for this macOS?', ask: runtime },
 ];
 

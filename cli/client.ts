@@ -1,9 +1,8 @@
-import { request } from 'node:http';
 import { basename } from 'node:path';
-import type { z } from 'zod';
+import * as z from 'zod';
+import { ask, type Question, type Reply, timeoutOf, UnfitSocketPath, watch } from '../daemon/api/client.js';
 import {
   type Action,
-  actionTimeout,
   errorSchema,
   type Outcome,
   outcomeSchema,
@@ -13,7 +12,6 @@ import {
   type Version,
   versionSchema,
 } from '../daemon/api/messages.js';
-import { unfitSocketPath } from '../daemon/lib/socket-path.js';
 import { messageOf, plain } from '../daemon/lib/text.js';
 import { CliError, exit } from './exit.js';
 
@@ -22,11 +20,6 @@ const firstLook = 10_000;
 
 const notRunning =
   'tuntapd is not running: sudo launchctl kickstart -k system/io.github.tuntapd, or sudo make install-daemon';
-
-interface Reply {
-  readonly status: number;
-  readonly text: string;
-}
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | undefined)?.code ?? '';
 
@@ -37,6 +30,7 @@ const tooLate = 'ABORT_ERR';
 export const isSilent = ({ cause }: CliError): boolean => codeOf(cause) === tooLate;
 
 const toCliError = (socketPath: string, error: unknown, timeout: number): CliError => {
+  if (error instanceof UnfitSocketPath) return new CliError(error.message);
   switch (codeOf(error)) {
     case 'ENOENT':
     case 'ECONNREFUSED':
@@ -59,32 +53,12 @@ const toCliError = (socketPath: string, error: unknown, timeout: number): CliErr
   }
 };
 
-function ask(socketPath: string, method: string, path: string, timeout: number): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const unfit = unfitSocketPath(socketPath);
-    if (unfit !== null) throw new CliError(unfit);
-    const fail = (error: unknown): void => {
-      reject(toCliError(socketPath, error, timeout));
-    };
-    const call = request(
-      { socketPath, method, path, agent: false, signal: AbortSignal.timeout(timeout) },
-      (response) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        response.on('data', (chunk: Buffer) => {
-          chunks.push(chunk);
-          bytes += chunk.length;
-          if (bytes > maxBytes) response.destroy(new Error('the answer is too long'));
-        });
-        response.on('error', fail);
-        response.on('end', () => {
-          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') });
-        });
-      },
-    );
-    call.on('error', fail);
-    call.end();
-  });
+async function asked(socketPath: string, question: Question): Promise<Reply> {
+  try {
+    return await ask(socketPath, question, maxBytes);
+  } catch (error) {
+    throw toCliError(socketPath, error, timeoutOf(question));
+  }
 }
 
 function understand<Schema extends z.ZodType>(schema: Schema, { status, text }: Reply): z.output<Schema> {
@@ -92,28 +66,53 @@ function understand<Schema extends z.ZodType>(schema: Schema, { status, text }: 
   try {
     body = JSON.parse(text);
   } catch {
-    throw new CliError(`tuntapd’s answer is no JSON: ${plain(text)}`);
+    throw new CliError(`tuntapd’s answer is not JSON: ${plain(text)}`);
   }
   const refusal = errorSchema.safeParse(body);
   if (refusal.success) throw new CliError(plain(refusal.data.error.message, 2000));
   const answer = schema.safeParse(body);
   if (status !== 200 || !answer.success)
     throw new CliError(
-      'tuntapd’s answer is not understood: daemon and tuntapctl are of different versions (sudo make install-daemon)',
+      'tuntapctl does not understand tuntapd’s answer: their versions differ (sudo make install-daemon)',
     );
   return answer.data;
 }
 
 /** Who is running. Throws CliError (3 when nobody is). */
 export const askVersion = async (socketPath: string): Promise<Version> =>
-  understand(versionSchema, await ask(socketPath, 'GET', '/v1/version', 5000));
+  understand(versionSchema, await asked(socketPath, 'version'));
+
+/** What the daemon counts, in Prometheus’ text format. Throws CliError. */
+export async function askMetrics(socketPath: string): Promise<string> {
+  const reply = await asked(socketPath, 'metrics');
+  return reply.status === 200 ? reply.text : understand(z.never(), reply);
+}
 
 /** How things are; waits for the first look of a daemon that has just started. Throws CliError. */
 export async function askStatus(socketPath: string): Promise<Status> {
   for (const end = performance.now() + firstLook; ;) {
-    const reply = await ask(socketPath, 'GET', '/v1/status', 5000);
+    const reply = await asked(socketPath, 'status');
     if (reply.status !== 503 || performance.now() > end) return understand(statusSchema, reply);
     await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/**
+ * Calls back with each status as it changes, the present one first; resolves when the daemon ends, or `signal` aborts.
+ * Throws CliError.
+ */
+export async function watchStatus(
+  socketPath: string,
+  onStatus: (status: Status) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await watch(socketPath, { maxBytes, signal }, (reply) => {
+      onStatus(understand(statusSchema, reply));
+    });
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw toCliError(socketPath, error, firstLook);
   }
 }
 
@@ -122,12 +121,4 @@ export const askFor = async (
   { socket, rootSocket }: { socket: string; rootSocket: string },
   action: Action,
 ): Promise<Outcome> =>
-  understand(
-    outcomeSchema,
-    await ask(
-      rootActions.includes(action) ? rootSocket : socket,
-      'POST',
-      `/v1/${action}`,
-      actionTimeout + 10_000,
-    ),
-  );
+  understand(outcomeSchema, await asked(rootActions.includes(action) ? rootSocket : socket, action));

@@ -4,6 +4,9 @@ import type { Layout } from '../daemon/lib/layout.js';
 export interface Output {
   readonly write: (text: string) => unknown;
   readonly isTTY?: boolean | undefined;
+  /** Of a terminal. */
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 /** Everything outside that a command can see or touch. */
@@ -11,12 +14,20 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   readonly version: string;
   readonly socketPath: string;
   readonly logPath: string;
   readonly configPath: string;
   readonly layout: Layout;
   readonly run: (file: string, args: readonly string[]) => Promise<CommandResult>;
+  /** Whether a kernel answers TCP there (null: on a port that hardly anybody has), asked from an address of this Mac's. */
+  readonly connect: (
+    address: string,
+    port: number | null,
+    from: string,
+  ) => Promise<{ readonly alive: boolean; readonly said: string }>;
   readonly renderShim: (options: { device: string; mac: string; wait: number }) => string;
   /**
    * For what goes on until it is interrupted (`logs -f`): from now on Ctrl-C aborts this signal instead of ending the

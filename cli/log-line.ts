@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { plain } from '../daemon/lib/text.js';
 import { localTime, safeJson } from './terminal.js';
 

@@ -82,15 +82,49 @@ export interface LogReading {
   /** Number of past lines to show. */
   readonly count: number;
   readonly onLine: (line: string) => void;
+  /** Which lines count at all, asked in their order; left out: all. */
+  readonly accepts?: (line: string) => boolean;
+}
+
+/** Of all complete lines of the log and its rotated parts the last `count` that are accepted. */
+async function lastAccepted(
+  { path, count, accepts = () => true }: LogReading,
+  file: FileHandle,
+): Promise<string[]> {
+  const parts: FileHandle[] = [file];
+  try {
+    for (let index = 1; ; index += 1) {
+      const rotated = await openIfThere(`${path}.${index}`);
+      if (!rotated) break;
+      parts.unshift(rotated);
+    }
+    let found: string[] = [];
+    for (const part of parts)
+      await forwards(part, 0, (line) => {
+        if (!accepts(line)) return;
+        found.push(line);
+        // Not one by one, which would move them all each time.
+        if (found.length > 2 * count + 1000) found = found.slice(-count);
+      });
+    return count === 0 ? [] : found.slice(-count);
+  } finally {
+    for (const part of parts) if (part !== file) await part.close();
+  }
+}
+
+/** The last lines that are wanted, of the first `size` bytes. */
+async function past(reading: LogReading, file: FileHandle, size: number): Promise<string[]> {
+  if (reading.accepts) return lastAccepted(reading, file);
+  const lines = await lastLines(file, size, reading.count);
+  return withRotated(reading.path, lines, reading.count);
 }
 
 /** The last lines of a log. Returns false when there is no log yet. Throws what the file system says. */
-export async function readLog({ path, count, onLine }: LogReading): Promise<boolean> {
-  const file = await openIfThere(path);
+export async function readLog(reading: LogReading): Promise<boolean> {
+  const file = await openIfThere(reading.path);
   if (!file) return false;
   try {
-    const lines = await lastLines(file, (await file.stat()).size, count);
-    (await withRotated(path, lines, count)).forEach(onLine);
+    (await past(reading, file, (await file.stat()).size)).forEach(reading.onLine);
     return true;
   } finally {
     await file.close();
@@ -102,17 +136,20 @@ export async function readLog({ path, count, onLine }: LogReading): Promise<bool
  * file after a rotation (and first reads the old one to its end), starts over when the file is cut.
  */
 export async function followLog(
-  { path, count, onLine }: LogReading,
+  reading: LogReading,
   signal: AbortSignal,
   onAbsent: () => void,
 ): Promise<void> {
+  const { path, accepts = () => true } = reading;
+  const onLine = (line: string): void => {
+    if (accepts(line)) reading.onLine(line);
+  };
   let file = await openIfThere(path);
   let position = 0;
   if (file) {
     // What stands there of a line that is just being written is read with its rest.
     position = await endOfLines(file, (await file.stat()).size);
-    const lines = await lastLines(file, position, count);
-    (await withRotated(path, lines, count)).forEach(onLine);
+    (await past(reading, file, position)).forEach(reading.onLine);
   } else onAbsent();
   while (!signal.aborted) {
     if (file) {

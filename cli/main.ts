@@ -1,22 +1,30 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { messageOf } from '../daemon/lib/text.js';
 import { act } from './commands/act.js';
-import { completionScript } from './commands/completion.js';
+import { bugreport } from './commands/bugreport.js';
+import { completionScript, type Shell, shells } from './commands/completion.js';
 import {
   configCheck,
+  configInit,
   configPathCommand,
   configSchemaCommand,
   configSet,
   configShow,
 } from './commands/config.js';
-import { doctor } from './commands/doctor.js';
-import { logs } from './commands/logs.js';
+import { doctor, doctorList } from './commands/doctor.js';
+import { type LogOptions, logs } from './commands/logs.js';
+import { metrics } from './commands/metrics.js';
+import { open } from './commands/open.js';
+import { ping } from './commands/ping.js';
 import { routes } from './commands/routes.js';
 import { shimShow } from './commands/shim.js';
 import { status } from './commands/status.js';
 import { version } from './commands/version.js';
+import { watch } from './commands/watch.js';
+import { examplesText } from './examples.js';
 import { CliError, exit } from './exit.js';
 import type { Io } from './io.js';
+import { levels, momentOf } from './log-filter.js';
 import { painter, plainLines, printJson, printLine } from './terminal.js';
 
 function toCount(text: string): number {
@@ -24,41 +32,86 @@ function toCount(text: string): number {
   return Number(text);
 }
 
+function toMoment(text: string, now: number): number {
+  const moment = momentOf(text, now);
+  if (moment === null) throw new InvalidArgumentError('a time, like 10m, 1h, 2d or 2026-11-27T09:00');
+  return moment;
+}
+
+function toPattern(text: string): RegExp {
+  try {
+    return new RegExp(text, 'i');
+  } catch {
+    throw new InvalidArgumentError('a regular expression, like route|tap1');
+  }
+}
+
 type Json = { json?: boolean };
 const json = (): Option => new Option('--json', 'print JSON');
 
-function build(io: Io, finish: (code: number) => void): Command {
+/** The exit codes, and what each one says. */
+export const exitCodes = [
+  [exit.healthy, 'done and healthy'],
+  [exit.failed, 'failed'],
+  [exit.usage, 'usage'],
+  [exit.notRunning, 'daemon not running'],
+  [exit.degraded, 'degraded (status, doctor)'],
+] as const;
+
+/** All commands; `finish` is told the exit code of the one that is run. */
+export function programOf(io: Io, finish: (code: number) => void): Command {
   const program = new Command('tuntapctl')
     .description(
-      'Containers in Docker Desktop’s HyperKit VM answer on their own IP addresses: a window onto tuntapd.',
+      'Shows and controls tuntapd, by which containers in Docker Desktop’s HyperKit VM answer on their own IP addresses.',
     )
     .addHelpText(
       'after',
-      '\nExit codes: 0 done and healthy, 1 failed, 2 usage, 3 daemon not running, 4 degraded (status, doctor).',
+      ['', 'Exit codes:', ...exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`)].join('\n'),
     )
     .exitOverride()
     .showHelpAfterError('(see tuntapctl --help)')
     .configureOutput({
+      getOutHelpWidth: () => io.stdout.columns ?? 80,
+      getErrHelpWidth: () => io.stderr.columns ?? 80,
       writeOut: (text) => io.stdout.write(text),
       // What is wrong quotes what was typed, or pasted.
       writeErr: (text) => io.stderr.write(plainLines(text)),
     });
   const add = (parent: Command, name: string, description: string): Command =>
-    parent.command(name).description(description);
+    parent
+      .command(name)
+      .description(description)
+      .addHelpText('after', examplesText(parent === program ? name : `${parent.name()} ${name}`));
 
-  add(program, 'status', 'how things are, and what to do')
+  add(program, 'status', 'show what works, what does not, and what to do about it')
+    .option('-v, --verbose', 'every condition with its times, and every container')
+    .option('-w, --watch', 'show it anew whenever it changes, until Ctrl-C')
     .addOption(json())
-    .action(async (options: Json) => {
-      finish(await status(io, options));
+    .action(async (options: Json & { verbose?: boolean; watch?: boolean }) => {
+      finish(await (options.watch === true ? watch : status)(io, options));
     });
-  add(program, 'logs', 'the daemon’s log, also when it does not run')
+  add(program, 'logs', 'show the daemon’s log, even when the daemon does not run')
     .option('-f, --follow', 'print new lines as they arrive')
     .addOption(
-      new Option('-n, --lines <count>', 'number of past lines to show').argParser(toCount).default(50),
+      new Option('-n, --lines <count>', 'number of past lines to show: 50, or with --since all').argParser(
+        toCount,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--since <time>',
+        'lines from then on: 90s, 10m, 1h or 2d ago, or an ISO 8601 time',
+      ).argParser((text) => toMoment(text, io.now())),
+    )
+    .addOption(new Option('--level <level>', 'lines of this level and worse').choices(levels))
+    .addOption(
+      new Option('--grep <pattern>', 'lines that match a regular expression, in either case').argParser(
+        toPattern,
+      ),
     )
     .addOption(json())
-    .action(async (options: { follow?: boolean; lines: number; json?: boolean }) => {
-      finish(await logs(io, options));
+    .action(async ({ grep, ...options }: LogOptions & { grep?: RegExp }) => {
+      finish(await logs(io, { ...options, ...(grep === undefined ? {} : { pattern: grep }) }));
     });
   for (const [action, description] of [
     ['up', 'bring the link up, and keep it up'],
@@ -70,10 +123,20 @@ function build(io: Io, finish: (code: number) => void): Command {
       .action(async (options: Json) => {
         finish(await act(io, action, options));
       });
-  add(program, 'doctor', 'look at everything that can be wrong')
+  add(program, 'doctor', 'check everything that can be wrong')
+    .argument('[code...]', 'these checks alone, e.g. TT103')
+    .option('--list', 'print every check with its code')
     .addOption(json())
-    .action(async (options: Json) => {
-      finish(await doctor(io, options));
+    .action(async (codes: readonly string[], options: Json & { list?: boolean }) => {
+      finish(options.list === true ? doctorList(io, options) : await doctor(io, codes, options));
+    });
+
+  add(program, 'bugreport', 'one archive for a ticket, masked; nothing is sent')
+    .option('--show', 'print all of it instead of writing it')
+    .option('-o, --output <file>', 'where to write it')
+    .addOption(json())
+    .action(async (options: Json & { show?: boolean; output?: string }) => {
+      finish(await bugreport(io, options));
     });
 
   const config = add(program, 'config', 'the configuration file');
@@ -82,55 +145,76 @@ function build(io: Io, finish: (code: number) => void): Command {
     .action(async (options: Json) => {
       finish(await configShow(io, options));
     });
-  add(config, 'path', 'where the file is')
+  add(config, 'path', 'print the path of the file')
     .addOption(json())
     .action((options: Json) => {
       finish(configPathCommand(io, options));
     });
+  add(config, 'init', 'write a commented file (as root)')
+    .addOption(json())
+    .action(async (options: Json) => {
+      finish(await configInit(io, options));
+    });
   add(config, 'set', 'change keys, all or none (as root)')
     .argument('<key>', 'e.g. log.level')
     .argument('<value>', 'e.g. debug')
-    .argument('[more...]', 'further keys and values: the two ends of the link, for instance, go together')
+    .argument('[more...]', 'more keys and values, set together: tap.address and tap.peer, for instance')
     .addOption(json())
     .action(async (key: string, value: string, more: readonly string[], options: Json) => {
       finish(await configSet(io, [key, value, ...more], options));
     });
-  add(config, 'check', 'whether the daemon would take the file')
+  add(config, 'check', 'check whether the file is valid')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await configCheck(io, options));
     });
-  add(config, 'schema', 'JSON Schema of the file')
+  add(config, 'schema', 'print the JSON Schema of the file')
     .addOption(json())
     .action(() => {
       finish(configSchemaCommand(io));
     });
 
-  const shim = add(program, 'shim', 'the script that stands at hyperkit’s path');
-  add(shim, 'show', 'print it exactly as it would be installed')
+  const shim = add(program, 'shim', 'show the script that stands at hyperkit’s path, or remove it');
+  add(shim, 'show', 'print the script exactly as it would be installed')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await shimShow(io, options));
     });
-  add(shim, 'restore', 'put hyperkit back as Docker shipped it, and leave it so until up (as root)')
+  add(shim, 'restore', 'restore hyperkit as Docker shipped it, until up (as root)')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await act(io, 'restore', options));
     });
-  add(program, 'routes', 'every Docker subnet, and whether it is routed')
+  add(program, 'routes', 'list every Docker subnet, and whether it is routed')
+    .option('-a, --all', 'also networks that have no subnet')
     .addOption(json())
-    .action(async (options: Json) => {
+    .action(async (options: Json & { all?: boolean }) => {
       finish(await routes(io, options));
     });
+  add(program, 'ping', 'check each hop on the way to a container')
+    .argument('<container>', 'its name, the beginning of its id, or an address')
+    .addOption(json())
+    .action(async (container: string, options: Json) => {
+      finish(await ping(io, container, options));
+    });
+  add(program, 'open', 'open a container in the browser')
+    .argument('<container>', 'as for ping; with :PORT, or the likeliest of its ports is taken')
+    .addOption(json())
+    .action(async (container: string, options: Json) => {
+      finish(await open(io, container, options));
+    });
+  add(program, 'metrics', 'what is counted, as text for Prometheus').action(async () => {
+    finish(await metrics(io));
+  });
   add(program, 'version', 'of tuntapctl and of the running daemon')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await version(io, options));
     });
-  add(program, 'completion', 'completion script for a shell')
-    .addArgument(new Argument('<shell>').choices(['bash', 'zsh']))
+  add(program, 'completion', 'print a completion script for a shell')
+    .addArgument(new Argument('<shell>').choices(shells))
     .addOption(json())
-    .action((shell: 'bash' | 'zsh', options: Json) => {
+    .action((shell: Shell, options: Json) => {
       const script = completionScript(program, shell);
       if (options.json === true) printJson(io, { shell, script });
       else io.stdout.write(script);
@@ -152,7 +236,7 @@ function explain(io: Io, error: unknown): number {
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let code: number = exit.healthy;
   try {
-    await build(io, (result) => {
+    await programOf(io, (result) => {
       code = result;
     }).parseAsync([...argv], { from: 'user' });
     return code;

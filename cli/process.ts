@@ -1,5 +1,6 @@
 import { version } from '../config/version.js';
 import { run } from '../daemon/lib/command.js';
+import { answersTcp } from '../daemon/lib/tcp-probe.js';
 import { renderShim } from '../daemon/docker-app/shim.js';
 import type { Layout } from '../daemon/lib/layout.js';
 import { exit } from './exit.js';
@@ -14,19 +15,21 @@ export function runProcess(layout: Layout): Promise<number> {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') process.exit(exit.failed);
-      // `tuntapctl status | head -1`: whoever read has gone, and what is told by the exit code still is.
+      // `tuntapctl status | head -1`: the reader has gone; the exit code still tells the result.
       end();
     });
   return main(process.argv.slice(2), {
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
+    now: Date.now,
     version,
     socketPath: layout.socket,
     logPath: `${layout.logs}/tuntapd.log`,
     configPath: `${layout.configuration}/config.toml`,
     layout,
     run,
+    connect: (address, port, from) => answersTcp(address, from, port === null ? {} : { port }),
     renderShim,
     untilInterrupted: () => {
       process.once('SIGINT', end);

@@ -2,18 +2,35 @@ import { styleText } from 'node:util';
 import { plain, unprintable } from '../daemon/lib/text.js';
 import type { Io, Output } from './io.js';
 
-type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
+export type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
+
+/** A text in a colour, or as it is. */
+export type Paint = (colour: Colour, text: string) => string;
 
 /** Colours a text for an output: only on a terminal, and only without NO_COLOR. */
 export const painter =
-  ({ env }: Io, output: Output) =>
-  (colour: Colour, text: string): string =>
+  ({ env }: Io, output: Output): Paint =>
+  (colour, text) =>
     output.isTTY === true && (env['NO_COLOR'] ?? '') === ''
       ? styleText(colour, text, { validateStream: false })
       : text;
 
+/** Columns of an output; Infinity where it is no terminal, since whoever reads it may look for a line. */
+export const widthOf = ({ isTTY, columns }: Output): number =>
+  isTTY === true ? Math.max(20, columns ?? 80) : Infinity;
+
 export const printLine = (output: Output, text: string): void => {
   output.write(`${text}\n`);
+};
+
+export const clearScreen = (output: Output): void => {
+  output.write('\u001b[2J');
+};
+
+/** Puts lines where others stand on the screen, as many as it has; what was longer is wiped out. */
+export const redraw = (output: Output, lines: readonly string[]): void => {
+  const shown = lines.slice(0, Math.max(1, (output.rows ?? 24) - 1));
+  output.write(`\u001b[H${shown.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`);
 };
 
 const escaped = (characters: string): string =>

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { configSchema } from './schema.js';
 
 /** A key an operator may set. */
@@ -11,6 +11,8 @@ export interface ConfigKey {
   /** undefined: the key has none, and leaving it out means something of its own. */
   readonly default: unknown;
   readonly description: string;
+  /** From when on a change counts, for people. */
+  readonly inForce: string;
 }
 
 interface Node {
@@ -23,6 +25,7 @@ interface Node {
   readonly default?: unknown;
   readonly description?: string;
   readonly allowed?: string;
+  readonly inForce?: string;
 }
 
 let made: Node | undefined;
@@ -56,8 +59,8 @@ const list = (node: Node, prefix: string): ConfigKey[] =>
   Object.entries(node.properties ?? {}).flatMap(([name, child]): ConfigKey[] => {
     const key = `${prefix}${name}`;
     if (child.type === 'object') return list(child, `${key}.`);
-    const { type, description = '' } = child;
-    return [{ key, type, allowed: allowedIn(child), default: child.default, description }];
+    const { type, description = '', inForce = 'within ten seconds' } = child;
+    return [{ key, type, allowed: allowedIn(child), default: child.default, description, inForce }];
   });
 
 /** Every key, in the order of the schema: what the reference, the messages and the CLI are made from. */
@@ -77,6 +80,7 @@ export function configJsonSchema(): Record<string, unknown> {
       io: 'input',
       override: ({ jsonSchema }) => {
         delete jsonSchema['allowed'];
+        delete jsonSchema['inForce'];
       },
     }),
     title: 'tuntapd configuration',

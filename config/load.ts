@@ -5,7 +5,7 @@ import { parseConfig } from './parse.js';
 import { ConfigError } from './problems.js';
 import { type Config, configSchema } from './schema.js';
 
-export { ConfigError, type ConfigProblem } from './problems.js';
+export { ConfigError } from './problems.js';
 
 /** Where the configuration is; it need not exist. */
 export const configPath = '/etc/tuntapd/config.toml';
@@ -36,7 +36,7 @@ function openToOthers(stats: Stats, owner: number): string | null {
     : null;
 }
 
-/** Root obeys this file: whoever can replace a folder on the way to it can replace the file. */
+/** Root obeys this file, and who can replace a folder above it can replace the file. */
 async function checkFolders(path: string, owner: number): Promise<void> {
   // `/etc` is a link to `/private/etc` on macOS.
   for (let folder = await realpath(dirname(path)); ; folder = dirname(folder)) {
@@ -91,7 +91,7 @@ async function openFile(path: string): Promise<FileHandle | null> {
 
 /**
  * The text of the file at `path`, or null when there is none. Only a regular file that nobody but root (or `owner`)
- * can change is read, by way of one descriptor. Throws ConfigError that says what to do.
+ * can change is read, through one descriptor. Throws ConfigError that says what to do.
  */
 export async function readConfigText(path: string, options: { owner?: number } = {}): Promise<string | null> {
   const owner = options.owner ?? 0;

@@ -1,5 +1,5 @@
 import { parse, TomlError } from 'smol-toml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { allowedAt, noSuchKey } from './keys.js';
 import { ConfigError, type ConfigProblem } from './problems.js';
 import { type Config, configSchema } from './schema.js';

@@ -7,8 +7,7 @@ const head = `# Configuration
 <!-- Made from config/schema.ts by config/reference.ts. Change the schema, not this page. -->
 
 Everything has a default; the file \`${configPath}\` need not exist. It is [TOML](https://toml.io). An unknown key or a
-value that is not allowed is an error that names the line, and then nothing of the file is applied. A change is in force
-within ten seconds.
+value that is not allowed is an error that names the line, and then nothing of the file is applied.
 
 The daemon obeys the file as root, so it takes it only when it belongs to root, nobody else may write to it or to a
 folder on the way to it, and it is not a symbolic link.
@@ -17,18 +16,20 @@ folder on the way to it, and it is not a symbolic link.
 tuntapctl config show                        # what is in force: the file's values and the defaults
 tuntapctl config check                       # is the file valid?
 tuntapctl config schema                      # JSON Schema, for editors
+sudo tuntapctl config init                   # a file that says what every key is for, and changes nothing
 sudo tuntapctl config set log.level debug    # change a key; comments stay, but those within a list
 # Keys that are valid only together are changed together:
 sudo tuntapctl config set tap.address 192.168.255.253 tap.peer 192.168.255.254
 \`\`\`
 `;
 
-const entry = ({ key, allowed, default: value, description }: ConfigKey): string => `### \`${key}\`
+const entry = ({ key, allowed, default: value, description, inForce }: ConfigKey): string => `### \`${key}\`
 
 ${description}
 
 - Allowed: ${allowed}
 - Default: ${value === undefined ? 'none' : `\`${tomlValue(value)}\``}
+- A change is in force: ${inForce}
 `;
 
 const sectionOf = (key: string): string => (key.includes('.') ? key.slice(0, key.indexOf('.')) : '');

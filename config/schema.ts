@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { linkProblem } from './link.js';
 
 /** What `allowed` says is what people read when a value is wrong, and in the reference. */
@@ -25,6 +25,9 @@ const choice = text
   .regex(/^([^=]+|driver=.+|label=.+)$/s, 'a name, driver=NAME, label=KEY or label=KEY=VALUE')
   .meta({ allowed: 'a network’s name like app_*, driver=NAME, label=KEY or label=KEY=VALUE' });
 
+/** Of a key that Docker's VM is started with; any other is in force at once. */
+const withNextVm = { inForce: 'when Docker’s VM next starts' };
+
 const section = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
 /** Every key an operator may set: its type, its default and what it is for. The reference page is made from this. */
@@ -48,9 +51,11 @@ export const configSchema = z.strictObject({
         .regex(/^tap([0-9]|1[0-5])$/, 'one of tap0 … tap15')
         .meta({ allowed: 'one of tap0 … tap15' })
         .default('tap1')
+        .meta(withNextVm)
         .describe('Which of the kext’s 16 devices is ours.'),
       mac: mac
         .default('02:74:75:6e:74:61')
+        .meta(withNextVm)
         .describe('MAC of the tap’s NIC in the VM, by which it is found there.'),
       address: ipv4.default('10.0.75.1').describe('The Mac’s end of the link.'),
       peer: ipv4.default('10.0.75.2').describe('The VM’s end of the link: the gateway of every route.'),
@@ -80,6 +85,7 @@ export const configSchema = z.strictObject({
       .min(0)
       .max(30)
       .default(5)
+      .meta(withNextVm)
       .describe(
         'Seconds the shim waits at the most for the tap device to become ours before it starts Docker without it.',
       ),

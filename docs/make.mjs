@@ -7,6 +7,9 @@ import { format } from 'prettier';
 
 const root = join(import.meta.dirname, '..');
 
+/** What the product bundles as text. */
+const loader = { '.sh': 'text', '.agent': 'binary' };
+
 async function load(path) {
   const { outputFiles } = await build({
     absWorkingDir: root,
@@ -14,6 +17,10 @@ async function load(path) {
     bundle: true,
     platform: 'node',
     format: 'esm',
+    loader,
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire('/');",
+    },
     write: false,
   });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
@@ -34,3 +41,10 @@ await write('troubleshooting.md', (page) => {
   const [, after] = page.split(bounds[1]);
   return `${before}${renderReasons()}${after}`;
 });
+
+const { jsonSchema } = await load('cli/json-schema.ts');
+const schema = await format(JSON.stringify(jsonSchema()), { parser: 'json', printWidth: 110 });
+writeFileSync(join(root, 'docs/json.schema.json'), schema);
+
+const { renderManual } = await load('cli/manual.ts');
+writeFileSync(join(root, 'docs/tuntapctl.1'), renderManual());

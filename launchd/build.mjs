@@ -23,6 +23,8 @@ const programs = {
   install: 'launchd/install.ts',
   uninstall: 'launchd/uninstall.ts',
 };
+/** Made by docs/make.mjs, held by a test. */
+const manual = 'docs/tuntapctl.1';
 /** Whose compiler nobody trusts with root: no account has files of this uid. */
 const nobody = 65534;
 
@@ -40,7 +42,7 @@ function inputsHash() {
       .map((entry) => relative(root, join(entry.parentPath, entry.name))),
   );
   const hash = createHash('sha256');
-  const others = ['package.json', 'package-lock.json', 'node_modules/.package-lock.json', 'LICENSE'];
+  const others = ['package.json', 'package-lock.json', 'node_modules/.package-lock.json', 'LICENSE', manual];
   for (const path of [...sources.sort(), ...others]) hash.update(`${path}\0${sha256(read(path))}\n`);
   return hash.digest('hex');
 }
@@ -103,6 +105,7 @@ async function compile() {
   });
   const files = outputFiles.map(({ path, text }) => ({ path: relative(root, path), text }));
   files.push({ path: 'THIRD_PARTY.txt', text: thirdParty(Object.keys(metafile.inputs)) });
+  files.push({ path: 'share/man/man1/tuntapctl.1', text: read(manual).toString() });
   files.push({ path: 'LICENSE', text: read('LICENSE').toString() });
   return files;
 }

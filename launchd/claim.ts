@@ -42,7 +42,7 @@ async function startsOf(pids: readonly number[], outside: Outside): Promise<Read
   ]);
   // Without a message it only says that none of them lives (adv_cmds ps/ps.c).
   if (exitCode !== 0 && stderr !== '')
-    throw new Problem(`ps does not tell who else installs: ${plain(stderr)}`);
+    throw new Problem(`ps cannot tell whether another installation runs: ${plain(stderr)}`);
   return new Map(
     stdout.split('\n').flatMap((line) => {
       const [, pid, start] = /^ *(\d+) +\w{3} (\w{3} +\d+ [\d:]{8} \d{4}) *$/.exec(line) ?? [];
@@ -100,13 +100,13 @@ async function rival(mine: Claim, place: Place): Promise<Claim | null> {
 
 /**
  * What `does` returns, which runs while no other process installs or removes: each writes its claim before it looks
- * for others', so that of two at least one sees the other. Throws Problem when somebody else is at work.
+ * for others', so that of two at least one sees the other. Throws Problem when another installation or removal runs.
  */
 export async function alone<T>(place: Place, work: Work, does: () => Promise<T>): Promise<T> {
   const { pid } = process;
   const start = (await startsOf([pid], place.outside)).get(pid);
   if (start === undefined)
-    throw new Problem('ps does not tell when this process started. Nothing was changed.');
+    throw new Problem('ps cannot tell when this process started. Nothing was changed.');
   const mine: Claim = { pid, start, work };
   try {
     await write(mine, place);

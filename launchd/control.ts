@@ -1,60 +1,30 @@
-import { request } from 'node:http';
-import { z } from 'zod';
-import { unfitSocketPath } from '../daemon/lib/socket-path.js';
+/** The daemon as an installation asks it: one of another version counts as running, whatever its status looks like. */
+import * as z from 'zod';
+import { ask, type Question } from '../daemon/api/client.js';
+import { type Outcome, outcomeSchema, type Version, versionSchema } from '../daemon/api/messages.js';
 import { messageOf } from '../daemon/lib/text.js';
 
-const versionSchema = z.looseObject({ version: z.string(), pid: z.int() });
-
 /** As much of the daemon's status as an installation has to know. */
-const statusSchema = versionSchema.extend({ phase: z.string() });
+const statusSchema = z.object({ phase: z.string() });
 
-export type Answer = z.infer<typeof statusSchema>;
+export type Answer = Version & z.infer<typeof statusSchema>;
 
-const leaveSchema = z.looseObject({
-  /** Whether hyperkit is restored. */
-  done: z.boolean(),
-  problems: z.array(z.string()),
-});
+const maxBytes = 1_048_576;
 
-export type Leave = z.infer<typeof leaveSchema>;
-
-const limit = 1_048_576;
-
-/** One request to the daemon; its JSON. Rejects when nobody answers within `timeout` ms or the answer is no 200. */
-function ask(socketPath: string, method: string, path: string, timeout: number): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const unfit = unfitSocketPath(socketPath);
-    if (unfit !== null) throw new Error(unfit);
-    // A connection of its own for each, for one that is kept may lead to a daemon that has ended.
-    const options = { socketPath, method, path, agent: false, signal: AbortSignal.timeout(timeout) };
-    const call = request(options, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        body += chunk;
-        if (body.length > limit) response.destroy(new Error('the answer is too long'));
-      });
-      response.on('error', reject);
-      response.on('end', () => {
-        if (response.statusCode !== 200) {
-          reject(new Error(`the daemon answered ${String(response.statusCode)}: ${body.slice(0, 300)}`));
-          return;
-        }
-        try {
-          resolve(JSON.parse(body));
-        } catch (error) {
-          reject(new Error('the daemon’s answer is no JSON', { cause: error }));
-        }
-      });
-    });
-    call.on('error', reject);
-    call.end();
-  });
+/** The JSON that the daemon answers with. Rejects when nobody answers in time or the answer is no 200. */
+async function answerTo(socketPath: string, question: Question): Promise<unknown> {
+  const { status, text } = await ask(socketPath, question, maxBytes);
+  if (status !== 200) throw new Error(`the daemon answered ${status}: ${text.slice(0, 300)}`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error('the daemon’s answer is not JSON', { cause: error });
+  }
 }
 
 /** What a daemon says that has just started and has not looked around yet; rejects when none answers within 5 s. */
-export async function askVersion(socket: string): Promise<z.infer<typeof versionSchema>> {
-  return versionSchema.parse(await ask(socket, 'GET', '/v1/version', 5000));
+export async function askVersion(socket: string): Promise<Version> {
+  return versionSchema.parse(await answerTo(socket, 'version'));
 }
 
 /**
@@ -63,13 +33,13 @@ export async function askVersion(socket: string): Promise<z.infer<typeof version
  */
 export async function askStatus(socket: string): Promise<Answer> {
   const running = await askVersion(socket);
-  const status = await ask(socket, 'GET', '/v1/status', 5000).catch(() => null);
+  const status = await answerTo(socket, 'status').catch(() => null);
   return { ...running, phase: statusSchema.safeParse(status).data?.phase ?? 'starting' };
 }
 
 /** Has the daemon undo everything it did to Docker and to the Mac. Takes as long as a VM needs to answer. */
-export async function askToLeave(socket: string): Promise<Leave> {
-  return leaveSchema.parse(await ask(socket, 'POST', '/v1/leave', 120_000));
+export async function askToLeave(socket: string): Promise<Outcome> {
+  return outcomeSchema.parse(await answerTo(socket, 'leave'));
 }
 
 /** The first answer to `question` within `timeout` ms, or the last reason why there was none. */

@@ -127,7 +127,7 @@ export async function write(path: string, text: string | null, layout: Layout): 
 }
 
 /**
- * Puts the staged prefix in place; the old one, if there is one, waits beside it. Also mends what an interrupted
+ * Puts the staged prefix in place; the old one, if there is one, waits beside it. Also repairs what an interrupted
  * swap left.
  */
 export async function swapIn(layout: Layout): Promise<void> {
@@ -173,11 +173,11 @@ export async function linkCli(layout: Layout): Promise<LinkState> {
   const place = dirname(layout.cliLink);
   const { uid, gid } = layout.owner;
   if (!(await exists(place))) {
-    // Whoever may write there could put a link in the new folder's place, and have its target given to everybody.
+    // Others who may write there could put a link in the new folder's place, and its target would be opened to all.
     if ((await untrusted(place, { from: layout.root, uid })).length > 0) return state;
     await folder(place, 0o755, uid, gid);
   }
-  // Whoever may write above it could have it lead into a folder of root's: work in the one that was looked at.
+  // Others who may write above it could point it at a folder of root's: work in the one that was checked.
   const isRoots = (await untrusted(place, { from: layout.root, uid })).length === 0;
   const before = process.cwd();
   process.chdir(place);
@@ -194,7 +194,7 @@ export async function linkCli(layout: Layout): Promise<LinkState> {
 export async function unlinkCli(layout: Layout): Promise<LinkState> {
   const before = process.cwd();
   try {
-    // Whoever may write above its folder could have it lead elsewhere meanwhile: work in one and the same.
+    // Others who may write above its folder could point it elsewhere meanwhile: work in one and the same.
     process.chdir(dirname(layout.cliLink));
   } catch (error) {
     return absent(error) ? 'absent' : 'foreign';

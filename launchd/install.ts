@@ -33,5 +33,5 @@ await toTheEnd(async () => {
     },
   });
   console.log(`tuntapd ${answer.version} runs (pid ${answer.pid}, ${answer.phase}).`);
-  console.log('Next: open Docker, and see with: tuntapctl status');
+  console.log('Next: open Docker, then run: tuntapctl status');
 });

@@ -44,9 +44,9 @@ async function requireTrusted({ layout }: Installation): Promise<void> {
       problems.add(problem);
   if (problems.size === 0) return;
   throw new Problem(
-    'What root runs must be changed by nobody else, but:\n' +
+    'Nobody but root may be able to change what root runs, but:\n' +
       [...problems].map((problem) => `  ${problem}\n`).join('') +
-      'Give these folders to root (sudo chown root:wheel FOLDER; sudo chmod go-w FOLDER) and try again. Nothing was changed.',
+      'Make root their owner (sudo chown root:wheel FOLDER; sudo chmod go-w FOLDER) and try again. Nothing was changed.',
   );
 }
 
@@ -80,7 +80,7 @@ interface Before {
 /** The old installation runs again, after the new one failed because of `error`. Always throws. */
 async function goBack(given: Installation, before: Before, error: unknown): Promise<never> {
   const { layout, outside, timeout } = given;
-  let outcome = 'The version that was there before is back, and not loaded, as before.';
+  let outcome = 'The previous version is back, and not loaded, as before.';
   try {
     await unload(outside);
     await swapBack(layout);
@@ -90,11 +90,11 @@ async function goBack(given: Installation, before: Before, error: unknown): Prom
       await load(outside, layout.plist);
       const { answer } = await untilAnswers(() => askStatus(layout.socket), timeout, outside.pause);
       outcome = answer
-        ? `The version that was there before (${answer.version}) is back and runs.`
-        : 'The version that was there before is back and was started, but does not answer either.';
+        ? `The previous version (${answer.version}) is back and runs.`
+        : 'The previous version is back and was started, but does not answer either.';
     }
   } catch (second) {
-    outcome = `Going back to the version that was there before did not work either: ${messageOf(second)}`;
+    outcome = `Going back to the previous version failed too: ${messageOf(second)}`;
   }
   throw new Problem(`${messageOf(error)}\n${outcome}`, { cause: error });
 }
@@ -118,7 +118,7 @@ async function giveUp(given: Installation, error: unknown): Promise<never> {
 async function installAlone(given: Installation): Promise<Answer> {
   const { layout, outside, product, runtime, node, caution, say } = given;
   await mendSwap(layout);
-  // An installation whose plist somebody deleted is one to go back to all the same.
+  // An installation whose plist was deleted can be gone back to all the same.
   const oldPlist = (await exists(layout.prefix))
     ? ((await textOf(layout.plist)) ?? renderPlist(daemonPlist(layout)))
     : null;
@@ -156,10 +156,10 @@ async function installAlone(given: Installation): Promise<Answer> {
 
   const link = await linkCli(layout);
   if (link === 'foreign')
-    say(`warning: ${layout.cliLink} is something else and was left alone; the command is ${layout.cli}`);
+    say(`warning: ${layout.cliLink} is not tuntapd’s and was left alone; the command is ${layout.cli}`);
   if (link === 'absent')
     say(
-      `warning: ${layout.cliLink} was not made, for its folder is missing, or leads elsewhere, where others than root may write; the command is ${layout.cli}`,
+      `warning: ${layout.cliLink} was not made: its folder is missing, or leads to where others than root may write; the command is ${layout.cli}`,
     );
   return answer;
 }

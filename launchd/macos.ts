@@ -26,7 +26,7 @@ export async function requireRootOnMac(command: string): Promise<void> {
 export async function toTheEnd(main: () => Promise<void>): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
-      process.stderr.write('Half done is worse than done: this takes a moment more.\n');
+      process.stderr.write('Stopping now would leave things half done: this takes a moment more.\n');
     });
   try {
     await main();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Processor } from '../daemon/lib/runtimes.js';
 import { Problem } from './problem.js';
 
@@ -27,14 +27,14 @@ export async function readProduct(folder: string): Promise<Product> {
   try {
     manifest = manifestSchema.parse(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')));
   } catch (error) {
-    throw new Problem(`${folder} holds no finished build. Build it with: make build`, { cause: error });
+    throw new Problem(`${folder} contains no complete build. Build it with: make build`, { cause: error });
   }
   const files = await Promise.all(
     manifest.files.map(async ({ path, sha256 }) => {
       const content = await readFile(join(folder, path));
       if (createHash('sha256').update(content).digest('hex') !== sha256)
         throw new Problem(
-          `${join(folder, path)} is not what was built. Build it anew with: make clean build`,
+          `${join(folder, path)} differs from what was built. Rebuild it with: make clean build`,
         );
       return { path, content };
     }),

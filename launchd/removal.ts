@@ -5,9 +5,10 @@ import { parseConfig } from '../config/parse.js';
 import { readOriginals } from '../daemon/docker-app/originals.js';
 import { isAbsent } from '../daemon/lib/is-absent.js';
 import { readJournal } from '../daemon/api/journal.js';
+import type { Outcome } from '../daemon/api/messages.js';
 import { messageOf, plain } from '../daemon/lib/text.js';
 import { alone } from './claim.js';
-import { askToLeave, askVersion, type Leave, untilAnswers } from './control.js';
+import { askToLeave, askVersion, untilAnswers } from './control.js';
 import { exists, unlinkCli } from './files.js';
 import { enable, isLoaded, load, type Outside, unload } from './launchctl.js';
 import type { Layout } from '../daemon/lib/layout.js';
@@ -62,7 +63,7 @@ const byHand = (
   ].join('\n');
 
 /** Only the running daemon has the grants to touch Docker.app (App Management): it is started once more if need be. */
-async function leave(given: Removal): Promise<Leave> {
+async function leave(given: Removal): Promise<Outcome> {
   const { outside, layout, timeout, say } = given;
   const present = () => askVersion(layout.socket);
   try {
@@ -72,7 +73,7 @@ async function leave(given: Removal): Promise<Leave> {
         throw new Problem(
           `no daemon runs, and ${layout.plist} or ${layout.prefix} is missing to start one; both come back with: sudo make install-daemon`,
         );
-      say('no daemon answers; starting it once more, so that it can clean up');
+      say('no daemon answers; starting it once more to clean up');
       await unload(outside);
       await load(outside, layout.plist);
       const started = await untilAnswers(present, timeout, outside.pause);
@@ -100,7 +101,7 @@ async function removeAlone(given: Removal): Promise<readonly string[]> {
     const hint = left.done ? '' : byHand(await shimmed(layout), await linkOf(layout));
     if (!left.done && !force)
       throw new Problem(
-        `hyperkit could not be given back:\n${list}${hint}\n` +
+        `hyperkit could not be restored:\n${list}${hint}\n` +
           'Nothing was removed. Try again (sudo make uninstall-daemon), or remove it regardless (sudo make uninstall-daemon FORCE=1).',
       );
     if (left.done) say('hyperkit restored; addresses, routes and rules are gone');
@@ -121,7 +122,7 @@ async function removeAlone(given: Removal): Promise<readonly string[]> {
   ];
   for (const path of purge ? [...gone, layout.logs, layout.configuration] : gone)
     await rm(path, { recursive: true, force: true });
-  if ((await unlinkCli(layout)) === 'foreign') say(`${layout.cliLink} is not ours and was left alone`);
+  if ((await unlinkCli(layout)) === 'foreign') say(`${layout.cliLink} is not tuntapd’s and was left alone`);
   // So that no `disabled` of ours stays in launchd's database for a later installation to trip over.
   await enable(outside);
 
@@ -133,7 +134,7 @@ async function removeAlone(given: Removal): Promise<readonly string[]> {
 
 /**
  * Takes tuntapd off this Mac, hyperkit first and through the running daemon. Returns what could not be undone.
- * Throws Problem, with the daemon still in place, when hyperkit could not be given back or somebody else is at work.
+ * Throws Problem, with the daemon still in place, when hyperkit could not be restored or another installation or removal runs.
  */
 export async function remove(given: Removal): Promise<readonly string[]> {
   return alone(given, 'uninstall', () => removeAlone(given));

@@ -2,7 +2,7 @@ import type { Outside } from './launchctl.js';
 import { Problem } from './problem.js';
 
 /** Node.js's own Developer ID. Without a requirement codesign takes what anybody signed, and what signed itself. */
-export const requirement = 'anchor apple generic and certificate leaf[subject.OU] = "HX7739G8FX"';
+const requirement = 'anchor apple generic and certificate leaf[subject.OU] = "HX7739G8FX"';
 
 /** What codesign(1) ends with when a signature is whole, and somebody else's. */
 const notSatisfied = 3;
@@ -23,6 +23,6 @@ export async function requireSignature(outside: Outside, staged: string, source:
   const what = exitCode === notSatisfied ? 'is not signed by Node.js' : 'is not as Node.js signed it';
   throw new Problem(
     `The runtime ${source} ${what}; codesign --verify said: ${words}\n` +
-      'Get it anew, in the checkout, as yourself and never as root: rm -rf node_modules && npm ci. Nothing was changed.',
+      'Install it again, in the checkout, as yourself and never as root: rm -rf node_modules && npm ci. Nothing was changed.',
   );
 }

@@ -84,6 +84,7 @@ fi
 
 gate typecheck node_modules/.bin/tsc -p .
 gate lint node_modules/.bin/eslint .
+gate unused node_modules/.bin/knip --no-progress
 gate format node_modules/.bin/prettier --check --log-level warn .
 if command -v shellcheck >/dev/null; then
   gate shellcheck check_shell

@@ -3,6 +3,7 @@ import { plain } from '../../daemon/lib/text.js';
 import { askFor } from '../client.js';
 import { exit } from '../exit.js';
 import type { Io } from '../io.js';
+import { withProgress } from '../progress.js';
 import { printJson, printLine } from '../terminal.js';
 
 const said: Readonly<Record<Exclude<Action, 'leave'>, string>> = {
@@ -18,7 +19,7 @@ export async function act(
   action: Exclude<Action, 'leave'>,
   options: { json?: boolean },
 ): Promise<number> {
-  const outcome = await askFor(io.layout, action);
+  const outcome = await withProgress(io, action, askFor(io.layout, action));
   if (options.json === true) printJson(io, outcome);
   else {
     printLine(io.stdout, outcome.done ? said[action] : `${action} is not done:`);

@@ -35,8 +35,59 @@ function placesOf(command: Command, at = ''): Place[] {
 
 const anyOf = (patterns: readonly string[]): string => patterns.map((pattern) => `'${pattern}'`).join(' | ');
 
-/** A completion script for bash or zsh. */
-export function completionScript(program: Command, shell: 'bash' | 'zsh'): string {
+export const shells = ['bash', 'zsh', 'fish'] as const;
+
+export type Shell = (typeof shells)[number];
+
+const quoted = (text: string): string => `'${text.replaceAll(/[\\']/g, '\\$&')}'`;
+
+/** For fish: a condition for each command, by the words that stand before the cursor. */
+function fishLines(command: Command, path: readonly string[] = []): string[] {
+  const help = command.createHelp();
+  const children = help.visibleCommands(command);
+  const seen = path.map((word) => `__fish_seen_subcommand_from ${word}`);
+  const unseen =
+    children.length === 0
+      ? []
+      : [`not __fish_seen_subcommand_from ${children.map((child) => child.name()).join(' ')}`];
+  const at = (conditions: readonly string[]): string =>
+    conditions.length === 0 ? '' : ` -n ${quoted(conditions.join('; and '))}`;
+  const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
+  return [
+    ...children.map(
+      (child) =>
+        `${at([...seen, ...unseen])} -a ${child.name()} -d ${quoted(help.subcommandDescription(child))}`,
+    ),
+    ...help.visibleOptions(command).map(({ short, long, description, required, argChoices }) => {
+      const names = `${short ? ` -s ${short.slice(1)}` : ''}${long ? ` -l ${long.slice(2)}` : ''}`;
+      const value = argChoices ? ` -x -a ${quoted(argChoices.join(' '))}` : required ? ' -x' : '';
+      return `${at([...seen, ...unseen])}${names}${value} -d ${quoted(description)}`;
+    }),
+    ...(choices.length > 0 ? [`${at(seen)} -a ${quoted(choices.join(' '))}`] : []),
+    ...children.flatMap((child) =>
+      child.name() === 'help' ? [] : fishLines(child, [...path, child.name()]),
+    ),
+  ];
+}
+
+function fishScript(program: Command): string {
+  const keys = describeConfig().map(
+    ({ key, description }) =>
+      ` -n '__fish_seen_subcommand_from config; and __fish_seen_subcommand_from set' -a ${key} -d ${quoted(description.split('. ')[0] ?? '')}`,
+  );
+  return [
+    'complete -c tuntapctl -f',
+    ...[...fishLines(program), ...keys].map((line) => `complete -c tuntapctl${line}`),
+    '',
+  ].join('\n');
+}
+
+/** A completion script for a shell. */
+export function completionScript(program: Command, shell: Shell): string {
+  return shell === 'fish' ? fishScript(program) : bashScript(program, shell);
+}
+
+function bashScript(program: Command, shell: 'bash' | 'zsh'): string {
   const places = placesOf(program);
   const commands = places.map(({ at }) => at).filter((at) => at !== '');
   const valued = places.flatMap((place) => place.valued.map((option) => `${place.at} ${option}`));

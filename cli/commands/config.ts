@@ -1,3 +1,4 @@
+import { commentedConfig } from '../../config/commented.js';
 import { type Setting, setConfigValues } from '../../config/edit.js';
 import { configJsonSchema, describeConfig } from '../../config/keys.js';
 import { ConfigError, loadConfig, readConfigText } from '../../config/load.js';
@@ -68,6 +69,28 @@ export function configSchemaCommand(io: Io): number {
   return exit.healthy;
 }
 
+/** Throws CliError with the line to paste where only root may. */
+async function write(io: Io, text: string, words: readonly string[]): Promise<void> {
+  try {
+    await writeConfigText(io.configPath, text);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(code)) throw error;
+    throw new CliError(`only root writes ${io.configPath}: ${commandLine('sudo', ['tuntapctl', ...words])}`);
+  }
+}
+
+/** `sudo tuntapctl config init`: a file that says what every key is for and changes nothing; 1 where there is one. */
+export async function configInit(io: Io, options: { json?: boolean }): Promise<number> {
+  if ((await readConfigText(io.configPath, trust(io))) !== null)
+    throw new CliError(`${io.configPath} exists and stays as it is: see tuntapctl config show`);
+  await write(io, commentedConfig(), ['config', 'init']);
+  if (options.json === true) printJson(io, { path: io.configPath });
+  else
+    printLine(io.stdout, `${io.configPath} is written. Each key in it has its default until you change it.`);
+  return exit.healthy;
+}
+
 /** Words as they stand on the command line, KEY VALUE KEY VALUE …, in pairs. */
 const pairsOf = (words: readonly string[]): Setting[] =>
   words.flatMap((key, index): Setting[] => {
@@ -87,24 +110,24 @@ export async function configSet(
   options: { json?: boolean },
 ): Promise<number> {
   const settings = pairsOf(words);
+  const inForce = new Map(describeConfig().map((known) => [known.key, known.inForce]));
   const before = (await readConfigText(io.configPath, trust(io))) ?? '';
   const after = setConfigValues(before, settings);
-  try {
-    if (after !== before) await writeConfigText(io.configPath, after);
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    if (!['EACCES', 'EPERM', 'EROFS'].includes(code)) throw error;
-    const asRoot = commandLine('sudo', ['tuntapctl', 'config', 'set', ...words]);
-    throw new CliError(`only root writes ${io.configPath}: ${asRoot}`);
-  }
+  if (after !== before) await write(io, after, ['config', 'set', ...words]);
   const { config } = await loadConfig(io.configPath, trust(io));
   if (options.json === true) {
-    const told = settings.map(([key]) => ({ key, value: valueAt(config, key), changed: after !== before }));
+    const told = settings.map(([key]) => ({
+      key,
+      value: valueAt(config, key),
+      changed: after !== before,
+      inForce: inForce.get(key),
+    }));
     printJson(io, told.length === 1 ? told[0] : told);
   } else {
-    for (const [key] of settings)
-      printLine(io.stdout, plainLines(`${key} = ${tomlValue(valueAt(config, key))}`));
-    printLine(io.stdout, 'In force within ten seconds, if tuntapd runs.');
+    for (const [key] of settings) {
+      const line = `${key} = ${tomlValue(valueAt(config, key))}`;
+      printLine(io.stdout, plainLines(`${line}    # in force ${inForce.get(key) ?? ''}`));
+    }
   }
   return exit.healthy;
 }

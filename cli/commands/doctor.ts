@@ -1,21 +1,27 @@
-import { loadConfig } from '../../config/load.js';
-import { type Config, configSchema } from '../../config/schema.js';
+import type { Config } from '../../config/schema.js';
 import { filled, inWords, readLogs } from '../../daemon/api/reasons/remedies.js';
 import { explanationOf, questionOf } from '../../daemon/api/reasons/registry.js';
+import { conditionTypes } from '../../daemon/api/reasons/record.js';
 import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
 import type { Condition, Status } from '../../daemon/api/messages.js';
 import { plain } from '../../daemon/lib/text.js';
 import { type Answer, askSafely, checks } from '../checks.js';
 import { askStatus } from '../client.js';
+import { configuredTap } from '../configured-tap.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
-import { painter, plainLines, printJson, printLine } from '../terminal.js';
-import { isHealthy } from './status.js';
+import { withProgress } from '../progress.js';
+import { signsFor } from '../signs.js';
+import { isHealthy } from '../status-view.js';
+import { painter, plainLines, printJson, printLine, table, widthOf } from '../terminal.js';
+import { wrapped } from '../wrapping.js';
 
-interface Finding extends Answer {
+interface Question {
   readonly id: string;
   readonly question: string;
 }
+
+export interface Finding extends Answer, Question {}
 
 function ofCondition(
   { type, status, reason, message }: Condition,
@@ -36,16 +42,6 @@ function ofCondition(
   };
 }
 
-/** The link as it is configured, or by default where the configuration cannot be taken. */
-const tapOf = async ({ configPath, layout }: Io): Promise<Config['tap']> => {
-  try {
-    return (await loadConfig(configPath, { owner: layout.owner.uid })).config.tap;
-  } catch {
-    return configSchema.parse({}).tap;
-  }
-};
-
-const marks = { pass: '✓', fail: '✗', unknown: '?' } as const;
 const colours = { pass: 'green', fail: 'red', unknown: 'yellow' } as const;
 
 async function statusOrError(io: Io): Promise<Status | CliError> {
@@ -57,32 +53,86 @@ async function statusOrError(io: Io): Promise<Status | CliError> {
   }
 }
 
+/** Everything that is asked, in its order. */
+const questions: readonly Question[] = [
+  ...checks.map(({ id, question }) => ({ id, question })),
+  ...conditionTypes.flatMap((type) => {
+    const topic = questionOf(type);
+    return topic ? [{ id: topic.code, question: topic.question }] : [];
+  }),
+];
+
+/** `tuntapctl doctor --list` */
+export function doctorList(io: Io, options: { json?: boolean }): number {
+  if (options.json === true) printJson(io, questions);
+  else
+    for (const line of table(questions.map(({ id, question }) => [id, question]))) printLine(io.stdout, line);
+  return exit.healthy;
+}
+
+/** The codes as they are written; of none all. Throws CliError, a usage error, for one that there is not. */
+function chosenOf(codes: readonly string[]): (question: Question) => boolean {
+  const wanted = codes.map((code) => code.toUpperCase());
+  const unknown = wanted.find((code) => !questions.some(({ id }) => id === code));
+  if (unknown !== undefined)
+    throw new CliError(`there is no check ${unknown}: see tuntapctl doctor --list`, exit.usage);
+  return ({ id }) => wanted.length === 0 || wanted.includes(id);
+}
+
+/** What cannot be asked of a daemon that does not answer, where it was asked for by its code. */
+const unanswered = (codes: readonly string[]): readonly Finding[] =>
+  questions
+    .filter(({ id }) => codes.length > 0 && !checks.some((check) => check.id === id))
+    .map((question) => ({
+      ...question,
+      status: 'unknown',
+      detail: 'the daemon, which would know, does not answer',
+      fix: ['tuntapctl doctor TT008'],
+    }));
+
+function tell(io: Io, findings: readonly Finding[]): void {
+  const paint = painter(io, io.stdout);
+  const signs = signsFor(io, io.stdout);
+  const width = widthOf(io.stdout);
+  for (const { id, question, status, detail, fix } of findings) {
+    printLine(io.stdout, `${paint(colours[status], signs[status])} ${plain(id, 40)} ${plain(question)}`);
+    for (const line of plainLines(detail).split('\n'))
+      for (const part of wrapped(line, width, 8)) printLine(io.stdout, part);
+    // A command is pasted, so it is never broken.
+    for (const step of fix) printLine(io.stdout, `        ${signs.arrow} ${plain(step, 1000)}`);
+  }
+  const count = (verdict: Finding['status']): number =>
+    findings.filter(({ status }) => status === verdict).length;
+  const unknown = count('unknown') === 0 ? '' : `, ${count('unknown')} not known`;
+  printLine(io.stdout, `\n${count('pass')} as it should be, ${count('fail')} wrong${unknown}`);
+}
+
 /**
- * `tuntapctl doctor`, as text without what merely follows from something else: 3 when no daemon runs, 4 when anything
- * fails, 0 otherwise (unknown fails nothing).
+ * `tuntapctl doctor [CODE …]`, as text without what merely follows from something else: 3 when no daemon runs, 4 when
+ * anything fails, 0 otherwise (unknown fails nothing).
  */
-export async function doctor(io: Io, options: { json?: boolean }): Promise<number> {
-  const status = await statusOrError(io);
-  const checked: Finding[] = [];
-  for (const check of checks)
-    checked.push({ id: check.id, question: check.question, ...(await askSafely(check, io, status)) });
-  const conditions = status instanceof CliError ? [] : status.conditions;
-  const about = { calm: !(status instanceof CliError) && isHealthy(status), tap: await tapOf(io) };
+export async function doctor(io: Io, codes: readonly string[], options: { json?: boolean }): Promise<number> {
+  const isChosen = chosenOf(codes);
+  const status = await withProgress(io, 'doctor asks the daemon', statusOrError(io));
+  const checked = await Promise.all(
+    checks.filter(isChosen).map(async (check): Promise<Finding> => {
+      const { id, question } = check;
+      return { id, question, ...(await askSafely(check, io, status)) };
+    }),
+  );
+  const about = { calm: !(status instanceof CliError) && isHealthy(status), tap: await configuredTap(io) };
   const withConditions = (list: readonly Condition[]): readonly Finding[] => [
     ...checked,
-    ...list.map((condition) => ofCondition(condition, about)),
+    ...list
+      .map((condition) => ofCondition(condition, about))
+      .filter((finding) => codes.length === 0 || isChosen(finding)),
+    ...(status instanceof CliError ? unanswered(codes).filter(isChosen) : []),
   ];
+  const conditions = status instanceof CliError ? [] : status.conditions;
   const findings = withConditions(conditions);
   if (options.json === true) printJson(io, findings);
-  else {
-    const paint = painter(io, io.stdout);
-    for (const finding of withConditions(withoutConsequences(conditions))) {
-      const { id, question, status: verdict, detail, fix } = finding;
-      printLine(io.stdout, `${paint(colours[verdict], marks[verdict])} ${plain(id, 40)} ${plain(question)}`);
-      printLine(io.stdout, plainLines(detail).replaceAll(/^/gm, '        '));
-      for (const step of fix) printLine(io.stdout, `        → ${plain(step, 1000)}`);
-    }
-  }
+  // Whoever asks for one by its code wants it told, consequence or not.
+  else tell(io, codes.length > 0 ? findings : withConditions(withoutConsequences(conditions)));
   if (status instanceof CliError && status.code === exit.notRunning) return exit.notRunning;
   return findings.some((finding) => finding.status === 'fail') ? exit.degraded : exit.healthy;
 }

@@ -1,17 +1,56 @@
+import { stat } from 'node:fs/promises';
+import { plain } from '../../daemon/lib/text.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
+import { acceptsLine, type LogFilter } from '../log-filter.js';
 import { jsonLogLine, renderLogLine } from '../log-line.js';
 import { followLog, readLog } from '../log-reader.js';
-import { printLine } from '../terminal.js';
+import { localTime, printLine, safeJson } from '../terminal.js';
 
-/** `tuntapctl logs`: reads the file itself, so that it works when the daemon is dead. */
-export async function logs(
-  io: Io,
-  options: { follow?: boolean; lines: number; json?: boolean },
-): Promise<number> {
+export interface LogOptions extends LogFilter {
+  readonly follow?: boolean;
+  /** Number of past lines; left out: 50, or with `since` all. */
+  readonly lines?: number;
+  readonly json?: boolean;
+}
+
+/** Lines of launchd's own log of the daemon that are shown; a crash has a screenful. */
+const maxLaunchdLines = 40;
+
+/** What the runtime said when it crashed, which only launchd keeps: it has no times but the file's own. */
+async function showLaunchd(io: Io, { since, pattern, json }: LogOptions): Promise<void> {
+  const path = io.layout.launchdLog;
+  try {
+    const { mtime, size } = await stat(path);
+    if (size === 0 || (since !== undefined && mtime.getTime() < since)) return;
+    const lines: string[] = [];
+    await readLog({
+      path,
+      count: maxLaunchdLines,
+      accepts: (line) => pattern === undefined || pattern.test(line),
+      onLine: (line) => lines.push(line),
+    });
+    if (lines.length === 0) return;
+    if (json === true) {
+      for (const message of lines) printLine(io.stdout, safeJson({ message, source: path }));
+      return;
+    }
+    printLine(io.stdout, `\n${path}, which was last written at ${localTime(mtime.toISOString())}:`);
+    for (const line of lines) printLine(io.stdout, `  ${plain(line, 2000)}`);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['ENOENT', 'EACCES'].includes(code)) throw error;
+  }
+}
+
+/** `tuntapctl logs`: reads the files themselves, so that it works when the daemon is dead. */
+export async function logs(io: Io, options: LogOptions): Promise<number> {
+  const { since, level, pattern } = options;
+  const isFiltered = [since, level, pattern].some((each) => each !== undefined);
   const reading = {
     path: io.logPath,
-    count: options.lines,
+    count: options.lines ?? (since === undefined ? 50 : Infinity),
+    ...(isFiltered ? { accepts: acceptsLine(options) } : {}),
     onLine: (line: string): void => {
       printLine(io.stdout, options.json === true ? jsonLogLine(line) : renderLogLine(line));
     },
@@ -24,7 +63,9 @@ export async function logs(
       });
       return exit.healthy;
     }
-    if (!(await readLog(reading))) throw new CliError(absent);
+    const isThere = await readLog(reading);
+    await showLaunchd(io, options);
+    if (!isThere) throw new CliError(absent);
     return exit.healthy;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EACCES')

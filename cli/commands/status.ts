@@ -1,75 +1,25 @@
-import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
-import type { Condition, Phase, Status } from '../../daemon/api/messages.js';
-import { plain } from '../../daemon/lib/text.js';
+import { configuredTap } from '../configured-tap.js';
 import { askStatus } from '../client.js';
 import { exit } from '../exit.js';
 import type { Io } from '../io.js';
-import { localTime, painter, printJson, printLine, table } from '../terminal.js';
+import { signsFor } from '../signs.js';
+import { isHealthy, statusLines } from '../status-view.js';
+import { painter, printJson, printLine, widthOf } from '../terminal.js';
 
-/** Nothing is to be done: containers answer, or there is no VM to reach, or a person took the link down. */
-const healthy: readonly Phase[] = ['ready', 'idle', 'down'];
-
-export const isHealthy = ({ phase }: Status): boolean => healthy.includes(phase);
-
-const nameOf: Readonly<Record<Exclude<Phase, 'ready'>, string>> = {
-  idle: 'idle: nothing to do until Docker’s VM runs',
-  down: 'down: taken down by hand; `tuntapctl up` brings it back',
-  working: 'working: not there yet',
-  degraded: 'degraded: something does not work',
-  blocked: 'blocked: waits for you',
-};
-
-function headline({ phase, conditions }: Status): string {
-  if (phase !== 'ready') return nameOf[phase];
-  return `ready: ${plain(conditions.find(({ type }) => type === 'Ready')?.message ?? '', 2000)}`;
-}
-
-const colourOf = (phase: Phase): 'green' | 'yellow' | 'red' =>
-  phase === 'ready' ? 'green' : phase === 'degraded' || phase === 'blocked' ? 'red' : 'yellow';
-
-const ticks = { routed: '✓', pending: '…', waiting: '…', yielded: '✗', refused: '–', foreign: '✗' } as const;
-
-/** The routes as lines; empty without any. */
-export const routeLines = (status: Status): string[] =>
-  table(
-    status.routes.map(({ subnet, network, state, why }) => [
-      `  ${ticks[state]} ${plain(subnet, 60)}`,
-      plain(network, 80),
-      state,
-      plain(why, 1000),
-    ]),
-  );
-
-function tick({ status }: Condition, calm: boolean): string {
-  if (status === 'True') return '✓';
-  if (status === 'Unknown') return '?';
-  // While there is nothing to do, what is missing is not amiss.
-  return calm ? '·' : '✗';
-}
-
-/** `tuntapctl status`, as text without what merely follows from something else; 0 when healthy, 4 when not. */
-export async function status(io: Io, options: { json?: boolean }): Promise<number> {
+/** `tuntapctl status`: what works and, first of all, what does not; 0 when healthy, 4 when not. */
+export async function status(io: Io, options: { json?: boolean; verbose?: boolean }): Promise<number> {
   const answer = await askStatus(io.socketPath);
-  const code = isHealthy(answer) ? exit.healthy : exit.degraded;
-  if (options.json === true) {
-    printJson(io, answer);
-    return code;
+  if (options.json === true) printJson(io, answer);
+  else {
+    const lines = statusLines(answer, {
+      now: io.now(),
+      width: widthOf(io.stdout),
+      paint: painter(io, io.stdout),
+      signs: signsFor(io, io.stdout),
+      verbose: options.verbose === true,
+      tap: await configuredTap(io),
+    });
+    for (const line of lines) printLine(io.stdout, line);
   }
-  const paint = painter(io, io.stdout);
-  printLine(io.stdout, paint('bold', paint(colourOf(answer.phase), headline(answer))));
-  const shown = withoutConsequences(answer.conditions);
-  const width = Math.max(0, ...shown.map(({ type }) => plain(type, 40).length));
-  for (const condition of shown) {
-    const mark = tick(condition, code === exit.healthy);
-    const colour = mark === '✓' ? 'green' : mark === '✗' ? 'red' : 'yellow';
-    const type = plain(condition.type, 40).padEnd(width);
-    printLine(io.stdout, `  ${paint(colour, mark)} ${type}  ${plain(condition.message, 2000)}`);
-  }
-  const routes = routeLines(answer);
-  if (routes.length > 0) printLine(io.stdout, ['', 'Routes', ...routes].join('\n'));
-  if (typeof answer.link === 'string') printLine(io.stdout, `\nLink: ${plain(answer.link, 200)}`);
-  const facts = `tuntapd ${plain(answer.version, 40)}, pid ${answer.pid}, since ${localTime(answer.since)}`;
-  printLine(io.stdout, `\n${paint('dim', facts)}`);
-  if (code !== exit.healthy) printLine(io.stdout, 'More: tuntapctl doctor, tuntapctl logs -n 50');
-  return code;
+  return isHealthy(answer) ? exit.healthy : exit.degraded;
 }

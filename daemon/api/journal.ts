@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { replaceFile } from '../lib/replace-file.js';
 import { messageOf, plain } from '../lib/text.js';
 

@@ -3,13 +3,15 @@
  *
  *     GET  /v1/version   Version
  *     GET  /v1/status    Status
+ *     GET  /v1/watch     Status after Status as it changes, each on a line of its own
+ *     GET  /v1/metrics   text for Prometheus
  *     POST /v1/up, /v1/down, /v1/restart, /v1/restore, /v1/leave   Outcome
  *
  * `restore` and `leave` are answered on root’s own socket alone; on the other one they are `RootOnly` (403).
  *
  * Anything else is answered by an `ErrorAnswer` with a fitting HTTP status.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const phaseSchema = z.enum(['ready', 'idle', 'down', 'working', 'degraded', 'blocked']);
 
@@ -17,28 +19,26 @@ export const phaseSchema = z.enum(['ready', 'idle', 'down', 'working', 'degraded
 export type Phase = z.infer<typeof phaseSchema>;
 
 export const conditionSchema = z.object({
-  /** e.g. `TapAttached`; a string, so that an older CLI can show what a newer daemon says. */
-  type: z.string(),
+  /** A string, so that an older CLI can show what a newer daemon says. */
+  type: z.string().describe('e.g. TapAttached'),
   status: z.enum(['True', 'False', 'Unknown']),
-  /** CamelCase, for programs. */
-  reason: z.string(),
-  /** For people: what it means and what to do. */
-  message: z.string(),
-  /** ISO 8601: since when status and reason are what they are. */
-  since: z.string(),
+  reason: z.string().describe('CamelCase, for programs'),
+  message: z.string().describe('For people: what it means and what to do'),
+  since: z.string().describe('ISO 8601: since when status and reason are what they are'),
 });
 
 export type Condition = z.infer<typeof conditionSchema>;
 
 export const routeSchema = z.object({
-  subnet: z.string(),
-  /** Name of the Docker network. */
-  network: z.string(),
+  subnet: z.string().describe('Canonical CIDR, or - for a network that has none'),
+  network: z.string().describe('Name of the Docker network, or routes.extra'),
   state: z.enum(['routed', 'pending', 'waiting', 'yielded', 'refused', 'foreign']),
   why: z.string(),
 });
 
-export type RouteState = z.infer<typeof routeSchema>;
+export type Route = z.infer<typeof routeSchema>;
+
+export type RouteState = Route['state'];
 
 const vmSchema = z.object({
   id: z.string(),
@@ -65,20 +65,48 @@ const bundleSchema = z.object({
     .optional(),
 });
 
+/** The link between the Mac and the VM. */
+const linkSchema = z.object({
+  maker: z.string().describe('Who makes it: tap or vmnet'),
+  told: z.string().optional().describe('What it is, for people; while it is up and wanted'),
+  interface: z.string().describe('The Mac’s, e.g. tap1'),
+  address: z.string().describe('The Mac’s end'),
+  peer: z.string().describe('The VM’s end: the gateway of every route'),
+  network: z.string(),
+  mtu: z.int().describe('Bytes'),
+  state: z.enum(['up', 'present', 'absent', 'unknown']),
+  roundTrip: z.number().optional().describe('Milliseconds that the last answer over it took'),
+});
+
+/** A running container of the user's. */
+const containerSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  project: z.string().nullable().describe('Of docker compose, by the container’s labels'),
+  service: z.string().nullable(),
+  /** Its addresses, with the name of the network that each is on. */
+  endpoints: z.array(z.object({ network: z.string(), address: z.string() })).readonly(),
+  ports: z.array(z.int()).readonly().describe('TCP ports that its image exposes, or that are published'),
+});
+
+export type RunningContainer = z.infer<typeof containerSchema>;
+
+/** Of a status: grows when a key goes, or changes its meaning. Keys may come without that. */
+export const statusFormat = 1;
+
 export const statusSchema = z.object({
-  version: z.string(),
+  format: z.int().optional().describe('Grows when a key goes or changes its meaning'),
+  version: z.string().describe('Of the daemon'),
   pid: z.int(),
-  /** ISO 8601: when the daemon started. */
-  since: z.string(),
+  since: z.string().describe('ISO 8601: when the daemon started'),
   phase: phaseSchema,
   conditions: z.array(conditionSchema).readonly(),
   routes: z.array(routeSchema).readonly(),
-  /** `null`: there is none; left out: not known. */
-  vm: vmSchema.nullable().optional(),
+  vm: vmSchema.nullable().optional().describe('null: there is none; left out: not known'),
   engine: engineSchema.nullable().optional(),
   bundles: z.array(bundleSchema).readonly().optional(),
-  /** By what Mac and VM reach each other, for people. */
-  link: z.string().nullable().optional(),
+  link: linkSchema.nullable().optional(),
+  containers: z.array(containerSchema).readonly().optional().describe('Those that run; left out: not known'),
 });
 
 export type Status = z.infer<typeof statusSchema>;

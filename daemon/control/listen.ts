@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { unfitSocketPath } from '../lib/socket-path.js';
 
 /** How long a socket may take to accept before it counts as alive but busy, in ms. */
-const dialPatience = 2000;
+const dialTimeout = 2000;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
@@ -12,7 +12,7 @@ const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoExc
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
-    socket.setTimeout(dialPatience, () => {
+    socket.setTimeout(dialTimeout, () => {
       socket.destroy();
       resolve(true);
     });
@@ -31,7 +31,7 @@ function isAnswered(path: string): Promise<boolean> {
 async function assertFree(path: string): Promise<void> {
   try {
     if (!(await lstat(path)).isSocket())
-      throw new Error(`${path} exists and is no socket: remove it, then start tuntapd again`);
+      throw new Error(`${path} exists and is not a socket: remove it, then start tuntapd again`);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return;
     throw error;
@@ -64,14 +64,14 @@ export async function listenPrivately(
   if (unfit !== null) throw new Error(unfit);
   await assertFree(path);
   // Short: a socket's path has 103 characters at the most (sys/un.h of macOS).
-  const nursery = await mkdtemp(join(dirname(path), '.tt-'));
-  const newborn = join(nursery, 's');
+  const folder = await mkdtemp(join(dirname(path), '.tt-'));
+  const temporary = join(folder, 's');
   try {
-    await listenOn(server, newborn);
-    await chown(newborn, process.getuid?.() ?? 0, gid);
-    await chmod(newborn, mode);
-    const { dev, ino } = await lstat(newborn);
-    await rename(newborn, path);
+    await listenOn(server, temporary);
+    await chown(temporary, process.getuid?.() ?? 0, gid);
+    await chmod(temporary, mode);
+    const { dev, ino } = await lstat(temporary);
+    await rename(temporary, path);
     return async () => {
       const present = await lstat(path).catch(() => null);
       if (present?.dev === dev && present.ino === ino) await rm(path, { force: true });
@@ -80,6 +80,6 @@ export async function listenPrivately(
     server.close();
     throw error;
   } finally {
-    await rm(nursery, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { messageOf } from '../lib/text.js';
 import { createJobs } from './jobs.js';
 import { listenPrivately } from './listen.js';
+import { type Follow, streamStatuses } from './stream.js';
 import {
   type Action,
   actions,
@@ -20,6 +21,10 @@ export interface ControlHandlers {
   readonly version: () => Version;
   /** `null` until the first look is over. */
   readonly status: () => Status | null;
+  /** Each status from now on. */
+  readonly follow: Follow;
+  /** What is counted, in Prometheus’ text format. */
+  readonly metrics: () => string;
   /** Each resolves when it is done, or has turned out not to be possible; soon when nobody waits (`abandoned`). */
   readonly up: Act;
   readonly down: Act;
@@ -52,10 +57,14 @@ const maxBytes = 4096;
 const gracePeriod = 500;
 /** Askers that wait for one action. */
 const maxWaiting = 8;
+/** Askers that follow the status. */
+const maxFollowers = 8;
+const knownPath = /^\/v1\/(version|status|watch|metrics)$/;
 
 interface Answer {
   readonly status: number;
-  readonly body: Version | Status | Outcome | ErrorAnswer;
+  /** As JSON; a text as it is. */
+  readonly body: Version | Status | Outcome | ErrorAnswer | string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -111,17 +120,13 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     try {
       const work = jobs.take(action, waiting.signal);
       if (!work)
-        return failure(503, 'Busy', `${maxWaiting} others wait for ${action} already: try again later`, {
+        return failure(503, 'Busy', `${maxWaiting} clients already wait for ${action}: try again later`, {
           'retry-after': '10',
         });
       const outcome = await inTime(work, timeout);
       return outcome
         ? { status: 200, body: outcome }
-        : failure(
-            504,
-            'TimedOut',
-            `${action} is not done after ${timeout / 1000} s; tuntapd goes on with it`,
-          );
+        : failure(504, 'TimedOut', `${action} is not done after ${timeout / 1000} s; tuntapd continues`);
     } finally {
       leave();
     }
@@ -129,44 +134,63 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
 
   function look(path: string): Answer {
     if (path === '/v1/version') return { status: 200, body: handlers.version() };
+    if (path === '/v1/metrics')
+      return {
+        status: 200,
+        body: handlers.metrics(),
+        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+      };
     if (path !== '/v1/status') return failure(404, 'NotFound', `there is no ${path}`);
     const status = handlers.status();
     return status
       ? { status: 200, body: status }
-      : failure(503, 'Starting', 'tuntapd has just started and has not looked around yet', {
+      : failure(503, 'Starting', 'tuntapd has just started and has not finished its first look', {
           'retry-after': '1',
         });
+  }
+
+  const followers = new Set<ServerResponse>();
+
+  /** Null where the answer goes on for as long as it is listened to. */
+  function watch(response: ServerResponse): Answer | null {
+    if (followers.size >= maxFollowers)
+      return failure(503, 'Busy', `${maxFollowers} others watch already`, { 'retry-after': '10' });
+    followers.add(response);
+    response.once('close', () => followers.delete(response));
+    streamStatuses(response, handlers.status(), handlers.follow);
+    return null;
   }
 
   async function answer(
     request: IncomingMessage,
     response: ServerResponse,
     isRoot: boolean,
-  ): Promise<Answer> {
+  ): Promise<Answer | null> {
     const [path = ''] = (request.url ?? '').split('?');
     const action = toAction(path);
     const method = action ? 'POST' : 'GET';
     if (!(await drain(request)))
-      return failure(413, 'TooLarge', `a request has ${maxBytes} bytes at the most`, {
+      return failure(413, 'TooLarge', `a request may have ${maxBytes} bytes at most`, {
         connection: 'close',
       });
-    if (request.method !== method && (action ?? /^\/v1\/(version|status)$/.test(path)))
+    if (request.method !== method && (action ?? knownPath.test(path)))
       return failure(405, 'MethodNotAllowed', `${path} is asked with ${method}`, { allow: method });
     if (action && rootActions.includes(action) && !isRoot)
       return failure(
         403,
         'RootOnly',
         action === 'restore'
-          ? 'hyperkit is put back for root alone: sudo tuntapctl shim restore'
-          : 'tuntapd is removed for root alone: sudo make uninstall-daemon',
+          ? 'only root restores hyperkit: sudo tuntapctl shim restore'
+          : 'only root removes tuntapd: sudo make uninstall-daemon',
       );
     // Whoever hung up while the body was read waits for nothing.
     if (response.destroyed) return failure(499, 'Failed', 'nobody waits');
-    return action ? act(action, response) : look(path);
+    if (action) return act(action, response);
+    return path === '/v1/watch' ? watch(response) : look(path);
   }
 
   function send(response: ServerResponse, { status, body, headers }: Answer): void {
-    const text = `${JSON.stringify(body)}\n`;
+    const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
@@ -176,14 +200,14 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse, isRoot: boolean): Promise<void> {
-    let reply: Answer;
+    let reply: Answer | null;
     try {
       reply = await answer(request, response, isRoot);
     } catch (error) {
       log('warn', `${request.method ?? '?'} ${request.url ?? '?'} failed: ${messageOf(error)}`);
       reply = failure(500, 'Failed', messageOf(error));
     }
-    if (!response.destroyed) send(response, reply);
+    if (reply && !response.destroyed) send(response, reply);
   }
 
   /** Opens one of the sockets; what it returns closes it. */
@@ -207,6 +231,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
     });
     return async () => {
       await remove();
+      for (const response of followers) response.end();
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => {
           server.closeAllConnections();

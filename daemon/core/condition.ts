@@ -1,8 +1,8 @@
 /** What a condition is, and what its judges are given. Pure. */
 import type { ConditionType } from '../api/reasons/record.js';
-import { isReasonOf, type Reason, type ReasonOf } from '../api/reasons/registry.js';
+import type { Reason, ReasonOf } from '../api/reasons/registry.js';
 import type { Judgement } from './judgement.js';
-import type { Step } from './steps.js';
+import type { Step, StepCondition, StepReason } from './steps.js';
 
 export interface Finding {
   readonly type: ConditionType;
@@ -14,12 +14,11 @@ export interface Finding {
 export type Phase = 'ready' | 'idle' | 'down' | 'working' | 'degraded' | 'blocked';
 
 /** A step that failed last time, until it succeeds or is no longer asked for. */
-export interface Failure {
+export type Failure = StepReason & {
   readonly step: Step;
-  readonly reason: Reason;
   readonly message: string;
   readonly blocked: boolean;
-}
+};
 
 export interface Verdict<R extends Reason = Reason> extends Omit<Finding, 'type'> {
   readonly reason: R;
@@ -50,14 +49,11 @@ export type Judge<T extends ConditionType> = (
   failures: readonly Failure[],
 ) => Verdict<ReasonOf<T>>;
 
-/** The failure of a step of these kinds, as the verdict that replaces a mere "not yet". */
-export function failed<T extends 'TapDevice' | 'Shim' | 'TapAddress' | 'Guest' | 'Routes'>(
+/** The failure of a step that this condition is about, as the verdict that replaces a mere "not yet". */
+export function failed<T extends StepCondition>(
   type: T,
   failures: readonly Failure[],
-  kinds: readonly Step['kind'][],
-): Verdict<ReasonOf<T> | 'Failed'> | null {
-  const failure = failures.find(({ step }) => kinds.includes(step.kind));
-  if (!failure) return null;
-  const { reason, message } = failure;
-  return no(isReasonOf(type, reason) ? reason : 'Failed', message);
+): Verdict<ReasonOf<T>> | null {
+  const failure = failures.find((one): one is Failure & StepReason<T> => one.condition === type);
+  return failure ? no(failure.reason, failure.message) : null;
 }

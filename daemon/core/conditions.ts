@@ -29,8 +29,8 @@ const configuration: Judge<'Configuration'> = ({ observation: { configuration: f
   return no(
     'Invalid',
     inForce
-      ? `${problem}; tuntapd goes on with the configuration it had`
-      : `${problem}; tuntapd does nothing until that is mended`,
+      ? `${problem}; tuntapd keeps the configuration it had`
+      : `${problem}; tuntapd does nothing until that is fixed`,
   );
 };
 

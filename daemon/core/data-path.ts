@@ -15,7 +15,7 @@ export const dataPath: Judge<'DataPath'> = ({ observation, link, probe }) => {
       return no(
         'NothingAnswers',
         `link, firewall and routes look right, but not all that should answer does (${detail}). It is checked again each minute; ` +
-          `\`tuntapctl restart\` sets everything up anew. A container that lets nobody in by a firewall of its own looks the ` +
+          `\`tuntapctl restart\` sets everything up again. A container that lets nobody in by a firewall of its own looks the ` +
           `same, and so does a packet filter on this Mac (that of AnyConnect, Little Snitch): let it pass traffic on ${link.link?.interface ?? 'the link'}`,
       );
   }

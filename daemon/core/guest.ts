@@ -1,5 +1,4 @@
 /** The VM's end of the link: its address and the firewall's accept rule. Pure. */
-import { isReasonOf } from '../api/reasons/registry.js';
 import { failed, type Judge, no, yes } from './condition.js';
 import type { Judgement } from './judgement.js';
 import { valueOf } from './observation.js';
@@ -63,8 +62,7 @@ export function releaseSteps({ config, observation, link: state }: Judgement, wh
 export const guest: Judge<'Guest'> = ({ config, observation, memory, link: { link } }, failures) => {
   if (!config.guest.manage)
     return yes('NotManaged', 'guest.manage is false: the VM’s side is left to its operator');
-  const own = failures.filter(({ step, reason }) => step.kind !== 'find-nic' || isReasonOf('Guest', reason));
-  const failure = failed('Guest', own, ['find-nic', 'prepare-guest', 'release-guest']);
+  const failure = failed('Guest', failures);
   if (failure) return failure;
   const engine = valueOf(observation.engine);
   if (!engine) return no('NoEngine', 'Docker Engine does not answer (yet)');

@@ -6,6 +6,7 @@ import { type RestartVerdict, judgeRestart } from './docker/restart-verdict.js';
 import { linkCollision } from './link/collision.js';
 import type { LinkState } from './link/link.js';
 import type { Memory } from './memory.js';
+import { type Others, othersOn } from './routes/others.js';
 import { judgeRoutes, type RouteVerdict } from './routes/verdicts.js';
 
 /** What was seen, and the link that is in it. */
@@ -17,6 +18,8 @@ export interface Look {
 export interface Judgement extends Look {
   readonly config: Config;
   readonly memory: Memory;
+  /** What others have on this Mac. */
+  readonly others: Others;
   /** Who else has the link's network, for people; null: nobody. */
   readonly collision: string | null;
   readonly routes: readonly RouteVerdict[];
@@ -27,9 +30,10 @@ export interface Judgement extends Look {
 
 /** What a look means by this configuration and memory. */
 export function judge(config: Config, { observation, link }: Look, memory: Memory): Judgement {
-  const collision = linkCollision(config, observation, link);
-  const routes = judgeRoutes(config, observation, link.link, memory);
+  const others = othersOn(link.link, observation);
+  const collision = linkCollision({ config, observation, link, others });
+  const routes = judgeRoutes({ config, observation, link, memory, others });
   const restart = judgeRestart({ config, observation, link, memory, collision });
   const probe = probeTargetOf({ config, engine: valueOf(observation.engine), link, memory, routes });
-  return { config, observation, link, memory, collision, routes, restart, probe };
+  return { config, observation, link, memory, others, collision, routes, restart, probe };
 }

@@ -243,6 +243,41 @@ export interface DockerNetwork {
   readonly subnets: readonly Subnet[];
 }
 
+/** A container's end in one network: untrusted. */
+export interface Endpoint {
+  /** Another one each time the container starts or joins. */
+  readonly id: string;
+  readonly networkId: string;
+  readonly network: string;
+  /** Canonical, without a prefix length; null: none of this family. */
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
+  /** The container's further names in this network; null: nobody asked (moby lists none, daemon/container/view.go). */
+  readonly aliases: readonly string[] | null;
+}
+
+/** A port that an image exposes or a person publishes. */
+export interface ContainerPort {
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  /** Ports of the Mac that lead to it; empty: only exposed. */
+  readonly published: readonly number[];
+}
+
+/** A container that runs, or is paused: untrusted, but without characters that harm a terminal. */
+export interface Container {
+  readonly id: string;
+  /** Without the slash. */
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** As of when it was listed: no event tells of a pause. */
+  readonly paused: boolean;
+  /** `HostConfig.NetworkMode`: a network, `host`, `none`, or `container:<id>` whose endpoints it shares. */
+  readonly networkMode: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly ports: readonly ContainerPort[];
+}
+
 /** One connection to one engine: a new VM or a restarted dockerd is a new session. */
 export interface Engine {
   readonly session: string;
@@ -251,6 +286,11 @@ export interface Engine {
   /** e.g. `28.5.2` */
   readonly version: string;
   readonly networks: readonly DockerNetwork[];
+  /**
+   * Not ours among them, at most a second behind the engine’s events. Unknown while nothing needs them, since they cost
+   * a request after each such event.
+   */
+  readonly containers: Seen<readonly Container[]>;
   /** How often its networks were listed: grows with whatever happens to them, or to the containers on them. */
   readonly listed: number;
   /**
@@ -267,6 +307,8 @@ export interface DataPath {
   readonly state: 'unchecked' | 'alive' | 'silent';
   /** Who answered, or how each one tried did not, for people. */
   readonly detail: string;
+  /** Milliseconds until the fastest answer that was heard last; left out before the first. */
+  readonly roundTrip?: number;
   /** Grows when the VM’s side is to be set up anew, because what had answered is silent. */
   readonly generation: number;
 }
@@ -351,13 +393,13 @@ export interface Observation {
   /** The newest of whoever's VM holds the tap, or else the console user's newest. */
   readonly vm: Seen<Vm | null>;
   readonly docker: Seen<readonly DockerProcess[]>;
-  /** The user’s container that has been running longest; `null` outside: nobody asked, since nothing depends on it. */
+  /** The user’s container that has been running longest; `null` outside: not asked, since nothing depends on it. */
   readonly userContainer: Seen<{ readonly name: string; readonly seconds: number } | null> | null;
   /** Left out: Docker Desktop is the only one. */
   readonly runtimes?: Runtimes;
   /** Docker's VMs besides: another user's, or one that was left behind and may hold the tap. */
   readonly otherVms: readonly Vm[];
-  /** `null`: no VM, so nobody was asked. */
+  /** `null`: no VM, so it was not asked. */
   readonly engine: Seen<Engine | null>;
   readonly dataPath: DataPath;
 }

@@ -74,7 +74,7 @@ export function plan(maker: LinkMaker, judgement: Judgement): readonly Step[] {
   return [
     ...before,
     ...steps.link,
-    // Whoever has claimed a range does not wait for a container in the VM.
+    // A range that others have claimed is given back before anything waits for a container in the VM.
     ...onMac.filter(isRemoval),
     ...prepareSteps(judgement),
     ...onMac.filter((step) => !isRemoval(step)),

@@ -1,8 +1,9 @@
 /** What `tuntapctl status` is told: a view of what was seen and judged. Pure. */
 import { version } from '../../config/version.js';
 import type { Finding, Phase } from './condition.js';
-import type { Condition, Status } from '../api/messages.js';
-import type { Observation } from './observation.js';
+import { type Condition, type RunningContainer, type Status, statusFormat } from '../api/messages.js';
+import type { LinkState } from './link/link.js';
+import type { Container, DataPath, Observation } from './observation.js';
 import type { RouteVerdict } from './routes/verdicts.js';
 import { plain } from '../lib/text.js';
 
@@ -31,6 +32,53 @@ function fitting(routes: readonly RouteVerdict[]): readonly RouteVerdict[] {
   return [...routes.slice(0, cut), { subnet: '-', network: '…', state: 'refused', why }];
 }
 
+/** The link; null: there is none, undefined: its addresses are not known. */
+function linkOf(
+  { kind, link }: LinkState,
+  told: string | null,
+  { state, roundTrip }: DataPath,
+): Status['link'] {
+  if (!link) return kind === 'absent' ? null : undefined;
+  const { maker, interface: name, macAddress, vmAddress, network, mtu } = link;
+  return {
+    maker,
+    ...(told === null ? {} : { told }),
+    interface: name,
+    address: macAddress,
+    peer: vmAddress,
+    network: network.text,
+    mtu,
+    state: kind,
+    ...(state === 'alive' && roundTrip !== undefined ? { roundTrip } : {}),
+  };
+}
+
+/** Bytes of JSON that all containers may take; hundreds fit. */
+const maxContainers = 256 * 1024;
+
+/** A label of docker compose's, where it has one. */
+const composed = ({ labels }: Container, key: 'project' | 'service'): string | null => {
+  const value = labels[`com.docker.compose.${key}`];
+  return value === undefined ? null : plain(value, 100);
+};
+
+/** As many as fit. Whoever shares another's network, or has none, has no addresses. */
+function toldContainers(containers: readonly Container[]): readonly RunningContainer[] {
+  let bytes = 0;
+  return containers
+    .map((container): RunningContainer => ({
+      id: container.id,
+      name: container.name,
+      project: composed(container, 'project'),
+      service: composed(container, 'service'),
+      endpoints: container.endpoints.flatMap(({ network, ipv4 }) =>
+        ipv4 === null ? [] : [{ network: plain(network, 80), address: ipv4 }],
+      ),
+      ports: container.ports.flatMap(({ port, protocol }) => (protocol === 'tcp' ? [port] : [])),
+    }))
+    .filter((told) => (bytes += Buffer.byteLength(JSON.stringify(told))) <= maxContainers);
+}
+
 /** Less than 1 MiB, whatever others say in it. Whoever be asked is left out, rather than said to be absent. */
 export function statusOf(parts: {
   pid: number;
@@ -39,12 +87,15 @@ export function statusOf(parts: {
   conditions: readonly Condition[];
   routes: readonly RouteVerdict[];
   observation: Observation;
-  /** For people; null: there is none. */
-  link?: string | null;
+  link: LinkState;
+  /** What the link is, for people; left out or null: there is none. */
+  told?: string | null;
 }): Status {
-  const { observation, ...judged } = parts;
+  const { observation, link: state, told = null, ...judged } = parts;
   const { vm, engine, bundles } = observation;
+  const link = linkOf(state, told, observation.dataPath);
   return {
+    format: statusFormat,
     version,
     ...judged,
     conditions: judged.conditions.map((condition) =>
@@ -75,6 +126,10 @@ export function statusOf(parts: {
             }),
           ),
         }
+      : {}),
+    ...(link === undefined ? {} : { link }),
+    ...(engine.known && engine.value?.containers.known
+      ? { containers: toldContainers(engine.value.containers.value) }
       : {}),
   };
 }

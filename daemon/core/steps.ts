@@ -3,7 +3,8 @@
  * out. Carrying a step out twice changes nothing the second time.
  */
 
-import type { Reason } from '../api/reasons/registry.js';
+import type { ConditionType } from '../api/reasons/record.js';
+import type { Reason, ReasonOf } from '../api/reasons/registry.js';
 import type { ConsoleUser, DockerProcess, Vm, VmBridge } from './observation.js';
 
 interface Cause {
@@ -158,8 +159,7 @@ export const independent: readonly ReadonlySet<Step['kind']>[] = [
 export const onMacAlone: ReadonlySet<Step['kind']> = new Set(['delete-route', 'add-route', 'unaddress-tap']);
 
 /**
- * Kinds of which each attempt costs somebody something: a container in a VM that would rather sleep. They take as long
- * as its engine does.
+ * Kinds of which each attempt costs a container in a VM that would rather sleep. They take as long as its engine does.
  */
 export const costly: ReadonlySet<Step['kind']> = new Set(['find-nic', 'prepare-guest', 'release-guest']);
 
@@ -171,6 +171,35 @@ export type Executors = {
   readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>, signal: AbortSignal) => Promise<void>;
 };
 
+/** The condition that a kind of step is about; the summary, where no other is. */
+export const conditionOf = {
+  'load-kext': 'TapDevice',
+  'own-tap-device': 'TapDevice',
+  'install-shim': 'Shim',
+  'restore-hyperkit': 'Shim',
+  'address-tap': 'TapAddress',
+  'unaddress-tap': 'Ready',
+  'find-nic': 'Guest',
+  'prepare-guest': 'Guest',
+  'release-guest': 'Guest',
+  'add-route': 'Routes',
+  'delete-route': 'Routes',
+  'quit-docker': 'Ready',
+  'open-docker': 'Ready',
+  'tell-user': 'Ready',
+} as const satisfies Readonly<Record<Step['kind'], ConditionType>>;
+
+/** A condition that a step can fail. */
+export type StepCondition = (typeof conditionOf)[Step['kind']] | 'TapAttached';
+
+interface ReasonFor<T extends StepCondition> {
+  readonly condition: T;
+  readonly reason: ReasonOf<T>;
+}
+
+/** Why a step failed: a reason that is registered for the condition which shows it. */
+export type StepReason<T extends StepCondition = StepCondition> = { [C in T]: ReasonFor<C> }[T];
+
 /**
  * A step that did not work. `blocked` means that trying again is useless until a person acts: it is said once and
  * not retried in a storm.
@@ -179,16 +208,18 @@ export class StepError extends Error {
   readonly blocked: boolean;
   /** Every attempt bothers a person (a dialog of macOS): one is enough until somebody asks for another. */
   readonly once: boolean;
-  readonly reason: Reason;
+  readonly why: StepReason;
 
-  constructor(
-    message: string,
-    options: { reason: Reason; blocked?: boolean; once?: boolean; cause?: unknown },
-  ) {
-    super(message, { cause: options.cause });
+  constructor(message: string, options: StepReason & { blocked?: boolean; once?: boolean; cause?: unknown }) {
+    const { blocked = false, once = false, cause, ...why } = options;
+    super(message, { cause });
     this.name = 'StepError';
-    this.reason = options.reason;
-    this.blocked = options.blocked ?? false;
-    this.once = options.once ?? false;
+    this.why = why;
+    this.blocked = blocked;
+    this.once = once;
+  }
+
+  get reason(): Reason {
+    return this.why.reason;
   }
 }

@@ -47,10 +47,10 @@ const wayTo = (hyperkit: string): string[] =>
     .split('/');
 
 export interface BundleRoom {
-  /** Docker.apps where hyperkit was ever put aside: they are to be given back, whoever is in front by then. */
+  /** Docker.apps whose hyperkit was ever put aside: they are restored whichever user is in front by then. */
   readonly touched: () => Promise<readonly string[]>;
   /**
-   * `claimed` are Docker.apps that only the words of processes or the journal tell of. They count where root or `uid`
+   * `claimed` are Docker.apps that only processes or the journal name. They count where root or `uid`
    * owns them, the journal's also while something of ours stands there: nobody has root work in somebody else's.
    */
   readonly observe: (
@@ -315,27 +315,32 @@ export function createBundleRoom(options: {
   ): Promise<Found> {
     const app = appOf(hyperkit);
     const { unsettled } = await settling.look(app).catch((error: unknown) => {
-      throw new StepError(messageOf(error), { reason: 'DoesNotAnswer' });
+      throw new StepError(messageOf(error), { condition: 'Shim', reason: 'DoesNotAnswer' });
     });
     // Since it was planned an update may have begun.
-    if (unsettled) throw new StepError(unsettled.why, { reason: 'BeingReplaced' });
+    if (unsettled) throw new StepError(unsettled.why, { condition: 'Shim', reason: 'BeingReplaced' });
     const way = await wayOf(hyperkit);
-    if ('refused' in way) throw new StepError(`${hyperkit}: ${way.refused}`, { reason: 'BundleRefused' });
+    if ('refused' in way)
+      throw new StepError(`${hyperkit}: ${way.refused}`, { condition: 'Shim', reason: 'BundleRefused' });
     if (way.uid !== (owners.get(hyperkit) ?? way.uid))
-      throw new StepError(`${app} has changed hands since it was looked at`, { reason: 'BundleRefused' });
+      throw new StepError(`${app} has changed hands since it was looked at`, {
+        condition: 'Shim',
+        reason: 'BundleRefused',
+      });
     const answer = await ask(action, hyperkit, way, expected);
     if (action !== 'inspect') {
       known.delete(hyperkit);
       await settling.ours(app);
     }
     if (answer.ok) return answer;
-    if (answer.code === 'EPERM') throw new StepError(grant, { reason: 'AppManagement', blocked: true });
+    if (answer.code === 'EPERM')
+      throw new StepError(grant, { condition: 'Shim', reason: 'AppManagement', blocked: true });
     if (answer.code === 'EACCES' || answer.code === 'EROFS')
       throw new StepError(
         `${hyperkit} cannot be changed by its owner (${answer.message}): its folder or volume is read-only. Make it writable, or move Docker.app to /Applications; then run \`tuntapctl up\``,
-        { reason: 'ReadOnly', blocked: true },
+        { condition: 'Shim', reason: 'ReadOnly', blocked: true },
       );
-    throw new StepError(`${hyperkit}: ${answer.message}`, { reason: 'BundleRefused' });
+    throw new StepError(`${hyperkit}: ${answer.message}`, { condition: 'Shim', reason: 'BundleRefused' });
   }
 
   /** What lies there now, and the change that it needs; null when none. Throws StepError when none is possible. */
@@ -352,9 +357,9 @@ export function createBundleRoom(options: {
       case 'change':
         return { found, saved, change: verdict.change };
       case 'wait':
-        throw new StepError(verdict.why, { reason: 'BeingWritten' });
+        throw new StepError(verdict.why, { condition: 'Shim', reason: 'BeingWritten' });
       case 'blocked':
-        throw new StepError(verdict.why, { reason: verdict.reason, blocked: true });
+        throw new StepError(verdict.why, { condition: 'Shim', reason: verdict.reason, blocked: true });
     }
   }
 
@@ -367,7 +372,7 @@ export function createBundleRoom(options: {
     if (saved === null && Object.keys(await readOriginals(options.originals)).length >= maxOriginals)
       throw new StepError(
         `${maxOriginals} Docker.apps have the shim already: take it out of one (\`tuntapctl shim restore\`), or remove one`,
-        { reason: 'TooManyBundles', blocked: true },
+        { condition: 'Shim', reason: 'TooManyBundles', blocked: true },
       );
     if (sha256 !== null && saved?.sha256 !== sha256)
       await saveOriginal(options.originals, hyperkit, { sha256, size, version: found.version });

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SavedOriginal } from '../core/observation.js';
 import { replaceFile } from '../lib/replace-file.js';
 

@@ -1,6 +1,6 @@
 /**
  * The child that looks at places which may hang, one after the other: only this process waits then. Started by
- * `outsideBy`; it ends with whoever started it.
+ * `outsideBy`; it ends with its parent.
  */
 import '../lib/no-inspector.js';
 import { lookOutside } from './outside-look.js';

@@ -1,5 +1,5 @@
 /**
- * Looks at a user's files from outside (lstat), where a disk that does not answer can hold whoever looks for ever, in
+ * Looks at a user's files from outside (lstat), where a disk that does not answer can block the caller for ever, in
  * uninterruptible sleep. So a child looks; in the daemon it would hold a thread of the four that all its files share,
  * and its end.
  */
@@ -30,7 +30,7 @@ export class DoesNotAnswer extends Error {
 export type Look = (place: string, paths: readonly string[]) => Promise<readonly OutsideAnswer[]>;
 
 /**
- * Looks by way of the child program at `worker`. `place` is what hangs together, a Docker.app: when it does not answer
+ * Looks through the child program at `worker`. `place` is what hangs together, a Docker.app: when it does not answer
  * it is not asked again until the child that hangs there is free, and every other place is asked by another child.
  */
 export function outsideBy(worker: string, timeout = deadline): { look: Look; stop: () => void } {

@@ -1,5 +1,5 @@
 /**
- * Whether a Docker.app is being replaced. All of it is told from outside (lstat), from the names and change times of a
+ * Whether a Docker.app is being replaced. It is judged from outside (lstat), by the names and change times of a
  * few places in the bundle; nothing of a user's is opened.
  */
 import { join } from 'node:path';

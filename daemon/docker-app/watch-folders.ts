@@ -17,7 +17,7 @@ const identityOf = (folder: string): Promise<string | null> =>
 /**
  * Says when something changed in a folder, an entry came, went, or has another content, and when a folder is newly
  * watched. Only the folders themselves are: on macOS that costs FSEvents alone, while each watched file would cost a descriptor, of which 256 are the
- * soft limit, and opening it: a FIFO that is planted there would hold up whoever watches.
+ * soft limit, and opening it: a FIFO that is planted there would block the watcher.
  *
  * A watch belongs to an inode. Whoever renames, deletes or re-creates a folder is seen through the folder above it,
  * and the next `follow` watches what is there by then. Never throws.
@@ -33,7 +33,7 @@ export function watchFolders(onChange: () => void): FolderWatch {
       followSymlinks: false,
       ignored: (path) => path !== folder,
     });
-    // `all` tells of entries that are watched, and none is; `raw` is what the system says of the folder.
+    // `all` reports watched entries, and none is watched; `raw` reports what the system says of the folder.
     watcher.on('raw', onChange);
     watcher.on('error', () => undefined);
     watched.set(folder, { identity, close: () => watcher.close() });

@@ -2,7 +2,7 @@
  * The child that watches a user's folders, with that user's rights: what is planted there (a FIFO, a disk that does not
  * answer) holds nobody but itself. Started as root from the daemon's own runtime, it first of all gives root up. Every
  * line on stdin is JSON, the first one whose folders they are, each later one which to watch from now on; a line on
- * stdout says that something changed. It ends with whoever started it.
+ * stdout says that something changed. It ends with its parent.
  */
 import '../lib/no-inspector.js';
 import { createInterface } from 'node:readline';

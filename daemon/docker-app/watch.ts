@@ -8,7 +8,7 @@ import { statsOf } from './outside-look.js';
 const inside = ['', 'Contents', 'Contents/MacOS', 'Contents/Resources', 'Contents/Resources/bin'];
 
 /** The folders to watch for an app: that which holds it, and those inside. */
-export const foldersOf = (app: string): string[] => [
+const foldersOf = (app: string): string[] => [
   dirname(app),
   ...inside.map((folder) => join(app, folder)),
 ];

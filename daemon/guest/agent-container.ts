@@ -1,5 +1,5 @@
 import { Duplex, Transform } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../core/steps.js';
 import { messageOf, plain } from '../lib/text.js';
 import amd64 from './agent/amd64.agent';
@@ -12,7 +12,7 @@ import { untrustedList } from './json.js';
 
 /** Of every container that is ours. */
 export const label = 'io.github.tuntapd';
-/** Always the same: the engine itself refuses a second one, and nobody needs to look for the first. */
+/** Always the same, so the engine itself refuses a second one. */
 const containerName = 'tuntapd-helper';
 /** Containers of ours that are removed at a time: more than one is never there, but an engine may say so. */
 const maxSwept = 4;
@@ -23,10 +23,7 @@ const tidying = 15_000;
 /** Bytes of stderr that are told: the agent says nothing there, but what starts it may. */
 const maxWords = 2000;
 
-/**
- * All that the agent's root may do: enter dockerd's mount namespace (the first three), set addresses and rules.
- * iptables-legacy, unlike the one on nft, speaks to the kernel through a raw socket, and so does ARP.
- */
+/** All that the agent's root may do, and no more: docs/decisions/0010 has what each is for. */
 export const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_CHROOT', 'NET_ADMIN', 'NET_RAW'] as const;
 
 const programs: Readonly<Record<Architecture, Uint8Array>> = { amd64, arm64 };
@@ -42,6 +39,7 @@ function imageFor(architecture: string): AgentImage {
     throw new StepError(
       `the VM’s processor is ${plain(architecture, 40)}; tuntapd’s agent knows amd64 and arm64`,
       {
+        condition: 'Guest',
         reason: 'AgentUnfit',
         blocked: true,
       },
@@ -65,7 +63,6 @@ const containerOf = (image: string): unknown => ({
     AutoRemove: true,
     NetworkMode: 'host',
     PidMode: 'host',
-    // An engine with `userns-remap` shares its namespaces with nobody else.
     UsernsMode: 'host',
     CapDrop: ['ALL'],
     CapAdd: capabilities,
@@ -85,6 +82,7 @@ const isForbidden = ({ status, message }: EngineError): boolean =>
 const forbidden = (error: unknown): unknown =>
   error instanceof EngineError && isForbidden(error)
     ? new StepError(`Docker Engine forbids the helper container: ${error.message}`, {
+        condition: 'Guest',
         reason: 'HelperForbidden',
         blocked: true,
         cause: error,
@@ -123,7 +121,7 @@ async function tryToCreate(engine: EngineClient, ids: readonly string[]): Promis
     try {
       return (
         await create().catch(async (error: unknown) => {
-          // The name is taken: by one of ours that a killed daemon left, or by somebody else's.
+          // The name is taken: by one of ours that a killed daemon left, or by another container.
           if (!(error instanceof EngineError && error.status === 409)) throw error;
           await sweep(engine);
           return create();
@@ -136,7 +134,8 @@ async function tryToCreate(engine: EngineClient, ids: readonly string[]): Promis
   return null;
 }
 
-const refused = (words: string): StepError => new StepError(words, { reason: 'AgentRefused', blocked: true });
+const refused = (words: string): StepError =>
+  new StepError(words, { condition: 'Guest', reason: 'AgentRefused', blocked: true });
 
 /** Returns the id of a new container of our image, which is loaded where the engine does not have it. */
 async function createContainer(engine: EngineClient, { ids, archive }: AgentImage): Promise<string> {
@@ -192,7 +191,7 @@ async function talk<T>(agent: Conversation, work: (agent: Conversation) => Promi
   } catch (error) {
     if (error instanceof StepError) throw error;
     const words = `the conversation with tuntapd’s agent in the VM failed: ${messageOf(error)}`;
-    throw new StepError(words, { reason: 'AgentFailed', cause: error });
+    throw new StepError(words, { condition: 'Guest', reason: 'AgentFailed', cause: error });
   }
 }
 

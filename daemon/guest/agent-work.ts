@@ -33,7 +33,7 @@ const dockerUser: Chain = { table: 'filter', chain: 'DOCKER-USER' };
 const forward: Chain = { table: 'filter', chain: 'FORWARD' };
 
 const refuse = (reason: ReasonOf<'Guest'>, words: string, blocked = false): StepError =>
-  new StepError(words, { reason, blocked });
+  new StepError(words, { condition: 'Guest', reason, blocked });
 
 /** A row of the VM that has a part of the link's network, or null. Default routes are nobody's claim. Pure. */
 export function claimOn(

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Where a user's current context is named. */
 export const contextFile = (home: string): string => join(home, '.docker/config.json');

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ContextAnswer, contextFile, type ContextRequest } from './context-protocol.js';
 
 /** Bytes of a file at the most; docker's own have a few hundred. */

@@ -2,9 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseUntrusted } from './json.js';
 import { jsonLines } from './json-lines.js';
+import { boundedBody } from '../lib/bounded-body.js';
 import { plain } from '../lib/text.js';
 
 /** An answer the engine refused with, in its own words. */
@@ -175,22 +176,16 @@ async function open(
 }
 
 async function collect(response: IncomingMessage, timeout: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
   const timer = setTimeout(
     () => response.destroy(new Error('Docker Engine’s answer did not end in time')),
     timeout,
   );
+  const tooLong = `Docker Engine’s answer is larger than ${maxBytes} bytes`;
   try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) throw new Error(`Docker Engine’s answer is larger than ${maxBytes} bytes`);
-      chunks.push(chunk);
-    }
+    return await boundedBody(response as AsyncIterable<Buffer>, maxBytes, tooLong);
   } finally {
     clearTimeout(timer);
   }
-  return Buffer.concat(chunks);
 }
 
 async function refuse(response: IncomingMessage): Promise<never> {

@@ -59,7 +59,7 @@ const connected = (path: string): Promise<Socket> =>
     socket.once('error', reject);
     socket.once('connect', () => {
       socket.off('error', reject);
-      // Whoever gets it sees that it is closed; until then nobody listens.
+      // Its user sees that it is closed; until then nothing listens for errors.
       socket.on('error', () => undefined);
       resolve(socket);
     });

@@ -76,7 +76,10 @@ export function iptablesOf(
     for (;;) {
       const [folder] = rest;
       if (folder === undefined)
-        throw new StepError('dockerd’s own root in the VM has no iptables', { reason: 'GuestRefused' });
+        throw new StepError('dockerd’s own root in the VM has no iptables', {
+          condition: 'Guest',
+          reason: 'GuestRefused',
+        });
       try {
         return await agent.run(
           pid,
@@ -99,6 +102,7 @@ async function must(iptables: Iptables, table: Chain['table'], words: readonly s
   const { exitCode, stdout, stderr } = await iptables(table, words);
   if (exitCode !== 0)
     throw new StepError(`iptables -t ${table} ${words.join(' ')}: ${plain(stderr || stdout)}`, {
+      condition: 'Guest',
       reason: 'GuestRefused',
     });
 }

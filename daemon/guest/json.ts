@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Nothing that Docker Engine says is nested deeper than a dozen levels. */
 const deepest = 64;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { GuestNic, GuestReport } from '../core/observation.js';
 import { StepError } from '../core/steps.js';
 import { AgentError, type Conversation } from './agent/conversation.js';
@@ -43,9 +43,9 @@ async function refuseNftables(engine: EngineClient, engineVersion: string): Prom
   const { FirewallBackend } = await engine.json('GET', '/info', infoSchema);
   if (FirewallBackend?.Driver.startsWith('nftables') === true)
     throw new StepError(
-      'Docker Engine keeps its firewall in nftables, where no rule of anybody else lets something in: in Docker’s ' +
-        'settings, Docker Engine, set "firewall-backend": "iptables"',
-      { reason: 'FirewallBackendUnsupported', blocked: true },
+      'Docker Engine keeps its firewall in nftables, which lets nothing in from outside: in Docker’s settings, ' +
+        'Docker Engine, set "firewall-backend": "iptables"',
+      { condition: 'Guest', reason: 'FirewallBackendUnsupported', blocked: true },
     );
 }
 
@@ -67,7 +67,11 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     if (error instanceof AgentError || error instanceof NetlinkError)
-      throw new StepError(`the VM refused: ${error.message}`, { reason: 'GuestRefused', cause: error });
+      throw new StepError(`the VM refused: ${error.message}`, {
+        condition: 'Guest',
+        reason: 'GuestRefused',
+        cause: error,
+      });
     throw error;
   }
 }

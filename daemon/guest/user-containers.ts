@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ageOf } from '../lib/age.js';
 import { plain } from '../lib/text.js';
 import { withDeadline } from './deadline.js';

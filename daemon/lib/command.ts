@@ -104,5 +104,5 @@ export async function run(
   return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode };
 }
 
-/** How whoever needs commands has them run. */
+/** Runs commands as `run` does, for callers that are given it. */
 export type Run = typeof run;

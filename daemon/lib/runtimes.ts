@@ -4,7 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 export interface Runtime {
   /** As `process.versions.node` has it. */
   readonly version: string;
-  /** Since when nobody mends its security faults; null while somebody does. */
+  /** Since when it gets no security fixes; null while it does. */
   readonly unsupportedSince: string | null;
 }
 
@@ -58,7 +58,7 @@ export function runtimeFor(version: string, processor: Processor): Runtime | nul
   return isAtLeast(10, 15) ? old : null;
 }
 
-/** What a person is told of a runtime without support, as a sentence; null of one that has it. */
+/** A warning about a runtime without support, as a sentence; null for one that is supported. */
 export const unsupported = ({ version, unsupportedSince }: Runtime, macos: string): string | null =>
   unsupportedSince === null
     ? null

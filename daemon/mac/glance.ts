@@ -10,7 +10,7 @@ async function fingerprintOf(path: string): Promise<string> {
   }
 }
 
-/** What tells of users and kext: the console belongs to whoever is in front, /dev/tap0 is there while one is loaded. */
+/** Files that show users and kext: /dev/console belongs to the user in front, /dev/tap0 exists while a kext is loaded. */
 export const watchedPaths = (device: string): readonly string[] => [
   '/dev/console',
   '/dev/tap0',

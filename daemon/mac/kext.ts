@@ -64,7 +64,7 @@ export async function loadKext(
     if (exitCode === refusedByPolicy || /system policy|not approved|-603946981/.test(said))
       throw new StepError(
         `macOS does not load ${bundle}: ${said}. Allow it in System Settings > Privacy & Security, then restart the Mac`,
-        { reason: 'KextNotApproved', blocked: true, once: true },
+        { condition: 'TapDevice', reason: 'KextNotApproved', blocked: true, once: true },
       );
     words = `(kextload ended with ${exitCode}): ${said || 'it said nothing'}`;
     await sleep(pause);
@@ -74,6 +74,7 @@ export async function loadKext(
     ? '. Another program’s driver (VirtualBox’s, another VPN’s tap) may be in the way: restart the Mac'
     : '';
   throw new StepError(`${bundle} could not be loaded, tried ${maxTries} times ${words}${advice}`, {
+    condition: 'TapDevice',
     reason: 'KextNotLoaded',
     blocked: true,
     once: true,

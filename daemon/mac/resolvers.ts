@@ -24,7 +24,7 @@ export function parseResolvers(text: string): readonly Prefix[] | null {
 }
 
 /** The IPv4 servers of a resolv.conf (resolver.5), each once. */
-export const parseResolvConf = (text: string): readonly Prefix[] => serversIn(text, /^nameserver\s+(\S+)/gm);
+const parseResolvConf = (text: string): readonly Prefix[] => serversIn(text, /^nameserver\s+(\S+)/gm);
 
 /** What configd mirrors of the main resolver for programs that cannot ask it; without any resolver it has no such file. */
 const mirror = '/etc/resolv.conf';

@@ -25,7 +25,10 @@ export async function observeRoutes(command: Run = run): Promise<Seen<readonly R
 async function readRows(command: Run): Promise<ReadonlyMap<string, Route>> {
   const table = await observeRoutes(command);
   if (!table.known)
-    throw new StepError(`the routing table cannot be read: ${table.why}`, { reason: 'TableUnknown' });
+    throw new StepError(`the routing table cannot be read: ${table.why}`, {
+      condition: 'Routes',
+      reason: 'TableUnknown',
+    });
   return new Map(
     table.value.filter((row) => isRowOf(row.destination.text, row)).map((row) => [row.destination.text, row]),
   );
@@ -79,6 +82,7 @@ async function deleteSome(targets: readonly Target[], command: Run): Promise<rea
   return targets.map((target) =>
     leadsTo(after.get(target.subnet), target)
       ? new StepError(`route delete ${target.subnet}: ${said.get(target.subnet)?.text ?? ''}`, {
+          condition: 'Routes',
           reason: 'RouteRefused',
         })
       : null,
@@ -103,7 +107,7 @@ const foreign = ({ subnet }: Target, row: Route): StepError =>
   new StepError(
     `${subnet} already goes to ${row.gateway} on ${row.interface}; that route is not ours and stays. Take it away, or ` +
       'give the Docker network another subnet',
-    { reason: 'ForeignRoute', blocked: true },
+    { condition: 'Routes', reason: 'ForeignRoute', blocked: true },
   );
 
 /** Those that lead to our gateway on another interface, with that: bound there while the tap had no address. */
@@ -127,7 +131,7 @@ export async function addRoutes(
   // Not looked for before: what is there already the kernel keeps as it is (`File exists`).
   const said = new Map(await routeEach('add', targets, command));
   let rows = await readRows(command);
-  // One that was there before is made anew; a new one would be bound there again.
+  // A route that was there before is made again; a new one would be bound there once more.
   const stale = misbound(rows, targets).filter(({ subnet }) => said.get(subnet)?.refused === true);
   if (stale.length > 0) {
     await deleteRoutes(stale, command);
@@ -142,14 +146,17 @@ export async function addRoutes(
     if (leadsTo(row, target)) return null;
     if (!row) {
       const told = said.get(subnet);
-      // Added, and gone by now: that somebody took it away is seen, and counted, at the next look.
+      // Added, and gone already: the next look sees that something removed it, and counts that.
       if (told?.refused === false) return null;
-      return new StepError(`route add ${subnet}: ${told?.text ?? ''}`, { reason: 'RouteRefused' });
+      return new StepError(`route add ${subnet}: ${told?.text ?? ''}`, {
+        condition: 'Routes',
+        reason: 'RouteRefused',
+      });
     }
     if (row.gateway !== gateway) return foreign(target, row);
     return new StepError(
       `the kernel bound ${subnet} to ${row.interface} instead of ${name}, so it was taken back: ${gateway} is not on ${name}`,
-      { reason: 'RouteMisbound' },
+      { condition: 'Routes', reason: 'RouteMisbound' },
     );
   });
 }

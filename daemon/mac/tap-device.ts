@@ -21,5 +21,8 @@ export async function ownTapDevice(path: string, uid: number): Promise<void> {
   await lchown(path, uid, gid);
   const now = (await lstat(path)).uid;
   if (now !== uid)
-    throw new StepError(`${path} still belongs to uid ${now} after chown to ${uid}`, { reason: 'NotOwned' });
+    throw new StepError(`${path} still belongs to uid ${now} after chown to ${uid}`, {
+      condition: 'TapDevice',
+      reason: 'NotOwned',
+    });
 }

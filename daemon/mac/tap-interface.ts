@@ -44,7 +44,10 @@ export async function observeTapInterface(
 async function must(command: Run, args: readonly string[]): Promise<void> {
   const { exitCode, stderr } = await command(ifconfig, args);
   if (exitCode !== 0)
-    throw new StepError(`ifconfig ${args.join(' ')}: ${plain(stderr)}`, { reason: 'AddressRefused' });
+    throw new StepError(`ifconfig ${args.join(' ')}: ${plain(stderr)}`, {
+      condition: 'TapAddress',
+      reason: 'AddressRefused',
+    });
 }
 
 /**
@@ -60,6 +63,7 @@ export async function addressTap(
     const tap = await observeTapInterface(step.interface, command);
     if (!tap.known || !tap.value)
       throw new StepError(`${step.interface} is gone: ${tap.known ? 'the VM has ended' : tap.why}`, {
+        condition: 'TapAddress',
         reason: 'TapGone',
       });
     return tap.value;
@@ -75,7 +79,7 @@ export async function addressTap(
   if (!has(after) || !after.up || after.mtu !== step.mtu)
     throw new StepError(
       `${step.interface} is not up with ${step.macAddress}/${step.prefix} and MTU ${step.mtu} after ifconfig set it`,
-      { reason: 'AddressNotSet' },
+      { condition: 'TapAddress', reason: 'AddressNotSet' },
     );
 }
 
@@ -86,7 +90,7 @@ export async function unaddressTap(
 ): Promise<void> {
   const isThere = async (): Promise<boolean> => {
     const tap = await observeTapInterface(step.interface, command);
-    if (!tap.known) throw new StepError(tap.why, { reason: 'InterfaceUnknown' });
+    if (!tap.known) throw new StepError(tap.why, { condition: 'Ready', reason: 'InterfaceUnknown' });
     return tap.value?.addresses.some(({ address }) => address === step.macAddress) ?? false;
   };
   if (!(await isThere())) return;
@@ -94,6 +98,7 @@ export async function unaddressTap(
   // The VM may have ended in between, and the address with it: what counts is that it is gone.
   if (await isThere())
     throw new StepError(`${step.macAddress} is still on ${step.interface}: ${plain(stderr)}`, {
+      condition: 'Ready',
       reason: 'AddressNotRemoved',
     });
 }

@@ -81,7 +81,7 @@ export function watchDataPath(parts: {
   };
 
   function hear(
-    tried: readonly { address: string; alive: boolean; said: string }[],
+    tried: readonly { address: string; alive: boolean; said: string; took: number }[],
     vmAddress: string,
   ): void {
     const containersTried = tried.filter(({ address }) => address !== vmAddress);
@@ -93,7 +93,8 @@ export function watchDataPath(parts: {
     if (heard.length > 0 && !isLost) {
       misses = 0;
       if (parts.now() - lastRepair > longestPause) pause = 0;
-      become({ state: 'alive', detail: `${heard.join(', ')} answered` });
+      const roundTrip = Math.min(...telling.map(({ took }) => took));
+      become({ state: 'alive', detail: `${heard.join(', ')} answered`, roundTrip });
       if (some) arm(idle);
       return;
     }
@@ -127,10 +128,11 @@ export function watchDataPath(parts: {
       listPause = running ? 0 : Math.min(longestPause, Math.max(firstPause, listPause * 2));
     }
     const tried = await Promise.all(
-      [checked.vmAddress, ...pickContainers(containers, checked.subnets)].map(async (address) => ({
-        address,
-        ...(await parts.probe(address, checked.macAddress)),
-      })),
+      [checked.vmAddress, ...pickContainers(containers, checked.subnets)].map(async (address) => {
+        const began = parts.now();
+        const result = await parts.probe(address, checked.macAddress);
+        return { address, ...result, took: parts.now() - began };
+      }),
     );
     // What was heard on a way that is no more is not told of the one that is.
     if (!isStill()) return;

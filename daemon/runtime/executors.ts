@@ -9,7 +9,7 @@ import { neighboursAt } from '../mac/neighbours.js';
 import { addRoutes, deleteRoutes } from '../mac/routes.js';
 import { ownTapDevice } from '../mac/tap-device.js';
 import { addressTap, unaddressTap } from '../mac/tap-interface.js';
-import { answersTcp } from '../mac/tcp-probe.js';
+import { answersTcp } from '../lib/tcp-probe.js';
 import type { MemoryKeeper } from './memory.js';
 import { openAgain, quitForRestart, tellUser } from './restart-docker.js';
 import type { AddRoute, DeleteRoute, Executors } from '../core/steps.js';
@@ -18,7 +18,7 @@ import type { AddRoute, DeleteRoute, Executors } from '../core/steps.js';
 export function createExecutors(parts: {
   bundles: BundleRoom;
   engine: EngineLink;
-  memory: MemoryKeeper;
+  memory: Pick<MemoryKeeper, 'now' | 'record' | 'learn'>;
   log: Log;
 }): Executors {
   const { bundles, engine, memory, log } = parts;
@@ -29,7 +29,7 @@ export function createExecutors(parts: {
     'restore-hyperkit': ({ hyperkit }) => bundles.restore(hyperkit),
     'address-tap': async (step) => {
       const { link } = memory.now();
-      await memory.change({ link: { ...link, attempts: link.attempts + 1 } });
+      await memory.learn({ link: { ...link, attempts: link.attempts + 1 } });
       await addressTap(step);
     },
     'unaddress-tap': (step) => unaddressTap(step),
@@ -38,21 +38,21 @@ export function createExecutors(parts: {
         lookIntoGuest: () => lookIntoGuest(engine.client(), { signal, log: (message) => log.info(message) }),
         speakTo: answersTcp,
         neighboursAt,
-        remember: (nics) => memory.change({ nics }),
+        remember: (nics) => memory.learn({ nics }),
       }),
     'prepare-guest': async (step, signal) => {
       // What is half done is to be taken out again, too.
-      await memory.change({ released: null });
+      await memory.learn({ released: null });
       const guest = await prepareGuest(engine.client(), {
         ...step,
         signal,
         log: (message) => log.info(message),
       });
-      await memory.change({ guest });
+      await memory.learn({ guest });
     },
     'release-guest': async (step, signal) => {
       await releaseGuest(engine.client(), { ...step, signal });
-      await memory.change({ guest: null, released: step.session, mayBeSetUp: null });
+      await memory.learn({ guest: null, released: step.session, mayBeSetUp: null });
     },
     // What is ours is written down first: a daemon that is killed in between must know its routes again.
     'add-route': inBatches(async (steps: readonly AddRoute[]) => {
@@ -63,16 +63,16 @@ export function createExecutors(parts: {
       }));
       const known = new Set(steps.map(({ subnet }) => subnet));
       const before = memory.now().ownedRoutes.filter(({ subnet }) => !known.has(subnet));
-      await memory.change({ ownedRoutes: [...before, ...added] });
+      await memory.record({ ownedRoutes: [...before, ...added] });
       const errors = await addRoutes(steps);
       if (errors.some((error) => error !== null))
-        await memory.change({ ownedRoutes: [...before, ...added.filter((_, index) => !errors[index])] });
+        await memory.record({ ownedRoutes: [...before, ...added.filter((_, index) => !errors[index])] });
       return errors;
     }),
     'delete-route': inBatches(async (steps: readonly DeleteRoute[]) => {
       const errors = await deleteRoutes(steps);
       const gone = new Set(steps.filter((_, index) => !errors[index]).map(({ subnet }) => subnet));
-      await memory.change({
+      await memory.record({
         ownedRoutes: memory.now().ownedRoutes.filter(({ subnet }) => !gone.has(subnet)),
       });
       return errors;

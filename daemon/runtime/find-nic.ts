@@ -33,6 +33,7 @@ export async function searchNic(
   const found = findNic(bridges, search);
   if (found.kind === 'none')
     throw new StepError(found.why, {
+      condition: 'TapAttached',
       reason: found.reason,
       blocked: found.isFinal,
       once: found.isFinal,

@@ -84,7 +84,7 @@ export function openLogFile(options: LogFileOptions): Writable {
 
   function open(): number {
     if (descriptor !== null) {
-      // Removed under us (a person tidied up): nobody would ever read what is written here.
+      // Removed under us (a person tidied up): what is written here would never be read.
       if (fstatSync(descriptor).nlink > 0) return descriptor;
       close();
     }

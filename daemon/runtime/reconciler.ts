@@ -2,9 +2,16 @@
  * The loop: triggers -> observe -> plan -> apply -> conditions. Triggers only say "look again" and are coalesced;
  * one pass runs at a time. It knows no room: everything it does is handed to it.
  */
-import type { Reason } from '../api/reasons/registry.js';
 import { messageOf } from '../lib/text.js';
-import { costly, independent, onMacAlone, StepError, type Step } from '../core/steps.js';
+import {
+  conditionOf,
+  costly,
+  independent,
+  onMacAlone,
+  StepError,
+  type Step,
+  type StepReason,
+} from '../core/steps.js';
 import type { Failure } from '../core/condition.js';
 
 export interface Parts<World> {
@@ -62,10 +69,7 @@ const blockedPause = 3_600_000;
 /** Effects are seen, and what depends on them planned, in the next round; more rounds than this is a plan that never ends. */
 const maxRounds = 8;
 
-interface Backoff extends Failure {
-  readonly attempts: number;
-  readonly notBefore: number;
-}
+type Backoff = Failure & { readonly attempts: number; readonly notBefore: number };
 
 /** The steps in order, neighbours that may be carried out at once together. */
 const groupsOf = (steps: readonly Step[]): readonly (readonly Step[])[] => {
@@ -155,7 +159,8 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       const attempts = (backoffs.get(step.key)?.attempts ?? 0) + 1;
       const blocked = error instanceof StepError && error.blocked;
       const once = error instanceof StepError && error.once;
-      const reason: Reason = error instanceof StepError ? error.reason : 'Failed';
+      const why: StepReason =
+        error instanceof StepError ? error.why : { condition: conditionOf[step.kind], reason: 'Failed' };
       const message = messageOf(error);
       const longest = costly.has(step.kind) ? longestCostly : longestPause;
       const pause = Math.min(longest, firstPause * 2 ** (attempts - 1)) * (0.75 + parts.random() / 2);
@@ -168,7 +173,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       });
       backoffs.set(step.key, {
         step,
-        reason,
+        ...why,
         message,
         blocked,
         attempts,

@@ -4,6 +4,7 @@ import { version } from '../../config/version.js';
 import type { Failure } from '../core/condition.js';
 import { actionTimeout, type Outcome, type Status } from '../api/messages.js';
 import type { ControlHandlers } from '../control/server.js';
+import type { Follow } from '../control/stream.js';
 import type { MemoryKeeper } from './memory.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
 import type { EngineLink } from './engine.js';
@@ -49,17 +50,31 @@ function whyNotUp({ phase, conditions }: Status): Trouble | null {
 
 /** What a person can ask over the control socket: each says what is wanted from now on and waits for the loop. */
 export function createHandlers(parts: {
-  memory: MemoryKeeper;
+  memory: Pick<MemoryKeeper, 'now' | 'wish' | 'record' | 'learn'>;
   configuration: () => Configuration;
   routes: Pick<RouteKeeper, 'forget'>;
   engine: Pick<EngineLink, 'startOver'>;
   bundles: Pick<BundleRoom, 'lookAnew'>;
   reconciler: Pick<Reconciler, 'trigger' | 'settled'>;
   status: () => Status | null;
+  follow: Follow;
+  metrics: () => string;
   failures: () => readonly Failure[];
   pause: (milliseconds: number) => Promise<unknown>;
 }): ControlHandlers {
-  const { memory, configuration, routes, engine, bundles, reconciler, status, failures, pause } = parts;
+  const {
+    memory,
+    configuration,
+    routes,
+    engine,
+    bundles,
+    reconciler,
+    status,
+    follow,
+    metrics,
+    failures,
+    pause,
+  } = parts;
   const why = 'a person asked';
 
   /** What stands in the way of what is wanted after one more look; null when nothing does. */
@@ -119,16 +134,17 @@ export function createHandlers(parts: {
   async function ask(wanted: Memory['wanted'], abandoned?: AbortSignal, most = longest): Promise<Outcome> {
     const { problem, inForce } = configuration();
     if (!inForce && wanted !== 'removed')
-      return { done: false, problems: [`${problem ?? ''}; nothing is done until that is mended`] };
-    // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
+      return { done: false, problems: [`${problem ?? ''}; nothing is done until that is fixed`] };
+    // A person who asks for the link wants the VM checked too: nothing reports a rule that was flushed by hand.
     // So is a restart of Docker that did not help before.
     const { restart } = memory.now();
-    const anew = {
-      guest: null,
-      nics: null,
-      restart: { ...restart, attempts: [], told: null, asked: restart.asked + 1 },
-    };
-    await memory.change({ wanted, ...(wanted === 'up' ? anew : {}) });
+    const anew = { ...restart, attempts: [], told: null, asked: restart.asked + 1 };
+    await Promise.all([
+      memory.wish({ wanted }),
+      ...(wanted === 'up'
+        ? [memory.learn({ guest: null, nics: null }), memory.record({ restart: anew })]
+        : []),
+    ]);
     bundles.lookAnew();
     if (wanted === 'up') {
       await routes.forget();
@@ -140,14 +156,16 @@ export function createHandlers(parts: {
   return {
     version: () => ({ version, pid: process.pid }),
     status,
+    follow,
+    metrics,
     up: (abandoned) => ask('up', abandoned),
     down: (abandoned) => ask(memory.now().wanted === 'restored' ? 'restored' : 'down', abandoned),
     // Nobody who hangs up leaves a link that is down.
     restart: async (abandoned) => {
       const before = memory.now().wanted;
-      await memory.change({ lowered: true });
+      await memory.wish({ lowered: true });
       const lowered = await carryOut(before, false, lowering);
-      await memory.change({ lowered: false });
+      await memory.wish({ lowered: false });
       // The last wish wins.
       if (memory.now().wanted !== before) return lowered;
       const raised = await ask('up', abandoned, longest - lowering);

@@ -47,24 +47,24 @@ async function terminate(user: ConsoleUser, gui: DockerProcess): Promise<void> {
  */
 export async function quitForRestart(
   step: QuitDocker,
-  memory: MemoryKeeper,
+  memory: Pick<MemoryKeeper, 'now' | 'record'>,
   command: Run = run,
   quitTimeout = quitting,
 ): Promise<void> {
   const { vm, bundle, user, gui, app } = step;
   const remember = (change: Partial<RestartMemory>): Promise<void> =>
-    memory.change({ restart: { ...memory.now().restart, ...change } });
-  const owed = (): RestartMemory['reopen'] => ({ app, uid: user.uid, gui: gui.pid, at: Date.now() });
+    memory.record({ restart: { ...memory.now().restart, ...change } });
+  const toReopen = (): RestartMemory['reopen'] => ({ app, uid: user.uid, gui: gui.pid, at: Date.now() });
   const earlier = memory.now().restart.attempts.slice(1 - maxAttempts);
   await remember({
     attempts: [...earlier, { vm: vm.id, bundle, failed: null }],
-    reopen: owed(),
+    reopen: toReopen(),
   });
   // What becomes of the VM decides, not the answer: a restart that took too long has ended it all the same.
   const restarted = await restartDocker(user, app, command);
   if (await areGone([vm.pid], restarted.done ? quitTimeout : 0)) {
     // A restart that is done with its app still there owes nothing; another may end that yet, or install an update.
-    await remember({ reopen: restarted.done && isAlive(gui.pid) ? null : owed() });
+    await remember({ reopen: restarted.done && isAlive(gui.pid) ? null : toReopen() });
     return;
   }
   const asked = await quitDocker(user, command);
@@ -77,7 +77,7 @@ export async function quitForRestart(
   }
   if (isGone) {
     // From now on: the Mac may have slept meanwhile.
-    await remember({ reopen: owed() });
+    await remember({ reopen: toReopen() });
     return;
   }
   // Where only the VM has not ended yet, Docker itself is gone, and opened again after it.
@@ -86,21 +86,30 @@ export async function quitForRestart(
   const failed = asked.done ? what : `${what}: ${asked.why}`;
   await remember({
     attempts: [...earlier, { vm: vm.id, bundle, failed }],
-    reopen: isLeft ? null : owed(),
+    reopen: isLeft ? null : toReopen(),
   });
-  throw new StepError(failed, { reason: 'DockerStays' });
+  throw new StepError(failed, { condition: 'Ready', reason: 'DockerStays' });
 }
 
 /** Opens the Docker that was quit. Rejects with macOS’s own words. */
-export async function openAgain({ user, app }: OpenDocker, memory: MemoryKeeper): Promise<void> {
+export async function openAgain(
+  { user, app }: OpenDocker,
+  memory: Pick<MemoryKeeper, 'now' | 'record'>,
+): Promise<void> {
   const opened = await openDocker(user, app);
   if (!opened.done)
-    throw new StepError(`${app} could not be opened: ${opened.why}`, { reason: 'DockerClosed' });
-  await memory.change({ restart: { ...memory.now().restart, reopen: null } });
+    throw new StepError(`${app} could not be opened: ${opened.why}`, {
+      condition: 'Ready',
+      reason: 'DockerClosed',
+    });
+  await memory.record({ restart: { ...memory.now().restart, reopen: null } });
 }
 
 /** Says it once, whether or not the user has notifications on. */
-export async function tellUser({ user, vm, text }: TellUser, memory: MemoryKeeper): Promise<void> {
-  await memory.change({ restart: { ...memory.now().restart, told: vm } });
+export async function tellUser(
+  { user, vm, text }: TellUser,
+  memory: Pick<MemoryKeeper, 'now' | 'record'>,
+): Promise<void> {
+  await memory.record({ restart: { ...memory.now().restart, told: vm } });
   await notify(user, 'tuntapd', text);
 }

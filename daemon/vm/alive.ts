@@ -1,4 +1,4 @@
-/** Whether a process with this pid is there, whoever's it is. Asks the kernel, not `ps`: it costs nothing. */
+/** Whether a process with this pid exists, of any user. Asks the kernel, not `ps`, which costs nothing. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -25,7 +25,7 @@ interface Link {
   readonly mac: string;
 }
 
-/** Every VM of Docker's that runs by HyperKit, whoever's it is. */
+/** Every VM of Docker's that runs by HyperKit, of any user. */
 function hyperkitVms(processes: readonly Process[], { device, mac }: Link): readonly Vm[] {
   const nic = nicOn(device);
   return processes.flatMap((process): Vm[] => {

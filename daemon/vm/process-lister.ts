@@ -2,7 +2,7 @@
  * The child that lists processes by ps-list, which looks up the first words of every command line as paths: on a dead
  * share it hangs there, and whoever started it kills it. So it first of all gives root up. It execs nothing but
  * `/bin/ps`, which is Apple's, setuid root and without any grant of ours. A line on stdin asks for a list, which is a
- * line of JSON on stdout; the process ends when a list fails, and with whoever started it.
+ * line of JSON on stdout; the process ends when a list fails, and with its parent.
  */
 import '../lib/no-inspector.js';
 import { createInterface } from 'node:readline';

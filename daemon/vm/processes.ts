@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cleanEnvironment, run, type Run } from '../lib/command.js';
 import { type ConsoleUser, type DockerProcess, type Seen, seen, unknown } from '../core/observation.js';
 import { paths } from '../lib/paths.js';

@@ -1,17 +1,9 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import type { Status } from '../../daemon/api/messages.js';
-import type { Mac } from '../lab/lab.js';
-import { hyperkit, identityOf, install, must, onMac, statusOf } from '../lab/story.js';
-import { until } from '../lab/until.js';
+import { identityOf } from '../lib/identity.js';
+import { hyperkit, install, must, onMac, phaseIs } from './lib/vocabulary.js';
 
 const file = '/etc/tuntapd/config.toml';
-
-const phaseIs = (mac: Mac, phase: Status['phase']): Promise<Status> =>
-  until(`tuntapd is ${phase}`, 40, async () => {
-    const status = await statusOf(mac);
-    return status.phase === phase && status;
-  });
 
 test(
   'a configuration that is wrong is said and changes nothing; one that is mended is taken',
@@ -21,18 +13,18 @@ test(
       const untouched = identityOf(mac.path(hyperkit));
       writeFileSync(mac.path(file), '[tap]\nmtu = 1\n', { mode: 0o644 });
       await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon']);
-      const { conditions } = await phaseIs(mac, 'blocked');
+      const { conditions } = await phaseIs(mac, 'blocked', 40);
       expect(conditions.find(({ type }) => type === 'Configuration')?.message).toContain('tap.mtu');
       expect(identityOf(mac.path(hyperkit))).toEqual(untouched);
 
       writeFileSync(mac.path(file), '[tap]\nmtu = 1400\n', { mode: 0o644 });
-      await phaseIs(mac, 'idle');
+      await phaseIs(mac, 'idle', 40);
       expect(identityOf(mac.path(`${hyperkit}.original`))).toEqual(untouched);
 
       writeFileSync(mac.path(file), '[tap]\nmtu = 1\n', { mode: 0o644 });
-      const { pid } = await phaseIs(mac, 'blocked');
+      const { pid } = await phaseIs(mac, 'blocked', 40);
       rmSync(mac.path(file));
-      expect((await phaseIs(mac, 'idle')).pid).toBe(pid);
+      expect((await phaseIs(mac, 'idle', 40)).pid).toBe(pid);
     }),
   180_000,
 );
@@ -47,7 +39,7 @@ test(
       expect(identityOf(mac.path(hyperkit))).toEqual(untouched);
       await mac.reboot();
       await mac.login();
-      await phaseIs(mac, 'down');
+      await phaseIs(mac, 'down', 40);
       expect(identityOf(mac.path(hyperkit))).toEqual(untouched);
       await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
       expect(identityOf(mac.path(`${hyperkit}.original`))).toEqual(untouched);

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentImage } from '../../daemon/guest/agent/image.js';
-import { later } from '../lab/dockerd.js';
+import { restartDockerd } from './lib/dockerd.js';
 import {
   conditionOf,
   dockerOf,
@@ -12,10 +12,11 @@ import {
   must,
   onMac,
   openDocker,
+  phaseIs,
   pingFromMac,
   statusOf,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 const program = readFileSync(join(import.meta.dirname, '../../daemon/guest/agent/amd64.agent'));
 const [inDockersStore, inContainerdsStore] = agentImage(program, 'amd64').ids;
@@ -30,16 +31,15 @@ test(
       await install(mac);
       await openDocker(mac);
       await engineAnswers(mac);
-      await until('the VM is set up', 90, isReady);
+      await phaseIs(mac, 'ready', 90);
       expect(await docker.store()).toBe('docker');
       expect(await docker.imageIds()).toContain(inDockersStore);
 
       // The other store knows none of the images of the first one.
       const before = reports();
-      await docker.inVm(
-        `mkdir -p /etc/docker; echo '{"features":{"containerd-snapshotter":true}}' >/etc/docker/daemon.json
-${later('sleep 5; kill $(cat /run/docker.pid)')}`,
-      );
+      await restartDockerd(mac, {
+        begun: `mkdir -p /etc/docker; echo '{"features":{"containerd-snapshotter":true}}' >/etc/docker/daemon.json`,
+      });
       await until('dockerd has the other store', 120, async () => (await docker.store()) === 'containerd');
       await until('the VM is set up anew', 120, async () => reports() > before && (await isReady()));
       expect(await docker.imageIds()).toEqual([inContainerdsStore]);

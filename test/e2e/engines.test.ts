@@ -8,8 +8,8 @@ import {
   onMac,
   openDocker,
   pingFromMac,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 /** Each with a Docker of another generation, which starts hyperkit in another way from another place. */
 const engines = [

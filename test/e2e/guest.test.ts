@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { later, reload, restartDockerd } from '../lab/dockerd.js';
+import { afterAll, beforeAll, expect } from '@jest/globals';
+import { endDockerd, later, reload, restartDockerd } from './lib/dockerd.js';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { chaptersOn } from './lib/chapter.js';
 import {
   answers,
   conditionOf,
@@ -11,19 +12,19 @@ import {
   dockerOf,
   dockersPid,
   engineAnswers,
-  explained,
   fetchFromMac,
   install,
   logOf,
   must,
   openDocker,
+  phaseIs,
   pingFromMac,
   routedToTheVm,
   routesTold,
   statusOf,
   vmPid,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 const mark = '--comment tuntapd ';
@@ -42,12 +43,9 @@ afterAll(async () => {
   await mac.end();
 }, 60_000);
 
-const chapter = (title: string, play: () => Promise<void>): void => {
-  test(title, () => explained(mac, play), 300_000);
-};
+const chapter = chaptersOn(() => mac);
 
-const ready = (): Promise<unknown> =>
-  until('everything is ready', 90, async () => (await statusOf(mac)).phase === 'ready');
+const ready = (): Promise<unknown> => phaseIs(mac, 'ready', 90);
 
 /** Every rule of every table, as dockerd’s own iptables shows them. */
 const rulesInVm = (): Promise<string> =>
@@ -154,7 +152,7 @@ chapter(
     const link = (address: string, peer: string): Promise<string> =>
       must(mac, ['/usr/local/bin/tuntapctl', 'config', 'set', 'tap.address', address, 'tap.peer', peer]);
     await link('10.0.2.9', '10.0.2.10');
-    await until('it is blocked', 60, async () => (await statusOf(mac)).phase === 'blocked');
+    await phaseIs(mac, 'blocked', 60);
     expect(await conditionOf(mac, 'Guest')).toMatchObject({
       reason: 'LinkCollision',
       message: expect.stringMatching(
@@ -272,7 +270,7 @@ ${later('perl /run/office.pl')}
 until [ -S /run/docker/plugins/office.sock ]; do sleep 0.1; done`,
     );
     await reload(mac, { 'authorization-plugins': ['office'] });
-    await until('the plugin’s words are told', 40, async () => (await statusOf(mac)).phase === 'blocked');
+    await phaseIs(mac, 'blocked', 40);
     for (const type of ['Guest', 'Ready'])
       expect(await conditionOf(mac, type)).toMatchObject({
         status: 'False',
@@ -346,7 +344,7 @@ chapter(
   'somebody else’s socket in place of Docker’s is not spoken to, and status says whose it is',
   async () => {
     const place = mac.path('/Users/person/.docker/run/docker.sock');
-    await dockerOf(mac).inVm(later('sleep 2; kill $(cat /run/docker.pid)'));
+    await endDockerd(mac);
     renameSync(place, `${place}.kept`);
     let callers = 0;
     const root = createServer(() => (callers += 1));
@@ -427,7 +425,7 @@ chapter(
     await pause(5000);
     await must(mac, ['/bin/kill', '-USR1', String(dockersPid(mac))]);
     await until('the VM is off', 30, () => Promise.resolve(isOff()));
-    await until('the daemon has seen it', 30, async () => (await statusOf(mac)).phase === 'idle');
+    await phaseIs(mac, 'idle', 30);
     await must(mac, ['/usr/local/bin/tuntapctl', 'status']);
     await must(mac, ['/usr/local/bin/tuntapctl', 'doctor']);
     // Longer than the daemon's longest pause between two looks.

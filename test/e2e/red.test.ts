@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { dockerOf, engineAnswers, fetchFromMac, install, must, onMac, openDocker } from '../lab/story.js';
-import { until } from '../lab/until.js';
+import { dockerOf, engineAnswers, fetchFromMac, install, must, onMac, openDocker } from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 test.each(['guest', 'shim'])(
   'with the %s left to its operator no container is reached: the connection is really tuntapd’s work',

@@ -1,26 +1,26 @@
 import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { Condition } from '../../daemon/api/messages.js';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { chaptersOn } from './lib/chapter.js';
 import type { Notification } from '../lab/mac/machine.js';
+import { identityOf } from '../lib/identity.js';
 import {
-  conditionOf,
+  conditionIs,
   containerAnswers,
   dockerOf,
   dockersPid,
   engineAnswers,
-  explained,
   hasShim,
   hyperkit,
-  identityOf,
   logOf,
   must,
   openDocker,
   quitDocker,
   vmPid,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 
@@ -33,10 +33,7 @@ const saidOften = (words: string): number => logOf(mac, words).length;
 const begun = (step: string): number => saidOften(`${step}: `);
 
 const reasonIs = (type: string, reason: string, seconds = 60): Promise<Condition> =>
-  until(`${type} is ${reason}`, seconds, async () => {
-    const found = await conditionOf(mac, type);
-    return found.reason === reason && found;
-  });
+  conditionIs(mac, type, { reason }, seconds);
 
 async function restartDocker(policy: 'auto' | 'ask' | 'never'): Promise<void> {
   const change = '/etc/tuntapd/config.toml has changed: starting anew with it';
@@ -45,9 +42,7 @@ async function restartDocker(policy: 'auto' | 'ask' | 'never'): Promise<void> {
   await until('the daemon has taken it', 30, () => Promise.resolve(saidOften(change) > before));
 }
 
-const chapter = (title: string, play: () => Promise<void>): void => {
-  test(title, () => explained(mac, play), 600_000);
-};
+const chapter = chaptersOn(() => mac, 600_000);
 
 beforeAll(async () => {
   mac = await bootMac({

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import type { Mac } from '../lab/lab.js';
-import { conditionOf, logOf, must, onMac } from '../lab/story.js';
-import { until } from '../lab/until.js';
+import { conditionOf, logOf, must, onMac } from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 const home = '/Users/person';
 const instance = `${home}/.colima/_lima/colima`;

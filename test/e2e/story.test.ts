@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
-import { story } from '../lab/story.js';
+import { story } from './lib/story.js';
 
 let mac: Mac;
 

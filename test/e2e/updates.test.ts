@@ -1,20 +1,20 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { chaptersOn } from './lib/chapter.js';
+import { identityOf } from '../lib/identity.js';
 import {
   containerAnswers,
-  explained,
   hasShim,
   hyperkit,
-  identityOf,
   install,
   must,
   openDocker,
   quitDocker,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 const app = '/Applications/Docker.app';
@@ -47,9 +47,7 @@ const shimmedOver = (original: string): Promise<unknown> =>
 
 const filesBesideHyperkit = (): string[] => readdirSync(mac.path(dirname(hyperkit))).toSorted();
 
-const chapter = (title: string, play: () => Promise<void>): void => {
-  test(title, () => explained(mac, play), 600_000);
-};
+const chapter = chaptersOn(() => mac, 600_000);
 
 beforeAll(async () => {
   mac = await bootMac({ engine: 'sid' });

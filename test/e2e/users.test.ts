@@ -1,24 +1,23 @@
 /** Two people on one Mac, and two Docker.apps: whoever holds the tap is served, and everything goes back in the end. */
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { chaptersOn } from './lib/chapter.js';
+import { type Identity, identityOf } from '../lib/identity.js';
 import {
   answers,
   conditionOf,
   containerAnswers,
   dockerOf,
-  explained,
   hasShim,
   hyperkit,
-  type Identity,
-  identityOf,
   install,
   must,
   openDocker,
+  phaseIs,
   quitDocker,
-  statusOf,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 const theirApp = '/Users/person/Applications/Docker.app';
@@ -27,9 +26,7 @@ const both = [hyperkit, theirHyperkit];
 let untouched: readonly Identity[];
 let web: string;
 
-const scene = (title: string, play: () => Promise<void>): void => {
-  test(title, () => explained(mac, play), 300_000);
-};
+const chapter = chaptersOn(() => mac);
 
 const tapOwner = (): number => lstatSync(mac.path('/dev/tap1')).uid;
 
@@ -49,13 +46,13 @@ afterAll(async () => {
   await mac.end();
 }, 60_000);
 
-scene('both Docker.apps get the shim, and the one that is opened is reached', async () => {
+chapter('both Docker.apps get the shim, and the one that is opened is reached', async () => {
   await until('the shim stands in both', 60, () => Promise.resolve(both.every((path) => hasShim(mac, path))));
   await openDocker(mac, 'person', theirApp);
   web = await containerAnswers(mac, 'first');
 });
 
-scene('somebody else comes to the front: the first user’s containers go on answering', async () => {
+chapter('somebody else comes to the front: the first user’s containers go on answering', async () => {
   // By a name that no record has, as Jamf Connect and Platform SSO log people in.
   await mac.login('other', 'other@example.com');
   await until('it is said whose VM it is', 30, async () =>
@@ -65,7 +62,7 @@ scene('somebody else comes to the front: the first user’s containers go on ans
   expect(tapOwner()).toBe(501);
 });
 
-scene(
+chapter(
   'he opens his Docker too: it is said who holds the tap, and the first user’s is untouched',
   async () => {
     await openDocker(mac, 'other');
@@ -79,7 +76,7 @@ scene(
   },
 );
 
-scene('he logs out while his VM runs: it ends, the first user’s does not', async () => {
+chapter('he logs out while his VM runs: it ends, the first user’s does not', async () => {
   await mac.logout();
   await until('his VM is gone', 30, async () => {
     const { status, message } = await conditionOf(mac, 'VirtualMachine');
@@ -90,10 +87,10 @@ scene('he logs out while his VM runs: it ends, the first user’s does not', asy
   });
   await answers(mac, 'first', web, 30);
   await mac.login('person');
-  await until('everything is ready', 60, async () => (await statusOf(mac)).phase === 'ready');
+  await phaseIs(mac, 'ready', 60);
 });
 
-scene('when the first user’s Docker has ended, the tap is that of whoever is in front', async () => {
+chapter('when the first user’s Docker has ended, the tap is that of whoever is in front', async () => {
   await quitDocker(mac);
   await mac.login('other');
   // The first user again, who has no screen now, but is whom the Mac names first.
@@ -103,7 +100,7 @@ scene('when the first user’s Docker has ended, the tap is that of whoever is i
   await containerAnswers(mac, 'theirs', undefined, dockerOf(mac, 'other'));
 });
 
-scene('uninstalled while the other one is in front, both Docker.apps are what they were', async () => {
+chapter('uninstalled while the other one is in front, both Docker.apps are what they were', async () => {
   await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon'], 120_000);
   expect(both.map((path) => identityOf(mac.path(path)))).toEqual(untouched);
   for (const path of both) expect(existsSync(mac.path(`${path}.original`))).toBe(false);

@@ -20,8 +20,8 @@ import {
   quitDocker,
   routedToTheVm,
   statusOf,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 import {
   appleSilicon,
   bridgesOf,

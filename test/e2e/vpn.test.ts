@@ -1,13 +1,13 @@
 /** VPNs come, claim, flush and go: their routes stay byte for byte what they were, and ours are explained. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { chaptersOn } from './lib/chapter.js';
 import {
   answers,
-  conditionOf,
+  conditionIs,
   containerAnswers,
   dockerOf,
-  explained,
   fetchFromMac,
   install,
   must,
@@ -15,8 +15,8 @@ import {
   routedToTheVm,
   routesTold,
   statusOf,
-} from '../lab/story.js';
-import { until } from '../lab/until.js';
+} from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 let mac: Mac;
 /** Addresses of web servers: on the default bridge, and on two networks. */
@@ -39,11 +39,8 @@ const others = async (): Promise<string> =>
 const ours = (): Promise<string[]> => routedToTheVm(mac);
 
 /** The message of a condition, once it is False for this reason. */
-const becomes = (type: string, reason: string, seconds = 30): Promise<string> =>
-  until(`${type} is False: ${reason}`, seconds, async () => {
-    const found = await conditionOf(mac, type);
-    return found.status === 'False' && found.reason === reason && found.message;
-  });
+const becomes = async (type: string, reason: string, seconds = 30): Promise<string> =>
+  (await conditionIs(mac, type, { status: 'False', reason }, seconds)).message;
 
 const isSaid = (network: string, state: string): Promise<string> =>
   until(`${network} is ${state}`, 30, async () => {
@@ -107,9 +104,7 @@ async function onFlush(every: number, live: () => Promise<unknown>): Promise<voi
   await Promise.all([living, flushing()]);
 }
 
-const scenario = (title: string, play: () => Promise<void>): void => {
-  test(title, () => explained(mac, play), 300_000);
-};
+const chapter = chaptersOn(() => mac);
 
 beforeAll(async () => {
   mac = await bootMac({ engine: 'sid' });
@@ -130,7 +125,7 @@ afterAll(async () => {
   await mac.end();
 }, 60_000);
 
-scenario(
+chapter(
   'split tunnel: a Docker network within the VPN’s range is refused by name, the rest is reached',
   async () => {
     await onVpn(
@@ -152,7 +147,7 @@ scenario(
   },
 );
 
-scenario('full tunnel by 0/1 and 128/1: containers are more specific and still reached', async () => {
+chapter('full tunnel by 0/1 and 128/1: containers are more specific and still reached', async () => {
   await onVpn(
     [
       ['0.0.0.0/1', '10.80.0.1'],
@@ -167,7 +162,7 @@ scenario('full tunnel by 0/1 and 128/1: containers are more specific and still r
   );
 });
 
-scenario(
+chapter(
   'a VPN that owns 172.16/12 gets it but for what is forced; what lies elsewhere is still reached',
   async () => {
     await onVpn([['172.16.0.0/12', '10.80.0.1']], async () => {
@@ -191,7 +186,7 @@ scenario(
   },
 );
 
-scenario('Tailscale’s 100.64/10 stays Tailscale’s', async () => {
+chapter('Tailscale’s 100.64/10 stays Tailscale’s', async () => {
   await onVpn([['100.64.0.0/10', '-interface', 'utun4']], async () => {
     await dockerOf(mac).createNetwork('cgnat', '100.100.0.0/16');
     expect(await isSaid('cgnat', 'refused')).toContain('routes.allow');
@@ -205,7 +200,7 @@ scenario('Tailscale’s 100.64/10 stays Tailscale’s', async () => {
   });
 });
 
-scenario(
+chapter(
   'a VPN that has the link’s own network blocks it, and says what moves it: then all is well',
   async () => {
     await onVpn([['10.0.0.0/16', '10.80.0.1']], async () => {
@@ -229,7 +224,7 @@ scenario(
   },
 );
 
-scenario(
+chapter(
   'an exit node takes the link’s network: it is told, nothing is fought over, and when it ends all is well',
   async () => {
     await mac.call('xnu.tunnel.open', { name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1' });
@@ -253,7 +248,7 @@ scenario(
   },
 );
 
-scenario(
+chapter(
   'a Docker network that has the link’s own network blocks it, on both ends, until it is gone',
   async () => {
     const docker = dockerOf(mac);
@@ -266,7 +261,7 @@ scenario(
   },
 );
 
-scenario(
+chapter(
   'a VPN gets a prefix that a Docker network had first by down and up, or by route change',
   async () => {
     await onVpn([['10.20.0.0/16', '10.80.0.1']], async () => {
@@ -293,7 +288,7 @@ scenario(
   },
 );
 
-scenario('routes that are yielded are back at once by tuntapctl up', async () => {
+chapter('routes that are yielded are back at once by tuntapctl up', async () => {
   await onVpn([['10.20.0.0/16', '10.80.0.1']], async () => {
     await onFlush(100, async () => {
       for (const network of ['bridge', 'app', 'far']) await isSaid(network, 'yielded');
@@ -310,25 +305,22 @@ scenario('routes that are yielded are back at once by tuntapctl up', async () =>
   });
 });
 
-scenario(
-  'routes that are flushed every 2 s for a minute are yielded, and are back when it ends',
-  async () => {
-    const before = await others();
-    await onFlush(2000, () =>
-      Promise.all([
-        pause(60_000),
-        becomes('Routes', 'Yielded', 55).then((message) => {
-          expect(message).toContain('tuntapctl up');
-        }),
-      ]),
-    );
-    await until('the routes are back', 120, async () => (await ours()).length === 3);
-    await serves(web, app, far);
-    expect(await others()).toBe(before);
-  },
-);
+chapter('routes that are flushed every 2 s for a minute are yielded, and are back when it ends', async () => {
+  const before = await others();
+  await onFlush(2000, () =>
+    Promise.all([
+      pause(60_000),
+      becomes('Routes', 'Yielded', 55).then((message) => {
+        expect(message).toContain('tuntapctl up');
+      }),
+    ]),
+  );
+  await until('the routes are back', 120, async () => (await ours()).length === 3);
+  await serves(web, app, far);
+  expect(await others()).toBe(before);
+});
 
-scenario(
+chapter(
   'a killed daemon’s routes are adopted or removed by the next, and its monitor ends with it',
   async () => {
     const { pid } = await statusOf(mac);

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { logOf, must, onMac, openDocker } from '../lab/story.js';
-import { until } from '../lab/until.js';
+import { logOf, must, onMac, openDocker } from './lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 const app = '/Applications/Docker.app';
 

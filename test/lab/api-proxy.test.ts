@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { passOn } from './docker/api-proxy.js';
-import { until } from './until.js';
+import { until } from '../lib/until.js';
 
 let folder: string;
 let servers: Server[];

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { inRegistry, keeperOf, labEntries, registered } from './registry.js';
-import { until } from './until.js';
+import { until } from '../lib/until.js';
 
 jest.setTimeout(90_000);
 

@@ -17,7 +17,7 @@ import type { Outcome } from './mac/launchd/errno.js';
 import { jobFrom, readJob } from './mac/launchd/job.js';
 import { createLaunchd, type Launchd } from './mac/launchd/launchd.js';
 import { respawnDelay, startsAgain, startsAtLoad } from './mac/launchd/respawn.js';
-import { until } from './until.js';
+import { until } from '../lib/until.js';
 
 const label = 'org.example.thing';
 let folder: string;

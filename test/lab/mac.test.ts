@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { parseConsoleUser } from '../../daemon/mac/console-user.js';
 import { bootMac, type Mac, type RunResult } from './lab.js';
 import { keeperOf, labEntries } from './registry.js';
-import { identityOf } from './story.js';
-import { until } from './until.js';
+import { identityOf } from '../lib/identity.js';
+import { until } from '../lib/until.js';
 
 // Two cores may be shared with a VM.
 jest.setTimeout(30_000);

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { parseRoutingTable } from '../../daemon/mac/netstat.js';
 import { bootMac, type Mac, type RunResult } from './lab.js';
-import { until } from './until.js';
+import { until } from '../lib/until.js';
 import { call, type Held, hold } from './mac/rpc.js';
 
 jest.setTimeout(60_000);

@@ -1,5 +1,5 @@
 /**
- * Runs a TypeScript program of the lab outside of it: `node test/lab/start.mjs test/lab/demo.ts [ARGUMENT…]`. Every
+ * Runs a TypeScript program of the lab outside of it: `node test/lab/start.mjs test/e2e/demo.ts [ARGUMENT…]`. Every
  * source keeps its own `import.meta.dirname`, since the lab finds its scripts beside them.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';

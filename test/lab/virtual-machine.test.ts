@@ -9,10 +9,10 @@ import {
   vmNic,
   type VmNic,
 } from '../e2e/lib/vmnet.js';
-import { dockerClient } from './docker-client.js';
+import { dockerClient } from '../e2e/lib/docker-client.js';
 import { bootMac, type Mac } from './lab.js';
-import { answers, dockerOf, engineAnswers, must, openDocker, quitDocker } from './story.js';
-import { until } from './until.js';
+import { answers, dockerOf, engineAnswers, must, openDocker, quitDocker } from '../e2e/lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 jest.setTimeout(400_000);
 

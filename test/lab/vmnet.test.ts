@@ -5,7 +5,7 @@ import { afterEach, beforeAll, afterAll, describe, expect, jest, test } from '@j
 import { bootMac, type Mac, type RunResult } from './lab.js';
 import { call, type Held, hold } from './mac/rpc.js';
 import type { Nic } from './mac/vmnet.js';
-import { until } from './until.js';
+import { until } from '../lib/until.js';
 
 jest.setTimeout(60_000);
 

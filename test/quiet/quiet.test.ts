@@ -1,9 +1,17 @@
 /** Docker’s Resource Saver must be able to sleep: ten minutes in which nobody does anything, us included. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { reload, saidSoFar } from '../lab/dockerd.js';
-import { containerAnswers, dockerOf, install, onMac, openDocker, statusOf } from '../lab/story.js';
-import { until } from '../lab/until.js';
+import { reload, saidSoFar } from '../e2e/lib/dockerd.js';
+import {
+  containerAnswers,
+  dockerOf,
+  install,
+  onMac,
+  openDocker,
+  phaseIs,
+  statusOf,
+} from '../e2e/lib/vocabulary.js';
+import { until } from '../lib/until.js';
 
 const minutes = 10;
 
@@ -22,7 +30,7 @@ test(
         await dockerOf(mac).version();
         return requestsSeen() > 0;
       });
-      await until('everything is ready', 90, async () => (await statusOf(mac)).phase === 'ready');
+      await phaseIs(mac, 'ready', 90);
       await pause(20_000);
       const before = requestsSeen();
       await pause(minutes * 60_000);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, expect, test } from '@jest/globals';
 import { CommandError, run } from '../../daemon/lib/command.js';
-import { mountDead } from '../lab/dead-mount.js';
+import { mountDead } from '../lib/dead-mount.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'command-'));
 afterAll(() => {

@@ -5,7 +5,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { cleanEnvironment } from '../../daemon/lib/command.js';
-import { workshop } from '../lab/bundle-crash/world.js';
+import { workshop } from '../product/bundle-crash/world.js';
 import { signalAs } from './inspector.js';
 
 const repository = join(import.meta.dirname, '../..');

@@ -7,11 +7,11 @@ export const configuration = {
     Invalid: {
       severity: 'persistent',
       meaning:
-        '`/etc/tuntapd/config.toml` cannot be taken; the message names the key, its value and what is allowed. The ' +
-        'daemon goes on with the configuration it had; one that has had none since it started does nothing.',
+        '`/etc/tuntapd/config.toml` is not valid; the message names the key, its value and what is allowed. The ' +
+        'daemon keeps the configuration it had; one that has had none since it started does nothing.',
       whatToDo: [
         { text: 'See what is wrong with the file', command: 'tuntapctl config check' },
-        { text: 'Mend it. The daemon takes a mended file within ten seconds' },
+        { text: 'Fix it. The daemon reads the fixed file within ten seconds' },
       ],
     },
     Valid: { severity: 'fine', meaning: 'The configuration, or its defaults without a file, is in force.' },

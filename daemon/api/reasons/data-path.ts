@@ -10,11 +10,12 @@ export const dataPath = {
       severity: 'degraded',
       dependsOn: ['VirtualMachine', 'TapAttached', 'TapAddress', 'Engine', 'Guest'],
       meaning:
-        'Link, firewall and routes look right, but not all that should answer does. TCP is tried on port 9, and a refusal ' +
+        'Link, firewall and routes look right, but not all that should answer does. TCP is tried on port 9, and a ' +
+        'refusal ' +
         'counts as an answer. A container’s own firewall looks the same, and so does a packet filter of this Mac ' +
         '(AnyConnect’s pf rules, Little Snitch).',
       whatToDo: [
-        { text: 'Set everything up anew', command: 'tuntapctl restart' },
+        { text: 'Set everything up again', command: 'tuntapctl restart' },
         { text: 'Have the packet filter let traffic on `{device}` pass' },
       ],
     },

@@ -31,10 +31,11 @@ export const engine = {
       severity: 'degraded',
       meaning:
         'The socket, or a folder above it, changed three times while it was dialled. The folders are the user’s, so ' +
-        'tuntapd, being root, talks to nobody that may have been put there meanwhile. A Docker Desktop that is starting ' +
+        'tuntapd, being root, talks to nobody that may have been put there meanwhile. A Docker Desktop that is ' +
+        'starting ' +
         'does so for a moment; a program that rewrites those folders does so for ever.',
       whatToDo: [
-        { text: 'Wait until Docker Desktop has started; it is dialled again by itself' },
+        { text: 'Wait until Docker Desktop has started; tuntapd dials again by itself' },
         {
           text: 'If it stays so, find what keeps writing there (a sync or backup tool, a script)',
           command: 'ls -laT ~/.docker/run',
@@ -44,7 +45,8 @@ export const engine = {
     SocketForeign: {
       severity: 'degraded',
       meaning:
-        'What lies at the socket’s path is no socket, or belongs to another user than the one whose VM it is. tuntapd ' +
+        'What lies at the socket’s path is no socket, or belongs to another user than the one whose VM it is. ' +
+        'tuntapd ' +
         'talks to that user’s own engine only.',
       whatToDo: [{ text: 'Quit the other user’s Docker Desktop' }],
     },
@@ -69,7 +71,7 @@ export const engine = {
     VmEnded: {
       severity: 'degraded',
       meaning:
-        'The VM’s process ended while its engine was dialled. Nobody knocks at the socket any more, since Docker’s proxy ' +
+        'The VM’s process ended while its engine was dialled. tuntapd dials no more, since Docker’s proxy ' +
         'would start the VM for whoever does. The next look finds another VM, or none.',
       whatToDo: [{ text: 'Where Docker Desktop does not start its VM again, restart Docker Desktop' }],
     },
@@ -81,12 +83,13 @@ export const engine = {
     NotSeen: {
       severity: 'transient',
       meaning:
-        'Docker Engine has not answered yet, or its event stream has ended. An engine that starts answers within a minute.',
+        'Docker Engine has not answered yet, or its event stream has ended. An engine that starts answers within a ' +
+        'minute.',
     },
     NoVm: {
       severity: 'idle',
       meaning: 'The engine runs in the VM. Without one it is not asked, since asking could start it.',
     },
-    Answering: { severity: 'fine', meaning: 'Docker Engine answers and tells of its networks.' },
+    Answering: { severity: 'fine', meaning: 'Docker Engine answers and lists its networks.' },
   },
 } as const satisfies Topic;

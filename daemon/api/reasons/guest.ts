@@ -9,7 +9,7 @@ export const guest = {
       severity: 'persistent',
       meaning:
         'An authorisation plugin, Enhanced Container Isolation or user namespaces forbid the helper container ' +
-        '(`tuntapd-helper`) that sets up the VM’s end; the message has Docker’s own words.',
+        '(`tuntapd-helper`) that sets up the VM’s end; the message quotes Docker.',
       whatToDo: [{ text: 'Allow that container' }, tryAgain],
     },
     FirewallBackendUnsupported: {
@@ -31,8 +31,8 @@ export const guest = {
     AgentRefused: {
       severity: 'persistent',
       meaning:
-        'Docker Engine does not take tuntapd’s agent for the image that it is, or makes the helper container of another ' +
-        'one; the message has its words. A proxy before Docker’s API, or a plugin, changes its answers.',
+        'Docker Engine does not recognise the image of tuntapd’s agent, or makes the helper container of another ' +
+        'one; the message quotes it. A proxy before Docker’s API, or a plugin, changes its answers.',
       whatToDo: [{ text: 'Take that proxy or plugin away' }, tryAgain],
     },
     AgentUnfit: {
@@ -43,14 +43,15 @@ export const guest = {
     AgentFailed: {
       severity: 'degraded',
       meaning:
-        'The conversation with tuntapd’s agent in the VM broke off. It is tried again by itself. If it stays so, ' +
+        'The connection to tuntapd’s agent in the VM broke off. tuntapd tries again by itself. If it stays so, ' +
         'something between the Mac and Docker Engine (a proxy, a plugin) does not hand over a container’s streams.',
       whatToDo: [readLogs, tryAgain],
     },
     LinkCollision: {
       severity: 'persistent',
       meaning:
-        'The VM itself has an interface or a route in the link’s network, which the message names. The VM’s end gets no ' +
+        'The VM itself has an interface or a route in the link’s network, which the message names. The VM’s end ' +
+        'gets no ' +
         'address, since it would cut that off.',
       whatToDo: [
         {
@@ -61,14 +62,16 @@ export const guest = {
     NoTapNic: {
       severity: 'degraded',
       meaning:
-        'The VM’s kernel has no network card with the MAC address `tap.mac`, though hyperkit holds the tap: the card has ' +
+        'The VM’s kernel has no network card with the MAC address `tap.mac`, though hyperkit holds the tap: the ' +
+        'card has ' +
         'another MAC, or its driver did not start.',
       whatToDo: [restartDocker, readLogs],
     },
     NoDockerd: {
       severity: 'degraded',
       meaning:
-        'No `dockerd` of root runs in the VM’s own namespaces, so nobody knows which iptables is Docker’s. The engine that ' +
+        'No `dockerd` of root runs in the VM’s own namespaces, so nobody knows which iptables is Docker’s. The ' +
+        'engine that ' +
         'answered runs elsewhere (in a container, on another machine), or has just ended.',
       whatToDo: [
         {
@@ -80,8 +83,10 @@ export const guest = {
     GuestRefused: {
       severity: 'degraded',
       meaning:
-        'The VM’s kernel, or dockerd’s own iptables, refused an address, a rule or a setting, or iptables is missing or ' +
-        'hangs; the message has the command and its answer. It is tried again, ever more rarely, at most an hour apart.',
+        'The VM’s kernel, or dockerd’s own iptables, refused an address, a rule or a setting, or iptables is ' +
+        'missing or ' +
+        'hangs; the message has the command and its answer. tuntapd tries again after ever longer pauses, an hour ' +
+        'at most.',
       whatToDo: [
         tryAgain,
         { text: 'Where a container of yours changes the VM’s firewall or addresses, stop it' },
@@ -97,19 +102,20 @@ export const guest = {
     NoEngine: {
       severity: 'transient',
       dependsOn: ['VirtualMachine', 'Engine'],
-      meaning: 'The VM is set up by way of Docker Engine, which does not answer (yet).',
+      meaning: 'The VM is set up through Docker Engine, which does not answer (yet).',
     },
     Failed: {
       severity: 'degraded',
       meaning:
-        'Setting up the VM’s end, or taking it away, failed by an error without a name of its own (Docker Engine ' +
-        'did not answer in time, for instance); the message quotes it. It is tried again, ever more rarely, at ' +
-        'most an hour apart, since each attempt costs a container.',
+        'Setting up the VM’s end, or taking it away, failed with an error that has no reason of its own (Docker ' +
+        'Engine ' +
+        'did not answer in time, for instance); the message quotes it. tuntapd tries again after ever longer ' +
+        'pauses, an hour at most, since each attempt costs a container.',
       whatToDo: [readLogs, tryAgain],
     },
     NotManaged: {
       severity: 'fine',
-      meaning: '`guest.manage` is false: the VM’s side is left to whoever runs it.',
+      meaning: '`guest.manage` is false: the VM’s side is left to its operator.',
     },
     Prepared: {
       severity: 'fine',

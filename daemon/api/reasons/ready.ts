@@ -12,23 +12,23 @@ export const ready = {
       severity: 'degraded',
       dependsOn: [],
       meaning:
-        'tuntapd asked Docker Desktop to restart, for a VM with the tap, and Docker, or its VM, did not end. It is not ' +
+        'tuntapd asked Docker Desktop to restart, for a VM with the tap, and Docker, or its VM, did not end. It is ' +
+        'not ' +
         'asked again for this VM.',
       whatToDo: [{ text: 'Quit Docker Desktop yourself and open it again' }],
     },
     DockerClosed: {
       severity: 'degraded',
       dependsOn: [],
-      meaning:
-        'tuntapd has quit Docker Desktop and could not open it again; the message has macOS’s own words.',
+      meaning: 'tuntapd has quit Docker Desktop and could not open it again; the message quotes macOS.',
       whatToDo: [{ text: 'Open Docker Desktop yourself' }],
     },
     AddressNotRemoved: {
       severity: 'degraded',
       dependsOn: [],
       meaning:
-        'The link is to be down, and its address is still on the tap after `ifconfig` was to delete it; the message has ' +
-        'its words. It is tried again by itself, and the address goes with the VM at the latest.',
+        'The link is to be down, and its address is still on the tap after `ifconfig` was to delete it; the message ' +
+        'quotes `ifconfig`. tuntapd tries again by itself, and the address goes with the VM at the latest.',
       whatToDo: [
         { text: 'Delete it yourself', command: 'sudo ifconfig {device} inet {address} delete' },
         { text: 'Or quit Docker Desktop: the interface ends with its VM' },
@@ -38,16 +38,17 @@ export const ready = {
       severity: 'degraded',
       dependsOn: [],
       meaning:
-        'The link is to be down, and `ifconfig` does not say whether its address is still on the tap, so nobody knows ' +
-        'that it is gone. It is tried again by itself.',
-      whatToDo: [{ text: 'See what it says', command: 'ifconfig {device}' }, readLogs],
+        'The link is to be down, and `ifconfig` does not say whether its address is still on the tap, so nobody ' +
+        'knows ' +
+        'that it is gone. tuntapd tries again by itself.',
+      whatToDo: [{ text: 'See what it reports', command: 'ifconfig {device}' }, readLogs],
     },
     Failed: {
       severity: 'degraded',
       dependsOn: [],
       meaning:
-        'A step that no other condition is about failed by an error without a name of its own; the message ' +
-        'quotes it. It is tried again, at most a minute apart.',
+        'A step that no other condition is about failed with an error that has no reason of its own; the message ' +
+        'quotes it. tuntapd tries again at least once a minute.',
       whatToDo: [readLogs],
     },
     Idle: {

@@ -20,7 +20,7 @@ export type ConditionType = (typeof conditionTypes)[number];
 
 /**
  * `fine`: nothing is to be done. `idle`: nothing is wrong, there is nothing to reach or a person wants it so.
- * `transient`: it passes by itself. `degraded`: something does not work, whether or not it is tried again by itself.
+ * `transient`: it passes by itself. `degraded`: something does not work, whether or not tuntapd tries again by itself.
  * `persistent`: it lasts until a person acts, and the phase is `blocked`.
  */
 export type Severity = 'fine' | 'idle' | 'transient' | 'degraded' | 'persistent';

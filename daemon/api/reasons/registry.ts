@@ -68,7 +68,3 @@ export const explanationOf = (type: string, reason: string): Entry | undefined =
 export const registry: readonly Entry[] = conditionTypes.flatMap((type) =>
   Object.keys(topics[type].reasons).flatMap((reason) => entryOf(type, reason) ?? []),
 );
-
-/** Whether a condition of this type has this reason registered. */
-export const isReasonOf = <T extends ConditionType>(type: T, reason: Reason): reason is ReasonOf<T> =>
-  entryOf(type, reason) !== undefined;

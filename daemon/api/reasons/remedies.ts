@@ -19,7 +19,7 @@ export const inWords = ({ text, command }: Remedy): string =>
 export const inSentence = ({ text }: Remedy): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 
 export const readLogs = {
-  text: 'Read what was tried, and what it said',
+  text: 'Read what was tried, and how it ended',
   command: 'tuntapctl logs -n 50',
 } as const satisfies Remedy;
 
@@ -41,7 +41,8 @@ export const showRoutes = {
 
 export const anotherSubnet = {
   text:
-    'Give the Docker network another subnet: `docker network create --subnet …`, or `default-address-pools` in Docker’s ' +
+    'Give the Docker network another subnet: `docker network create --subnet …`, or `default-address-pools` in ' +
+    'Docker’s ' +
     'settings, Docker Engine',
 } as const satisfies Remedy;
 

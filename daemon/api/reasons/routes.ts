@@ -8,14 +8,16 @@ export const routes = {
     Conflict: {
       severity: 'degraded',
       meaning:
-        'Something else on this Mac (a VPN, the local network, a gateway or resolver in it) has the subnet of a Docker ' +
+        'Something else on this Mac (a VPN, the local network, a gateway or resolver in it) has the subnet of a ' +
+        'Docker ' +
         'network, or a part of it. That one is not routed; the others are.',
       whatToDo: [
         showRoutes,
         anotherSubnet,
         {
           text:
-            'Or list the subnet in `routes.force`, which overrules all but a route of the very same prefix and a gateway ' +
+            'Or list the subnet in `routes.force`, which overrules all but a route of the very same prefix and a ' +
+            'gateway ' +
             'that would be lost',
         },
       ],
@@ -23,7 +25,8 @@ export const routes = {
     Yielded: {
       severity: 'degraded',
       meaning:
-        'Something on this Mac, most often a VPN client, keeps removing routes of tuntapd’s. They come back when it stops.',
+        'Something on this Mac, most often a VPN client, keeps removing routes of tuntapd’s. They come back when it ' +
+        'stops.',
       whatToDo: [tryAgain, showRoutes],
     },
     ForeignRoute: {
@@ -45,9 +48,11 @@ export const routes = {
       severity: 'degraded',
       dependsOn: ['VirtualMachine', 'TapAttached', 'TapAddress'],
       meaning:
-        'macOS bound the route to another interface than the tap, which it does when the VM’s end is not on the tap’s ' +
-        'network at that moment: the tap had just lost its address, or a VPN has that network. Containers’ traffic would ' +
-        'have gone to the local network, so the route was taken back. It is tried again by itself.',
+        'macOS bound the route to another interface than the tap, which it does when the VM’s end is not on the ' +
+        'tap’s ' +
+        'network at that moment: the tap had just lost its address, or a VPN has that network. Containers’ traffic ' +
+        'would ' +
+        'have gone to the local network, so the route was taken back. tuntapd tries again by itself.',
       whatToDo: [
         { text: 'See by which interface the VM’s end is reached', command: 'route -n get {peer}' },
         {
@@ -59,8 +64,8 @@ export const routes = {
     RouteRefused: {
       severity: 'degraded',
       meaning:
-        'macOS did not add, or did not delete, a route of tuntapd’s, though nobody else’s stands there; the message has ' +
-        'the words of `route`. It is tried again by itself.',
+        'macOS did not add, or did not delete, a route of tuntapd’s, though nobody else’s stands there; the message ' +
+        'quotes `route`. tuntapd tries again by itself.',
       whatToDo: [
         { text: 'See what the table has', command: 'netstat -rn -f inet' },
         { text: 'End what filters changes of routes (a VPN client that locks the table)' },
@@ -69,16 +74,18 @@ export const routes = {
     TableUnknown: {
       severity: 'degraded',
       meaning:
-        'The routing table could not be read right before or after a change, so the change is not proven, or not made. ' +
-        'It is tried again by itself.',
+        'The routing table could not be read right before or after a change, so the change is not proven, or not ' +
+        'made. ' +
+        'tuntapd tries again by itself.',
       whatToDo: [{ text: 'See whether it can be read', command: 'netstat -rn -f inet' }, readLogs],
     },
     ResolversUnknown: {
       severity: 'degraded',
       meaning:
-        'Neither `scutil --dns` nor `/etc/resolv.conf` tells this Mac’s DNS resolvers, so one may lie in a subnet. Nothing ' +
+        'Neither `scutil --dns` nor `/etc/resolv.conf` tells this Mac’s DNS resolvers, so one may lie in a subnet. ' +
+        'Nothing ' +
         'new is routed until they are known.',
-      whatToDo: [{ text: 'See what it says', command: 'scutil --dns' }],
+      whatToDo: [{ text: 'See what it reports', command: 'scutil --dns' }],
     },
     Pending: {
       severity: 'transient',
@@ -101,8 +108,8 @@ export const routes = {
     Failed: {
       severity: 'degraded',
       meaning:
-        'Adding or deleting a route failed by an error without a name of its own; the message quotes it. It is ' +
-        'tried again, at most a minute apart.',
+        'Adding or deleting a route failed with an error that has no reason of its own; the message quotes it. ' +
+        'tuntapd tries again at least once a minute.',
       whatToDo: [readLogs],
     },
     NoneRouted: {

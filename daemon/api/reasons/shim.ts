@@ -9,7 +9,8 @@ export const shim = {
       severity: 'degraded',
       isTerminal: true,
       meaning:
-        'This Docker Desktop has no hyperkit: it runs its VM by Apple’s Virtualization framework, which cannot be given ' +
+        'This Docker Desktop has no hyperkit: it runs its VM by Apple’s Virtualization framework, which cannot be ' +
+        'given ' +
         'a tap.',
       whatToDo: [followVm, { text: 'Or use an Intel Mac and a Docker Desktop that offers HyperKit' }],
     },
@@ -26,12 +27,13 @@ export const shim = {
     AppManagement: {
       severity: 'persistent',
       meaning:
-        'macOS 13 and newer let no program change another app without a grant, not even root. It is tried again by ' +
-        'itself at most once an hour. On older ones a locked file or folder is the cause.',
+        'macOS 13 and newer let no program change another app without a grant, not even root. tuntapd tries again ' +
+        'at most once an hour. On older ones a locked file or folder is the cause.',
       whatToDo: [
         {
           text:
-            'In System Settings, Privacy & Security, App Management, add `/opt/tuntapd/bin/tuntapd` with the + button ' +
+            'In System Settings, Privacy & Security, App Management, add `/opt/tuntapd/bin/tuntapd` with the + ' +
+            'button ' +
             'and switch it on',
         },
         { text: 'Before macOS 13, find the flag `uchg` or `schg` with `ls -lO` and take it away' },
@@ -67,20 +69,23 @@ export const shim = {
     OriginalTaken: {
       severity: 'degraded',
       meaning:
-        'tuntapd would put hyperkit aside as `.original`, and a file that is not of its making lies there. It is left ' +
+        'tuntapd would put hyperkit aside as `.original`, and a file that is not of its making lies there. It is ' +
+        'left ' +
         'alone.',
       whatToDo: [{ text: 'Move that file away; the message has its path' }],
     },
     ForeignScript: {
       severity: 'degraded',
       meaning:
-        'Somebody else’s script stands at hyperkit’s path; the message shows its first lines. tuntapd never touches it.',
+        'Somebody else’s script stands at hyperkit’s path; the message shows its first lines. tuntapd never touches ' +
+        'it.',
       whatToDo: [reinstallDocker],
     },
     Refused: {
       severity: 'degraded',
       meaning:
-        'Root does not work in this Docker.app: something on the way to hyperkit is a symbolic link, belongs to several ' +
+        'Root does not work in this Docker.app: something on the way to hyperkit is a symbolic link, belongs to ' +
+        'several ' +
         'users, or can be written by others, or hyperkit itself is no plain file. The message says what.',
       whatToDo: [
         { text: 'Install Docker Desktop in `/Applications`, not by a link' },
@@ -91,7 +96,8 @@ export const shim = {
       severity: 'degraded',
       meaning:
         'The child that works in Docker.app as its owner found something else there than was planned for (somebody ' +
-        'changed it meanwhile), failed, or took too long. It is tried again by itself, and what was begun is finished.',
+        'changed it meanwhile), failed, or took too long. tuntapd tries again by itself, and what was begun is ' +
+        'finished.',
       whatToDo: [readLogs, { text: 'If it stays so, install Docker Desktop again' }],
     },
     DoesNotAnswer: {
@@ -134,8 +140,9 @@ export const shim = {
     Failed: {
       severity: 'degraded',
       meaning:
-        'Putting the shim in, or giving hyperkit back, failed by an error without a name of its own; the message ' +
-        'quotes it. It is tried again, at most a minute apart.',
+        'Putting the shim in, or giving hyperkit back, failed with an error that has no reason of its own; the ' +
+        'message ' +
+        'quotes it. tuntapd tries again at least once a minute.',
       whatToDo: [readLogs],
     },
     Restored: {
@@ -154,7 +161,8 @@ export const shim = {
     Installed: {
       severity: 'fine',
       meaning:
-        'The shim stands at hyperkit’s path, and hyperkit beside it. Docker Desktop 4.74 and newer check their own app, ' +
+        'The shim stands at hyperkit’s path, and hyperkit beside it. Docker Desktop 4.74 and newer check their own ' +
+        'app, ' +
         'and may tell of an _integrity issue_: that is the shim.',
       // Docker Desktop checks the content of its app (release notes of 4.74 and 4.79), and may tell its user of a change.
       notice:

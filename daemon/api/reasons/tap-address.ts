@@ -27,7 +27,8 @@ export const tapAddress = {
     LinkCollision: {
       severity: 'persistent',
       meaning:
-        'Something else, which the message names, uses the link’s own network, on this Mac or in the VM: the Mac could ' +
+        'Something else, which the message names, uses the link’s own network, on this Mac or in the VM: the Mac ' +
+        'could ' +
         'reach only one of the two.',
       whatToDo: [
         moveLink,
@@ -39,15 +40,16 @@ export const tapAddress = {
     LinkYielded: {
       severity: 'degraded',
       meaning:
-        'Something on this Mac, most often a VPN client, takes the link’s network away again and again. The link comes ' +
+        'Something on this Mac, most often a VPN client, takes the link’s network away again and again. The link ' +
+        'comes ' +
         'back when that stops, after five minutes at the latest.',
       whatToDo: [tryAgain],
     },
     AddressRefused: {
       severity: 'degraded',
       meaning:
-        '`ifconfig` ended with an error when it was to set address or MTU on the tap; the message has its words. ' +
-        'It is tried again by itself.',
+        '`ifconfig` ended with an error when it was to set address or MTU on the tap; the message quotes it. ' +
+        'tuntapd tries again by itself.',
       whatToDo: [
         { text: 'See what the interface has', command: 'ifconfig {device}' },
         { text: 'If it stays so, restart Docker Desktop: the next VM opens the device anew' },
@@ -56,8 +58,9 @@ export const tapAddress = {
     AddressNotSet: {
       severity: 'degraded',
       meaning:
-        '`ifconfig` reported no error, yet the tap does not have address, prefix and MTU as set. Another program (a VPN ' +
-        'client, a network script) sets them as well. It is tried again by itself.',
+        '`ifconfig` reported no error, yet the tap does not have address, prefix and MTU as set. Another program (a ' +
+        'VPN ' +
+        'client, a network script) sets them as well. tuntapd tries again by itself.',
       whatToDo: [
         { text: 'See what the interface has instead', command: 'ifconfig {device}' },
         { text: 'Find whatever else configures the tap, and end it' },
@@ -67,7 +70,8 @@ export const tapAddress = {
       severity: 'degraded',
       dependsOn: ['VirtualMachine'],
       meaning:
-        'The interface disappeared while it was to be set up: it exists only while hyperkit has the device open, so the ' +
+        'The interface disappeared while it was to be set up: it exists only while hyperkit has the device open, so ' +
+        'the ' +
         'VM has most likely ended. The next look finds out.',
       whatToDo: [{ text: 'Where Docker’s VM still runs, restart Docker Desktop' }, readLogs],
     },
@@ -88,7 +92,7 @@ export const tapAddress = {
       severity: 'degraded',
       meaning:
         '`ifconfig` could not be run, or another error without a name of its own came up; the message quotes it. ' +
-        'It is tried again, at most a minute apart.',
+        'tuntapd tries again at least once a minute.',
       whatToDo: [readLogs],
     },
     NoLink: {

@@ -27,7 +27,8 @@ export const tapAttached = {
     HeldByLeftover: {
       severity: 'degraded',
       meaning:
-        'Two VMs of Docker’s of one user run: an old one was left behind (Docker was quit while it was starting) and has ' +
+        'Two VMs of Docker’s of one user run: an old one was left behind (Docker was quit while it was starting) ' +
+        'and has ' +
         'the tap, while the engine is that of the newer one. Nothing is set up in either.',
       whatToDo: [
         { text: 'Quit Docker Desktop' },
@@ -56,7 +57,8 @@ export const tapAttached = {
     RestartNeeded: {
       severity: 'persistent',
       meaning:
-        'The VM runs without the tap, and tuntapd does not restart Docker itself: a container has been running for longer ' +
+        'The VM runs without the tap, and tuntapd does not restart Docker itself: a container has been running for ' +
+        'longer ' +
         'than a minute, Docker did not quit, one restart did not help, or `restartDocker` is not `auto`. The message ' +
         'says which.',
       whatToDo: [restartDocker, { text: 'Or have tuntapd try once more', command: 'tuntapctl up' }],
@@ -64,28 +66,32 @@ export const tapAttached = {
     RestartPending: {
       severity: 'transient',
       meaning:
-        'The VM runs without the tap, and tuntapd is about to restart Docker for it, or has asked it to quit and opens it ' +
+        'The VM runs without the tap, and tuntapd is about to restart Docker for it, or has asked it to quit and ' +
+        'opens it ' +
         'again. It does so only where no container has been running for longer than a minute.',
     },
     OtherMac: {
       severity: 'degraded',
       meaning:
         'The VM was started with a tap of another MAC address than `tap.mac` (by docker-tuntap-osx’s shim, or before ' +
-        '`tap.mac` was changed), so its interface is not found in the VM. tuntapd restarts Docker where `restartDocker` ' +
+        '`tap.mac` was changed), so its interface is not found in the VM. tuntapd restarts Docker where ' +
+        '`restartDocker` ' +
         'lets it.',
       whatToDo: [restartDocker],
     },
     TapNotOpened: {
       severity: 'degraded',
       meaning:
-        'The VM was started with the tap but could not open it (the device was missing, another user’s, or held), and ' +
+        'The VM was started with the tap but could not open it (the device was missing, another user’s, or held), ' +
+        'and ' +
         'hyperkit does not try again.',
       whatToDo: [restartDocker],
     },
     StartedWithoutTap: {
       severity: 'degraded',
       meaning:
-        'The VM was started before the shim stood at hyperkit’s path, so it has no network card for the tap. Only its ' +
+        'The VM was started before the shim stood at hyperkit’s path, so it has no network card for the tap. Only ' +
+        'its ' +
         'next start gives it one.',
       whatToDo: [restartDocker],
     },
@@ -145,7 +151,7 @@ export const tapAttached = {
       severity: 'transient',
       meaning:
         '`ifconfig` failed or took too long, so nobody knows who holds the tap. What is set up stays as it is.',
-      whatToDo: [{ text: 'See what it says', command: 'ifconfig {device}' }, readLogs],
+      whatToDo: [{ text: 'See what it reports', command: 'ifconfig {device}' }, readLogs],
     },
     NoVm: { severity: 'idle', meaning: 'There is no VM to hold the tap.' },
     Attached: {

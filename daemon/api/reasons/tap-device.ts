@@ -19,15 +19,15 @@ export const tapDevice = {
     KextNotApproved: {
       severity: 'persistent',
       meaning:
-        'macOS does not load the installed kext before a person allows it; the message has macOS’s own words. tuntapd ' +
+        'macOS does not load the installed kext before a person allows it; the message quotes macOS. tuntapd ' +
         'asks once, since every attempt shows a dialog.',
       whatToDo: [allow, { text: 'Without a restart, have tuntapd try again', command: 'tuntapctl up' }],
     },
     KextNotLoaded: {
       severity: 'transient',
       meaning:
-        'The kext is installed and not loaded; tuntapd loads it. Where five attempts of `kextload` fail, the message has ' +
-        'the words of the last one, and it is tried again only when asked: another program’s driver (VirtualBox’s, ' +
+        'The kext is installed and not loaded; tuntapd loads it. Where five attempts of `kextload` fail, the ' +
+        'message quotes the last one, and it is tried again only when asked: another program’s driver (VirtualBox’s, ' +
         'another VPN’s tap) can be in its place until the next boot.',
       whatToDo: [tryAgain, { text: 'If it stays so, restart the Mac' }],
     },
@@ -47,8 +47,8 @@ export const tapDevice = {
     Failed: {
       severity: 'degraded',
       meaning:
-        'Loading the kext, or giving the device to its user, failed by an error without a name of its own; the ' +
-        'message quotes it. It is tried again, at most a minute apart.',
+        'Loading the kext, or giving the device to its user, failed with an error that has no reason of its own; the ' +
+        'message quotes it. tuntapd tries again at least once a minute.',
       whatToDo: [readLogs],
     },
     Present: {

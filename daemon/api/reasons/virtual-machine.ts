@@ -9,7 +9,8 @@ export const virtualMachine = {
       severity: 'persistent',
       isTerminal: true,
       meaning:
-        'Docker.app has hyperkit, but Docker runs its VM by Apple’s Virtualization framework, which cannot be given a tap.',
+        'Docker.app has hyperkit, but Docker runs its VM by Apple’s Virtualization framework, which cannot be given ' +
+        'a tap.',
       whatToDo: [
         followVm,
         {

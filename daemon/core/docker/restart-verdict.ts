@@ -16,7 +16,7 @@ import {
 import type { LinkState } from '../link/link.js';
 import type { Memory } from '../memory.js';
 
-/** A container that runs for longer than this, in seconds, is somebody’s work. */
+/** A container that runs for longer than this, in seconds, is somebody’s work (docs/decisions/0009). */
 const untouchable = 60;
 /** Milliseconds in which a VM that was given the tap opens it. */
 const opening = 15_000;

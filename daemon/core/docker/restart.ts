@@ -48,7 +48,7 @@ export function learnRestart(
   const { reopen, attempts } = restart;
   const gui = valueOf(observation.docker)?.find((process) => process.gui);
   const age = reopen ? ageOf(reopen.at, observation.at) : 0;
-  // After the clock was set back nobody knows how long Docker is owed: the time begins anew.
+  // After the clock was set back it is not known how long Docker has been closed: the time begins again.
   const isUndated = age === Infinity;
   const settled =
     reopen && ((gui !== undefined && gui.pid !== reopen.gui) || (age > reopening && !isUndated));

@@ -108,7 +108,7 @@ export const shim: Judge<'Shim'> = (judgement, failures) => {
   const { bundles } = observation;
   if (!config.shim.manage) return yes('NotManaged', 'shim.manage is false: hyperkit is left as it is');
   if (memory.wanted === 'removed') return no('Removed', 'tuntapd is being removed');
-  const failure = failed('Shim', failures, ['install-shim', 'restore-hyperkit']);
+  const failure = failed('Shim', failures);
   if (failure) return failure;
   if (!bundles.known) return unclear(bundles.why);
   if (memory.wanted === 'restored')

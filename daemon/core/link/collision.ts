@@ -1,10 +1,11 @@
-/** Whether the two addresses of the link are somebody else's already, and which ones are not. Pure. */
+/** Whether others use the two addresses of the link already, and which pair is free. Pure. */
 import type { Config } from '../../../config/schema.js';
 import { contains, overlaps, parsePrefix, type Prefix } from '../../lib/prefix.js';
 import { conflictOf } from '../routes/conflicts.js';
 import { type Observation, type Route, seen, valueOf } from '../observation.js';
-import { protectedAddresses, rulesOf } from '../routes/guard.js';
-import { claimsIn, told } from '../routes/table.js';
+import { rulesOf } from '../routes/guard.js';
+import { type Others, othersOn } from '../routes/others.js';
+import { told } from '../routes/table.js';
 import { type Link, type LinkState, takenBy } from './link.js';
 import { plain } from '../../lib/text.js';
 
@@ -18,23 +19,22 @@ interface Holder {
   readonly isForcible: boolean;
 }
 
-function onMac(network: Prefix, link: Link, { routes, resolvers }: Observation): readonly Holder[] {
-  if (!routes.known) return [];
+function onMac(network: Prefix, { claims, addresses }: Others): readonly Holder[] {
   const force = `list ${network.text} in routes.force`;
-  const conflict = conflictOf(network, claimsIn(link, routes.value));
+  const conflict = conflictOf(network, claims);
   // Of one prefix the kernel keeps one route, and what is more specific than two addresses leads one of them away.
   const isAround = conflict?.relation === 'less-specific';
-  const claims = conflict
+  const byClaim = conflict
     ? [{ who: told(conflict.claim), wayOut: isAround ? force : null, isForcible: isAround }]
     : [];
-  const addresses = protectedAddresses(link, routes.value, valueOf(resolvers) ?? [])
+  const byAddress = addresses
     .filter(({ address }) => contains(network, address))
     .map(({ what, isForcible }) => ({
       who: what,
       wayOut: isForcible ? `${force}, where that is this very VM` : null,
       isForcible,
     }));
-  return [...claims, ...addresses].map((holder) => ({ ...holder, who: `on this Mac by ${holder.who}` }));
+  return [...byClaim, ...byAddress].map((holder) => ({ ...holder, who: `on this Mac by ${holder.who}` }));
 }
 
 function inTheVm(network: Prefix, { engine }: Observation): readonly Holder[] {
@@ -51,19 +51,19 @@ function inTheVm(network: Prefix, { engine }: Observation): readonly Holder[] {
 }
 
 /** Who has (a part of) this network; nobody when nothing is known. */
-const holdersOf = (network: Prefix, link: Link, observation: Observation): readonly Holder[] => [
-  ...onMac(network, link, observation),
+const holdersOf = (network: Prefix, others: Others, observation: Observation): readonly Holder[] => [
+  ...onMac(network, others),
   ...inTheVm(network, observation),
 ];
 
 /** A command that moves both ends at once to addresses that nobody has, or what has to be found without one. */
-function move(link: Link, observation: Observation): string {
+function move(link: Link, others: Others, observation: Observation): string {
   // macOS numbers its own networks, and nobody can tell it which one to take.
   if (link.isGiven === true)
     return 'macOS gives the link this network: end what has it besides, or give that another network';
   const free = farEnds.find((end) => {
     const network = parsePrefix(`${end}.253/${link.network.bits.length}`);
-    return network !== null && holdersOf(network, link, observation).length === 0;
+    return network !== null && holdersOf(network, others, observation).length === 0;
   });
   return free === undefined
     ? 'set tap.address and tap.peer to a pair that nobody uses'
@@ -74,18 +74,29 @@ function move(link: Link, observation: Observation): string {
  * Who else has (a part of) the link's network, on the Mac or in the VM, and what moves the link, for people; null when
  * nobody has, or none whom a network listed in routes.force may overrule, or nothing is known.
  */
-export function linkCollision(config: Config, observation: Observation, state: LinkState): string | null {
+export function linkCollision(found: {
+  config: Config;
+  observation: Observation;
+  link: LinkState;
+  others: Others;
+}): string | null {
+  const { config, observation, link: state, others } = found;
   const { link } = state;
   if (!link) return null;
   const name = link.network.text;
-  // Whoever took its row takes that of every network: giving way to him would have him give it back, and take it again.
-  const isOthers = (row: Route): boolean => row !== takenBy(state);
-  const rest = observation.routes.known
-    ? { ...observation, routes: seen(observation.routes.value.filter(isOthers)) }
-    : observation;
+  // A VPN that took its row takes that of every network: if the link gave way, the VPN would return the row, and take it
+  // again.
+  const taken = takenBy(state);
+  const isOthers = (row: Route): boolean => row !== taken;
+  const rest =
+    taken && observation.routes.known
+      ? othersOn(link, { ...observation, routes: seen(observation.routes.value.filter(isOthers)) })
+      : others;
   const isForced = rulesOf(config).forced.has(name);
-  const holder = holdersOf(link.network, link, rest).find(({ isForcible }) => !(isForced && isForcible));
+  const holder = holdersOf(link.network, rest, observation).find(
+    ({ isForcible }) => !(isForced && isForcible),
+  );
   if (!holder) return null;
   const orElse = holder.wayOut === null ? '' : `; or ${holder.wayOut}`;
-  return `the link’s network ${name} is taken ${holder.who}: ${move(link, observation)}${orElse}`;
+  return `the link’s network ${name} is taken ${holder.who}: ${move(link, others, observation)}${orElse}`;
 }

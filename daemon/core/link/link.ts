@@ -1,4 +1,4 @@
-/** The seam: how this Mac and Docker's VM reach each other. Whoever makes it, all that comes after knows only this. */
+/** The seam: how this Mac and Docker's VM reach each other. All that comes after knows only this, not its maker. */
 import type { Prefix } from '../../lib/prefix.js';
 import type { ConsoleUser, Route, Vm } from '../observation.js';
 
@@ -20,7 +20,7 @@ export interface Link {
 }
 
 interface Common {
-  /** Null where nobody can know it before it is there. */
+  /** Null where it cannot be known before it is there. */
   readonly link: Link | null;
   /** The VM at its other end; null: none, or not ours. */
   readonly vm: Vm | null;
@@ -50,10 +50,10 @@ export type LinkState = Common &
     | { readonly kind: 'up'; readonly vm: Vm; readonly link: Link }
   );
 
-/** The row by which somebody took the link's network after the link had it, or null. */
+/** The row by which another program took the link's network after the link had it, or null. */
 export const takenBy = (state: LinkState): Route | null =>
   state.kind === 'present' && state.lacks === 'network' ? state.row : null;
 
-/** Whether that row is the kernel's own for an address on the interface; one with a gateway (G) is somebody's. */
+/** Whether that row is the kernel's own for an address on the interface; one with a gateway (G) is another program's. */
 export const isConnected = (link: Link, row: Route): boolean =>
   row.interface === link.interface && !row.flags.includes('G');

@@ -1,4 +1,4 @@
-/** What a person is told when somebody has taken the row of the link's network after the link had it. Pure. */
+/** What a person is told when another program has taken the row of the link's network from the link. Pure. */
 import type { Judgement } from '../judgement.js';
 import { type Route, valueOf } from '../observation.js';
 import { hasVpn, vpnOn } from './known-vpns.js';

@@ -54,10 +54,10 @@ export const tapAddress: Judge<'TapAddress'> = (judgement, failures) => {
       `something on this Mac, most often a VPN, took the link’s network away ${held.losses} times in a row. The link comes ` +
         'back when the routing table has settled, or with `tuntapctl up`',
     );
-  const failure = failed('TapAddress', failures, ['address-tap']);
+  const failure = failed('TapAddress', failures);
   if (failure) return failure;
   if (!observation.resolvers.known) return unclear(observation.resolvers.why);
   return state.lacks === 'row'
-    ? no('NotSet', `${name} has ${address}, but the table has lost its row: it is set anew in a moment`)
+    ? no('NotSet', `${name} has ${address}, but the table has lost its row: it is set again in a moment`)
     : no('NotSet', `${name} has no ${address} yet`);
 };

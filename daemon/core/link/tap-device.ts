@@ -49,7 +49,7 @@ export function disownSteps({ observation }: Judgement): Step[] {
 
 export const tapDevice: Judge<'TapDevice'> = ({ config, observation, memory }, failures) => {
   const { kext, device } = observation.tap;
-  const failure = failed('TapDevice', failures, ['load-kext', 'own-tap-device']);
+  const failure = failed('TapDevice', failures);
   if (failure) return failure;
   if (!device.known) return unclear(device.why);
   if (!device.value) {

@@ -51,7 +51,7 @@ function missed(observation: Observation): { vm: Vm; user: ConsoleUser } | null 
   if (!vm || vm.runtime || !user || !tap.interface.known || valueOf(tap.device)?.uid !== user.uid)
     return null;
   if (tap.interface.value === null) return { vm, user };
-  // Held: by this VM with a NIC that is not ours, or by somebody in whose way a restart would be.
+  // Held: by this VM with a NIC that is not ours, or by a process that a restart would disturb.
   return heldTap(observation) && vm.uid === user.uid && vm.tapIsForeign ? { vm, user } : null;
 }
 

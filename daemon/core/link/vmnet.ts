@@ -166,8 +166,7 @@ export const vmnet: LinkMaker = {
   judges: {
     TapDevice: () => yes('NotNeeded', 'this link is by a network that macOS shares with the VM'),
     Shim: (_judgement, failures) =>
-      failed('Shim', failures, ['restore-hyperkit']) ??
-      yes('NotNeeded', 'this link is by a network that macOS shares with the VM'),
+      failed('Shim', failures) ?? yes('NotNeeded', 'this link is by a network that macOS shares with the VM'),
     TapAttached: tapAttached,
     TapAddress: tapAddress,
   },

@@ -1,5 +1,5 @@
 /**
- * What a route of ours would take from somebody else's, by the rule that the longest prefix wins. Pure.
+ * What a route of ours would take from the routes of others, by the rule that the longest prefix wins. Pure.
  *
  *     theirs is the same prefix    the kernel keeps one: `File exists`, whatever the gateway
  *     theirs is less specific      ours would win, and shadow a part of theirs

@@ -110,7 +110,7 @@ export function guard(
 ): Refusal | null {
   const { allow, allowed, minPrefix, forced } = rules;
   const isForced = forced.has(subnet.text);
-  // Whoever mends one of the two learns of the other at the same time.
+  // Both are reported at once, so that fixing one does not uncover the other.
   const against = [
     ...(allow.some((range) => contains(range, subnet))
       ? []

@@ -39,7 +39,7 @@ function linkIsAway({ link, memory }: Judgement): string | null {
 
 /** What is wanted and not there is added, what is there and not wanted goes first. */
 export function routeSteps(judgement: Judgement): Step[] {
-  const { config, observation, memory, link, routes: verdicts } = judgement;
+  const { config, observation, link, routes: verdicts } = judgement;
   if (!config.routes.manage) return deletions(judgement, () => 'routes.manage is off');
   const away = linkIsAway(judgement);
   if (away !== null) return deletions(judgement, () => away);
@@ -47,7 +47,7 @@ export function routeSteps(judgement: Judgement): Step[] {
   if (!link.vm) return link.kind === 'absent' ? deletions(judgement, () => 'the link is gone') : [];
   const engine = valueOf(observation.engine);
   if (!engine) {
-    const claimed = overtaken(config, observation, link.link, memory);
+    const claimed = overtaken(judgement);
     return deletions(judgement, (subnet) => claimed.get(subnet) ?? null);
   }
   const keep = new Set(
@@ -103,7 +103,7 @@ export const routes: Judge<'Routes'> = (judgement, failures) => {
   const { config, observation, routes: verdicts } = judgement;
   if (!config.routes.manage) return yes('NotManaged', 'routes.manage is false: routes are left as they are');
   if (!observation.routes.known) return unclear(observation.routes.why);
-  const failure = failed('Routes', failures, ['add-route', 'delete-route']);
+  const failure = failed('Routes', failures);
   if (failure) return failure;
   if (!valueOf(observation.engine)) return no('NoEngine', 'Docker’s networks are not known (yet)');
   const inState = (...states: readonly RouteVerdict['state'][]) =>

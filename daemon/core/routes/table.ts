@@ -12,7 +12,7 @@ export interface OwnedRoute {
   readonly interface: string;
 }
 
-/** A row of somebody else that says where a range leads. */
+/** A row of another program that says where a range leads. */
 export interface Claim {
   readonly range: Prefix;
   readonly row: Route;

@@ -4,17 +4,25 @@
  */
 import type { Config } from '../../../config/schema.js';
 import { overlaps, type Prefix } from '../../lib/prefix.js';
-import type { Link } from '../link/link.js';
+import type { Link, LinkState } from '../link/link.js';
 import type { Memory } from '../memory.js';
 import { unroutable } from './networks.js';
 import type { DockerNetwork, Observation, Route } from '../observation.js';
 import { anotherSubnet, conflictOf, explain } from './conflicts.js';
-import { guard, type ProtectedAddress, protectedAddresses, type RouteRules, rulesOf } from './guard.js';
+import { guard, type RouteRules, rulesOf } from './guard.js';
+import type { Others } from './others.js';
 import type { HeldRoute } from './yield.js';
-import { type Claim, claimsIn, isRowOf } from './table.js';
+import { isRowOf } from './table.js';
 import { plain } from '../../lib/text.js';
 
-type RouteMemory = Pick<Memory, 'ownedRoutes' | 'heldRoutes'>;
+/** As much of a judgement as routes are judged by. */
+interface Found {
+  readonly config: Config;
+  readonly observation: Observation;
+  readonly link: LinkState;
+  readonly memory: Pick<Memory, 'ownedRoutes' | 'heldRoutes'>;
+  readonly others: Others;
+}
 
 export interface RouteVerdict {
   /** Canonical where it could be read; `-` for a network that has none. */
@@ -36,11 +44,9 @@ export const extraKey = 'routes.extra';
 const maxSubnets = 2000;
 
 /** What a subnet is judged by. */
-interface Situation {
+interface Situation extends Others {
   readonly rules: RouteRules;
   readonly link: Link | null;
-  readonly claims: readonly Claim[];
-  readonly addresses: readonly ProtectedAddress[];
   /** Why the resolvers are not known, or null. */
   readonly unsure: string | null;
   /** Rows that `route add` would find, by prefix. */
@@ -52,17 +58,14 @@ interface Situation {
 type Decision = Pick<RouteVerdict, 'state' | 'why'>;
 
 function situationOf(
-  config: Config,
   table: readonly Route[],
-  { resolvers }: Observation,
-  link: Link | null,
-  memory: RouteMemory,
+  { config, observation, link, memory, others }: Found,
 ): Situation {
+  const { resolvers } = observation;
   return {
+    ...others,
     rules: rulesOf(config),
-    link,
-    claims: claimsIn(link, table),
-    addresses: protectedAddresses(link, table, resolvers.known ? resolvers.value : []),
+    link: link.link,
     unsure: resolvers.known ? null : resolvers.why,
     rows: new Map(
       table.filter((row) => isRowOf(row.destination.text, row)).map((row) => [row.destination.text, row]),
@@ -164,15 +167,11 @@ function decideAll(situation: Situation, candidates: readonly Candidate[]): Rout
  * order, and then for those of routes.extra; empty while the engine or the table is unknown. Wanted subnets of Docker
  * networks never overlap each other, and none is wanted twice.
  */
-export function judgeRoutes(
-  config: Config,
-  observation: Observation,
-  link: Link | null,
-  memory: RouteMemory,
-): readonly RouteVerdict[] {
-  const { engine, routes } = observation;
+export function judgeRoutes(found: Found): readonly RouteVerdict[] {
+  const { config } = found;
+  const { engine, routes } = found.observation;
   if (!engine.known || engine.value === null || !routes.known) return [];
-  const situation = situationOf(config, routes.value, observation, link, memory);
+  const situation = situationOf(routes.value, found);
   const candidates: Candidate[] = [];
   const refused: RouteVerdict[] = [];
   const place = new Map<string, number>();
@@ -213,15 +212,11 @@ export function judgeRoutes(
 }
 
 /** Subnets of ours that others have claimed since, and how. Needs no word of the engine: their owners do not wait for it. */
-export function overtaken(
-  config: Config,
-  observation: Observation,
-  link: Link | null,
-  memory: RouteMemory,
-): ReadonlyMap<string, string> {
-  if (!observation.routes.known) return new Map();
-  const table = observation.routes.value;
-  const situation = situationOf(config, table, observation, link, memory);
+export function overtaken(found: Found): ReadonlyMap<string, string> {
+  const { routes } = found.observation;
+  if (!routes.known) return new Map();
+  const table = routes.value;
+  const situation = situationOf(table, found);
   return new Map(
     table.flatMap(({ destination }) => {
       if (!situation.owned.has(destination.text)) return [];

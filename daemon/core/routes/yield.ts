@@ -1,10 +1,7 @@
 /**
- * Yield, don't fight: what is known of routes of ours that others keep removing. A pure reducer, fed with every look
- * at the table and the time in ms of a clock that only goes forward.
- *
- * The first loss is made good at once, the next ones after 1, 2 and 4 s; from the fifth in a row the route is
- * *yielded*: it comes back only when everybody else's rows have not changed for 10 s, and each time that it is lost
- * again it waits twice as long, five minutes at the most. A route that has stood for a minute starts afresh.
+ * Routes of ours that others keep removing: each comes back after longer pauses, and from the fifth loss in a row it is
+ * *yielded* until the table has settled (docs/decisions/0008). A pure reducer, fed with every look at the table and the
+ * time in ms of a clock that only goes forward.
  */
 import type { Route } from '../observation.js';
 import { type OwnedRoute, isRowOf } from './table.js';

@@ -1,5 +1,6 @@
 /**
- * The agent as an image, made in memory: the same bytes each time, so that its id is known before any engine is asked.
+ * The agent as an image, made in memory: the same bytes each time, so its id is known before any engine is asked
+ * (docs/decisions/0013).
  * One archive serves every engine: `manifest.json` is what Docker's own store reads (moby image/tarexport), the OCI
  * layout around it what containerd's does. Pure.
  */

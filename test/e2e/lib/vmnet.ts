@@ -1,7 +1,7 @@
 /** A Docker whose VM runs by the Virtualization framework, as tests speak of it. */
 import type { Mac } from '../../lab/lab.js';
-import { dockerOf, must } from '../../lab/story.js';
-import { until } from '../../lab/until.js';
+import { dockerOf, must } from './vocabulary.js';
+import { until } from '../../lib/until.js';
 
 /** What `bootMac` is told for a Mac with Apple silicon and the Docker Desktop of these days. */
 export const appleSilicon = {

@@ -6,7 +6,7 @@ const segmentCommand = 72;
 const textSize = 0x1000;
 
 /** The first 16 bytes of every thin x86_64 executable made here: magic, CPU type and subtype, MH_EXECUTE. */
-export const machOMagic = Buffer.from('cffaedfe07000001030000000200000000', 'hex').subarray(0, 16);
+const machOMagic = Buffer.from('cffaedfe07000001030000000200000000', 'hex').subarray(0, 16);
 
 function segment(name: string, offset: number, size: number, protection: number): Buffer {
   const command = Buffer.alloc(segmentCommand);

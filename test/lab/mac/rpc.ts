@@ -7,7 +7,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
-export const machineSocket = '/.lab/run/mac.sock';
+const machineSocket = '/.lab/run/mac.sock';
 
 /** An operation's answer, or an error with an errno-like name (`EBUSY`, `ESRCH`, …) that the caller shows its own way. */
 export class MachineError extends Error {

@@ -8,21 +8,32 @@ import {
   rename,
   rm,
   symlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
-import { createServer, type RequestListener } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, get, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Command } from 'commander';
 import fc from 'fast-check';
+import * as z from 'zod';
 import type { Io } from '../../../cli/io.js';
-import { main } from '../../../cli/main.js';
+import { parseConfig } from '../../../config/parse.js';
+import { describeConfig } from '../../../config/keys.js';
+import { jsonSchema } from '../../../cli/json-schema.js';
+import { main, programOf } from '../../../cli/main.js';
+import { renderManual } from '../../../cli/manual.js';
+import { withProgress } from '../../../cli/progress.js';
 import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
+import { createFeed, type Feed } from '../../../daemon/control/stream.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
 import { runtimes } from '../../../daemon/lib/runtimes.js';
 import { condition, madeUpStatus } from './made-up.js';
+import { healthyStatus } from './scenes.js';
 
 const kickstart = 'sudo launchctl kickstart -k system/io.github.tuntapd';
 const { current, old } = runtimes.x64;
@@ -40,6 +51,7 @@ let out: string;
 let errors: string;
 let server: ControlServer | null;
 let stop: AbortController;
+let feed: Feed;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'cli-'));
@@ -49,11 +61,13 @@ beforeEach(async () => {
   out = '';
   errors = '';
   server = null;
+  feed = createFeed();
   stop = new AbortController();
   io = {
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (errors += text) },
     env: {},
+    now: () => Date.parse('2026-03-04T05:18:07.000Z'),
     version: '1.2.3',
     socketPath: layout.socket,
     logPath: join(layout.logs, 'tuntapd.log'),
@@ -66,6 +80,10 @@ beforeEach(async () => {
         stderr: '',
         exitCode: 0,
       }),
+    connect: (address, port) => {
+      const said = address === '172.17.0.2' && port === 80 ? 'connected' : 'ECONNREFUSED';
+      return Promise.resolve({ alive: true, said });
+    },
     renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
     untilInterrupted: () => stop.signal,
   };
@@ -90,6 +108,8 @@ async function daemon(status: Status | null = madeUpStatus(), outcome?: Outcome)
     handlers: {
       version: () => ({ version: '1.2.3', pid: 4711 }),
       status: () => status,
+      follow: feed.follow,
+      metrics: () => 'tuntapd_passes_total 1\ntuntapd_info{version="\u001b[2J"} 1\n',
       up: act('up'),
       down: act('down'),
       restart: act('restart'),
@@ -116,6 +136,16 @@ const staleSocket: Partial<Status> = {
   ],
 };
 
+/** From now on the output is a terminal without colours. */
+function onTerminal(env: Io['env'] = {}, columns = 120): void {
+  io = { ...io, stdout: { ...io.stdout, isTTY: true, columns }, env: { NO_COLOR: '1', ...env } };
+}
+
+const until = async (wanted: () => boolean): Promise<void> => {
+  for (const end = Date.now() + 5000; !wanted() && Date.now() < end;)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+};
+
 const cli = (...argv: string[]): Promise<number> => main(argv, io);
 
 describe('status', () => {
@@ -132,13 +162,15 @@ describe('status', () => {
     expect(await cli('status', '--json')).toBe(code);
   });
 
-  test('names the link that is there', async () => {
-    await daemon(madeUpStatus({ link: 'shared network of macOS (bridge100)' }));
+  test('names the link that is there in words', async () => {
+    const link = { ...(healthyStatus.link as NonNullable<Status['link']>), interface: 'bridge100' };
+    await daemon(madeUpStatus({ link: { ...link, told: 'shared network of macOS (bridge100)' } }));
+    onTerminal();
     expect(await cli('status')).toBe(0);
-    expect(out).toContain('\nLink: shared network of macOS (bridge100)\n');
+    expect(out).toMatch(/^Link +shared network of macOS \(bridge100\), 10\.0\.75\.1/m);
   });
 
-  test('shows every condition with a tick, its message, and the routes', async () => {
+  test('what is wrong comes first, then what was seen, then the routes; --verbose has every condition', async () => {
     await daemon(
       madeUpStatus({
         phase: 'degraded',
@@ -149,24 +181,28 @@ describe('status', () => {
         ],
       }),
     );
+    onTerminal();
     expect(await cli('status')).toBe(4);
-    expect(out).toMatch(/✓ TapDevice {2}fine/);
-    expect(out).toMatch(/✗ Shim {7}reinstall Docker \[31m dab/);
-    expect(out).toMatch(/\? Engine {5}no answer/);
-    expect(out).toMatch(/✓ 172\.31\.0\.0\/16 {2}bridge {2}routed/);
-    expect(out).toMatch(/– 10\.0\.0\.0\/8 {5}huge {4}refused/);
+    expect(out).toMatch(/^degraded.*\n\n✗ Shim: reinstall Docker \[31m dab\n/);
+    expect(out).toMatch(/\? Engine: no answer/);
+    expect(out).not.toContain('TapDevice');
+    expect(out).toMatch(/✓ bridge +172\.31\.0\.0\/16 +routed/);
+    expect(out).toMatch(/Not routed: huge \(10\.0\.0\.0\/8\)/);
     expect(out).not.toContain('\u001b');
     expect(out).not.toContain('\u202e');
-    expect(out).not.toContain('Link:');
+    out = '';
+    await cli('status', '--verbose');
+    expect(out).toMatch(/✓ TapDevice {2}Good, since .* \(12 min\): fine/);
+    expect(out).toMatch(/✗ Shim {7}NotGood, since .*: reinstall Docker/);
+    expect(out).toMatch(/\? Engine {5}NotGood, since .*: no answer/);
   });
 
-  test('shows causes alone; what follows from them is in the JSON', async () => {
+  test('shows causes alone, with what to do; what follows from them is in the JSON', async () => {
     await daemon(madeUpStatus(staleSocket));
+    onTerminal();
     await cli('status');
-    expect(out.match(/^ {2}\S \w+ .*/gm)?.slice(0, 2)).toEqual([
-      '  ✓ TapDevice  fine',
-      '  ? Engine     left over',
-    ]);
+    expect(out.match(/^[✓✗?…·] .*/gm)).toEqual(['? Engine: left over']);
+    expect(out).toContain('→ Quit Docker Desktop and open it again');
     expect(out).not.toMatch(/Guest|DataPath|Ready/);
     out = '';
     await cli('status', '--json');
@@ -175,8 +211,25 @@ describe('status', () => {
 
   test('what is missing while there is nothing to do is not marked as wrong', async () => {
     await daemon(madeUpStatus({ phase: 'idle', conditions: [condition('Engine', 'False', 'no VM')] }));
+    onTerminal();
     await cli('status');
     expect(out).toContain('· Engine');
+  });
+
+  test('marks are words where no terminal draws them', async () => {
+    await daemon(madeUpStatus({ phase: 'degraded', conditions: [condition('Shim', 'False', 'gone')] }));
+    const marksOf = async (): Promise<string[]> => {
+      out = '';
+      await cli('status');
+      return out.match(/^(\S+) Shim/m)?.slice(1) ?? [];
+    };
+    expect(await marksOf()).toEqual(['FAIL']);
+    onTerminal();
+    expect(await marksOf()).toEqual(['✗']);
+    onTerminal({ LANG: 'C' });
+    expect(await marksOf()).toEqual(['FAIL']);
+    onTerminal({ LC_ALL: '', LANG: 'de_DE.UTF-8' });
+    expect(await marksOf()).toEqual(['✗']);
   });
 
   test('--json is the status as it is', async () => {
@@ -189,7 +242,7 @@ describe('status', () => {
     await daemon();
     io = { ...io, stdout: { ...io.stdout, isTTY: true } };
     await cli('status');
-    expect(out).toContain('\u001b[32m✓');
+    expect(out).toContain('\u001b[32m✓\u001b[39m bridge');
     out = '';
     io = { ...io, env: { NO_COLOR: '1' } };
     await cli('status');
@@ -197,10 +250,51 @@ describe('status', () => {
   });
 });
 
-test.each([['status'], ['up'], ['routes'], ['doctor']])(
+describe('status --watch', () => {
+  test('shows each status as it comes, goes on with the next daemon, and ends with Ctrl-C', async () => {
+    await daemon(madeUpStatus());
+    const watching = cli('status', '--watch');
+    await until(() => out.includes('ready:'));
+    feed.tell(madeUpStatus({ phase: 'degraded', conditions: [condition('Shim', 'False', 'gone')] }));
+    await until(() => out.includes('Shim: gone'));
+    await server?.close();
+    await until(() => out.includes('waiting for the next one'));
+    await daemon(madeUpStatus({ phase: 'down' }));
+    await until(() => out.includes('taken down by hand'));
+    stop.abort();
+    expect(await watching).toBe(0);
+  });
+
+  test('as JSON one status a line', async () => {
+    await daemon(madeUpStatus());
+    const watching = cli('status', '--watch', '--json');
+    await until(() => out !== '');
+    feed.tell(madeUpStatus({ pid: 5 }));
+    await until(() => out.split('\n').length === 3);
+    stop.abort();
+    await watching;
+    const lines = out.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as Status).pid)).toEqual([4711, 5]);
+  });
+
+  test('on a terminal it draws over what is there, as much as fits', async () => {
+    onTerminal();
+    io = { ...io, stdout: { ...io.stdout, rows: 4 } };
+    await daemon(madeUpStatus());
+    const watching = cli('status', '--watch');
+    await until(() => out.includes('ready:'));
+    stop.abort();
+    await watching;
+    const [, screen = ''] = out.split('\u001b[H');
+    expect(screen.split('\n')).toHaveLength(4);
+    expect(screen.endsWith('\u001b[J')).toBe(true);
+  });
+});
+
+test.each([['status'], ['status --watch'], ['up'], ['routes'], ['doctor']])(
   '%s without a daemon ends with 3',
   async (command) => {
-    expect(await cli(command)).toBe(3);
+    expect(await cli(...command.split(' '))).toBe(3);
     expect(out + errors).toContain(
       'sudo launchctl kickstart -k system/io.github.tuntapd, or sudo make install-daemon',
     );
@@ -211,6 +305,18 @@ test.each([['up'], ['down'], ['restart']])('%s asks the daemon', async (action) 
   const asked = await daemon();
   expect(await cli(action)).toBe(0);
   expect(asked).toEqual([action]);
+});
+
+test('what takes over a second tells for how long, on a terminal alone', async () => {
+  const slow = async (isTTY: boolean): Promise<string> => {
+    errors = '';
+    io = { ...io, now: Date.now, stderr: { ...io.stderr, isTTY } };
+    const work = new Promise<number>((resolve) => setTimeout(resolve, 2300, 7));
+    expect(await withProgress(io, 'up', work)).toBe(7);
+    return errors;
+  };
+  expect(await slow(true)).toBe('\rup: 1 s\u001b[K\rup: 2 s\u001b[K\r\u001b[K');
+  expect(await slow(false)).toBe('');
 });
 
 test('what is not done is told and ends with 1', async () => {
@@ -226,6 +332,22 @@ test('routes', async () => {
   await daemon();
   expect(await cli('routes', '--json')).toBe(0);
   expect(JSON.parse(out)).toEqual(madeUpStatus().routes);
+});
+
+test('routes tells subnets, and of networks without one their names; --all all of it', async () => {
+  const routes = [
+    ...madeUpStatus().routes,
+    { subnet: '-', network: 'host', state: 'refused', why: 'the VM’s own' } as const,
+  ];
+  await daemon(madeUpStatus({ routes }));
+  expect(await cli('routes')).toBe(0);
+  expect(out).toMatch(/^ok +172\.31\.0\.0\/16 {2}bridge {2}routed/);
+  expect(out).toMatch(/^- +10\.0\.0\.0\/8 .*larger than \/12$/m);
+  expect(out).toContain('Without a subnet: host');
+  expect(out).not.toContain('the VM’s own');
+  out = '';
+  await cli('routes', '--all');
+  expect(out).toMatch(/host +refused +the VM’s own/);
 });
 
 test.each<[string, Partial<Status>, string]>([
@@ -257,12 +379,20 @@ test.each([
   [['logs', '-n', 'many'], 2],
   [['config', 'set', 'tap.mtu'], 2],
   [['config', 'set', 'tap.mtu', '1400', 'log.level'], 2],
-  [['completion', 'fish'], 2],
+  [['completion', 'fisch'], 2],
+  [['doctor', 'TT1'], 2],
   [['--help'], 0],
   [['config', '--help'], 0],
 ])('%j ends with %i', async (argv, code) => {
   expect(await cli(...argv)).toBe(code);
   expect((code === 0 ? out : errors).length).toBeGreaterThan(0);
+});
+
+test('metrics prints what the daemon counts', async () => {
+  expect(await cli('metrics')).toBe(3);
+  await daemon();
+  expect(await cli('metrics')).toBe(0);
+  expect(out).toBe('tuntapd_passes_total 1\ntuntapd_info{version=" [2J"} 1\n');
 });
 
 test('version, with and without a daemon', async () => {
@@ -277,11 +407,6 @@ test('version, with and without a daemon', async () => {
 describe('logs', () => {
   const entry = (message: string): string =>
     `${JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', message, pass: 'p1', more: 1 })}\n`;
-  const until = async (wanted: () => boolean): Promise<void> => {
-    for (const end = Date.now() + 5000; !wanted() && Date.now() < end;)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-  };
-
   test('the last lines, readable; older ones from the rotated files; no daemon needed', async () => {
     await writeFile(`${io.logPath}.3`, entry('zero'));
     await writeFile(`${io.logPath}.2`, entry('one'));
@@ -344,6 +469,77 @@ describe('logs', () => {
     expect(lines.at(-1)).toContain('line 4999 ü');
   });
 
+  describe('of all lines, also of rotated files, those that are asked for', () => {
+    const at = (time: string, level: string, message: string): string =>
+      `${JSON.stringify({ time: `2026-03-04T${time}.000Z`, level, message })}\n`;
+    const messages = (): string[] =>
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.replace(/^\S+ \S+ \w+ +/, ''));
+
+    beforeEach(async () => {
+      await writeFile(
+        `${io.logPath}.1`,
+        at('03:00:00', 'error', 'old error') + at('04:30:00', 'info', 'tap1 is there'),
+      );
+      const crash = 'Segmentation fault\n';
+      await writeFile(
+        io.logPath,
+        at('05:00:00', 'warn', 'route lost') + crash + at('05:10:00', 'info', 'Route back'),
+      );
+    });
+
+    test.each<[string, string[]]>([
+      ['--since 1h', ['tap1 is there', 'route lost', 'Segmentation fault', 'Route back']],
+      ['--since 1h -n 2', ['Segmentation fault', 'Route back']],
+      ['--since 2026-03-04T05:05:00Z', ['Route back']],
+      ['--level warn', ['old error', 'route lost', 'Segmentation fault']],
+      ['--level error -n 1', ['Segmentation fault']],
+      ['--grep ROUTE', ['route lost', 'Route back']],
+      ['--grep ^$ --level error', ['']],
+      ['--since 1h --level warn --grep lost', ['route lost']],
+    ])('%s', async (options, expected) => {
+      expect(await cli('logs', ...options.split(' '))).toBe(0);
+      expect(messages()).toEqual(expected);
+    });
+
+    test('-f shows and waits for no others', async () => {
+      const following = cli('logs', '-f', '--level', 'warn');
+      await until(() => out.includes('route lost'));
+      await appendFile(io.logPath, at('05:20:00', 'info', 'no') + at('05:20:01', 'error', 'yes'));
+      await until(() => out.includes('yes'));
+      stop.abort();
+      await following;
+      expect(messages()).toEqual(['old error', 'route lost', 'Segmentation fault', 'yes']);
+    });
+
+    test.each(['--since yesterday', '--since 1w', '--level loud', '--grep ('])(
+      '%s is a usage error',
+      async (options) => {
+        expect(await cli('logs', ...options.split(' '))).toBe(2);
+      },
+    );
+
+    test('what launchd kept of a crash comes after it, and counts as the worst', async () => {
+      await writeFile(io.layout.launchdLog, 'node: out of memory\u001b[2J\nat main\n');
+      await cli('logs', '--level', 'error');
+      expect(out).toMatch(
+        /old error[^]*launchd\.log, which was last written at .*:\n {2}node: out of memory \[2J\n {2}at main\n$/,
+      );
+      out = '';
+      await cli('logs', '--grep', 'memory', '--json');
+      expect(JSON.parse(out)).toEqual({
+        message: 'node: out of memory\u001b[2J',
+        source: io.layout.launchdLog,
+      });
+      out = '';
+      await utimes(io.layout.launchdLog, 0, 0);
+      await cli('logs', '--since', '1h');
+      expect(out).not.toContain('memory');
+    });
+  });
+
   test('no log yet', async () => {
     expect(await cli('logs')).toBe(1);
     expect(errors).toContain('there is no log yet');
@@ -403,12 +599,33 @@ describe('config', () => {
     expect(await readFile(io.configPath, 'utf8')).toBe('# mine\n[tap]\nmtu = 1400 # usual\n');
   });
 
+  test('set says from when on a change counts', async () => {
+    expect(await cli('config', 'set', 'tap.device', 'tap3', 'log.level', 'debug')).toBe(0);
+    expect(out).toBe(
+      'tap.device = "tap3"    # in force when Docker’s VM next starts\nlog.level = "debug"    # in force within ten seconds\n',
+    );
+  });
+
+  test('init writes a file that changes nothing, says what every key is for, and overwrites none', async () => {
+    expect(await cli('config', 'init')).toBe(0);
+    const text = await readFile(io.configPath, 'utf8');
+    expect(parseConfig(text, 'it')).toEqual(parseConfig('', 'none'));
+    const taken = text.replaceAll(/^#(?=\w+ = [^…])/gm, '');
+    expect(parseConfig(taken, 'it')).toEqual(parseConfig('', 'none'));
+    for (const { key } of describeConfig())
+      expect(taken).toMatch(new RegExp(`^#?${key.split('.').pop()} = `, 'm'));
+    expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThan(150);
+    await writeFile(io.configPath, '# mine\n', { mode: 0o644 });
+    expect(await cli('config', 'init')).toBe(1);
+    expect(await readFile(io.configPath, 'utf8')).toBe('# mine\n');
+  });
+
   test('set moves both ends of the link at once', async () => {
     const ends = ['tap.address', '192.168.255.253', 'tap.peer', '192.168.255.254'];
     expect(await cli('config', 'set', ...ends, '--json')).toBe(0);
     expect(JSON.parse(out)).toEqual([
-      { key: 'tap.address', value: '192.168.255.253', changed: true },
-      { key: 'tap.peer', value: '192.168.255.254', changed: true },
+      { key: 'tap.address', value: '192.168.255.253', changed: true, inForce: 'within ten seconds' },
+      { key: 'tap.peer', value: '192.168.255.254', changed: true, inForce: 'within ten seconds' },
     ]);
   });
 });
@@ -540,7 +757,7 @@ describe('doctor', () => {
 
   test.each<[string, RequestListener, RegExp, string[]]>([
     ['is silent', () => undefined, /^tuntapd gave no answer within 5 s on .*sock$/, [kickstart]],
-    ['answers nonsense', (_request, response) => response.end('<html>'), /is no JSON/, []],
+    ['answers nonsense', (_request, response) => response.end('<html>'), /is not JSON/, []],
   ])('a daemon that %s', async (_name, answer, detail, fix) => {
     const other = createServer(answer).listen(io.socketPath);
     try {
@@ -578,6 +795,7 @@ describe('doctor', () => {
       TT103: 'fail',
     });
     out = '';
+    onTerminal();
     await cli('doctor');
     expect(out).toContain('→ sudo chown root:wheel');
   });
@@ -595,6 +813,7 @@ describe('doctor', () => {
         ],
       }),
     );
+    onTerminal({}, 200);
     expect(await cli('doctor')).toBe(4);
     expect(out).toMatch(
       /✗ TT105 Does the VM have the link’s network card\?\n +OtherMac: another MAC\n +→ Quit Docker Desktop and open it again\n/,
@@ -617,14 +836,38 @@ describe('doctor', () => {
         ],
       }),
     );
+    onTerminal({}, 200);
     await cli('doctor');
     expect(out).toMatch(/✗ TT110 .*\n +AppManagement: not permitted\n +→ In System Settings/);
+  });
+
+  test('one check is asked by its code, also a consequence; there is a list of them', async () => {
+    await daemon(madeUpStatus(staleSocket));
+    expect(await cli('doctor', 'tt108', '--json')).toBe(4);
+    expect(verdicts()).toEqual({ TT108: 'fail' });
+    out = '';
+    expect(await cli('doctor', 'TT001')).toBe(0);
+    expect(out).toMatch(/^ok TT001 .*\n +x86_64\n\n1 as it should be, 0 wrong\n$/);
+    out = '';
+    await cli('doctor', '--list', '--json');
+    const listed = (JSON.parse(out) as { id: string }[]).map(({ id }) => id);
+    expect(listed.slice(0, 2)).toEqual(['TT001', 'TT002']);
+    expect(listed).toContain('TT111');
+    expect(new Set(listed).size).toBe(listed.length);
+    expect(await cli('doctor', 'TT999')).toBe(2);
+    expect(errors).toContain('TT999');
+  });
+
+  test('what only the daemon knows is not known while it is dead', async () => {
+    expect(await cli('doctor', 'TT103', '--json')).toBe(3);
+    expect(found('TT103')).toMatchObject({ status: 'unknown', fix: ['tuntapctl doctor TT008'] });
   });
 
   test('what only a newer daemon knows goes by its name', async () => {
     await daemon(
       madeUpStatus({ phase: 'degraded', conditions: [condition('Names', 'False', 'not served')] }),
     );
+    onTerminal({}, 200);
     expect(await cli('doctor')).toBe(4);
     expect(out).toMatch(/✗ Names Is Names True\?\n +NotGood: not served\n +→ tuntapctl logs -n 50\n/);
   });
@@ -658,6 +901,8 @@ test('whatever others named things: no command prints a control or format charac
     handlers: {
       version: () => ({ version: current.version, pid: 1 }),
       status: () => current,
+      follow: feed.follow,
+      metrics: () => 'tuntapd_passes_total 1\ntuntapd_info{version="\u001b[2J"} 1\n',
       up: () => Promise.resolve({ done: false, problems: [current.version] }),
       down: () => Promise.reject(new Error(current.version)),
       restart: () => Promise.resolve({ done: true, problems: [] }),
@@ -688,6 +933,176 @@ test('whatever others named things: no command prints a control or format charac
   );
 }, 30_000);
 
+describe('ping and open', () => {
+  const opened: string[] = [];
+  beforeEach(async () => {
+    opened.length = 0;
+    await daemon(healthyStatus);
+    const table = '    gateway: 10.0.75.2\n  interface: tap1\n';
+    io = {
+      ...io,
+      run: (file, args) => {
+        if (file === '/usr/bin/open') opened.push(...args);
+        return Promise.resolve({ stdout: file === '/sbin/route' ? table : '', stderr: '', exitCode: 0 });
+      },
+    };
+  });
+
+  test('a container that answers: each hop, and 0', async () => {
+    expect(await cli('ping', 'web')).toBe(0);
+    expect(out).toMatch(/^ok container +web runs with 172\.17\.0\.2\n[^]*ok ports +80 is open\n$/);
+  });
+
+  test('one whose program does not listen: where it ends, and 1', async () => {
+    expect(await cli('ping', 'shop-db-1')).toBe(1);
+    expect(out).toMatch(/FAIL ports +5432: nobody listens\n +-> docker logs shop-db-1/);
+    out = '';
+    expect(await cli('ping', 'shop-db-1', '--json')).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ address: '172.18.0.2', reached: false });
+  });
+
+  test('a name that nobody has is guessed', async () => {
+    expect(await cli('ping', 'shop-bd-1')).toBe(1);
+    expect(errors).toContain('did you mean shop-db-1');
+  });
+
+  test('open goes to the likeliest port, once somebody listens there', async () => {
+    expect(await cli('open', 'web')).toBe(0);
+    expect(await cli('open', '172.17.0.2:80')).toBe(0);
+    expect(opened).toEqual(['http://172.17.0.2/', 'http://172.17.0.2/']);
+    expect(await cli('open', 'shop-db-1')).toBe(1);
+    expect(errors).toContain(
+      'nobody listens on port 5432 of shop-db-1 (ECONNREFUSED): see tuntapctl ping shop-db-1',
+    );
+    expect(await cli('open', 'web:http')).toBe(2);
+    expect(opened).toHaveLength(2);
+  });
+
+  test('before the containers are known', async () => {
+    await server?.close();
+    await daemon(madeUpStatus());
+    expect(await cli('ping', 'web')).toBe(1);
+    expect(errors).toContain('containers are not known');
+  });
+});
+
+describe('bugreport', () => {
+  const secret = 'ada';
+  beforeEach(async () => {
+    await daemon({
+      ...healthyStatus,
+      conditions: healthyStatus.conditions.map((each) =>
+        each.type === 'ConsoleUser' ? { ...each, message: `${secret} (uid 501)` } : each,
+      ),
+    });
+    await writeFile(
+      io.logPath,
+      `${JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', message: `shop-db-1 of ${secret} left 8.8.8.8` })}\n`,
+    );
+    await writeFile(io.configPath, '[docker]\napp = "/Users/ada/Docker.app"\n', { mode: 0o644 });
+    io = {
+      ...io,
+      run: (file) =>
+        file === '/usr/sbin/scutil'
+          ? Promise.reject(new Error('no such command'))
+          : Promise.resolve({
+              stdout: file === '/usr/sbin/netstat' ? '8.8.8/24  10.0.0.1\n' : 'ether 02:74:75:6e:74:61\n',
+              stderr: '',
+              exitCode: 0,
+            }),
+    };
+  });
+
+  test('one archive that tar reads, with everything masked, told before it is written, and over nobody’s file', async () => {
+    const path = join(root, 'report.tar.gz');
+    expect(await cli('bugreport', '--output', path)).toBe(0);
+    expect(out).toMatch(
+      /holds[^]*status\.json +\d+ bytes[^]*report\.tar\.gz is written, and nothing was sent/,
+    );
+    const names = execFileSync('tar', ['-tzf', path], { encoding: 'utf8' }).trim().split('\n');
+    expect(names).toEqual(
+      expect.arrayContaining(['status.json', 'doctor.json', 'routes.txt', 'tuntapd.log', 'config.toml']),
+    );
+    const all = execFileSync('tar', ['-xzOf', path], { encoding: 'utf8' });
+    expect(all).toContain('10.0.0.1');
+    expect(all).toContain('172.18.0.2');
+    expect(all).toContain('not there: no such command');
+    expect(all).not.toMatch(/\bada\b|shop|8\.8\.8|02:74:75:6e:74:61/);
+    const status = execFileSync('tar', ['-xzOf', path, 'status.json'], { encoding: 'utf8' });
+    expect((JSON.parse(status) as Status).phase).toBe('ready');
+    expect(await cli('bugreport', '--output', path)).toBe(1);
+    expect(execFileSync('tar', ['-xzOf', path], { encoding: 'utf8' })).toBe(all);
+  });
+
+  test('--show prints the same and writes nothing', async () => {
+    expect(await cli('bugreport', '--show')).toBe(0);
+    expect(out).toMatch(/^== versions\.txt\ntuntapctl 1\.2\.3$/m);
+    expect(out).not.toMatch(/\bada\b|shop|8\.8\.8/);
+  });
+
+  test('it is made also when the daemon is dead', async () => {
+    await server?.close();
+    server = null;
+    const path = join(root, 'dead.tar.gz');
+    expect(await cli('bugreport', '-o', path)).toBe(0);
+    expect(execFileSync('tar', ['-xzOf', path, 'versions.txt'], { encoding: 'utf8' })).toContain(
+      'does not answer',
+    );
+  });
+});
+
+describe('docs/json.schema.json', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/json.schema.json'), 'utf8');
+  const { $defs: definitions } = JSON.parse(page) as { $defs: Record<string, object> };
+  /** A validator of the page as it is published, that knows nothing of the source. */
+  const schemaOf = (name: string) => z.fromJSONSchema(definitions[name] as z.core.JSONSchema.JSONSchema);
+
+  test('is made of the source as it is: node docs/make.mjs', () => {
+    expect(JSON.parse(page)).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
+  });
+
+  test.each([
+    'status',
+    'routes',
+    'version',
+    'doctor',
+    'doctor --list',
+    'ping web',
+    'open web',
+    'up',
+    'down',
+    'restart',
+    'shim restore',
+    'shim show',
+    'config path',
+    'config init',
+    'config check',
+  ])('tuntapctl %s is answered as it says', async (command) => {
+    await daemon(healthyStatus);
+    await cli(...command.split(' '), '--json');
+    const schema = schemaOf(`tuntapctl ${command.replace(' web', '')}`);
+    expect(schema.safeParse(JSON.parse(out)).error).toBeUndefined();
+    expect(schema.safeParse({ other: 1 }).success).toBe(false);
+  });
+
+  test('tuntapctl config check of a file that is wrong, and an error of the daemon', async () => {
+    await writeFile(io.configPath, '[tap]\nmtu = 1\n', { mode: 0o644 });
+    await cli('config', 'check', '--json');
+    expect(schemaOf('tuntapctl config check').safeParse(JSON.parse(out)).success).toBe(true);
+    await daemon(null);
+    const answered = await new Promise<string>((resolve, reject) => {
+      get({ socketPath: io.socketPath, path: '/v1/status', agent: false }, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        response.on('end', () => {
+          resolve(text);
+        });
+      }).on('error', reject);
+    });
+    expect(schemaOf('any error of the control socket').safeParse(JSON.parse(answered)).success).toBe(true);
+  });
+});
+
 test('completion as JSON', async () => {
   expect(await cli('completion', 'zsh', '--json')).toBe(0);
   expect(JSON.parse(out)).toMatchObject({
@@ -699,6 +1114,53 @@ test('completion as JSON', async () => {
 test.each([['bash'], ['zsh']])('completion for %s', async (shell) => {
   expect(await cli('completion', shell)).toBe(0);
   expect(out).toContain('complete -F _tuntapctl tuntapctl');
+});
+
+test('fish is told every command and option with its description, and nothing that breaks its quotes', async () => {
+  expect(await cli('completion', 'fish')).toBe(0);
+  expect(out).toContain("complete -c tuntapctl -n 'not __fish_seen_subcommand_from status ");
+  expect(out).toMatch(/-n '__fish_seen_subcommand_from logs' -s f -l follow -d 'print new lines/);
+  expect(out).toMatch(/-n '__fish_seen_subcommand_from logs' -l level -x -a 'error warn info debug'/);
+  expect(out).toMatch(
+    /-n '__fish_seen_subcommand_from config; and __fish_seen_subcommand_from set' -a tap\.mtu -d /,
+  );
+  for (const line of out.trimEnd().split('\n'))
+    expect(line).toMatch(/^complete -c tuntapctl( -[a-z] ?('([^'\\]|\\.)*'|[\w.-]+)?)*$/);
+});
+
+/** Each command as it is typed, those with commands below them too. */
+const commandsOf = (command: Command, path: readonly string[] = []): string[] =>
+  command.commands.flatMap((child) => {
+    const at = [...path, child.name()];
+    return [at.join(' '), ...commandsOf(child, at)];
+  });
+const every = commandsOf(programOf({} as Io, () => undefined));
+
+test.each(['', ...every].flatMap((command) => [80, 120].map((columns) => [command, columns] as const)))(
+  'help of %j in %i columns',
+  async (command, columns) => {
+    io = { ...io, stdout: { ...io.stdout, columns } };
+    expect(await cli(...command.split(' ').filter((word) => word !== ''), '--help')).toBe(0);
+    expect(`\n${out}`).toMatchSnapshot();
+    const prose = out.split('\n').filter((line) => !/^ +(sudo )?tuntapctl /.test(line));
+    expect(prose.filter((line) => line.length > columns)).toEqual([]);
+  },
+);
+
+test('the manual is made of the source as it is (node docs/make.mjs), and tells every command', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/tuntapctl.1'), 'utf8');
+  expect(page).toBe(renderManual());
+  for (const command of every)
+    if (!['config', 'shim'].includes(command)) expect(page).toContain(`\n.SS tuntapctl ${command} `);
+  // A line that begins with a dot or an apostrophe is a request to roff.
+  for (const line of page.split('\n')) expect(line).not.toMatch(/^'|^\.(?!\\"|TH|SH|SS|TP|B |I )/);
+});
+
+test('what is mistyped is guessed', async () => {
+  expect(await cli('stauts')).toBe(2);
+  expect(errors).toMatch(/Did you mean status\?/);
+  expect(await cli('status', '--jsno')).toBe(2);
+  expect(errors).toMatch(/Did you mean --json\?/);
 });
 
 test('bash completes commands, subcommands and options', async () => {

@@ -1,12 +1,14 @@
 import { chmod, lstat, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type ControlHandlers, type ControlServer, serveControl } from '../../../daemon/control/server.js';
+import { createFeed } from '../../../daemon/control/stream.js';
 import { statusSchema } from '../../../daemon/api/messages.js';
 import { madeUpStatus } from '../cli/made-up.js';
 
@@ -40,6 +42,8 @@ async function serve(handlers: Partial<ControlHandlers> = {}, timeout = 5000): P
     handlers: {
       version: () => ({ version: '1.2.3', pid: 7 }),
       status: () => madeUpStatus(),
+      follow: () => () => undefined,
+      metrics: () => 'tuntapd_up 1\n',
       up: () => Promise.resolve(done),
       down: () => Promise.resolve(done),
       restart: () => Promise.resolve(done),
@@ -137,7 +141,7 @@ test('a living socket and other files are not taken over', async () => {
   await first.close();
   servers = [];
   await writeFile(socketPath, 'precious');
-  await expect(serve()).rejects.toThrow(/is no socket/);
+  await expect(serve()).rejects.toThrow(/is not a socket/);
   await rm(socketPath);
   expect(await readdir(folder)).toEqual([]);
 });
@@ -270,4 +274,89 @@ test('those who ask for the same wait for one, eight at the most; another action
   ]);
   expect(await downed).toEqual({ status: 200, body: done });
   expect(begun).toEqual(['up', 'down']);
+});
+
+/** The lines of a stream as they arrive, and how it ended; `pause` stops reading. */
+function watching(): { lines: string[]; ended: Promise<number>; leave: () => void; call: ClientRequest } {
+  const lines: string[] = [];
+  const call = request({ socketPath, path: '/v1/watch', agent: false });
+  const ended = new Promise<number>((resolve, reject) => {
+    call.on('error', reject);
+    call.on('response', (response) => {
+      let rest = '';
+      response.on('data', (chunk: Buffer) => {
+        const parts = `${rest}${chunk.toString()}`.split('\n');
+        rest = parts.pop() ?? '';
+        lines.push(...parts);
+      });
+      response.on('end', () => {
+        resolve(response.statusCode ?? 0);
+      });
+    });
+    call.end();
+  });
+  return { lines, ended, leave: () => call.destroy(), call };
+}
+
+const until = async (wanted: () => boolean): Promise<void> => {
+  for (const end = Date.now() + 5000; !wanted() && Date.now() < end;)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(wanted()).toBe(true);
+};
+
+test('metrics are text as it is', async () => {
+  await serve();
+  const call = request({ socketPath, path: '/v1/metrics', agent: false }).end();
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  expect(response.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const chunks = await response.toArray();
+  expect(Buffer.concat(chunks as Buffer[]).toString()).toBe('tuntapd_up 1\n');
+});
+
+test('a watcher is told each status once, from the present one on, until the daemon ends', async () => {
+  const feed = createFeed();
+  const server = await serve({ follow: feed.follow });
+  const { lines, ended } = watching();
+  await until(() => lines.length === 1);
+  feed.tell(madeUpStatus());
+  feed.tell(madeUpStatus({ phase: 'degraded' }));
+  await until(() => lines.length === 2);
+  expect(lines.map((line) => statusSchema.parse(JSON.parse(line)).phase)).toEqual(['ready', 'degraded']);
+  servers = [];
+  await server.close();
+  expect(await ended).toBe(200);
+  expect(lines).toHaveLength(2);
+});
+
+test('a watcher that does not read costs one status, and learns the newest at last', async () => {
+  const feed = createFeed();
+  await serve({ follow: feed.follow });
+  const call = request({ socketPath, path: '/v1/watch', agent: false }).end();
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  const why = 'x'.repeat(100_000);
+  const big = (pid: number) =>
+    madeUpStatus({ pid, routes: [{ subnet: '-', network: 'n', state: 'refused', why }] });
+  for (let pid = 1; pid <= 500; pid += 1) feed.tell(big(pid));
+  let text = '';
+  response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  await until(() => text.includes('"pid":500,'));
+  expect(text.split('\n').length).toBeLessThan(100);
+  call.destroy();
+});
+
+test('eight watch at the most, and each who leaves makes room', async () => {
+  const feed = createFeed();
+  await serve({ follow: feed.follow });
+  const all = Array.from({ length: 8 }, watching);
+  await until(() => all.every(({ lines }) => lines.length === 1));
+  expect(await ask('GET', '/v1/watch')).toMatchObject({ status: 503, body: { error: { code: 'Busy' } } });
+  for (const { leave, ended } of all) {
+    ended.catch(() => undefined);
+    leave();
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const next = watching();
+  await until(() => next.lines.length === 1);
+  next.ended.catch(() => undefined);
+  next.leave();
 });

@@ -29,8 +29,8 @@ interface Room {
   readonly pass: (seconds: number) => Promise<void>;
 }
 
-/** `silence`: milliseconds that a connection takes which nobody accepts or refuses. */
-function room({ silence = 0 } = {}): Room {
+/** Milliseconds that a connection takes which nobody accepts or refuses (`silence`), or which somebody does (`answer`). */
+function room({ silence = 0, answer = 0 } = {}): Room {
   let now = 0;
   let asked = 0;
   let repairs = 0;
@@ -58,14 +58,15 @@ function room({ silence = 0 } = {}): Room {
   const watch = watchDataPath({
     probe: (address) => {
       here.probed.push(address);
-      if (here.alive.has(address)) return Promise.resolve({ alive: true, said: 'ECONNREFUSED' });
-      const silent = { alive: false, said: 'no answer' };
-      if (silence === 0) return Promise.resolve(silent);
+      const alive = here.alive.has(address);
+      const result = { alive, said: alive ? 'ECONNREFUSED' : 'no answer' };
+      const takes = alive ? answer : silence;
+      if (takes === 0) return Promise.resolve(result);
       return new Promise((resolve) => {
         timers.add({
-          at: now + silence,
+          at: now + takes,
           fire: () => {
-            resolve(silent);
+            resolve(result);
           },
         });
       });
@@ -95,6 +96,13 @@ test('a way is checked at once, and is alive when a container answers or refuses
   watch.follow(target);
   await pass(0);
   expect(watch.snapshot()).toMatchObject({ state: 'alive', generation: 0 });
+});
+
+test('how long the fastest answer took is known with it', async () => {
+  const { watch, pass } = room({ answer: 4 });
+  watch.follow(target);
+  await pass(1);
+  expect(watch.snapshot()).toMatchObject({ state: 'alive', roundTrip: 4 });
 });
 
 test('idle with a container: one check a minute, and never a request to the engine', async () => {

@@ -10,7 +10,7 @@ import {
   unknown,
   valueOf,
 } from '../../../daemon/core/observation.js';
-import type { Step } from '../../../daemon/core/steps.js';
+import { conditionOf, type Step } from '../../../daemon/core/steps.js';
 import {
   applied,
   bundle,
@@ -374,9 +374,10 @@ describe('the one word that sums everything up is no better than what is so', ()
     const { phase, findings } = judgeConditions(config, observation, memory, failures);
     return { phase, of: (type: string) => findings.find((finding) => finding.type === type) };
   };
-  const failure = (step: Partial<Step>, blocked = false) => ({
+  const failure = (step: Pick<Step, 'kind'>, blocked = false) => ({
     step: step as Step,
-    reason: 'Refused' as const,
+    condition: conditionOf[step.kind],
+    reason: 'Failed' as const,
     message: 'macOS’s own words',
     blocked,
   });

@@ -177,7 +177,10 @@ test('a step that fails does not hold up the others, backs off, and succeeds in 
 
 test('a blocked step is said once and waits for a person', async () => {
   const world = stage(['a']);
-  world.refuse.set('a', new StepError('needs you', { reason: 'HelperForbidden', blocked: true }));
+  world.refuse.set(
+    'a',
+    new StepError('needs you', { condition: 'Guest', reason: 'HelperForbidden', blocked: true }),
+  );
   world.reconciler.trigger('start');
   await world.pass(1_800_000);
   // A Mac wakes often, and macOS shows its user a notification for every attempt that it refuses.
@@ -194,7 +197,15 @@ test('a blocked step is said once and waits for a person', async () => {
 
 test('a step whose attempts bother a person is tried once, also after a wake, until somebody asks', async () => {
   const world = stage(['a', 'b']);
-  world.refuse.set('a', new StepError('a dialog', { reason: 'KextNotApproved', blocked: true, once: true }));
+  world.refuse.set(
+    'a',
+    new StepError('a dialog', {
+      condition: 'TapDevice',
+      reason: 'KextNotApproved',
+      blocked: true,
+      once: true,
+    }),
+  );
   world.refuse.set('b', new Error('busy'));
   world.reconciler.trigger('start');
   await world.pass(1000);

@@ -1,12 +1,13 @@
 /** What a person is told who asks for the link, for its end, or for the end of tuntapd: what is so, and nothing else. */
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { actionTimeout, type Status } from '../../../daemon/api/messages.js';
+import { actionTimeout } from '../../../daemon/api/messages.js';
 import type { ControlHandlers } from '../../../daemon/control/server.js';
 import { type Observation, seen, unknown } from '../../../daemon/core/observation.js';
 import { createReconciler } from '../../../daemon/runtime/reconciler.js';
+import { createReporter } from '../../../daemon/runtime/reporter.js';
 import { createHandlers } from '../../../daemon/runtime/requests.js';
 import { type Step, StepError } from '../../../daemon/core/steps.js';
-import { datedConditions, statusOf } from '../../../daemon/core/status.js';
+import { tap } from '../../../daemon/core/link/tap.js';
 import {
   applied,
   bundle,
@@ -21,8 +22,7 @@ import {
   withTap,
 } from './worlds.js';
 import type { Memory } from '../../../daemon/core/memory.js';
-import type { Failure } from '../../../daemon/core/condition.js';
-import { judgeConditions, plan } from './judged.js';
+import { judged, plan } from './judged.js';
 
 const bridge = network('bridge', '172.17.0.0/16');
 
@@ -41,8 +41,12 @@ function stage(
 ): Stage {
   const { refuse = () => null, look = () => undefined } = options;
   let world = { observation: start, memory: options.memory ?? up };
-  let failures: readonly Failure[] = [];
-  let status: Status | null = null;
+  const reporter = createReporter({
+    maker: tap,
+    pid: 1,
+    log: () => undefined,
+    now: () => performance.now(),
+  });
   const wishes: string[] = [];
   const reconciler = createReconciler<Observation>({
     observe: () => {
@@ -58,11 +62,8 @@ function stage(
       world = applied(world, step);
       return Promise.resolve();
     },
-    report: (observation, left) => {
-      failures = left;
-      const { phase, findings } = judgeConditions(config, observation, world.memory, left);
-      const conditions = datedConditions(findings, [], 'now');
-      status = statusOf({ pid: 1, since: 'now', phase, conditions, routes: [], observation });
+    report: (observation, left, pass) => {
+      reporter.report(judged(config, observation, world.memory), left, pass);
     },
     log: () => undefined,
     now: () => performance.now(),
@@ -75,22 +76,28 @@ function stage(
       };
     },
   });
+  const remember = (part: Partial<Memory>): Promise<void> => {
+    world = { ...world, memory: { ...world.memory, ...part } };
+    return Promise.resolve();
+  };
   const handlers = createHandlers({
     memory: {
       now: () => world.memory,
-      change: (part) => {
+      wish: (part) => {
         if (part.wanted !== undefined) wishes.push(part.wanted);
-        world = { ...world, memory: { ...world.memory, ...part } };
-        return Promise.resolve();
+        return remember(part);
       },
-      close: () => Promise.resolve(),
+      record: remember,
+      learn: remember,
     },
     configuration: () => world.observation.configuration,
     routes: { forget: () => Promise.resolve() },
     engine: { startOver: () => undefined },
     reconciler,
-    status: () => status,
-    failures: () => failures,
+    status: reporter.status,
+    follow: () => () => undefined,
+    metrics: () => '',
+    failures: reporter.failures,
     bundles: { lookAnew: () => undefined },
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   });
@@ -180,7 +187,7 @@ test('up where one network is somebody else’s: the link is up, and that networ
 test('a restart whose lowering fails brings the link up again all the same, and nothing else is ever wanted', async () => {
   const refuse = (step: Step): Error | null =>
     step.kind === 'release-guest'
-      ? new StepError('the engine refuses it', { reason: 'AgentRefused', blocked: true })
+      ? new StepError('the engine refuses it', { condition: 'Guest', reason: 'AgentRefused', blocked: true })
       : null;
   const mac = stage(startedMac([bridge]), { refuse });
   await told(mac.up());
@@ -308,7 +315,11 @@ test.each(['leave', 'restore'] as const)(
 test('hyperkit as Docker shipped it is told only when it is', async () => {
   const refuse = (step: Step): Error | null =>
     step.kind === 'restore-hyperkit'
-      ? new StepError('operation not permitted', { reason: 'AppManagement', blocked: true })
+      ? new StepError('operation not permitted', {
+          condition: 'Shim',
+          reason: 'AppManagement',
+          blocked: true,
+        })
       : null;
   const mac = stage(quietMac, { refuse });
   expect(await told(mac.restore())).toEqual({ done: false, problems: ['operation not permitted'] });

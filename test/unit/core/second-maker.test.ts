@@ -90,7 +90,9 @@ test('routes, conditions, status and removal work over it', () => {
     conditions,
     routes,
     observation: world.observation,
+    link: judged(world).link,
   });
+  expect(status.link).toMatchObject({ interface: 'bridge100', peer: '192.168.64.2', state: 'up' });
   expect(status.routes).toMatchObject([
     { subnet: '172.17.0.0/16', state: 'routed', why: 'via 192.168.64.2 on bridge100' },
   ]);

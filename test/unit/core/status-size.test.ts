@@ -3,12 +3,12 @@ import { afterEach, expect, test } from '@jest/globals';
 import { type Status, statusSchema } from '../../../daemon/api/messages.js';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';
 import { listNetworks } from '../../../daemon/guest/networks.js';
-import { type DockerNetwork, unknown } from '../../../daemon/core/observation.js';
+import { type Container, type DockerNetwork, seen, unknown } from '../../../daemon/core/observation.js';
 import { datedConditions, statusOf } from '../../../daemon/core/status.js';
 import type { Step } from '../../../daemon/core/steps.js';
 import { fakeEngine, type FakeEngine } from '../guest/fake-engine.js';
 import { config, startedMac, subnetsOf, up } from './worlds.js';
-import { judgeConditions, judgeRoutes } from './judged.js';
+import { judgeConditions, judgeRoutes, lookAt } from './judged.js';
 
 const maxStatus = 1024 * 1024;
 /** Three bytes each. */
@@ -34,7 +34,10 @@ function statusWith(networks: readonly DockerNetwork[], words = ''): Status {
     gateway: '',
     interface: '',
   };
-  const failures = words === '' ? [] : [{ step, reason: 'Failed' as const, message: words, blocked: false }];
+  const failures =
+    words === ''
+      ? []
+      : [{ step, condition: 'Routes' as const, reason: 'Failed' as const, message: words, blocked: false }];
   const { phase, findings } = judgeConditions(config, observation, up, failures);
   return statusOf({
     pid: 1,
@@ -42,7 +45,7 @@ function statusWith(networks: readonly DockerNetwork[], words = ''): Status {
     phase,
     conditions: datedConditions(findings, [], 'now'),
     routes: judgeRoutes(config, observation, up),
-    observation,
+    ...lookAt(config, observation),
   });
 }
 
@@ -85,6 +88,80 @@ test.each<[string, (index: number) => object]>([
 test('words of megabytes leave a status of less than 1 MiB', () => {
   const status = statusWith([], long(1_000_000));
   expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(maxStatus);
+});
+
+const container = (
+  name: string,
+  labels: Container['labels'],
+  endpoints: Container['endpoints'],
+): Container => ({
+  id: name,
+  name,
+  labels,
+  paused: false,
+  networkMode: 'bridge',
+  endpoints,
+  ports: [
+    { port: 80, protocol: 'tcp', published: [] },
+    { port: 53, protocol: 'udp', published: [] },
+  ],
+});
+const end = (network: string, ipv4: string | null): Container['endpoints'][number] => ({
+  id: network,
+  networkId: network,
+  network,
+  ipv4,
+  ipv6: null,
+  aliases: null,
+});
+const withContainers = (containers: readonly Container[]): Status => {
+  const { engine } = startedMac([]);
+  if (!engine.known || !engine.value) throw new Error('there is an engine');
+  const observation = { ...startedMac([]), engine: seen({ ...engine.value, containers: seen(containers) }) };
+  return statusOf({
+    pid: 1,
+    since: 'now',
+    phase: 'ready',
+    conditions: [],
+    routes: [],
+    ...lookAt(config, observation),
+  });
+};
+
+test('containers are told with compose’s labels, and with the addresses that they have', () => {
+  const labels = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'db\u202e' };
+  const status = withContainers([
+    container('db', labels, [end('shop_default', '172.18.0.2'), end('none', null)]),
+    container('host', {}, []),
+  ]);
+  const endpoints = [{ network: 'shop_default', address: '172.18.0.2' }];
+  expect(status.containers).toEqual([
+    { id: 'db', name: 'db', project: 'shop', service: 'db', endpoints, ports: [80] },
+    { id: 'host', name: 'host', project: null, service: null, endpoints: [], ports: [80] },
+  ]);
+  expect(statusSchema.safeParse(status).success).toBe(true);
+});
+
+test('containers that are not known are left out, not told to be none', () => {
+  const { engine } = startedMac([]);
+  if (!engine.known || !engine.value) throw new Error('there is an engine');
+  const observation = {
+    ...startedMac([]),
+    engine: seen({ ...engine.value, containers: unknown('not asked') }),
+  };
+  const parts = { pid: 1, since: 'now', phase: 'ready' as const, conditions: [], routes: [] };
+  expect(statusOf({ ...parts, ...lookAt(config, observation) }).containers).toBeUndefined();
+});
+
+test('thousands of containers leave a status of less than 1 MiB', () => {
+  const labels = { 'com.docker.compose.project': long(5000) };
+  const status = withContainers(
+    Array.from({ length: 5000 }, (_, index) =>
+      container(`${index}${long(90)}`, labels, [end(long(90), '172.18.0.2')]),
+    ),
+  );
+  expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(maxStatus);
+  expect(status.containers?.length).toBeGreaterThan(100);
 });
 
 test('hundreds of networks are told of one by one', () => {

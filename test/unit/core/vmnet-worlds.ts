@@ -86,6 +86,7 @@ export const engineOf = (networks: readonly DockerNetwork[], more: Partial<Engin
   vm: '700@then',
   version: '29.4.0',
   networks,
+  containers: seen([]),
   listed: 1,
   ...more,
 });

@@ -72,9 +72,10 @@ test('a VM on a bridge of the Mac: its NIC is found, let in and routed to, and n
     conditions: [],
     routes: toldRoutes(judgement),
     observation: world.observation,
-    link: toldLink(judgement),
+    link: judgement.link,
+    told: toldLink(judgement),
   });
-  expect(status.link).toBe('shared network of macOS (bridge100), by Docker’s kernel networking');
+  expect(status.link?.told).toBe('shared network of macOS (bridge100), by Docker’s kernel networking');
   expect(status.routes).toMatchObject([{ state: 'routed', why: 'via 192.168.64.2 on bridge100' }]);
 });
 

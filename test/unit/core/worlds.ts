@@ -10,12 +10,24 @@ import {
   type TapInterface,
   type TapObservation,
 } from '../../../daemon/core/observation.js';
-import { contains, parseAddress, parsePrefix, type Prefix } from '../../../daemon/lib/prefix.js';
+import { parseAddress, parsePrefix, type Prefix } from '../../../daemon/lib/prefix.js';
 import { noLinkMemory } from '../../../daemon/core/link/yield.js';
 import type { Memory } from '../../../daemon/core/memory.js';
-import { isRowOf } from '../../../daemon/core/routes/table.js';
 import { noRestart } from '../../../daemon/core/docker/restart-memory.js';
 import type { Step } from '../../../daemon/core/steps.js';
+import {
+  addRow,
+  deleteRow,
+  dotted,
+  interfaceNamed,
+  KernelError,
+  number,
+  removeAddress,
+  type Row,
+  setAddress,
+  setUp,
+  type Table,
+} from '../../lab/mac/xnu/table.js';
 
 export const config: Config = configSchema.parse({});
 
@@ -168,7 +180,14 @@ export const startedMac = (
     executable: null,
   }),
   tap: { ...quietMac.tap, interface: seen(newTap) },
-  engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks, listed: 1 }),
+  engine: seen({
+    session: '900@then#1',
+    vm: '900@then',
+    version: '28.5.2',
+    networks,
+    containers: seen([]),
+    listed: 1,
+  }),
 });
 
 export interface World {
@@ -189,23 +208,64 @@ const known = <T>(value: { known: true; value: T } | { known: false }): T => {
 export const connected = ({ address, prefix }: { address: string; prefix: number }): Route =>
   route({ destination: `${address}/${prefix}`, gateway: 'link#14', flags: 'UC', interface: 'tap1' });
 
-/** in_ifscrub: with its address an interface loses the connected route alone; static ones through it stay. */
-const unlinked = (observation: Observation): Route[] =>
-  known(observation.routes).filter((row) => row.interface !== 'tap1' || row.gateway !== 'link#14');
+/** The number that the kernel gave the tap: `link#14`. */
+const tapIndex = 14;
 
-/** ifa_ifwithroute: the interface whose network holds the gateway, or else, silently, the default route's. */
-function boundTo(observation: Observation, gateway: string): string {
-  const target = parseAddress(gateway);
+const partsOf = ({ text }: Prefix): { base: number; prefix: number } => {
+  const [address = '', length] = text.split('/');
+  return { base: number(address), prefix: Number(length) };
+};
+
+/**
+ * The kernel's table of what is seen, in the lab's model of XNU, changed by `change`; and what is seen then. A row that
+ * it leaves alone is the very route that was seen.
+ */
+function inKernel(observation: Observation, change: (kernel: Table) => void): Observation {
+  const seenAs = new Map<Row, Route>();
   const tap = known(observation.tap.interface);
-  const isOnLink = tap?.addresses.some(({ address, prefix }) => {
-    const network = parsePrefix(`${address}/${prefix}`);
-    return network && target && contains(network, target);
-  });
-  if (isOnLink === true && tap?.up === true) return tap.name;
-  const leads = known(observation.routes).find(({ destination }) => destination.text === '0.0.0.0/0');
-  if (!leads) throw new Error(`${gateway}: Network is unreachable`);
-  return leads.interface;
+  const kernel: Table = {
+    interfaces: tap ? [{ ...tap, index: tapIndex, kind: 'tap', mac: '', addresses: [...tap.addresses] }] : [],
+    rows: known(observation.routes).map((each) => {
+      const { gateway, flags, interface: name } = each;
+      const row: Row = {
+        ...partsOf(each.destination),
+        gateway,
+        interface: name,
+        isStatic: flags.includes('S'),
+        isHost: flags.includes('H'),
+        // Cloned rows (W) too are in nobody's way.
+        isScoped: /[IW]/.test(flags),
+      };
+      seenAs.set(row, each);
+      return row;
+    }),
+  };
+  change(kernel);
+  const rows = kernel.rows.map(
+    (row) =>
+      seenAs.get(row) ??
+      route({
+        destination: `${dotted(row.base)}/${row.prefix}`,
+        gateway: row.gateway,
+        flags: row.isStatic ? 'UGSc' : 'UC',
+        interface: row.interface,
+      }),
+  );
+  const [now] = kernel.interfaces;
+  return {
+    ...observation,
+    routes: seen(rows),
+    tap: {
+      ...observation.tap,
+      interface: seen(tap && now ? { ...tap, up: now.up, mtu: now.mtu, addresses: now.addresses } : tap),
+    },
+  };
 }
+
+/** All of an interface's addresses go, as ifconfig takes them away. */
+const removeAddresses = (kernel: Table, name: string): void => {
+  for (const { address } of interfaceNamed(kernel, name).addresses) removeAddress(kernel, name, address);
+};
 
 /** What a step does to the world when it succeeds: the model that plan's properties are held against. */
 export function applied({ observation, memory }: World, step: Step): World {
@@ -229,38 +289,27 @@ export function applied({ observation, memory }: World, step: Step): World {
       return { memory, observation: withBundle(observation, bundle('shim', 'mach-o')) };
     case 'restore-hyperkit':
       return { memory, observation: withBundle(observation, bundle('mach-o', 'missing')) };
-    case 'address-tap': {
-      const tap = known(observation.tap.interface);
-      if (!tap) throw new Error('no tap to give an address to');
-      const own = { address: step.macAddress, prefix: step.prefix };
-      const row = connected(own);
-      const rest = unlinked(observation);
-      const isFree = !rest.some((each) => isRowOf(row.destination.text, each));
+    case 'address-tap':
       return {
         memory: { ...memory, link: { ...memory.link, attempts: memory.link.attempts + 1 } },
-        observation: {
-          ...observation,
-          tap: {
-            ...observation.tap,
-            interface: seen({ ...tap, up: true, mtu: step.mtu, addresses: [own] }),
-          },
-          // rtinit: of a prefix that somebody has no second row is made.
-          routes: seen(isFree ? [...rest, row] : rest),
-        },
+        observation: inKernel(observation, (kernel) => {
+          const tap = known(observation.tap.interface);
+          if (!tap) throw new Error('no tap to give an address to');
+          removeAddresses(kernel, tap.name);
+          setAddress(kernel, tap.name, { address: step.macAddress, prefix: step.prefix }, false);
+          setUp(kernel, tap.name, true);
+          interfaceNamed(kernel, tap.name).mtu = step.mtu;
+        }),
       };
-    }
-    case 'unaddress-tap': {
-      const tap = known(observation.tap.interface);
-      if (!tap) throw new Error('no tap to take an address from');
+    case 'unaddress-tap':
       return {
         memory,
-        observation: {
-          ...observation,
-          tap: { ...observation.tap, interface: seen({ ...tap, addresses: [] }) },
-          routes: seen(unlinked(observation)),
-        },
+        observation: inKernel(observation, (kernel) => {
+          const tap = known(observation.tap.interface);
+          if (!tap) throw new Error('no tap to take an address from');
+          removeAddresses(kernel, tap.name);
+        }),
       };
-    }
     case 'find-nic':
       throw new Error('a VM of HyperKit’s is on no bridge of the Mac');
     case 'prepare-guest':
@@ -292,15 +341,7 @@ export function applied({ observation, memory }: World, step: Step): World {
       return { observation, memory: { ...memory, restart: { ...memory.restart, told: step.vm } } };
     case 'release-guest':
       return { observation, memory: { ...memory, guest: null, released: step.session, mayBeSetUp: null } };
-    case 'add-route': {
-      const table = known(observation.routes);
-      if (table.some((row) => isRowOf(step.subnet, row))) throw new Error(`${step.subnet}: File exists`);
-      const row = route({
-        destination: step.subnet,
-        gateway: step.gateway,
-        flags: 'UGSc',
-        interface: boundTo(observation, step.gateway),
-      });
+    case 'add-route':
       return {
         memory: {
           ...memory,
@@ -309,17 +350,23 @@ export function applied({ observation, memory }: World, step: Step): World {
             { subnet: step.subnet, gateway: step.gateway, interface: step.interface },
           ],
         },
-        observation: { ...observation, routes: seen([...table, row]) },
+        observation: inKernel(observation, (kernel) => {
+          const { base, prefix } = partsOf(net(step.subnet));
+          addRow(kernel, base, prefix, step.gateway);
+        }),
       };
-    }
     case 'delete-route':
-      // The kernel looks at the prefix alone: whose route it is does not matter to it.
       return {
         memory: { ...memory, ownedRoutes: memory.ownedRoutes.filter(({ subnet }) => subnet !== step.subnet) },
-        observation: {
-          ...observation,
-          routes: seen(known(observation.routes).filter((row) => !isRowOf(step.subnet, row))),
-        },
+        observation: inKernel(observation, (kernel) => {
+          const { base, prefix } = partsOf(net(step.subnet));
+          try {
+            deleteRow(kernel, base, prefix);
+          } catch (error) {
+            // What is gone is deleted.
+            if (!(error instanceof KernelError && error.code === 'ESRCH')) throw error;
+          }
+        }),
       };
   }
 }

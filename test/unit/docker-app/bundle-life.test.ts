@@ -23,8 +23,8 @@ import { work } from '../../../daemon/docker-app/bundle-work.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import { StepError } from '../../../daemon/core/steps.js';
 import { messageOf } from '../../../daemon/lib/text.js';
-import { lookDirectly } from '../../lab/docker/look-directly.js';
-import { later } from '../../lab/bundle-crash/daemon.js';
+import { lookDirectly } from './look-directly.js';
+import { later } from '../../product/bundle-crash/daemon.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
 import { machO } from '../../lab/docker/mach-o.js';
 import { config, quietMac, up } from '../core/worlds.js';
@@ -125,9 +125,11 @@ async function pass(life: Life, wanted: Memory['wanted']): Promise<Finding> {
         if (step.kind === 'install-shim') await life.room.install(step.hyperkit);
         if (step.kind === 'restore-hyperkit') await life.room.restore(step.hyperkit);
       } catch (error) {
-        const { reason, blocked } =
-          error instanceof StepError ? error : { reason: 'Failed' as const, blocked: false };
-        failures.push({ step, reason, message: messageOf(error), blocked });
+        const { why, blocked } =
+          error instanceof StepError
+            ? error
+            : { why: { condition: 'Shim', reason: 'Failed' } as const, blocked: false };
+        failures.push({ step, ...why, message: messageOf(error), blocked });
       }
   }
   throw new Error('it never ends');

@@ -21,7 +21,7 @@ import {
   type WorkerAnswer,
   type WorkerRequest,
 } from '../../../daemon/docker-app/bundle-protocol.js';
-import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
+import { workerSource, workshop } from '../../product/bundle-crash/world.js';
 import { machO } from '../../lab/docker/mach-o.js';
 import { dockerTuntapOsxShim } from './docker-tuntap-osx.js';
 

@@ -19,10 +19,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
 import { type BundleRoom, createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import type { Bundles } from '../../../daemon/core/observation.js';
-import { later, live } from '../../lab/bundle-crash/daemon.js';
-import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
+import { later, live } from '../../product/bundle-crash/daemon.js';
+import { workerSource, workshop } from '../../product/bundle-crash/world.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
-import { lookDirectly } from '../../lab/docker/look-directly.js';
+import { lookDirectly } from './look-directly.js';
 import { machO } from '../../lab/docker/mach-o.js';
 
 /** The work is done as the bundle's owner: root's tests see a user's bundle, a user's tests his own. */

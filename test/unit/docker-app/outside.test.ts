@@ -7,10 +7,10 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { DoesNotAnswer, outsideBy } from '../../../daemon/docker-app/outside.js';
 import { createBundleRoom } from '../../../daemon/docker-app/bundles.js';
 import { childIn } from '../../../daemon/docker-app/bundle-child.js';
-import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
+import { workerSource, workshop } from '../../product/bundle-crash/world.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
-import { type DeadMount, mountDead } from '../../lab/dead-mount.js';
-import { until } from '../../lab/until.js';
+import { type DeadMount, mountDead } from '../../lib/dead-mount.js';
+import { until } from '../../lib/until.js';
 
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
 const patience = 3000;

@@ -12,7 +12,7 @@ import {
   type Signs,
 } from '../../../daemon/docker-app/settling.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
-import { lookDirectly } from '../../lab/docker/look-directly.js';
+import { lookDirectly } from './look-directly.js';
 
 const day = 1_700_000_000_000;
 const whole: Signs = {

@@ -17,11 +17,11 @@ import { stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type BundleWatch, watchBundles } from '../../../daemon/docker-app/watch.js';
-import { workshop } from '../../lab/bundle-crash/world.js';
-import { mountDead } from '../../lab/dead-mount.js';
+import { workshop } from '../../product/bundle-crash/world.js';
+import { mountDead } from '../../lib/dead-mount.js';
 import { writeDockerApp } from '../../lab/docker/bundle.js';
-import { lookDirectly } from '../../lab/docker/look-directly.js';
-import { until } from '../../lab/until.js';
+import { lookDirectly } from './look-directly.js';
+import { until } from '../../lib/until.js';
 
 let applications: string;
 let app: string;

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { contextsBy, createContexts } from '../../../daemon/guest/contexts.js';
-import { workshop } from '../../lab/bundle-crash/world.js';
+import { workshop } from '../../product/bundle-crash/world.js';
 
 const isRoot = process.getuid?.() === 0;
 const owner = isRoot ? { uid: 501, gid: 20 } : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type EngineLink, linkEngine } from '../../../daemon/runtime/engine.js';
 import type { Vm } from '../../../daemon/core/observation.js';
-import { until } from '../../lab/until.js';
+import { until } from '../../lib/until.js';
 import { fakeEngine, type FakeEngine } from './fake-engine.js';
 
 const uid = process.getuid?.() ?? 0;

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { workshop } from '../../lab/bundle-crash/world.js';
+import { workshop } from '../../product/bundle-crash/world.js';
 
 let tools: string;
 

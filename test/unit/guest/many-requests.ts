@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { run } from '../../../daemon/lib/command.js';
 import { serveControl } from '../../../daemon/control/server.js';
 import { withDeadline } from '../../../daemon/guest/deadline.js';
@@ -68,6 +68,8 @@ const control = await serveControl({
   handlers: {
     version: () => ({ version: '1', pid: 1 }),
     status: () => null,
+    follow: () => () => undefined,
+    metrics: () => 'tuntapd_up 1\n',
     up: act,
     down: act,
     restart: act,

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseDestination, parseRoutingTable, readRoutingTable } from '../../../daemon/mac/netstat.js';
-import { shortDestination } from '../../lab/facades/lib/darwin.js';
 import { dotted, mask } from '../../lab/mac/xnu/table.js';
+import { short } from './fake-mac.js';
 
 test.each([
   ['10', 'UGSc', '10.0.0.0/8'],
@@ -44,7 +44,7 @@ test('whatever the kernel prints is read back', () => {
       fc.integer({ min: 1, max: 32 }),
       (address, prefix) => {
         const base = (address & mask(prefix)) >>> 0;
-        const printed = shortDestination({ base, prefix, isHost: false });
+        const printed = short({ base, prefix, isHost: false });
         expect(parseDestination(printed, 'UGSc')?.text).toBe(`${dotted(base)}/${prefix}`);
       },
     ),

@@ -7,15 +7,21 @@ import { readRoutingTable } from '../../../daemon/mac/netstat.js';
 import { addRoutes, deleteRoutes, observeRoutes } from '../../../daemon/mac/routes.js';
 import { addressTap, parseInterface, unaddressTap } from '../../../daemon/mac/tap-interface.js';
 import { route } from '../core/worlds.js';
-import { type FakeMac, fakeMac } from './fake-mac.js';
+import { endVm, type FakeMac, fakeMac, row, shown } from './fake-mac.js';
 
 const link = { interface: 'tap1', macAddress: '10.0.75.1', prefix: 30, mtu: 1500, anew: false };
 const step = { subnet: '172.19.0.0/16', gateway: '10.0.75.2', interface: 'tap1' };
 const vpn = { destination: step.subnet, gateway: '10.80.0.1', interface: 'utun4', flags: 'UGSc' };
 const rowsOf = (mac: FakeMac): string[] =>
-  mac.routes
+  shown(mac)
     .filter(({ destination }) => destination === step.subnet)
-    .map((row) => `${row.gateway} ${row.interface}`);
+    .map((each) => `${each.gateway} ${each.interface}`);
+
+/** What ifconfig can change of the tap; undefined when it is not there. */
+const tapOf = ({ table }: FakeMac) => {
+  const tap = table.interfaces.find(({ name }) => name === 'tap1');
+  return tap && { up: tap.up, mtu: tap.mtu, addresses: tap.addresses };
+};
 
 const one =
   (work: typeof addRoutes) =>
@@ -36,57 +42,61 @@ test('the tap gets address, prefix and MTU; once more changes nothing', async ()
   const mac = fakeMac();
   await addressTap({ ...link, mtu: 1400 }, mac.run);
   const state = { up: true, mtu: 1400, addresses: [{ address: '10.0.75.1', prefix: 30 }] };
-  expect(mac.interfaces.get('tap1')).toEqual(state);
+  expect(tapOf(mac)).toEqual(state);
   mac.meanwhile = () => {
     throw new Error('a second time is no change');
   };
   await addressTap({ ...link, mtu: 1400 }, mac.run);
-  expect(mac.interfaces.get('tap1')).toEqual(state);
+  expect(tapOf(mac)).toEqual(state);
 });
 
 test('a stale address is replaced', async () => {
   const mac = await linked();
   await addressTap({ ...link, macAddress: '10.0.76.1', prefix: 29 }, mac.run);
-  expect(mac.interfaces.get('tap1')?.addresses).toEqual([{ address: '10.0.76.1', prefix: 29 }]);
+  expect(tapOf(mac)?.addresses).toEqual([{ address: '10.0.76.1', prefix: 29 }]);
 });
 
 test('a tap that is down keeps its connected route while it comes up', async () => {
   const mac = await linked();
-  const tap = mac.interfaces.get('tap1');
-  if (tap) tap.up = false;
-  const row = mac.routes.find(({ interface: name }) => name === 'tap1');
+  const { table } = mac;
+  const connected = table.rows.find(({ interface: name }) => name === 'tap1');
+  expect(connected).toBeDefined();
+  for (const each of table.interfaces) if (each.name === 'tap1') each.up = false;
   await addressTap(link, mac.run);
-  expect(tap?.up).toBe(true);
-  expect(mac.routes).toContain(row);
+  expect(tapOf(mac)?.up).toBe(true);
+  expect(table.rows).toContain(connected);
 });
 
-const isConnectedRow = ({
-  destination,
-  interface: name,
-}: {
-  destination: string;
-  interface: string;
-}): boolean => destination === '10.0.75.0/30' && name === 'tap1';
+const connectedRows = (mac: FakeMac) =>
+  shown(mac).filter(({ destination, interface: name }) => destination === '10.0.75.0/30' && name === 'tap1');
+
+/** Somebody takes away what leads to the tap. */
+const loseTapsRows = ({ table }: FakeMac): void => {
+  table.rows = table.rows.filter(({ interface: name }) => name !== 'tap1');
+};
 
 test('a connected row that somebody took away is back once the address is set anew', async () => {
   const mac = await linked();
-  mac.routes.splice(mac.routes.findIndex(isConnectedRow), 1);
+  loseTapsRows(mac);
   await addressTap({ ...link, anew: true }, mac.run);
-  expect(mac.routes.filter(isConnectedRow)).toHaveLength(1);
-  expect(mac.interfaces.get('tap1')?.addresses).toEqual([{ address: '10.0.75.1', prefix: 30 }]);
+  expect(connectedRows(mac)).toHaveLength(1);
+  expect(tapOf(mac)?.addresses).toEqual([{ address: '10.0.75.1', prefix: 30 }]);
 });
 
 test('the row that a VPN has of the link’s network stays the VPN’s', async () => {
   const mac = await linked();
   const theirs = { destination: '10.0.75.0/30', gateway: 'link#24', interface: 'utun6', flags: 'UCS' };
-  mac.routes.splice(mac.routes.findIndex(isConnectedRow), 1, theirs);
+  loseTapsRows(mac);
+  mac.table.rows.push(row(theirs));
   await addressTap({ ...link, anew: true }, mac.run);
-  expect(mac.routes.filter(({ destination }) => destination === '10.0.75.0/30')).toEqual([theirs]);
+  expect(shown(mac).filter(({ destination }) => destination === '10.0.75.0/30')).toEqual([theirs]);
 });
 
 test('a tap whose VM ends in between is an error that says so', async () => {
   const mac = fakeMac();
-  mac.meanwhile = () => mac.interfaces.delete('tap1');
+  mac.meanwhile = () => {
+    endVm(mac);
+  };
   await expect(addressTap(link, mac.run)).rejects.toThrow(/tap1/);
 });
 
@@ -94,11 +104,13 @@ test('the address is taken away, also twice, also with the VM gone', async () =>
   const mac = await linked();
   await unaddressTap(link, mac.run);
   await unaddressTap(link, mac.run);
-  expect(mac.interfaces.get('tap1')).toMatchObject({ up: true, addresses: [] });
+  expect(tapOf(mac)).toMatchObject({ up: true, addresses: [] });
   const other = await linked();
-  other.meanwhile = () => other.interfaces.delete('tap1');
+  other.meanwhile = () => {
+    endVm(other);
+  };
   await unaddressTap(link, other.run);
-  expect(other.interfaces.has('tap1')).toBe(false);
+  expect(tapOf(other)).toBeUndefined();
 });
 
 test('what ifconfig does not do is not believed', async () => {
@@ -127,7 +139,7 @@ test('a route comes and goes, twice each', async () => {
 
 test('a VPN’s route of the same prefix stays, and is named', async () => {
   const mac = await linked();
-  mac.routes.push({ ...vpn });
+  mac.table.rows.push(row(vpn));
   await deleteRoute(step, mac.run);
   await expect(addRoute(step, mac.run)).rejects.toMatchObject({
     reason: 'ForeignRoute',
@@ -141,7 +153,7 @@ test('a VPN that comes between look and add keeps its route', async () => {
   const mac = await linked();
   mac.meanwhile = () => {
     mac.meanwhile = () => undefined;
-    mac.routes.push({ ...vpn });
+    mac.table.rows.push(row(vpn));
   };
   await expect(addRoute(step, mac.run)).rejects.toMatchObject({ reason: 'ForeignRoute' });
   expect(rowsOf(mac)).toEqual(['10.80.0.1 utun4']);
@@ -155,14 +167,15 @@ test('a route that the kernel bound to en0 is taken back at once, and it is wort
 
 test('a route left on en0 through our gateway is mended', async () => {
   const mac = await linked();
-  mac.routes.push({ destination: step.subnet, gateway: step.gateway, interface: 'en0', flags: 'UGSc' });
+  const { subnet: destination, gateway } = step;
+  mac.table.rows.push(row({ destination, gateway, interface: 'en0', flags: 'UGSc' }));
   await addRoute(step, mac.run);
   expect(rowsOf(mac)).toEqual(['10.0.75.2 tap1']);
 });
 
 test('a scoped row of another interface is neither ours nor in the way', async () => {
   const mac = await linked();
-  mac.routes.push({ ...vpn, flags: 'UGScI' });
+  mac.table.rows.push(row({ ...vpn, flags: 'UGScI' }));
   await addRoute(step, mac.run);
   await deleteRoute(step, mac.run);
   expect(rowsOf(mac)).toEqual(['10.80.0.1 utun4']);
@@ -170,7 +183,7 @@ test('a scoped row of another interface is neither ours nor in the way', async (
 
 test('many routes at once: each has its own outcome, and a foreign one among them stays', async () => {
   const mac = await linked();
-  mac.routes.push({ ...vpn });
+  mac.table.rows.push(row(vpn));
   const many = Array.from({ length: 120 }, (_, index) => ({ ...step, subnet: `10.77.${index}.0/24` }));
   const errors = await addRoutes([...many.slice(0, 60), step, ...many.slice(60)], mac.run);
   expect(errors.map((error) => error !== null)).toEqual(
@@ -178,7 +191,7 @@ test('many routes at once: each has its own outcome, and a foreign one among the
   );
   expect(rowsOf(mac)).toEqual(['10.80.0.1 utun4']);
   expect(await deleteRoutes([...many, step], mac.run)).toEqual(Array.from({ length: 121 }, () => null));
-  expect(mac.routes.filter(({ gateway }) => gateway === step.gateway)).toEqual([]);
+  expect(shown(mac).filter(({ gateway }) => gateway === step.gateway)).toEqual([]);
   expect(rowsOf(mac)).toEqual(['10.80.0.1 utun4']);
 });
 
@@ -186,8 +199,8 @@ test('a route that somebody takes away at once was added: that is no refusal', a
   const mac = await linked();
   const fought: Run = async (file, args, options) => {
     const said = await mac.run(file, args, options);
-    const at = mac.routes.findIndex(({ destination }) => destination === step.subnet);
-    if (args.includes('add')) mac.routes.splice(at, 1);
+    if (args.includes('add'))
+      mac.table.rows = mac.table.rows.filter(({ gateway }) => gateway !== step.gateway);
     return said;
   };
   await addRoute(step, fought);
@@ -196,7 +209,7 @@ test('a route that somebody takes away at once was added: that is no refusal', a
 
 test('without a default route the kernel’s own words are told', async () => {
   const mac = fakeMac();
-  mac.routes.length = 0;
+  mac.table.rows = [];
   await expect(addRoute(step, mac.run)).rejects.toThrow(/Network is unreachable/);
 });
 
@@ -214,12 +227,10 @@ test('whatever is in the table is read back', async () => {
       fc.constantFrom('link#9', '10.0.75.2', 'utun3', '0:c:2b:0:9:ff', '62.f8.1.4b.d.64'),
       async (nets, gateway) => {
         const mac = fakeMac();
-        mac.routes.splice(
-          0,
-          9,
-          ...nets.map((destination) => ({ destination, gateway, interface: 'en5', flags: 'UGSc' })),
+        mac.table.rows = nets.map((destination) =>
+          row({ destination, gateway, interface: 'en5', flags: 'UGSc' }),
         );
-        expect(await observeRoutes(mac.run)).toEqual({ known: true, value: mac.routes.map(route) });
+        expect(await observeRoutes(mac.run)).toEqual({ known: true, value: shown(mac).map(route) });
       },
     ),
   );
@@ -232,11 +243,11 @@ test.each([
   ['too few octets for the class', '172                10.8.0.1           UGSc          utun3'],
   ['no interface before the expiry', '10.9/24            10.8.0.1           UGSc                     !'],
   ['an empty gateway', '10.9/24                               UCS             utun4     12'],
-])('%s: the row is left out and reported', (_name, row) => {
+])('%s: the row is left out and reported', (_name, odd) => {
   const good = '10.7/16            10.8.0.1           UGSc          utun3       ';
-  const { routes, unread } = readRoutingTable(`${head}${row}\n${good}\n`);
+  const { routes, unread } = readRoutingTable(`${head}${odd}\n${good}\n`);
   expect(routes.map(({ destination }) => destination.text)).toEqual(['10.7.0.0/16']);
-  expect(unread).toEqual([row]);
+  expect(unread).toEqual([odd]);
 });
 
 test('a table of which nothing is understood is unknown, an empty one is empty', async () => {

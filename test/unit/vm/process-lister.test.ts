@@ -20,7 +20,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { cleanEnvironment } from '../../../daemon/lib/command.js';
 import { listByChild, listByColumns, listEitherWay } from '../../../daemon/vm/processes.js';
-import { workerSource, workshop } from '../../lab/bundle-crash/world.js';
+import { workerSource, workshop } from '../../product/bundle-crash/world.js';
 import { signalAs } from '../inspector.js';
 
 const neighbour = { uid: 1502, gid: 1502 };

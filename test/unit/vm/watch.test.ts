@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Vm } from '../../../daemon/core/observation.js';
 import { watchVm } from '../../../daemon/vm/watch.js';
-import { mountDead } from '../../lab/dead-mount.js';
+import { mountDead } from '../../lib/dead-mount.js';
 
 let folder: string;
 let child: ChildProcess;

@@ -21,7 +21,7 @@ export interface Service {
 }
 
 /** What launchd reports for a program that it could not even start. */
-export const exConfig = 78;
+const exConfig = 78;
 
 const signalNumber = (signal: string): number => constants.signals[signal as NodeJS.Signals];
 

@@ -29,6 +29,8 @@ export interface Row {
   interface: string;
   readonly isStatic: boolean;
   readonly isHost: boolean;
+  /** For packets that are bound to its interface alone (RTF_IFSCOPE): to all others it is not there. */
+  readonly isScoped?: boolean;
 }
 
 export const number = (address: string): number =>
@@ -53,11 +55,14 @@ export interface Table {
   rows: Row[];
 }
 
-const same = (a: Row, base: number, prefix: number): boolean => a.base === base && a.prefix === prefix;
+const same = (a: Row, base: number, prefix: number): boolean =>
+  a.base === base && a.prefix === prefix && a.isScoped !== true;
 
 /** The row that a packet to `address` takes. */
 export const lookup = (table: Table, address: number): Row | undefined =>
-  table.rows.filter((row) => within(address, row)).sort((a, b) => b.prefix - a.prefix)[0];
+  table.rows
+    .filter((row) => row.isScoped !== true && within(address, row))
+    .sort((a, b) => b.prefix - a.prefix)[0];
 
 /** ifa_ifwithroute: the interface whose network holds the gateway, or else that of the default route. */
 function bind(table: Table, gateway: string): string {

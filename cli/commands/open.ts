@@ -1,0 +1,43 @@
+import { askStatus } from '../client.js';
+import { CliError, exit } from '../exit.js';
+import type { Io } from '../io.js';
+import { printJson, printLine } from '../terminal.js';
+import { wantedTarget } from './ping.js';
+
+/** Ports on which a browser finds something, the likeliest first. */
+const preferred = [80, 8080, 3000, 8000, 5000, 443, 8443];
+
+const tls: readonly number[] = [443, 8443];
+
+/** `name`, `name:8080` or `address:80`. Throws CliError, a usage error, for what is no port. */
+function partsOf(said: string): { who: string; port: number | null } {
+  const [, who = said, digits] = /^(.*):([^:]*)$/.exec(said) ?? [];
+  if (digits === undefined) return { who, port: null };
+  const port = /^\d{1,5}$/.test(digits) ? Number(digits) : 0;
+  if (port < 1 || port > 65_535)
+    throw new CliError(`${digits} is no port: a whole number up to 65535`, exit.usage);
+  return { who, port };
+}
+
+/** `tuntapctl open CONTAINER[:PORT]`: in the browser, once somebody listens there; 1 when nobody does. */
+export async function open(io: Io, said: string, options: { json?: boolean }): Promise<number> {
+  const { who, port: wanted } = partsOf(said);
+  const status = await askStatus(io.socketPath);
+  const { name, address, container } = wantedTarget(status, who);
+  const from = status.link?.address;
+  const ports = container?.ports ?? [];
+  const port = wanted ?? preferred.find((each) => ports.includes(each)) ?? ports[0] ?? 80;
+  const { said: answer } =
+    address === null || from === undefined
+      ? { said: 'there is no way to it' }
+      : await io.connect(address, port, from);
+  if (address === null || answer !== 'connected')
+    throw new CliError(`nobody listens on port ${port} of ${name} (${answer}): see tuntapctl ping ${name}`);
+  const host = `${address}${[80, 443].includes(port) ? '' : `:${port}`}`;
+  const url = `${tls.includes(port) ? 'https' : 'http'}://${host}/`;
+  const { exitCode, stderr } = await io.run('/usr/bin/open', [url]);
+  if (exitCode !== 0) throw new CliError(`open ${url}: ${stderr.trim() || `exit ${exitCode}`}`);
+  if (options.json === true) printJson(io, { url });
+  else printLine(io.stdout, url);
+  return exit.healthy;
+}

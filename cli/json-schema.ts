@@ -1,0 +1,89 @@
+/** What `tuntapctl … --json` prints, as JSON Schema. Pure. */
+import * as z from 'zod';
+import {
+  errorSchema,
+  outcomeSchema,
+  routeSchema,
+  statusFormat,
+  statusSchema,
+  versionSchema,
+} from '../daemon/api/messages.js';
+
+const text = z.string();
+const questionSchema = z.object({
+  id: text.describe('e.g. TT103; never given to another question'),
+  question: text,
+});
+
+const findingSchema = questionSchema.extend({
+  status: z.enum(['pass', 'fail', 'unknown']),
+  detail: text,
+  fix: z.array(text).readonly().describe('What to do, mostly commands'),
+});
+
+/** By the command, as it is typed without `--json`; the answers of the control socket after them. */
+const answers = {
+  'tuntapctl status': statusSchema,
+  'tuntapctl routes': z.array(routeSchema),
+  'tuntapctl version': z.object({ tuntapctl: text, tuntapd: text.nullable() }),
+  'tuntapctl doctor': z.array(findingSchema),
+  'tuntapctl doctor --list': z.array(questionSchema),
+  'tuntapctl ping': z.object({
+    name: text,
+    address: text.nullable(),
+    reached: z.boolean(),
+    hops: z
+      .array(
+        z.object({
+          hop: text,
+          status: z.enum(['pass', 'fail']),
+          detail: text,
+          fix: z.array(text).readonly(),
+        }),
+      )
+      .describe('In their order; only the last one can fail'),
+  }),
+  'tuntapctl open': z.object({ url: text }),
+  'tuntapctl bugreport': z.object({ path: text, files: z.array(text) }),
+  'tuntapctl up': outcomeSchema,
+  'tuntapctl down': outcomeSchema,
+  'tuntapctl restart': outcomeSchema,
+  'tuntapctl shim restore': outcomeSchema,
+  'tuntapctl shim show': z.object({ shim: text }),
+  'tuntapctl config path': z.object({ path: text }),
+  'tuntapctl config init': z.object({ path: text }),
+  'tuntapctl config check': z.object({
+    valid: z.boolean(),
+    source: text,
+    problems: z.array(z.looseObject({ key: text, message: text })).readonly(),
+  }),
+  'tuntapctl completion': z.object({ shell: text, script: text }),
+  'GET /v1/version': versionSchema,
+  'GET /v1/status': statusSchema,
+  'GET /v1/watch': statusSchema.describe('Each line of the answer'),
+  'POST /v1/up': outcomeSchema,
+  'any error of the control socket': errorSchema,
+} as const satisfies Readonly<Record<string, z.ZodType>>;
+
+/** What zod says of every integer and list, and nobody needs. */
+function withoutNoise({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  delete jsonSchema.readOnly;
+}
+
+/** The page docs/json.schema.json: a definition for each answer. */
+export const jsonSchema = (): object => ({
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'What tuntapctl --json and tuntapd’s control socket answer',
+  description:
+    `Format ${statusFormat} (the key format of a status). It grows when a key goes or changes its meaning; keys may ` +
+    'come without that, so whoever reads must pass over those that he does not know.',
+  $defs: Object.fromEntries(
+    Object.entries<z.ZodType>(answers).map(([name, schema]) => {
+      const definition = z.toJSONSchema(schema, { io: 'input', override: withoutNoise });
+      delete definition.$schema;
+      return [name, definition];
+    }),
+  ),
+});

@@ -1,0 +1,62 @@
+/** Docker's networks as a person sees them: with their containers, and those of a compose project together. Pure. */
+import type { RouteState, Status } from '../daemon/api/messages.js';
+
+export interface ContainerView {
+  readonly name: string;
+  /** Its address on this network. */
+  readonly address: string;
+  /** Of docker compose; null: none. */
+  readonly project: string | null;
+}
+
+export interface NetworkView {
+  readonly name: string;
+  /** The one compose project whose containers are all there are on it; null: none, or several. */
+  readonly project: string | null;
+  readonly subnets: readonly { readonly subnet: string; readonly state: RouteState; readonly why: string }[];
+  /** What is said of a route of tuntapd's that stands. */
+  readonly usualWay: string | null;
+  readonly containers: readonly ContainerView[];
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Whoever belongs to no project comes first. */
+const byProject = (
+  a: { project: string | null; name: string },
+  b: { project: string | null; name: string },
+): number => compare(a.project ?? '', b.project ?? '') || compare(a.name, b.name);
+
+function containersOn(network: string, containers: NonNullable<Status['containers']>): ContainerView[] {
+  return containers
+    .flatMap(({ name, project, endpoints }) =>
+      endpoints
+        .filter((endpoint) => endpoint.network === network)
+        .map(({ address }): ContainerView => ({ name, project, address })),
+    )
+    .toSorted(byProject);
+}
+
+/** The only element of a list of equal ones; null of any other list. */
+const onlyOf = <T>(list: readonly T[]): T | null => {
+  const [first, ...others] = new Set(list);
+  return first === undefined || others.length > 0 ? null : first;
+};
+
+/** The networks that are, or are to be, routed, projects together; and in words those that are not. */
+export function networksOf({ routes, containers = [], link }: Status): {
+  readonly routed: readonly NetworkView[];
+  readonly never: readonly string[];
+} {
+  const names = [...new Set(routes.filter(({ state }) => state !== 'refused').map(({ network }) => network))];
+  const usualWay = link ? `via ${link.peer} on ${link.interface}` : null;
+  const routed = names.map((name): NetworkView => {
+    const here = containersOn(name, containers);
+    const subnets = routes.filter(({ network, state }) => network === name && state !== 'refused');
+    return { name, project: onlyOf(here.map(({ project }) => project)), subnets, usualWay, containers: here };
+  });
+  const never = routes
+    .filter(({ state }) => state === 'refused')
+    .map(({ network, subnet }) => (subnet === '-' ? network : `${network} (${subnet})`));
+  return { routed: routed.toSorted(byProject), never };
+}

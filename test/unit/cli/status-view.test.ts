@@ -1,0 +1,102 @@
+/** What a person reads: each transcript was looked at, at 80 and at 120 columns. */
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { statusLines, type View } from '../../../cli/status-view.js';
+import { signsFor } from '../../../cli/signs.js';
+import { configSchema } from '../../../config/schema.js';
+import type { Phase, Status } from '../../../daemon/api/messages.js';
+import { registry } from '../../../daemon/api/reasons/registry.js';
+import { at, healthyStatus, scenes } from './scenes.js';
+
+const { tap } = configSchema.parse({});
+const signs = signsFor({ env: {} } as never, { isTTY: true, write: () => undefined });
+const view = (width: number, verbose = false): View => ({
+  now: at('13:20:00'),
+  width,
+  paint: (_colour, text) => text,
+  signs,
+  verbose,
+  tap,
+});
+const shown = (status: Status, width = 80, verbose = false): string =>
+  statusLines(status, view(width, verbose)).join('\n');
+
+const cases = Object.keys(scenes).flatMap((name) => [80, 120].map((width) => [name, width] as const));
+
+test.each(cases)('%s in %i columns', (name, width) => {
+  const lines = statusLines(scenes[name] as Status, view(width));
+  expect(`\n${lines.join('\n')}\n`).toMatchSnapshot();
+  // Commands stay whole, for they are pasted.
+  const words = lines.filter((line) => !/^ +\S*(sudo|tuntapctl|netstat|route|ifconfig) /.test(line));
+  expect(Math.max(...words.map(({ length }) => length))).toBeLessThanOrEqual(width);
+});
+
+test('everything, with its times', () => {
+  expect(`\n${shown(healthyStatus, 120, true)}\n`).toMatchSnapshot();
+});
+
+test('a healthy Mac fits on one screen', () => {
+  expect(statusLines(healthyStatus, view(80)).length).toBeLessThanOrEqual(24);
+});
+
+test('a hundred containers of one network do not fill the screen, unless all are asked for', () => {
+  const containers = Array.from({ length: 100 }, (_, index) => ({
+    id: `${index}`,
+    name: `worker-${index}`,
+    project: null,
+    service: null,
+    endpoints: [{ network: 'bridge', address: `172.17.0.${index + 2}` }],
+    ports: [],
+  }));
+  const status = { ...healthyStatus, containers };
+  expect(shown(status)).toMatch(/and 88 more: tuntapctl status --verbose/);
+  expect(shown(status, 80, true).match(/worker-/g)).toHaveLength(100);
+});
+
+test('each reason that is wrong is shown with every command that its record has', () => {
+  for (const { type, reason, severity, whatToDo = [], dependsOn } of registry) {
+    if (severity === 'fine' || severity === 'idle' || type === 'Ready') continue;
+    const phase: Phase = severity === 'persistent' ? 'blocked' : 'degraded';
+    const conditions = [
+      { type, status: 'False' as const, reason, message: 'told', since: healthyStatus.since },
+    ];
+    expect(dependsOn).not.toContain(type);
+    const text = shown({ ...healthyStatus, phase, conditions }, 60);
+    expect(text).toContain(`✗ ${type}: told`.replace(/^✗/, severity === 'transient' ? '…' : '✗'));
+    for (const { command } of whatToDo)
+      if (command)
+        expect(text).toContain(
+          command
+            .replace('{device}', tap.device)
+            .replace('{peer}', tap.peer)
+            .replace('{address}', tap.address),
+        );
+  }
+});
+
+test('no line is wider than a narrow terminal, whatever names there are', () => {
+  const name = fc.string({ minLength: 1, maxLength: 90, unit: 'grapheme-ascii' });
+  fc.assert(
+    fc.property(name, name, fc.integer({ min: 40, max: 100 }), (network, container, width) => {
+      const lines = statusLines(
+        {
+          ...healthyStatus,
+          routes: [{ subnet: '172.17.0.0/16', network, state: 'routed', why: 'via 10.0.75.2 on tap1' }],
+          containers: [
+            {
+              id: '1',
+              name: container,
+              project: network,
+              service: null,
+              endpoints: [{ network, address: '172.17.0.2' }],
+              ports: [],
+            },
+          ],
+        },
+        view(width),
+      );
+      expect(lines.filter((line) => line.length > width)).toEqual([]);
+    }),
+    { numRuns: 200 },
+  );
+});
