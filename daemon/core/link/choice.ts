@@ -18,7 +18,7 @@ export type LinkName = keyof typeof makers;
  * The name of the link. Without a VM it is what a Docker.app without hyperkit leaves, or else that of the last VM, since
  * the shim must not come and go with each; before the first one a Docker.app with hyperkit gets the shim.
  */
-export function linkNameOf(config: Config, { vm, bundles }: Observation, { lastLink }: Memory): LinkName {
+function linkNameOf(config: Config, { vm, bundles }: Observation, { lastLink }: Memory): LinkName {
   if (config.link !== 'auto') return config.link;
   const running = valueOf(vm);
   if (running) return kindOf(running) === 'hyperkit' ? 'tap' : 'vmnet';
