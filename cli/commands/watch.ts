@@ -57,7 +57,7 @@ export async function watch(io: Io, options: { json?: boolean; verbose?: boolean
         );
         told.trouble = 'tuntapd has ended; waiting for the next one';
       } catch (error) {
-        if (!told.latest || !(error instanceof CliError) || error.code !== exit.notRunning) throw error;
+        if (!told.latest || !(error instanceof CliError)) throw error;
         told.trouble = error.message;
       }
       if (isOver()) break;

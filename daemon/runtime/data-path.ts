@@ -93,7 +93,7 @@ export function watchDataPath(parts: {
     if (heard.length > 0 && !isLost) {
       misses = 0;
       if (parts.now() - lastRepair > longestPause) pause = 0;
-      const roundTrip = Math.min(...telling.map(({ took }) => took));
+      const roundTrip = Math.min(...telling.flatMap(({ alive, took }) => (alive ? took : [])));
       become({ state: 'alive', detail: `${heard.join(', ')} answered`, roundTrip });
       if (some) arm(idle);
       return;

@@ -265,6 +265,22 @@ describe('status --watch', () => {
     expect(await watching).toBe(0);
   });
 
+  test('goes on after a daemon that was killed in the middle of a word', async () => {
+    const killed = createServer((_request, response) => {
+      response.write(`${JSON.stringify(madeUpStatus())}\n{"ver`, () => {
+        setTimeout(() => response.destroy(), 50);
+      });
+    }).listen(io.socketPath);
+    const watching = cli('status', '--watch');
+    await until(() => out.includes('ready:'));
+    await promisify(killed.close.bind(killed))();
+    await until(() => out.includes('not running'));
+    await daemon(madeUpStatus({ phase: 'down' }));
+    await until(() => out.includes('taken down by hand'));
+    stop.abort();
+    expect(await watching).toBe(0);
+  });
+
   test('as JSON one status a line', async () => {
     await daemon(madeUpStatus());
     const watching = cli('status', '--watch', '--json');

@@ -62,7 +62,11 @@ const around = fc.constantFrom(
   '. ',
 );
 const hex = (length: number) =>
-  fc.string({ unit: fc.constantFrom(...'0123456789abcdefABCDEF'.split('')), minLength: length, maxLength: length });
+  fc.string({
+    unit: fc.constantFrom(...'0123456789abcdefABCDEF'.split('')),
+    minLength: length,
+    maxLength: length,
+  });
 const octet = fc.integer({ min: 0, max: 255 });
 const secrets = {
   mac: fc
