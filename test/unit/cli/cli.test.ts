@@ -33,7 +33,7 @@ import { createFeed, type Feed } from '../../../daemon/control/stream.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
 import { runtimes } from '../../../daemon/lib/runtimes.js';
 import { condition, madeUpStatus } from './made-up.js';
-import { healthyStatus } from './scenes.js';
+import { healthyStatus, scenes } from './scenes.js';
 
 const kickstart = 'sudo launchctl kickstart -k system/io.github.tuntapd';
 const { current, old } = runtimes.x64;
@@ -1170,6 +1170,32 @@ test('the manual is made of the source as it is (node docs/make.mjs), and tells 
     if (!['config', 'shim'].includes(command)) expect(page).toContain(`\n.SS tuntapctl ${command} `);
   // A line that begins with a dot or an apostrophe is a request to roff.
   for (const line of page.split('\n')) expect(line).not.toMatch(/^'|^\.(?!\\"|TH|SH|SS|TP|B |I )/);
+});
+
+describe('transcripts, each looked at', () => {
+  const states = ['healthy', 'a conflict with a VPN', 'dead'] as const;
+  const commands = ['doctor TT008 TT103 TT108 TT109', 'routes', 'routes --all', 'ping web', 'version', 'up'];
+  const cases = [
+    ...states.flatMap((state) => commands.map((command) => [command, state] as const)),
+    ['doctor --list', 'healthy'] as const,
+    ['config show', 'healthy'] as const,
+  ].flatMap((each) => [80, 120].map((columns) => [...each, columns] as const));
+
+  test.each(cases)('%s, %s, in %i columns', async (command, state, columns) => {
+    if (state !== 'dead') await daemon(scenes[state]);
+    onTerminal({}, columns);
+    const { run } = io;
+    io = {
+      ...io,
+      run: (file, args) =>
+        file === '/sbin/route'
+          ? Promise.resolve({ stdout: 'gateway: 10.0.75.2\ninterface: tap1\n', stderr: '', exitCode: 0 })
+          : run(file, args),
+    };
+    const code = await cli(...command.split(' '));
+    const said = `${out}${errors}`.replaceAll(root, '').replaceAll(/node \d+\.\d+\.\d+/g, 'node N.N.N');
+    expect(`\n$ tuntapctl ${command}\n${said}[exit ${code}]\n`).toMatchSnapshot();
+  });
 });
 
 test('what is mistyped is guessed', async () => {
