@@ -1101,6 +1101,14 @@ describe('docs/json.schema.json', () => {
     expect(schema.safeParse({ other: 1 }).success).toBe(false);
   });
 
+  test.each([
+    ['bugreport', () => ['bugreport', '-o', join(root, 'report.tar.gz')]],
+    ['completion', () => ['completion', 'fish']],
+  ])('tuntapctl %s is answered as it says', async (name, words) => {
+    expect(await cli(...words(), '--json')).toBe(0);
+    expect(schemaOf(`tuntapctl ${name}`).safeParse(JSON.parse(out)).error).toBeUndefined();
+  });
+
   test('tuntapctl config check of a file that is wrong, and an error of the daemon', async () => {
     await writeFile(io.configPath, '[tap]\nmtu = 1\n', { mode: 0o644 });
     await cli('config', 'check', '--json');
