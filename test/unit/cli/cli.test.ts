@@ -863,7 +863,9 @@ describe('doctor', () => {
     expect(verdicts()).toEqual({ TT108: 'fail' });
     out = '';
     expect(await cli('doctor', 'TT001')).toBe(0);
-    expect(out).toMatch(/^ok TT001 .*\n +this is an Intel Mac, and nothing rules out a link\n\n1 as it should be, 0 wrong\n$/);
+    expect(out).toMatch(
+      /^ok TT001 .*\n +this is an Intel Mac, and nothing rules out a link\n\n1 as it should be, 0 wrong\n$/,
+    );
     out = '';
     await cli('doctor', '--list', '--json');
     const listed = (JSON.parse(out) as { id: string }[]).map(({ id }) => id);
