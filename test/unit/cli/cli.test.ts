@@ -164,10 +164,10 @@ describe('status', () => {
 
   test('names the link that is there in words', async () => {
     const link = { ...(healthyStatus.link as NonNullable<Status['link']>), interface: 'bridge100' };
-    await daemon(madeUpStatus({ link: { ...link, told: 'shared network of macOS (bridge100)' } }));
+    await daemon(madeUpStatus({ link: { ...link, told: 'Docker’s kernel networking' } }));
     onTerminal();
     expect(await cli('status')).toBe(0);
-    expect(out).toMatch(/^ +Link +shared network of macOS \(bridge100\), 10\.0\.75\.1/m);
+    expect(out).toMatch(/^ +Link +bridge100 \(Docker’s kernel networking\), 10\.0\.75\.1/m);
   });
 
   test('what is wrong comes first, then what was seen, then the routes; --verbose has every condition', async () => {
