@@ -174,6 +174,18 @@ describe('what changes while the VM runs', () => {
     const { world, done } = settled(renumbered(ready()));
     expect(done.map(({ kind }) => kind)).toContain('find-nic');
     expect(routedIn(world)).toEqual(['172.17.0.0/16 via 192.168.66.9 on bridge100']);
+    expect(world.letIn).toBe('192.168.66.1');
+  });
+
+  test('the bridge has another address in the same network: the VM lets in that one', () => {
+    const bridge = { ...bridge100, address: '192.168.64.9' };
+    const before = ready();
+    expect(before.letIn).toBe('192.168.64.1');
+    const { world, done } = settled(
+      changed(before, { vmnet: { bridges: seen([bridge]) }, routes: seen([...lan, ...rowsOf(bridge)]) }),
+    );
+    expect(done.map(({ kind }) => kind)).toContain('prepare-guest');
+    expect(world.letIn).toBe('192.168.64.9');
   });
 
   test('the VM keeps its old lease for a while: nothing is routed, and it is looked for again', () => {
