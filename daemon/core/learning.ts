@@ -67,7 +67,8 @@ export function learn(
   const restart = learnRestart(memory.restart, observation, link.vm !== null);
   const mayBeSetUp = link.vm && link.isAddressed ? link.vm.id : memory.mayBeSetUp;
   const vm = valueOf(observation.vm);
-  const lastLink = vm ? (kindOf(vm) === 'hyperkit' ? 'tap' : 'vmnet') : memory.lastLink;
+  // Another runtime's VM tells nothing of Docker Desktop's next one.
+  const lastLink = vm && !vm.runtime ? (kindOf(vm) === 'hyperkit' ? 'tap' : 'vmnet') : memory.lastLink;
   return {
     ...(lastLink === memory.lastLink ? {} : { lastLink }),
     ...(mayBeSetUp === memory.mayBeSetUp ? {} : { mayBeSetUp }),

@@ -411,3 +411,51 @@ describe('which link it is', () => {
     expect(stepsOf(world, config).map(({ kind }) => kind)).toEqual(['restore-hyperkit']);
   });
 });
+
+describe('a VM of another runtime’s is followed', () => {
+  const socket = '/Users/person/.colima/default/docker.sock';
+  const colima: Vm = { ...virtualVm, executable: null, runtime: { name: 'colima', socket } };
+  const beside = (bundles: ReturnType<typeof bundlesOf>, lastLink: 'tap' | 'vmnet' | null): VmnetWorld =>
+    changed(sharedMac(networks, { memory: { ...up, lastLink } }), {
+      tap: quietMac.tap,
+      vm: seen(colima),
+      bundles: seen(bundles),
+    });
+  const hyperkitOf = ({ observation }: VmnetWorld): string =>
+    observation.bundles.known ? (observation.bundles.value.withHyperkit[0]?.target.kind ?? '') : '';
+
+  test.each([null, 'tap', 'vmnet'] as const)(
+    'the shim in front of Docker Desktop’s hyperkit stays, and the link of its last VM too: %s',
+    (lastLink) => {
+      const { world } = settled(beside(bundlesOf([bundle('shim', 'mach-o')]), lastLink));
+      expect(world.restored).toEqual([]);
+      expect(hyperkitOf(world)).toBe('shim');
+      expect(world.memory.lastLink).toBe(lastLink);
+      expect(routedIn(world)).toEqual(['172.17.0.0/16 via 192.168.64.2 on bridge100']);
+    },
+  );
+
+  test('Docker Desktop is updated meanwhile: its next VM gets a tap all the same', () => {
+    const start = beside(bundlesOf([bundle('mach-o', 'missing')]), 'tap');
+    const device = seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 });
+    const { world } = settled(changed(start, { tap: { ...quietMac.tap, device } }));
+    expect(hyperkitOf(world)).toBe('shim');
+    expect(world.observation.tap.device).toMatchObject({ value: { uid: 501 } });
+  });
+
+  test.each([
+    ['Docker Desktop’s last VM had no tap', beside(bundlesOf([bundle('mach-o', 'missing')]), 'vmnet')],
+    ['there is no Docker Desktop', beside(bundlesOf([]), null)],
+  ])('nothing is made for a tap while %s', (_what, start) => {
+    const device = seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 });
+    const { world } = settled(changed(start, { tap: { ...quietMac.tap, device } }));
+    expect(hyperkitOf(world)).not.toBe('shim');
+    expect(world.observation.tap.device).toMatchObject({ value: { uid: 0 } });
+  });
+
+  test('vmnet is configured: no shim has any use, whoever’s VM it is', () => {
+    const config = configSchema.parse({ link: 'vmnet' });
+    const { world } = settled(beside(bundlesOf([bundle('shim', 'mach-o')]), 'tap'), config);
+    expect(world.restored).toEqual([hyperkit]);
+  });
+});
