@@ -208,8 +208,11 @@ export interface DockerContext {
 
 /** What there is to choose from. */
 export interface Runtimes {
-  /** `runs`: whether Docker Desktop itself does, with a VM or without. */
-  readonly desktop: { readonly vm: Vm | null; readonly runs: boolean };
+  /**
+   * `runs`: whether Docker Desktop itself does, with a VM or without. `isOwed`: whether we quit it, and owe its user to
+   * open it again; left out: no.
+   */
+  readonly desktop: { readonly vm: Vm | null; readonly runs: boolean; readonly isOwed?: boolean };
   /** The console user’s. */
   readonly machines: readonly Machine[];
   /** The configured context, or else the user’s current one; `null` inside: there is none of this name. */

@@ -458,4 +458,13 @@ describe('a VM of another runtime’s is followed', () => {
     const { world } = settled(beside(bundlesOf([bundle('shim', 'mach-o')]), 'tap'), config);
     expect(world.restored).toEqual([hyperkit]);
   });
+
+  test('the Docker that tuntapd quit is opened again, and what was tried of it is still known', () => {
+    const start = beside(bundlesOf([bundle('shim', 'mach-o')]), 'tap');
+    const app = '/Applications/Docker.app';
+    const attempts = [{ vm: '900@then', bundle: '1:42', failed: null }];
+    const restart = { ...start.memory.restart, attempts, reopen: { app, uid: 501, gui: 70, at: 0 } };
+    const { world } = settled({ ...start, memory: { ...start.memory, restart } });
+    expect(world.memory.restart).toMatchObject({ reopen: null, attempts });
+  });
 });
