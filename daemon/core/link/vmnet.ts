@@ -49,14 +49,16 @@ const textOf = (bridges: readonly VmBridge[]): string =>
 
 /**
  * What is known of this VM's NIC by the last look at it; null: it has to be looked at (again), since it never was, what
- * answered by it is silent, or the bridges are others and it fits none of them any more.
+ * answered by it is silent, or the bridges are others and it fits none of them any more, unless no bridge could change
+ * that.
  */
 function known(observation: Observation, { nics: search }: Memory): FoundNic | null {
   const vm = valueOf(observation.vm);
   const bridges = valueOf(observation.vmnet.bridges) ?? [];
   if (!search || search.vm !== vm?.id || search.generation !== observation.dataPath.generation) return null;
   const found = findNic(bridges, search);
-  return found.kind === 'found' || textOf(search.bridges) === textOf(bridges) ? found : null;
+  const isSettled = found.kind === 'found' || found.isFinal;
+  return isSettled || textOf(search.bridges) === textOf(bridges) ? found : null;
 }
 
 /** The link by the NIC that was found, and by the connected row of its bridge's network in the table. */
@@ -89,7 +91,7 @@ function findSteps({ observation, memory }: Judgement): Step[] {
   const bridges = valueOf(observation.vmnet.bridges) ?? [];
   if (!vm || kindOf(vm) !== 'virtualization' || engine?.vm !== vm.id || bridges.length === 0) return [];
   const found = known(observation, memory);
-  if (found?.kind === 'found') return [];
+  if (found && (found.kind === 'found' || found.isFinal)) return [];
   const { generation } = observation.dataPath;
   return [
     {

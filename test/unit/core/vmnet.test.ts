@@ -141,6 +141,52 @@ describe('without a NIC that Mac and VM share', () => {
     expect(world.isOpen).toBe(false);
   });
 
+  test('a VM without any such card is looked into once, whatever bridges come and go, and again when asked', () => {
+    const { world } = settled(sharedMac(networks, { nics: [outside] }));
+    const other = { ...bridge100, name: 'bridge101', address: '198.19.249.3' };
+    for (const bridges of [[bridge100], [bridge100, other], [other]]) {
+      const now = changed(world, { vmnet: { bridges: seen(bridges) } });
+      expect(kinds(now)).toEqual([]);
+      expect(reasonOf(now, 'TapAttached')).toBe('NoSharedNic');
+    }
+    // What `up` forgets.
+    const asked = { ...world, memory: { ...world.memory, nics: null } };
+    expect(kinds(asked)).toEqual(['find-nic']);
+  });
+
+  test('a VM with a card to spare is looked into again when another bridge comes', () => {
+    const { world } = settled(sharedMac(networks, { nics: [outside, nic({ addresses: [] })] }));
+    const other = { ...bridge100, name: 'bridge101', address: '192.168.105.1' };
+    const bridges = [bridge100, other];
+    const nics = [outside, nic({ addresses: [{ address: '192.168.105.3', prefix: 24 }] })];
+    const routes = seen([...lan, ...bridges.flatMap(rowsOf)]);
+    const next = settled(
+      changed(
+        { ...world, nics, neighbours: neighboursOf(bridges, nics) },
+        { vmnet: { bridges: seen(bridges) }, routes },
+      ),
+    ).world;
+    expect(routedIn(next)).toEqual(['172.17.0.0/16 via 192.168.105.3 on bridge101']);
+  });
+
+  test('of several NICs one is left when the other’s bridge goes, and no one need look', () => {
+    const other = { ...bridge100, name: 'bridge101', address: '192.168.105.1' };
+    const second = nic({
+      name: 'eth2',
+      mac: '52:55:55:00:00:02',
+      addresses: [{ address: '192.168.105.3', prefix: 24 }],
+    });
+    const { world } = settled(
+      sharedMac(networks, { bridges: [bridge100, other], nics: [outside, nic(), second] }),
+    );
+    expect(reasonOf(world, 'TapAttached')).toBe('SeveralNics');
+    expect(kinds(world)).toEqual([]);
+    const left = { vmnet: { bridges: seen([other]) }, routes: seen([...lan, ...rowsOf(other)]) };
+    expect(routedIn(settled(changed(world, left)).world)).toEqual([
+      '172.17.0.0/16 via 192.168.105.3 on bridge101',
+    ]);
+  });
+
   test('another VM answers at that address: no route leads there', () => {
     const start = sharedMac(networks);
     const neighbours = [{ address: '192.168.64.2', mac: '52:54:00:00:00:01', interface: 'bridge100' }];
