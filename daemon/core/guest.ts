@@ -41,11 +41,11 @@ export function prepareSteps({ config, observation, memory, link: state }: Judge
   ];
 }
 
-/** Undoes it in this session. */
+/** Undoes it in this session; where the VM has no such NIC, the agent’s image is in its engine all the same. */
 export function releaseSteps({ config, observation, link: state }: Judgement, why: string): Step[] {
   const engine = valueOf(observation.engine);
   const { link, hasNic } = state;
-  if (!engine || !(link ?? hasNic) || !config.guest.manage) return [];
+  if (!engine || !config.guest.manage) return [];
   const { nic, vmAddress, network, isGiven } = link ?? unseen;
   return [
     {

@@ -65,10 +65,11 @@ function known(observation: Observation, { nics: search }: Memory): FoundNic | n
 function state(_config: unknown, observation: Observation, memory: Memory): LinkState {
   const { vm, routes, vmnet } = observation;
   const common = { link: null, vm: null, isAddressed: false, hasNic: false };
-  if (!vm.known) return { ...common, kind: 'unknown', why: vm.why };
+  // What is not seen may be there: rules of ours are looked for before it is said that they are gone.
+  if (!vm.known) return { ...common, hasNic: true, kind: 'unknown', why: vm.why };
   const started = vm.value;
   if (!started || kindOf(started) !== 'virtualization') return { ...common, kind: 'absent', missed: null };
-  if (!vmnet.bridges.known) return { ...common, kind: 'unknown', why: vmnet.bridges.why };
+  if (!vmnet.bridges.known) return { ...common, hasNic: true, kind: 'unknown', why: vmnet.bridges.why };
   if (vmnet.bridges.value.length === 0) return { ...common, kind: 'absent', missed: null };
   const found = known(observation, memory);
   const maybe = { ...common, hasNic: true };

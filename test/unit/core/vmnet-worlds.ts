@@ -167,6 +167,8 @@ export function appliedTo(world: VmnetWorld, step: Step): VmnetWorld {
       const isOpen = step.kind === 'prepare-guest';
       if (step.isGiven !== true) throw new Error('the address of this VM’s NIC is not ours');
       if (isOpen && !world.nics.some(({ mac }) => mac === step.nic)) throw new Error('no such NIC');
+      // Without the NIC nobody enters the VM.
+      if (step.kind === 'release-guest' && !step.hasNic) return next;
       return { ...next, isOpen, letIn: step.kind === 'prepare-guest' ? step.macAddress : null };
     }
     case 'restore-hyperkit':

@@ -344,11 +344,27 @@ describe('down and away', () => {
     expect(world.isOpen).toBe(false);
   });
 
-  test('a VM without such a NIC is not entered for that', () => {
-    const { done } = settled(
+  test('a VM without such a NIC is not entered for that, but the agent’s image goes out of its engine, once', () => {
+    const { world, done } = settled(
       sharedMac(networks, { bridges: [], nics: [outside], memory: { ...up, wanted: 'removed' } }),
     );
-    expect(done).toEqual([]);
+    expect(done).toMatchObject([{ kind: 'release-guest', hasNic: false }]);
+    expect(world.memory.released).toBe('700@then#1');
+  });
+
+  test.each([
+    ['bridges', { vmnet: { bridges: unknown('ifconfig hangs') } }],
+    ['VMs', { vm: unknown('ps hangs') }],
+  ])('with %s unknown the rules go all the same', (_what, blind) => {
+    const { memory, ...rest } = ready();
+    const wanting = {
+      ...up,
+      ownedRoutes: memory.ownedRoutes,
+      lastLink: memory.lastLink,
+      wanted: 'down' as const,
+    };
+    const { world } = settled(changed({ ...rest, memory: wanting }, blind));
+    expect(world.isOpen).toBe(false);
   });
 });
 
