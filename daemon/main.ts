@@ -230,6 +230,7 @@ async function start(
       metrics: () => meter.text(reporter.status()),
       failures: reporter.failures,
       bundles,
+      contexts,
       pause,
     }),
   });
