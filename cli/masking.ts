@@ -24,7 +24,10 @@ const shared: readonly Prefix[] = [
   .filter((prefix) => prefix !== null);
 
 /** Names that every Docker has. */
-const ordinary = new Set(['bridge', 'host', 'none', 'docker_gwbridge', 'ingress', 'root', '…', '-', '']);
+const ordinary = new Set([
+  ...['bridge', 'host', 'none', 'docker_gwbridge', 'ingress', 'overlay', 'macvlan', 'ipvlan'],
+  ...['root', '…', '-', ''],
+]);
 
 const literally = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 

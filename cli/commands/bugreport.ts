@@ -11,6 +11,7 @@ import { exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { readLog } from '../log-reader.js';
 import { maskedRoutes, masker, type Private } from '../masking.js';
+import { dockerNamesInConfig, dockerNamesInLog, usersInLog } from '../private-names.js';
 import { plainLines, printJson, printLine, table } from '../terminal.js';
 import { doctor } from './doctor.js';
 
@@ -55,12 +56,13 @@ async function findings(io: Io): Promise<string> {
   return text;
 }
 
-/** The user in front, whom a condition names (`ada (uid 501)`), and who types. */
-function privateIn(status: Status | null): Private {
+/** The user in front, whom a condition names (`ada (uid 501)`), who types, and whoever else the files tell of. */
+function privateIn(status: Status | null, fileOf: (name: string) => string): Private {
   const user = status?.conditions.find(({ type }) => type === 'ConsoleUser');
   const inFront = /^(.+) \(uid \d+\)$/.exec(user?.status === 'True' ? user.message : '')?.[1];
   const containers = status?.containers ?? [];
   const host = hostname();
+  const log = fileOf('tuntapd.log');
   return {
     names: [
       inFront ?? '',
@@ -68,6 +70,7 @@ function privateIn(status: Status | null): Private {
       host,
       host.split('.')[0] ?? '',
       process.env['SUDO_USER'] ?? '',
+      ...usersInLog(log),
     ],
     docker: [
       ...(status?.routes ?? []).map(({ network }) => network),
@@ -77,6 +80,8 @@ function privateIn(status: Status | null): Private {
         service ?? '',
         ...endpoints.map(({ network }) => network),
       ]),
+      ...dockerNamesInLog(log),
+      ...dockerNamesInConfig(fileOf('config.toml')),
     ],
   };
 }
@@ -101,14 +106,12 @@ async function collect(io: Io): Promise<ReadonlyMap<string, string>> {
       ),
     ],
   ];
-  const mask = masker(privateIn(status));
+  const files = new Map(
+    await Promise.all(sources.map(async ([name, source]): Promise<[string, string]> => [name, await source])),
+  );
+  const mask = masker(privateIn(status, (name) => files.get(name) ?? ''));
   return new Map(
-    await Promise.all(
-      sources.map(async ([name, source]): Promise<[string, string]> => {
-        const text = await source;
-        return [name, mask(name === 'routes.txt' ? maskedRoutes(text) : text)];
-      }),
-    ),
+    [...files].map(([name, text]) => [name, mask(name === 'routes.txt' ? maskedRoutes(text) : text)]),
   );
 }
 

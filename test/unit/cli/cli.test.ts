@@ -1067,6 +1067,46 @@ describe('bugreport', () => {
       'does not answer',
     );
   });
+
+  test.each([
+    ['the daemon', null],
+    ['Docker', { routes: [], containers: [], engine: null }],
+  ])('Docker’s names are masked also when %s is down', async (_who, change) => {
+    if (change === null) {
+      await server?.close();
+      server = null;
+    } else {
+      await server?.close();
+      await daemon({ ...healthyStatus, ...change });
+    }
+    const lines = [
+      {
+        message: 'add-route: Docker network payroll_default has this subnet',
+        step: {
+          kind: 'add-route',
+          key: 'route 172.19.0.0/16',
+          why: 'Docker network payroll_default has this subnet',
+        },
+      },
+      {
+        message:
+          'Routes is False: 172.20.0.0/16 (merger): larger than /12; 172.21.0.0/16 (zeus): a VPN has it',
+      },
+      { message: 'TapAddress is False: taken in the VM by Docker network olymp (10.0.75.0/24)' },
+      { message: 'grace (uid 502) came' },
+      { message: 'looking', network: 'hera' },
+    ].map((line) => JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', ...line }));
+    await writeFile(io.logPath, `${lines.join('\n')}\n`);
+    await writeFile(
+      io.configPath,
+      '[routes]\ninclude = [\n  "apollo_*",\n  "driver=bridge",\n]\nexclude = ["label=team=ares"]\n',
+      { mode: 0o644 },
+    );
+    expect(await cli('bugreport', '--show')).toBe(0);
+    expect(out).not.toMatch(/payroll|merger|zeus|olymp|hera|grace|apollo|ares/);
+    expect(out).toMatch(/include = \[\s+"name-\d+\*",\s+"driver=bridge"/);
+    expect(out).toContain('172.19.0.0/16');
+  });
 });
 
 describe('docs/json.schema.json', () => {
