@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { userInfo, hostname } from 'node:os';
+import { homedir, hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { readConfigText } from '../../config/load.js';
 import type { Status } from '../../daemon/api/messages.js';
@@ -11,7 +11,7 @@ import { exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { readLog } from '../log-reader.js';
 import { maskedRoutes, masker, type Private } from '../masking.js';
-import { dockerNamesInConfig, dockerNamesInLog, usersInLog } from '../private-names.js';
+import { dockerNamesInConfig, dockerNamesInLog, domainsIn, usersInLog } from '../private-names.js';
 import { plainLines, printJson, printLine, table } from '../terminal.js';
 import { doctor } from './doctor.js';
 
@@ -72,6 +72,8 @@ function privateIn(status: Status | null, fileOf: (name: string) => string): Pri
       process.env['SUDO_USER'] ?? '',
       ...usersInLog(log),
     ],
+    homes: [homedir(), userInfo().homedir],
+    hosts: domainsIn(fileOf('resolvers.txt')),
     docker: [
       ...(status?.routes ?? []).map(({ network }) => network),
       ...containers.flatMap(({ name, project, service, endpoints }) => [

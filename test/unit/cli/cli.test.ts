@@ -1107,6 +1107,33 @@ describe('bugreport', () => {
     expect(out).toMatch(/include = \[\s+"name-\d+\*",\s+"driver=bridge"/);
     expect(out).toContain('172.19.0.0/16');
   });
+
+  test('domains of the resolvers, and the context with where it leads, are masked in every file', async () => {
+    const { run } = io;
+    io = {
+      ...io,
+      run: (file, args) =>
+        file === '/usr/sbin/scutil'
+          ? Promise.resolve({
+              stdout:
+                'resolver #1\n  search domain[0] : corp.initech.example\n\nresolver #2\n  domain   : local\n',
+              stderr: '',
+              exitCode: 0,
+            })
+          : run(file, args),
+    };
+    const message =
+      'Runtime is False: docker.context is “tps” (ssh://lumbergh@build.initech.example), vpn.corp.initech.example has it';
+    await writeFile(
+      io.logPath,
+      `${JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', message })}\n`,
+    );
+    await writeFile(io.configPath, '[docker]\ncontext = "tps"\n', { mode: 0o644 });
+    expect(await cli('bugreport', '--show')).toBe(0);
+    expect(out).not.toMatch(/initech|lumbergh|tps/);
+    expect(out).toMatch(/search domain\[0\] : host-\d+\n[^]*domain +: local\n/);
+    expect(out).toContain('“name-');
+  });
 });
 
 describe('docs/json.schema.json', () => {
