@@ -50,11 +50,11 @@ export const printJson = (io: Io, value: unknown): void => {
   printLine(io.stdout, safeJson(value, 2));
 };
 
-/** Text of several lines, each made safe for a terminal. */
-export const plainLines = (text: string): string =>
+/** Text of several lines, each made safe for a terminal, and at most `limit` characters of it. */
+export const plainLines = (text: string, limit = 2000): string =>
   text
     .split('\n')
-    .map((line) => (/^\s*/.exec(line)?.[0] ?? '').replaceAll(/[^ ]/g, ' ') + plain(line, 2000))
+    .map((line) => (/^\s*/.exec(line)?.[0] ?? '').replaceAll(/[^ ]/g, ' ') + plain(line, limit))
     .join('\n');
 
 /** ISO 8601 in the time zone of whoever reads it: `2026-11-24 09:41:07`. */

@@ -136,14 +136,15 @@ export async function bugreport(
 ): Promise<number> {
   const files = await collect(io);
   if (options.show === true) {
-    for (const [name, text] of files) printLine(io.stdout, `== ${name}\n${plainLines(text)}`);
+    for (const [name, text] of files) printLine(io.stdout, `== ${name}\n${plainLines(text, Infinity)}`);
     return exit.healthy;
   }
   const path = resolve(options.output ?? nameAt(io.now()));
   if (options.json !== true) {
-    printLine(io.stdout, 'The report holds, with homes, names, MACs and public addresses masked:');
+    printLine(io.stdout, 'The report holds, with homes, names, hosts, MACs and public addresses masked:');
     const rows = [...files].map(([name, text]) => [`  ${name}`, `${Buffer.byteLength(text)} bytes`]);
     for (const line of table(rows)) printLine(io.stdout, line);
+    printLine(io.stdout, 'To read all of it: tuntapctl bugreport --show');
   }
   const file = await open(path, 'wx', 0o600);
   try {
@@ -152,10 +153,6 @@ export async function bugreport(
     await file.close();
   }
   if (options.json === true) printJson(io, { path, files: [...files.keys()] });
-  else
-    printLine(
-      io.stdout,
-      `${path} is written, and nothing was sent. To read it first: tuntapctl bugreport --show`,
-    );
+  else printLine(io.stdout, `${path} is written, and nothing was sent`);
   return exit.healthy;
 }

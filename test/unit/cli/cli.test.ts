@@ -11,7 +11,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, get, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -84,6 +84,7 @@ beforeEach(async () => {
       const said = address === '172.17.0.2' && port === 80 ? 'connected' : 'ECONNREFUSED';
       return Promise.resolve({ alive: true, said });
     },
+    uid: 501,
     renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
     untilInterrupted: () => stop.signal,
   };
@@ -996,6 +997,29 @@ describe('ping and open', () => {
     expect(opened).toHaveLength(2);
   });
 
+  test('root opens nothing itself: whoever called sudo does, or nobody', async () => {
+    const ran: string[] = [];
+    const { run } = io;
+    io = {
+      ...io,
+      uid: 0,
+      env: { SUDO_UID: '501' },
+      run: (file, args) => {
+        ran.push([file, ...args].join(' '));
+        return run(file, args);
+      },
+    };
+    expect(await cli('open', 'web')).toBe(0);
+    expect(ran).toEqual(['/usr/bin/sudo -u #501 /usr/bin/open http://172.17.0.2/']);
+    for (const env of [{}, { SUDO_UID: '0' }, { SUDO_UID: '-1' }]) {
+      io = { ...io, env };
+      errors = '';
+      expect(await cli('open', 'web')).toBe(1);
+      expect(errors).toContain('http://172.17.0.2/');
+    }
+    expect(ran).toHaveLength(1);
+  });
+
   test('before the containers are known', async () => {
     await server?.close();
     await daemon(madeUpStatus());
@@ -1056,6 +1080,33 @@ describe('bugreport', () => {
     expect(await cli('bugreport', '--show')).toBe(0);
     expect(out).toMatch(/^== versions\.txt\ntuntapctl 1\.2\.3$/m);
     expect(out).not.toMatch(/\bada\b|shop|8\.8\.8/);
+  });
+
+  test('--show cuts no line, and ends what would move the cursor', async () => {
+    const message = `${'long '.repeat(1000)}\u001b[2Jend`;
+    await writeFile(
+      io.logPath,
+      `${JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', message })}\n${'y'.repeat(3000)}\u001b[2J.\n`,
+    );
+    expect(await cli('bugreport', '--show')).toBe(0);
+    expect(out).toMatch(/(long ){1000}\\u001b\[2Jend/);
+    expect(out).toMatch(/y{3000} \[2J\.\n/);
+    expect(out).not.toContain('\u001b');
+  });
+
+  test('how to read it first is told before it is written', async () => {
+    const path = join(root, 'report.tar.gz');
+    let isThere = null;
+    io = {
+      ...io,
+      stdout: {
+        write: (text) => {
+          if (text.includes('bugreport --show')) isThere = existsSync(path);
+        },
+      },
+    };
+    expect(await cli('bugreport', '--output', path)).toBe(0);
+    expect(isThere).toBe(false);
   });
 
   test('it is made also when the daemon is dead', async () => {
