@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import { plain, unprintable } from '../daemon/lib/text.js';
 import type { Io, Output } from './io.js';
 
@@ -27,9 +27,18 @@ export const clearScreen = (output: Output): void => {
   output.write('\u001b[2J');
 };
 
-/** Puts lines where others stand on the screen, as many as it has; what was longer is wiped out. */
+/** The first lines that a screen has room for: a terminal breaks a line that is wider than it. */
+function fitting(lines: readonly string[], { rows = 24, columns = 80 }: Output): readonly string[] {
+  let left = Math.max(1, rows - 1);
+  return lines.filter((line) => {
+    left -= Math.max(1, Math.ceil(stripVTControlCharacters(line).length / columns));
+    return left >= 0;
+  });
+}
+
+/** Puts lines where others stand on the screen, as many as it has room for; what was longer is wiped out. */
 export const redraw = (output: Output, lines: readonly string[]): void => {
-  const shown = lines.slice(0, Math.max(1, (output.rows ?? 24) - 1));
+  const shown = fitting(lines, output);
   output.write(`\u001b[H${shown.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`);
 };
 
