@@ -89,11 +89,17 @@ function privateIn(status: Status | null, fileOf: (name: string) => string): Pri
 }
 
 async function collect(io: Io): Promise<ReadonlyMap<string, string>> {
-  const status = await askStatus(io.socketPath).catch(() => null);
+  let silence = '';
+  const status = await askStatus(io.socketPath).catch((error: unknown) => {
+    silence = messageOf(error);
+    return null;
+  });
   const sources: [string, Promise<string>][] = [
     [
       'versions.txt',
-      Promise.resolve(`tuntapctl ${io.version}\ntuntapd ${status?.version ?? 'does not answer'}\n`),
+      Promise.resolve(
+        `tuntapctl ${io.version}\ntuntapd ${status?.version ?? `does not answer: ${silence}`}\n`,
+      ),
     ],
     ['status.json', Promise.resolve(`${JSON.stringify(status, null, 2)}\n`)],
     ['doctor.json', said(() => findings(io))],

@@ -1119,6 +1119,15 @@ describe('bugreport', () => {
     );
   });
 
+  test('why the daemon says nothing is told as it is', async () => {
+    await server?.close();
+    server = null;
+    const other = createServer((_request, response) => response.end('{"other":1}')).listen(io.socketPath);
+    expect(await cli('bugreport', '--show')).toBe(0);
+    await promisify(other.close.bind(other))();
+    expect(out).toMatch(/^== versions\.txt\ntuntapctl 1\.2\.3\ntuntapd does not answer: .*versions differ/m);
+  });
+
   test.each([
     ['the daemon', null],
     ['Docker', { routes: [], containers: [], engine: null }],
