@@ -1,6 +1,7 @@
 import { ageOf } from '../lib/age.js';
 import type { Vm, Vms } from '../core/observation.js';
 import { dockersDevices } from './dockers-line.js';
+import { identityOf } from './identity.js';
 import type { Process } from './processes.js';
 import { virtualVms } from './virtual.js';
 
@@ -31,17 +32,13 @@ function hyperkitVms(processes: readonly Process[], { device, mac }: Link): read
   return processes.flatMap((process): Vm[] => {
     const match = hyperkit.exec(process.cmd ?? '');
     const [, path = '', args = ''] = match ?? [];
-    const { pid, uid, startTime } = process;
+    const identity = identityOf(process);
     const devices = isHyperkit(path) ? dockersDevices(args) : null;
-    if (uid === undefined || startTime === undefined || devices === null) return [];
-    const startedAt = startTime.toISOString();
+    if (identity === null || devices === null) return [];
     const tap = devices.map((one) => nic.exec(one)).find((match) => match !== null) ?? null;
     return [
       {
-        id: `${pid}@${startedAt}`,
-        pid,
-        uid,
-        startedAt,
+        ...identity,
         startedWithTap: tap !== null,
         tapIsForeign: tap !== null && tap[1]?.toLowerCase() !== mac,
         executable: path.startsWith('/') ? path : null,

@@ -1,4 +1,5 @@
 import type { Machine } from '../core/observation.js';
+import { identityOf } from './identity.js';
 import type { Process } from './processes.js';
 
 /** What a command line begins with up to its first option or absolute path: the program, whose path may hold blanks. */
@@ -62,14 +63,11 @@ function nameOf(folder: string): 'colima' | 'Lima' | 'Rancher Desktop' {
 export const pickMachines = (processes: readonly Process[], { uid }: { uid: number }): readonly Machine[] =>
   processes
     .flatMap((process): Machine[] => {
-      const { pid, cmd = '', startTime } = process;
-      if (process.uid !== uid || startTime === undefined) return [];
-      const startedAt = startTime.toISOString();
+      const { cmd = '' } = process;
+      const identity = identityOf(process);
+      if (identity?.uid !== uid) return [];
       const vm = (executable: string | null): Machine['vm'] => ({
-        id: `${pid}@${startedAt}`,
-        pid,
-        uid,
-        startedAt,
+        ...identity,
         startedWithTap: false,
         tapIsForeign: false,
         executable,

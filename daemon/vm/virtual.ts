@@ -1,4 +1,5 @@
 import type { Vm, VmKind } from '../core/observation.js';
+import { identityOf } from './identity.js';
 import type { Process } from './processes.js';
 
 /**
@@ -22,18 +23,15 @@ const has = (args: string, option: string): boolean => ` ${args} `.includes(` ${
  * (`--kernel`); without one the program only answers a question.
  */
 export const virtualVms = (processes: readonly Process[]): readonly Vm[] =>
-  processes.flatMap(({ pid, uid, cmd = '', startTime }): Vm[] => {
-    const [, executable = '', name = '', args = ''] = program.exec(cmd) ?? [];
+  processes.flatMap((process): Vm[] => {
+    const [, executable = '', name = '', args = ''] = program.exec(process.cmd ?? '') ?? [];
     const kind = kinds[name];
-    if (kind === undefined || uid === undefined || startTime === undefined) return [];
+    const identity = identityOf(process);
+    if (kind === undefined || identity === null) return [];
     if (kind === 'virtualization' && !has(args, '--kernel')) return [];
-    const startedAt = startTime.toISOString();
     return [
       {
-        id: `${pid}@${startedAt}`,
-        pid,
-        uid,
-        startedAt,
+        ...identity,
         startedWithTap: false,
         tapIsForeign: false,
         executable,
