@@ -7,6 +7,13 @@ import type { Step } from '../steps.js';
 import { awaitsLaunch } from './first-launch.js';
 import { judgeInstall, judgeRestore } from './hyperkit.js';
 
+const restoring = (hyperkit: string, why: string): Step => ({
+  kind: 'restore-hyperkit',
+  key: `restore ${hyperkit}`,
+  why,
+  hyperkit,
+});
+
 /** Puts it in place wherever it is not, but in no bundle that is being replaced. */
 export function shimSteps({ config, observation, memory }: Judgement): Step[] {
   if (!config.shim.manage) return [];
@@ -33,12 +40,9 @@ export function restoreSteps({ observation, memory }: Judgement): Step[] {
     (bundle) => judgeRestore(bundle).kind !== 'done' || isRemembered(bundle),
   );
   const why = memory.wanted === 'removed' ? 'tuntapd is being removed' : 'a person asked for it';
-  return [...changed.map(({ hyperkit }) => hyperkit), ...outOfReach].map((hyperkit): Step => ({
-    kind: 'restore-hyperkit',
-    key: `restore ${hyperkit}`,
-    why,
-    hyperkit,
-  }));
+  return [...changed.map(({ hyperkit }) => hyperkit), ...outOfReach].map((hyperkit) =>
+    restoring(hyperkit, why),
+  );
 }
 
 /** Gives hyperkit back where it has a shim of ours that this link has no use for, and no bundle is being replaced. */
@@ -55,12 +59,9 @@ export function withdrawSteps({ config, observation }: Judgement): Step[] {
   return withHyperkit
     .filter((bundle) => isOurs(bundle) && isDue(bundle))
     .filter(({ app }) => replacing.every((other) => other.app !== app))
-    .map(({ hyperkit }) => ({
-      kind: 'restore-hyperkit',
-      key: `restore ${hyperkit}`,
-      why: 'Docker’s VM does not run by hyperkit, so nothing has to stand before it',
-      hyperkit,
-    }));
+    .map(({ hyperkit }) =>
+      restoring(hyperkit, 'Docker’s VM does not run by hyperkit, so nothing has to stand before it'),
+    );
 }
 
 function bundleTrouble(bundle: Bundle): Verdict<ReasonOf<'Shim'>> | null {

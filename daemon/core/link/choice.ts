@@ -29,7 +29,11 @@ function linkNameOf(config: Config, { vm, bundles }: Observation, { lastLink }: 
   return lastLink ?? 'tap';
 }
 
-const makerOf = (config: Config, observation: Observation, memory: Memory): LinkMaker =>
+const makerOf = ({
+  config,
+  observation,
+  memory,
+}: Pick<Judgement, 'config' | 'observation' | 'memory'>): LinkMaker =>
   makers[linkNameOf(config, observation, memory)];
 
 /**
@@ -45,22 +49,18 @@ function stepsBefore(judgement: Judgement, followed: readonly Step[]): readonly 
 
 const judge =
   <T extends MakersCondition>(type: T): Judge<T> =>
-  (judgement, failures) => {
-    const { config, observation, memory } = judgement;
-    return makerOf(config, observation, memory).judges[type](judgement, failures);
-  };
+  (judgement, failures) =>
+    makerOf(judgement).judges[type](judgement, failures);
 
 /** The maker of whichever link it is. */
 export const chosenLink: LinkMaker = {
   state: (config, observation, memory) =>
-    makerOf(config, observation, memory).state(config, observation, memory),
+    makerOf({ config, observation, memory }).state(config, observation, memory),
   steps: (judgement) => {
-    const { config, observation, memory } = judgement;
-    const { before, ...rest } = makerOf(config, observation, memory).steps(judgement);
+    const { before, ...rest } = makerOf(judgement).steps(judgement);
     return { ...rest, before: stepsBefore(judgement, before) };
   },
-  undo: (judgement, why) =>
-    makerOf(judgement.config, judgement.observation, judgement.memory).undo(judgement, why),
+  undo: (judgement, why) => makerOf(judgement).undo(judgement, why),
   judges: {
     TapDevice: judge('TapDevice'),
     Shim: judge('Shim'),

@@ -160,6 +160,8 @@ const tapAddress: Judge<'TapAddress'> = (judgement) => {
     : no('NotSet', `${name} has ${address}, but the table has no row of it`);
 };
 
+const notNeeded = yes('NotNeeded', 'this link is by a network that macOS shares with the VM');
+
 /** The maker of links over a network that macOS shares with the VM. It needs neither kext nor shim. */
 export const vmnet: LinkMaker = {
   state,
@@ -167,9 +169,8 @@ export const vmnet: LinkMaker = {
   // What a link over the tap has left, too.
   undo: (judgement) => ({ before: restoreSteps(judgement), link: [], after: disownSteps(judgement) }),
   judges: {
-    TapDevice: () => yes('NotNeeded', 'this link is by a network that macOS shares with the VM'),
-    Shim: (_judgement, failures) =>
-      failed('Shim', failures) ?? yes('NotNeeded', 'this link is by a network that macOS shares with the VM'),
+    TapDevice: () => notNeeded,
+    Shim: (_judgement, failures) => failed('Shim', failures) ?? notNeeded,
     TapAttached: tapAttached,
     TapAddress: tapAddress,
   },
