@@ -61,6 +61,13 @@ function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
   return next;
 }
 
+/** `work` with an engine that has `timeout` ms for all that it is asked, once nobody else is at work in the VM. */
+const inTurn = <T>(
+  engine: EngineClient,
+  { signal, timeout = deadline }: Limits,
+  work: (bounded: EngineClient, signal: AbortSignal) => Promise<T>,
+): Promise<T> => oneAtATime(() => withDeadline(engine, { milliseconds: timeout, signal }, work));
+
 /** What the VM's kernel or the agent refused, as a reason; everything else as it is. */
 async function refusing<T>(work: Promise<T>): Promise<T> {
   try {
@@ -79,12 +86,10 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
 /** What the VM has of network interfaces. Changes nothing there. */
 export async function lookIntoGuest(
   engine: EngineClient,
-  { timeout = deadline, signal: outer, log }: Limits & Pick<PrepareParameters, 'log'>,
+  { log, ...limits }: Limits & Pick<PrepareParameters, 'log'>,
 ): Promise<readonly GuestNic[]> {
-  const { result, gone } = await oneAtATime(() =>
-    withDeadline(engine, { milliseconds: timeout, signal: outer }, (bounded, signal) =>
-      withAgent(bounded, { signal, log }, (agent) => refusing(lookAtNics(agent))),
-    ),
+  const { result, gone } = await inTurn(engine, limits, (bounded, signal) =>
+    withAgent(bounded, { signal, log }, (agent) => refusing(lookAtNics(agent))),
   );
   void oneAtATime(() => gone);
   return result;
@@ -92,15 +97,13 @@ export async function lookIntoGuest(
 
 /** Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them. Idempotent. */
 export async function prepareGuest(engine: EngineClient, how: PrepareParameters): Promise<GuestReport> {
-  const { session, engineVersion, generation, log, timeout = deadline, signal: outer } = how;
+  const { session, engineVersion, generation, log } = how;
   const work = (agent: Conversation) =>
     refusing(prepare(agent, { ...how, needsRaw: needsRawRule(engineVersion) }));
-  const { result, gone } = await oneAtATime(() =>
-    withDeadline(engine, { milliseconds: timeout, signal: outer }, async (bounded, signal) => {
-      await refuseNftables(bounded, engineVersion);
-      return withAgent(bounded, { signal, log }, work);
-    }),
-  );
+  const { result, gone } = await inTurn(engine, how, async (bounded, signal) => {
+    await refuseNftables(bounded, engineVersion);
+    return withAgent(bounded, { signal, log }, work);
+  });
   // The way is open; the container's end need not be waited for, but by the next one.
   void oneAtATime(() => gone);
   return {
@@ -117,18 +120,16 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
  */
 export async function releaseGuest(
   engine: EngineClient,
-  { hasNic, signal: outer, timeout = deadline, ...end }: GuestEnd & Limits & { readonly hasNic: boolean },
+  { hasNic, signal: outer, timeout, ...end }: GuestEnd & Limits & { readonly hasNic: boolean },
 ): Promise<void> {
   // Where no agent runs, nothing was ever done.
   if (!isFit(engine.architecture)) return;
-  await oneAtATime(() =>
-    withDeadline(engine, { milliseconds: timeout, signal: outer }, async (bounded, signal) => {
-      if (hasNic) {
-        const work = (agent: Conversation) => refusing(release(agent, end));
-        const { gone } = await withAgent(bounded, { signal, log: () => undefined }, work);
-        await gone;
-      }
-      await removeImage(bounded);
-    }),
-  );
+  await inTurn(engine, { signal: outer, timeout }, async (bounded, signal) => {
+    if (hasNic) {
+      const work = (agent: Conversation) => refusing(release(agent, end));
+      const { gone } = await withAgent(bounded, { signal, log: () => undefined }, work);
+      await gone;
+    }
+    await removeImage(bounded);
+  });
 }
