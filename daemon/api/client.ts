@@ -20,6 +20,12 @@ export interface Reply {
 /** Why a socket with this path is not even dialled: see `unfitSocketPath`. */
 export class UnfitSocketPath extends Error {}
 
+/** Throws UnfitSocketPath. */
+function mustFit(socketPath: string): void {
+  const unfit = unfitSocketPath(socketPath);
+  if (unfit !== null) throw new UnfitSocketPath(unfit);
+}
+
 const isRead = (question: Question): boolean => (readings as readonly Question[]).includes(question);
 
 /** How long a question waits for its whole answer, in ms: an action for longer than the daemon takes to give it up. */
@@ -30,8 +36,7 @@ export const timeoutOf = (question: Question): number => (isRead(question) ? 500
  * with `code: 'ABORT_ERR'` after `timeoutOf(question)`, with `the answer is too long`, or with the system's own error.
  */
 export async function ask(socketPath: string, question: Question, maxBytes: number): Promise<Reply> {
-  const unfit = unfitSocketPath(socketPath);
-  if (unfit !== null) throw new UnfitSocketPath(unfit);
+  mustFit(socketPath);
   return new Promise((resolve, reject) => {
     const call = request({
       socketPath,
@@ -60,8 +65,7 @@ export async function watch(
   { maxBytes, signal }: { maxBytes: number; signal: AbortSignal },
   onLine: (reply: Reply) => void,
 ): Promise<void> {
-  const unfit = unfitSocketPath(socketPath);
-  if (unfit !== null) throw new UnfitSocketPath(unfit);
+  mustFit(socketPath);
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       if (signal.aborted) resolve();
