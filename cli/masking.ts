@@ -29,78 +29,16 @@ const shared: readonly Prefix[] = [
   .filter((prefix) => prefix !== null);
 
 /** Names that every Docker has, and the product’s own words: they tell of nobody, and a report without them tells nothing. */
-const ordinary = new Set([
-  ...['bridge', 'host', 'none', 'docker_gwbridge', 'ingress', 'overlay', 'macvlan', 'ipvlan'],
-  ...['auto', 'default', 'desktop-linux', 'colima', 'lima', 'rancher-desktop', 'com.docker.compose.project'],
-  ...[
-    'app',
-    'docker',
-    'desktop',
-    'engine',
-    'container',
-    'containers',
-    'network',
-    'networks',
-    'subnet',
-    'context',
-  ],
-  ...[
-    'tuntapd',
-    'tuntapctl',
-    'status',
-    'config',
-    'doctor',
-    'link',
-    'route',
-    'routes',
-    'tap',
-    'vm',
-    'guest',
-    'shim',
-  ],
-  ...[
-    'routed',
-    'pending',
-    'refused',
-    'foreign',
-    'yielded',
-    'waiting',
-    'up',
-    'down',
-    'ready',
-    'idle',
-    'working',
-  ],
-  ...[
-    'true',
-    'false',
-    'null',
-    'error',
-    'warn',
-    'info',
-    'debug',
-    'message',
-    'level',
-    'time',
-    'pass',
-    'step',
-    'why',
-  ],
-  ...[
-    'name',
-    'user',
-    'host',
-    'mail',
-    'mac',
-    'ipv4',
-    'ipv6',
-    'public',
-    'users',
-    'library',
-    'applications',
-    'root',
-  ],
-]);
+const ordinary = new Set(
+  (
+    'bridge host none docker_gwbridge ingress overlay macvlan ipvlan auto default desktop-linux colima lima ' +
+    'rancher-desktop com.docker.compose.project app docker desktop engine container containers network ' +
+    'networks subnet context tuntapd tuntapctl status config doctor link route routes tap vm guest shim ' +
+    'routed pending refused foreign yielded waiting up down ready idle working true false null error warn ' +
+    'info debug message level time pass step why name user mail mac ipv4 ipv6 public users library ' +
+    'applications root'
+  ).split(' '),
+);
 
 /** Whether a name of Docker’s is a word of its own, and not one that stands everywhere. */
 const isTelling = (name: string): boolean =>

@@ -8,7 +8,7 @@ import { plain } from '../daemon/lib/text.js';
 import { networksOf, type NetworkView } from './networks-view.js';
 import { marks, type Signs } from './signs.js';
 import { localTime, type Paint } from './terminal.js';
-import { ageText, cut, wrapped } from './wrapping.js';
+import { ageText, cut, hanging, wrapped } from './wrapping.js';
 
 export interface View {
   /** Milliseconds since the epoch. */
@@ -82,8 +82,7 @@ function problem(condition: Condition, isCalm: boolean, view: View): string[] {
   const { type, reason, message } = condition;
   const told = `${plain(type, 40)}: ${plain(message, 2000)}`;
   const margin = signs[sign].length + 1;
-  const [first = '', ...rest] = wrapped(told, width, margin);
-  const lines = [`${paint(colours[sign], signs[sign])} ${first.slice(margin)}`, ...rest];
+  const lines = hanging(paint(colours[sign], signs[sign]), told, width, margin);
   if (isCalm) return lines;
   const { meaning, whatToDo = [] } = explanationOf(type, reason) ?? {};
   if (meaning !== undefined) lines.push(...wrapped(meaning, width, margin).map((line) => paint('dim', line)));
@@ -227,8 +226,7 @@ function everyCondition({ phase, conditions }: Status, { paint, signs, now, widt
       const told =
         `${plain(condition.type, 40).padEnd(type)}  ` +
         `${plain(condition.reason, 60)}, since ${when}: ${plain(condition.message, 2000)}`;
-      const [first = '', ...rest] = wrapped(told, width, sign + 3);
-      return [`  ${paint(colours[mark], signs[mark].padEnd(sign))} ${first.slice(sign + 3)}`, ...rest];
+      return hanging(`  ${paint(colours[mark], signs[mark].padEnd(sign))}`, told, width, sign + 3);
     }),
   ];
 }

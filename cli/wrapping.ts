@@ -14,6 +14,12 @@ export function wrapped(text: string, width: number, indent = 0): string[] {
   return [...lines, line].map((each) => `${' '.repeat(indent)}${each}`);
 }
 
+/** Likewise, with a sign of its own, painted or not, in the margin of the first line: `margin` has room for it and a blank. */
+export function hanging(sign: string, text: string, width: number, margin: number): string[] {
+  const [first = '', ...rest] = wrapped(text, width, margin);
+  return [`${sign} ${first.slice(margin)}`, ...rest];
+}
+
 /** At most `width` characters of `text`, the last one of a longer one `…`. */
 export const cut = (text: string, width: number): string =>
   text.length > width ? `${text.slice(0, Math.max(0, width - 1)).replace(/[\ud800-\udbff]$/, '')}…` : text;

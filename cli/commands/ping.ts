@@ -7,7 +7,7 @@ import type { Io } from '../io.js';
 import { checkPath, type Hop, type Target, targetOf } from '../path-check.js';
 import { signsFor } from '../signs.js';
 import { painter, printJson, printLine, widthOf } from '../terminal.js';
-import { wrapped } from '../wrapping.js';
+import { hanging } from '../wrapping.js';
 
 /** Names that were probably meant, the nearest first. */
 function near(said: string, { containers = [] }: Status): readonly string[] {
@@ -41,9 +41,9 @@ const colours = { pass: 'green', fail: 'red' } as const;
 function tell(io: Io, { hop, status, detail, fix }: Hop): void {
   const signs = signsFor(io, io.stdout);
   const margin = signs[status].length + 1;
-  const [first = '', ...rest] = wrapped(`${hop.padEnd(9)}  ${detail}`, widthOf(io.stdout), margin);
   const sign = painter(io, io.stdout)(colours[status], signs[status]);
-  for (const line of [`${sign} ${first.slice(margin)}`, ...rest]) printLine(io.stdout, line);
+  for (const line of hanging(sign, `${hop.padEnd(9)}  ${detail}`, widthOf(io.stdout), margin))
+    printLine(io.stdout, line);
   for (const step of fix) printLine(io.stdout, `${' '.repeat(margin)}${signs.arrow} ${plain(step, 1000)}`);
 }
 

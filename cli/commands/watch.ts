@@ -1,12 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '../../daemon/api/messages.js';
 import { watchStatus } from '../client.js';
-import { configuredTap } from '../configured-tap.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
-import { signsFor } from '../signs.js';
 import { statusLines } from '../status-view.js';
-import { clearScreen, painter, printLine, redraw, safeJson, widthOf } from '../terminal.js';
+import { clearScreen, printLine, redraw, safeJson } from '../terminal.js';
+import { viewOn } from '../view.js';
 
 /** Milliseconds: how long ago something was grows without the daemon's doing. */
 const agesChange = 5000;
@@ -18,7 +17,7 @@ const again = 1000;
  */
 export async function watch(io: Io, options: { json?: boolean; verbose?: boolean }): Promise<number> {
   const isScreen = io.stdout.isTTY === true && options.json !== true;
-  const tap = await configuredTap(io);
+  const view = await viewOn(io, options);
   const told: { latest: Status | null; trouble: string | null } = { latest: null, trouble: null };
 
   function show(): void {
@@ -27,15 +26,7 @@ export async function watch(io: Io, options: { json?: boolean; verbose?: boolean
       if (latest && trouble === null) printLine(io.stdout, safeJson(latest));
       return;
     }
-    const view = {
-      now: io.now(),
-      width: widthOf(io.stdout),
-      paint: painter(io, io.stdout),
-      signs: signsFor(io, io.stdout),
-      verbose: options.verbose === true,
-      tap,
-    };
-    const lines = trouble === null && latest ? statusLines(latest, view) : [trouble ?? ''];
+    const lines = trouble === null && latest ? statusLines(latest, view()) : [trouble ?? ''];
     if (isScreen) redraw(io.stdout, lines);
     else printLine(io.stdout, `${lines.join('\n')}\n`);
   }
