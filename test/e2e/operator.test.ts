@@ -1,14 +1,8 @@
 /** What a person types who looks for a container, or for why it cannot be reached. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
-import {
-  containerAnswers,
-  dockerOf,
-  engineAnswers,
-  explained,
-  install,
-  openDocker,
-} from './lib/vocabulary.js';
+import { chaptersOn } from './lib/chapter.js';
+import { containerAnswers, dockerOf, engineAnswers, install, openDocker } from './lib/vocabulary.js';
 import { until } from '../lib/until.js';
 
 let mac: Mac;
@@ -33,9 +27,7 @@ afterAll(async () => {
   await mac.end();
 }, 60_000);
 
-const chapter = (title: string, play: () => Promise<void>): void => {
-  test(title, () => explained(mac, play), 300_000);
-};
+const chapter = chaptersOn(() => mac);
 
 chapter('status has what to type into a browser: each container with its address, by project', async () => {
   const docker = dockerOf(mac);

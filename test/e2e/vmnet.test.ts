@@ -1,22 +1,23 @@
 /** Docker Desktop on Apple silicon: containers answer by a NIC of the VM's that is on a network of macOS's. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Condition } from '../../daemon/api/messages.js';
 import { machO } from '../lab/docker/mach-o.js';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { chaptersOn } from './lib/chapter.js';
+import { shop } from './lib/story.js';
 import {
   answers,
-  conditionOf,
+  conditionIs,
   containerAnswers,
   dockerOf,
   engineAnswers,
-  explained,
   hasShim,
   hyperkit,
   install,
   must,
   onMac,
   openDocker,
+  phaseIs,
   quitDocker,
   routedToTheVm,
   statusOf,
@@ -36,26 +37,12 @@ const app = '/Applications/Docker.app';
 const tuntapctl = (mac: Mac, ...words: string[]): Promise<string> =>
   must(mac, ['/usr/local/bin/tuntapctl', ...words]);
 
-const becomes = (mac: Mac, type: string, reason: string, seconds = 60): Promise<Condition> =>
-  until(`${type} is ${reason}`, seconds, async () => {
-    const found = await conditionOf(mac, type);
-    return found.reason === reason && found;
-  });
-
-const isReady = (mac: Mac): Promise<boolean> =>
-  until('tuntapd is ready', 60, async () => (await statusOf(mac)).phase === 'ready');
-
-/** A container of a compose file: at its own address, started again with each engine. */
-const shop = { name: 'shop-web-1', network: 'shop_default', subnet: '172.28.6.0/24', address: '172.28.6.10' };
-
 describe('with kernel networking for UDP', () => {
   let mac: Mac;
   let asShipped: readonly string[];
   const files = (): string[] => readdirSync(mac.path(app), { recursive: true }).map(String).toSorted();
 
-  const chapter = (title: string, play: () => Promise<void>): void => {
-    test(title, () => explained(mac, play), 600_000);
-  };
+  const chapter = chaptersOn(() => mac, 600_000);
 
   const shopAnswers = (): Promise<string> => answers(mac, shop.name, shop.address, 180);
 
@@ -87,7 +74,7 @@ describe('with kernel networking for UDP', () => {
   chapter('the setting is off: one sentence says what to switch on, and nothing is changed', async () => {
     await openDocker(mac);
     await engineAnswers(mac);
-    const { message } = await becomes(mac, 'TapAttached', 'NoSharedNetwork');
+    const { message } = await conditionIs(mac, 'TapAttached', { reason: 'NoSharedNetwork' }, 60);
     expect(message).toContain('Use kernel networking for UDP');
     expect(await routesByBridge(mac)).toEqual([]);
     expect(files()).toEqual(asShipped);
@@ -96,7 +83,7 @@ describe('with kernel networking for UDP', () => {
   chapter('it is on: a container answers on its own address, by the bridge', async () => {
     await openAnew({ KernelForUDP: true });
     await containerAnswers(mac, 'first');
-    await isReady(mac);
+    await phaseIs(mac, 'ready', 60);
     const { address } = await vmNic(mac);
     expect(await routesByBridge(mac)).toEqual([
       { destination: '172.17', gateway: address, bridge: 'bridge100' },
@@ -176,7 +163,9 @@ describe('with kernel networking for UDP', () => {
   chapter('bootpd is blocked: the VM has IPv6 alone, and it is said what to do', async () => {
     await mac.call('vmnet.set', { bootpd: 'blocked' });
     await openAnew({ KernelForUDP: true });
-    expect((await becomes(mac, 'TapAttached', 'NicWithoutAddress', 120)).message).toContain('bootpd');
+    expect((await conditionIs(mac, 'TapAttached', { reason: 'NicWithoutAddress' }, 120)).message).toContain(
+      'bootpd',
+    );
     expect(await routesByBridge(mac)).toEqual([]);
     await mac.call('vmnet.set', { bootpd: 'answers' });
     await shopAnswers();
@@ -199,7 +188,7 @@ describe('with kernel networking for UDP', () => {
 
   chapter('Docker VMM has no such NIC: it is said what to choose', async () => {
     await openAnew({ UseLibkrun: true, UseVirtualizationFramework: false, KernelForUDP: true });
-    const { message } = await becomes(mac, 'VirtualMachine', 'DockerVmm');
+    const { message } = await conditionIs(mac, 'VirtualMachine', { reason: 'DockerVmm' }, 60);
     expect(message).toContain('Docker VMM');
     expect(await routesByBridge(mac)).toEqual([]);
     await openAnew({ KernelForUDP: true });

@@ -47,7 +47,12 @@ export function story(mac: Mac): readonly Chapter[] {
 }
 
 /** A container of a compose file: on a network of its own, at its own address, with `restart: always`. */
-const shop = { name: 'shop-web-1', network: 'shop_default', subnet: '172.28.6.0/24', address: '172.28.6.10' };
+export const shop = {
+  name: 'shop-web-1',
+  network: 'shop_default',
+  subnet: '172.28.6.0/24',
+  address: '172.28.6.10',
+};
 
 function chapters(mac: Mac): readonly Chapter[] {
   let untouched: Identity | null = null;
