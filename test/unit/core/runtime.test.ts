@@ -31,7 +31,7 @@ const machine = (name: Machine['name'], pid: number, folder: string | null = nul
   folder,
 });
 const colima = machine('colima', 11, `${home}/.colima/_lima/colima`);
-const profile = machine('colima', 12, `${home}/.config/colima/_lima/colima-work`);
+const profile = machine('colima', 12, `${home}/.config/colima/_lima/colima-big`);
 const before = machine('colima', 13, `${home}/.lima/colima`);
 const moved = machine('colima', 14, '/Volumes/fast/c/_lima/colima');
 const lima = machine('Lima', 15, `${home}/.lima/docker`);
@@ -59,7 +59,7 @@ describe('a socket leads to its VM', () => {
     ['colima', colima, `${home}/.colima/default/docker.sock`],
     ['colima of long ago', before, `${home}/.colima/docker.sock`],
     ['colima in Lima’s own home', before, `${home}/.colima/default/docker.sock`],
-    ['a profile of colima', profile, `${home}/.config/colima/work/docker.sock`],
+    ['a profile of colima', profile, `${home}/.config/colima/big/docker.sock`],
     ['a colima whose home is elsewhere', moved, '/Volumes/fast/c/default/docker.sock'],
     ['Lima', lima, `${home}/.lima/docker/sock/docker.sock`],
     ['Rancher Desktop', rancher, `${home}/.rd/docker.sock`],
@@ -73,7 +73,7 @@ describe('a socket leads to its VM', () => {
   });
 
   test.each([
-    ['another profile’s', [colima], `${home}/.colima/work/docker.sock`],
+    ['another profile’s', [colima], `${home}/.colima/big/docker.sock`],
     ['the default one, where another profile runs', [profile], `${home}/.config/colima/default/docker.sock`],
     ['another VM of Lima’s', [lima], `${home}/.lima/docker2/sock/docker.sock`],
     ['Docker Desktop’s, which does not run', [colima, rancher], `${home}/.docker/run/docker.sock`],

@@ -24,9 +24,9 @@ test.each([
   ],
   [
     'a profile of colima',
-    '/opt/homebrew/bin/limactl hostagent --pidfile /Users/a/.config/colima/_lima/colima-work/ha.pid --socket /x colima-work',
+    '/opt/homebrew/bin/limactl hostagent --pidfile /Users/a/.config/colima/_lima/colima-big/ha.pid --socket /x colima-big',
     'colima',
-    '/Users/a/.config/colima/_lima/colima-work',
+    '/Users/a/.config/colima/_lima/colima-big',
   ],
   [
     'Lima with a window',
