@@ -172,13 +172,16 @@ function crash(life: Life, after: number): void {
   const { hyperkit, base } = life;
   life.room = newRoom(base);
   if (versionAt(hyperkit) === null) return;
+  rmSync(temporary(life), { force: true });
+  const inode = (path: string): number | undefined => lstatSync(path, { throwIfNoEntry: false })?.ino;
+  // After an earlier crash it has come this far already, and a rename of two names of one file does nothing.
+  const isKept = inode(hyperkit) === inode(`${hyperkit}.original`);
   const steps = [
     () => {
-      rmSync(temporary(life), { force: true });
-      linkSync(hyperkit, temporary(life));
+      if (!isKept) linkSync(hyperkit, temporary(life));
     },
     () => {
-      renameSync(temporary(life), `${hyperkit}.original`);
+      if (!isKept) renameSync(temporary(life), `${hyperkit}.original`);
     },
     () => {
       put(temporary(life), shim.slice(0, 20));
