@@ -33,6 +33,7 @@ import { longestRunning } from './guest/user-containers.js';
 import { createLook } from './runtime/look.js';
 import { createObserver } from './runtime/observe.js';
 import { paceOf } from './core/pace.js';
+import { addressesOf } from './core/probe.js';
 import { adminGroup, paths } from './lib/paths.js';
 import { plan } from './core/plan.js';
 import { createReconciler } from './runtime/reconciler.js';
@@ -90,7 +91,7 @@ async function start(
 
   const dataPath = watchDataPath({
     probe: answersTcp,
-    containers: engine.containers,
+    containers: async () => addressesOf(await engine.containers()),
     onChange: trigger('data path'),
     // Its containers may have changed without a word: a stream of events can go deaf.
     onRepair: engine.startOver,
@@ -147,6 +148,7 @@ async function start(
         });
     failures = left;
     dataPath.follow(judgement.probe);
+    engine.keepContainers(judgement.probe ? 'addresses' : 'nothing');
     status = statusOf({
       pid: process.pid,
       since,

@@ -202,6 +202,41 @@ export interface DockerNetwork {
   readonly subnets: readonly Subnet[];
 }
 
+/** A container's end in one network: untrusted. */
+export interface Endpoint {
+  /** Another one each time the container starts or joins. */
+  readonly id: string;
+  readonly networkId: string;
+  readonly network: string;
+  /** Canonical, without a prefix length; null: none of this family. */
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
+  /** The container's further names in this network; null: nobody asked (moby lists none, daemon/container/view.go). */
+  readonly aliases: readonly string[] | null;
+}
+
+/** A port that an image exposes or a person publishes. */
+export interface ContainerPort {
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  /** Ports of the Mac that lead to it; empty: only exposed. */
+  readonly published: readonly number[];
+}
+
+/** A container that runs, or is paused: untrusted, but without characters that harm a terminal. */
+export interface Container {
+  readonly id: string;
+  /** Without the slash. */
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** As of when it was listed: no event tells of a pause. */
+  readonly paused: boolean;
+  /** `HostConfig.NetworkMode`: a network, `host`, `none`, or `container:<id>` whose endpoints it shares. */
+  readonly networkMode: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly ports: readonly ContainerPort[];
+}
+
 /** One connection to one engine: a new VM or a restarted dockerd is a new session. */
 export interface Engine {
   readonly session: string;
@@ -210,6 +245,11 @@ export interface Engine {
   /** e.g. `28.5.2` */
   readonly version: string;
   readonly networks: readonly DockerNetwork[];
+  /**
+   * Not ours among them, at most a second behind the engine’s events. Unknown while nothing needs them, since they cost
+   * a request after each such event.
+   */
+  readonly containers: Seen<readonly Container[]>;
   /** How often its networks were listed: grows with whatever happens to them, or to the containers on them. */
   readonly listed: number;
   /**

@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.js';
 import { contains, parseAddress, parsePrefix, type Prefix } from '../lib/prefix.js';
 import type { LinkState } from './link/link.js';
 import type { Memory } from './memory.js';
-import type { Engine } from './observation.js';
+import type { Container, Engine } from './observation.js';
 import type { RouteVerdict } from './routes/verdicts.js';
 
 /** Addresses tried at a time: one silent container says nothing, it may have a firewall of its own. */
@@ -48,6 +48,12 @@ export function probeTargetOf(found: {
     subnets,
   };
 }
+
+/** The IPv4 addresses of those containers that can answer, in the engine's order. */
+export const addressesOf = (containers: readonly Container[]): readonly string[] =>
+  containers
+    .filter(({ paused }) => !paused)
+    .flatMap(({ endpoints }) => endpoints.flatMap(({ ipv4 }) => ipv4 ?? []));
 
 /** Of the containers' addresses those that are tried: one of each routed subnet first. */
 export function pickContainers(addresses: readonly string[], subnets: readonly string[]): readonly string[] {

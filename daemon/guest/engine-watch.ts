@@ -1,15 +1,29 @@
 import { z } from 'zod';
-import { type DockerNetwork, type Engine, type Seen, seen, unknown, type Vm } from '../core/observation.js';
+import {
+  type Container,
+  type DockerNetwork,
+  type Engine,
+  type Seen,
+  seen,
+  unknown,
+  type Vm,
+} from '../core/observation.js';
 import { messageOf, plain } from '../lib/text.js';
 import { connectEngine, type Dial, type EngineClient } from './engine-client.js';
 import { DialError } from './engine-socket.js';
 import { label } from './agent-container.js';
+import { type Need, watchContainers } from './container-watch.js';
+import { listContainers, rememberAliases } from './containers.js';
 import { listNetworks, refreshNetworks } from './networks.js';
 
 export interface EngineWatch {
   /** What the engine last said; unknown until it answers and again when its event stream ends. */
   readonly snapshot: () => Seen<Engine | null>;
   readonly client: () => EngineClient | null;
+  /** What is kept up to date of the running containers from now on, by a request after whatever happens to them. */
+  readonly keepContainers: (need: Need) => void;
+  /** The running containers as they are now; without a request where those known are. Rejects when nobody tells. */
+  readonly containers: () => Promise<readonly Container[]>;
   /**
    * Opens the stream of events anew, or dials, at once; what is known stays meanwhile. Docker Desktop's proxy has been
    * seen to keep a stream open that the engine had ended (docker/for-mac#7427): nothing tells that it is deaf.
@@ -23,13 +37,15 @@ export interface EngineWatch {
  * right from these two on (moby, daemon/start.go and daemon/monitor.go).
  */
 const lives = ['start', 'die'];
+/** Its name is another one, and nothing else. */
+const renamed = 'rename';
 const comings = ['connect', 'disconnect'];
 const networkChanges = [...comings, 'create', 'update', 'remove', 'destroy', 'prune'];
 /** The engine looks for both: containers that are looked into or checked for their health are not told of. */
 const filters = encodeURIComponent(
   JSON.stringify({
     type: ['network', 'daemon', 'container'],
-    event: [...networkChanges, ...lives, 'reload'],
+    event: [...networkChanges, ...lives, renamed, 'reload'],
   }),
 );
 const eventSchema = z.object({
@@ -63,7 +79,7 @@ const longestWait = 30_000;
 const starting = 60_000;
 
 const isQuiet = ({ Type, Action, Actor }: Event): boolean =>
-  (Type === 'container' && (!lives.includes(Action) || label in (Actor?.Attributes ?? {}))) ||
+  (Type === 'container' && (![...lives, renamed].includes(Action) || label in (Actor?.Attributes ?? {}))) ||
   (Type === 'network' &&
     comings.includes(Action) &&
     withoutAddresses.includes(String(Actor?.Attributes?.['type'])));
@@ -124,8 +140,20 @@ export function watchEngine(options: {
 }): EngineWatch {
   const { find, vm, onChange, log } = options;
   const stopped = new AbortController();
-  let snapshot: Seen<Engine | null> = unknown('Docker Engine has not answered yet');
+  let snapshot: Seen<Omit<Engine, 'containers'>> = unknown('Docker Engine has not answered yet');
   let client: EngineClient | null = null;
+  const withAliases = rememberAliases();
+  const containers = watchContainers({
+    list: async (need, signal) => {
+      if (!client) throw new Error('Docker Engine has not answered yet');
+      const asked = client;
+      const found = await listContainers(asked, { signal });
+      return need === 'aliases' ? withAliases(asked, found, signal) : found;
+    },
+    onChange: () => {
+      if (snapshot.known && !isStopped()) onChange();
+    },
+  });
   let sessions = 0;
   let id = '';
   let listed = 0;
@@ -192,8 +220,11 @@ export function watchEngine(options: {
               : await refreshNetworks(engine, before, ids, { signal });
           if (absences.compare(before, networks, confirms)) lookAgain();
           // A second look that finds the same tells of no other containers.
-          if (!confirms || JSON.stringify(networks) !== JSON.stringify(before)) listed += 1;
+          const isOther = JSON.stringify(networks) !== JSON.stringify(before);
+          if (!confirms || isOther) listed += 1;
           client = engine;
+          // An engine that told an old list of the one may have told one of the others.
+          if (before === null || (confirms && isOther)) containers.changed('now');
           snapshot = seen({
             session: id,
             vm: vm.id,
@@ -229,6 +260,9 @@ export function watchEngine(options: {
         (line) => {
           const { data: event } = eventSchema.safeParse(line);
           if (!event || isQuiet(event)) return;
+          if (event.Type === 'container') containers.changed(event.Action === 'die' ? 'soon' : 'now');
+          else if (comings.includes(event.Action)) containers.changed('soon');
+          if (event.Action === renamed) return;
           const network = event.Type === 'network' ? event.Actor?.ID : undefined;
           // With an overlay's first container comes docker_gwbridge, of which no event tells.
           const isOverlay = event.Actor?.Attributes?.['type'] === 'overlay';
@@ -286,8 +320,10 @@ export function watchEngine(options: {
       log(`engine: ${messageOf(failure)}`);
       if (isStartingOver && snapshot.known) continue;
       if (snapshot.known) {
-        snapshot = unknown('Docker Engine’s event stream ended');
+        const ended = 'Docker Engine’s event stream ended';
+        snapshot = unknown(ended);
         client = null;
+        containers.forget(ended);
         onChange();
         await pause(gracePeriod, true);
         since = performance.now();
@@ -304,8 +340,11 @@ export function watchEngine(options: {
 
   void follow();
   return {
-    snapshot: () => snapshot,
+    snapshot: () =>
+      snapshot.known ? seen({ ...snapshot.value, containers: containers.snapshot() }) : snapshot,
     client: () => client,
+    keepContainers: containers.keep,
+    containers: containers.current,
     startOver: () => {
       isStartingOver = true;
       endSession();
@@ -313,6 +352,7 @@ export function watchEngine(options: {
     },
     stop: () => {
       stopped.abort();
+      containers.forget('nobody follows this engine any more');
     },
   };
 }

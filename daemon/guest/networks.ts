@@ -86,18 +86,3 @@ export async function refreshNetworks(
   });
   return [...kept, ...found.values()];
 }
-
-const containersSchema = untrustedList(
-  z.object({
-    NetworkSettings: z.object({ Networks: untrustedRecord(z.object({ IPAddress: z.string() })) }),
-  }),
-);
-
-/** The running containers' addresses, as the engine gives them. */
-export async function listContainers(engine: EngineClient): Promise<readonly string[]> {
-  const filters = encodeURIComponent(JSON.stringify({ status: ['running'] }));
-  const containers = await engine.json('GET', `/containers/json?filters=${filters}`, containersSchema);
-  return containers.flatMap(({ NetworkSettings }) =>
-    Object.values(NetworkSettings.Networks).flatMap(({ IPAddress }) => (IPAddress === '' ? [] : [IPAddress])),
-  );
-}

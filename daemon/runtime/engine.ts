@@ -1,8 +1,15 @@
 import type { Dial, EngineClient } from '../guest/engine-client.js';
+import type { Need } from '../guest/container-watch.js';
 import { DialError, findEngine } from '../guest/engine-socket.js';
-import { listContainers } from '../guest/networks.js';
 import { type EngineWatch, watchEngine } from '../guest/engine-watch.js';
-import { type ConsoleUser, type Engine, type Seen, seen, type Vm } from '../core/observation.js';
+import {
+  type ConsoleUser,
+  type Container,
+  type Engine,
+  type Seen,
+  seen,
+  type Vm,
+} from '../core/observation.js';
 import { StepError } from '../core/steps.js';
 import { isAlive } from '../vm/alive.js';
 
@@ -16,8 +23,10 @@ export interface EngineLink {
   readonly last: () => Seen<Engine | null>;
   /** Throws StepError when no engine answers. */
   readonly client: () => EngineClient;
-  /** Addresses of the running containers, one request. */
-  readonly containers: () => Promise<readonly string[]>;
+  /** What is kept up to date of the containers of the engine that is followed: it costs requests. */
+  readonly keepContainers: (need: Need) => void;
+  /** The running containers as they are now; without a request where those known are. Rejects when nobody tells. */
+  readonly containers: () => Promise<readonly Container[]>;
   /**
    * Leaves the engine that is followed and comes back at once, for whatever went unheard; what it last said stays
    * meanwhile.
@@ -67,7 +76,13 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
     },
     last,
     client,
-    containers: async () => listContainers(client()),
+    keepContainers: (need) => {
+      followed?.watch.keepContainers(need);
+    },
+    containers: async () => {
+      client();
+      return followed?.watch.containers() ?? [];
+    },
     startOver: () => {
       followed?.watch.startOver();
     },

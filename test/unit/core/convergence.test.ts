@@ -209,6 +209,7 @@ const startVm: Event = (life) => {
       vm: id,
       version: '28.5.2',
       networks: life.networks,
+      containers: seen([]),
       listed: life.vms,
     }),
   };

@@ -165,7 +165,14 @@ export const startedMac = (
     executable: null,
   }),
   tap: { ...quietMac.tap, interface: seen(newTap) },
-  engine: seen({ session: '900@then#1', vm: '900@then', version: '28.5.2', networks, listed: 1 }),
+  engine: seen({
+    session: '900@then#1',
+    vm: '900@then',
+    version: '28.5.2',
+    networks,
+    containers: seen([]),
+    listed: 1,
+  }),
 });
 
 export interface World {

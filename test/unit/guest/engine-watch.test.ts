@@ -2,7 +2,8 @@ import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { type EngineWatch, watchEngine } from '../../../daemon/guest/engine-watch.js';
 import type { Engine } from '../../../daemon/core/observation.js';
 import { DialError } from '../../../daemon/guest/engine-socket.js';
-import { listContainers } from '../../../daemon/guest/networks.js';
+import { listContainers } from '../../../daemon/guest/containers.js';
+import { addressesOf } from '../../../daemon/core/probe.js';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';
 import { fakeEngine, type FakeEngine, type FakeOptions } from './fake-engine.js';
 
@@ -312,10 +313,13 @@ test('millions of entries that make no sense are refused at once, and hold nothi
 });
 
 test('a container that makes no sense hides none of the others', async () => {
-  const sane = { NetworkSettings: { Networks: { bridge: { IPAddress: '172.17.0.2' }, none: null } } };
+  const sane = {
+    Id: 'c1',
+    NetworkSettings: { Networks: { bridge: { IPAddress: '172.17.0.2' }, none: null } },
+  };
   engine = await fakeEngine({ says: { 'GET /containers/json': JSON.stringify([1, {}, sane, null]) } });
   follow(() => Promise.resolve(engine.dial));
-  expect(await listContainers(await connectEngine(engine.dial))).toEqual(['172.17.0.2']);
+  expect(addressesOf(await listContainers(await connectEngine(engine.dial)))).toEqual(['172.17.0.2']);
 });
 
 test('a network that was made while the stream was opened is known, also when the Mac just woke', async () => {
@@ -461,11 +465,19 @@ describe('a hostile answer', () => {
 
 test('containers’ addresses are taken from every network of theirs', async () => {
   const of = (...addresses: (string | undefined)[]) => ({
+    Id: 'c1',
     NetworkSettings: {
       Networks: Object.fromEntries(addresses.map((IPAddress, index) => [index, { IPAddress }])),
     },
   });
-  const text = JSON.stringify([of('172.17.0.2', '172.18.0.2'), of(undefined), { NetworkSettings: null }]);
+  const text = JSON.stringify([
+    of('172.17.0.2', '172.18.0.2'),
+    of(undefined),
+    { Id: 'c2', NetworkSettings: null },
+  ]);
   engine = await fakeEngine({ says: { 'GET /containers/json': text } });
-  expect(await listContainers(await connectEngine(engine.dial))).toEqual(['172.17.0.2', '172.18.0.2']);
+  expect(addressesOf(await listContainers(await connectEngine(engine.dial)))).toEqual([
+    '172.17.0.2',
+    '172.18.0.2',
+  ]);
 });

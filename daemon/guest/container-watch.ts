@@ -1,0 +1,133 @@
+/** Keeps the running containers of one engine known, by as few requests as that takes. */
+import type { Container, Seen } from '../core/observation.js';
+import { seen, unknown } from '../core/observation.js';
+import { messageOf, plain } from '../lib/text.js';
+
+/** What is needed of the containers: it decides what the engine is asked. */
+export type Need = 'nothing' | 'addresses' | 'aliases';
+
+export interface ContainerWatch {
+  readonly snapshot: () => Seen<readonly Container[]>;
+  /** From now on they are asked for after each change, or not at all. */
+  readonly keep: (need: Need) => void;
+  /** They may have become others. `soon`: what they become is only told in a moment. */
+  readonly changed: (when: 'now' | 'soon') => void;
+  /** The containers as they are; without a request where nothing has changed. Rejects when the engine does not tell. */
+  readonly current: () => Promise<readonly Container[]>;
+  /** Nothing is known any more, for this reason. */
+  readonly forget: (why: string) => void;
+}
+
+/** Milliseconds from one list to the next: a change is asked after this late at the most. */
+const leastApart = 1000;
+/**
+ * A container joins its networks some hundred ms before it starts, and what is restarted dies first: one list is for
+ * both. Whoever joins while it runs is told of before the engine lists it (moby, daemon/container_operations.go).
+ */
+const lull = 500;
+
+const notNeeded = 'the containers are not asked for while nothing is to be reached';
+
+interface Waiter {
+  readonly resolve: (containers: readonly Container[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function watchContainers(parts: {
+  list: (need: Need, signal: AbortSignal) => Promise<readonly Container[]>;
+  onChange: () => void;
+}): ContainerWatch {
+  let known: Seen<readonly Container[]> = unknown(notNeeded);
+  let need: Need = 'nothing';
+  /** What was heard, and how much of it was when the last list began. */
+  let heard = 0;
+  let listedAt = -1;
+  let lastList = -Infinity;
+  let life = new AbortController();
+  let isListing = false;
+  let due: { readonly at: number; readonly timer: NodeJS.Timeout } | null = null;
+  let waiters: Waiter[] = [];
+
+  const isCurrent = (): boolean => known.known && listedAt === heard;
+  const become = (next: Seen<readonly Container[]>): void => {
+    const isSame = JSON.stringify(next) === JSON.stringify(known);
+    known = next;
+    if (!isSame) parts.onChange();
+  };
+  const disarm = (): void => {
+    clearTimeout(due?.timer);
+    due = null;
+  };
+  function arm(milliseconds: number): void {
+    if (isListing) return;
+    const now = performance.now();
+    const at = Math.max(now + milliseconds, lastList + leastApart);
+    if (due && due.at <= at) return;
+    disarm();
+    due = { at, timer: setTimeout(() => void list(), at - now) };
+  }
+
+  async function list(): Promise<void> {
+    due = null;
+    isListing = true;
+    listedAt = heard;
+    lastList = performance.now();
+    const { signal } = life;
+    // Whoever asks from here on waits for the next one: this one may not have what they have heard of.
+    const served = waiters;
+    waiters = [];
+    let found: Seen<readonly Container[]>;
+    try {
+      found = seen(await parts.list(need, signal));
+    } catch (error) {
+      found = unknown(`Docker Engine does not tell its containers: ${plain(messageOf(error))}`);
+    }
+    if (signal.aborted) {
+      for (const { reject } of served) reject(new Error('Docker Engine is gone'));
+      return;
+    }
+    isListing = false;
+    become(found);
+    for (const { resolve, reject } of served)
+      if (found.known) resolve(found.value);
+      else reject(new Error(found.why));
+    if (waiters.length > 0 || (need !== 'nothing' && listedAt !== heard)) arm(0);
+  }
+
+  return {
+    snapshot: () => known,
+    keep: (next) => {
+      if (next === need) return;
+      if (next === 'aliases') heard += 1;
+      need = next;
+      if (isCurrent()) return;
+      if (need !== 'nothing') arm(0);
+      else if (waiters.length === 0) {
+        disarm();
+        become(unknown(notNeeded));
+      }
+    },
+    changed: (when) => {
+      heard += 1;
+      if (need !== 'nothing' || waiters.length > 0) arm(when === 'now' ? 0 : lull);
+      else become(unknown(notNeeded));
+    },
+    current: () => {
+      if (isCurrent() && known.known) return Promise.resolve(known.value);
+      return new Promise((resolve, reject) => {
+        waiters.push({ resolve, reject });
+        if (!due) arm(0);
+      });
+    },
+    forget: (why) => {
+      life.abort();
+      life = new AbortController();
+      disarm();
+      isListing = false;
+      heard += 1;
+      for (const { reject } of waiters) reject(new Error(why));
+      waiters = [];
+      become(unknown(why));
+    },
+  };
+}
