@@ -2,7 +2,7 @@ import type { Config } from '../../config/schema.js';
 import { tidyPath } from '../lib/tidy-path.js';
 import { launchedNow } from './docker/first-launch.js';
 import type { Bundles, ConsoleUser, Seen } from './observation.js';
-import type { Memory } from './memory.js';
+import type { Journalled, Lived, Memory } from './memory.js';
 import { learnRestart } from './docker/restart.js';
 import type { Look } from './judgement.js';
 
@@ -52,7 +52,11 @@ const joined = (known: readonly string[], more: readonly string[], most: number)
 };
 
 /** What a look teaches that the next ones need; empty when nothing. Pure. */
-export function learn(config: Config, { observation, link }: Look, memory: Memory): Partial<Memory> {
+export function learn(
+  config: Config,
+  { observation, link }: Look,
+  memory: Memory,
+): Partial<Journalled & Pick<Lived, 'mayBeSetUp'>> {
   const { docker, consoleUser, bundles } = observation;
   const usual = usualApps(config, consoleUser.known ? consoleUser.value : null);
   const elsewhere = (docker.known ? docker.value : [])

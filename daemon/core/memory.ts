@@ -1,4 +1,4 @@
-/** What the daemon remembers between its looks, in three parts: each has one writer. Data alone. */
+/** What the daemon remembers between its looks, in three parts, each with one writer (runtime/memory.ts). Data alone. */
 import type { GuestReport } from './observation.js';
 import type { LinkMemory } from './link/yield.js';
 import type { RestartMemory } from './docker/restart-memory.js';

@@ -15,7 +15,7 @@ import type { AddRoute, DeleteRoute, Executors } from '../core/steps.js';
 export function createExecutors(parts: {
   bundles: BundleRoom;
   engine: EngineLink;
-  memory: MemoryKeeper;
+  memory: Pick<MemoryKeeper, 'now' | 'record' | 'learn'>;
   log: Log;
 }): Executors {
   const { bundles, engine, memory, log } = parts;
@@ -26,23 +26,23 @@ export function createExecutors(parts: {
     'restore-hyperkit': ({ hyperkit }) => bundles.restore(hyperkit),
     'address-tap': async (step) => {
       const { link } = memory.now();
-      await memory.change({ link: { ...link, attempts: link.attempts + 1 } });
+      await memory.learn({ link: { ...link, attempts: link.attempts + 1 } });
       await addressTap(step);
     },
     'unaddress-tap': (step) => unaddressTap(step),
     'prepare-guest': async (step, signal) => {
       // What is half done is to be taken out again, too.
-      await memory.change({ released: null });
+      await memory.learn({ released: null });
       const guest = await prepareGuest(engine.client(), {
         ...step,
         signal,
         log: (message) => log.info(message),
       });
-      await memory.change({ guest });
+      await memory.learn({ guest });
     },
     'release-guest': async (step, signal) => {
       await releaseGuest(engine.client(), { ...step, signal });
-      await memory.change({ guest: null, released: step.session, mayBeSetUp: null });
+      await memory.learn({ guest: null, released: step.session, mayBeSetUp: null });
     },
     // What is ours is written down first: a daemon that is killed in between must know its routes again.
     'add-route': inBatches(async (steps: readonly AddRoute[]) => {
@@ -53,16 +53,16 @@ export function createExecutors(parts: {
       }));
       const known = new Set(steps.map(({ subnet }) => subnet));
       const before = memory.now().ownedRoutes.filter(({ subnet }) => !known.has(subnet));
-      await memory.change({ ownedRoutes: [...before, ...added] });
+      await memory.record({ ownedRoutes: [...before, ...added] });
       const errors = await addRoutes(steps);
       if (errors.some((error) => error !== null))
-        await memory.change({ ownedRoutes: [...before, ...added.filter((_, index) => !errors[index])] });
+        await memory.record({ ownedRoutes: [...before, ...added.filter((_, index) => !errors[index])] });
       return errors;
     }),
     'delete-route': inBatches(async (steps: readonly DeleteRoute[]) => {
       const errors = await deleteRoutes(steps);
       const gone = new Set(steps.filter((_, index) => !errors[index]).map(({ subnet }) => subnet));
-      await memory.change({
+      await memory.record({
         ownedRoutes: memory.now().ownedRoutes.filter(({ subnet }) => !gone.has(subnet)),
       });
       return errors;

@@ -33,7 +33,7 @@ export function createLook(parts: {
   config: Config;
   configuration: () => Configuration;
   observe: () => Promise<Sight>;
-  memory: MemoryKeeper;
+  memory: Pick<MemoryKeeper, 'now' | 'record' | 'learn'>;
   /** The memory to judge by. */
   remembered: () => Memory;
   routes: Pick<RouteKeeper, 'notice'>;
@@ -70,8 +70,11 @@ export function createLook(parts: {
     };
     const look = { observation, link: maker.state(config, observation) };
     await parts.routes.notice(look);
-    const learnt = learn(config, look, memory.now());
-    if (Object.keys(learnt).length > 0) await memory.change(learnt);
+    const { mayBeSetUp, ...lasting } = learn(config, look, memory.now());
+    await Promise.all([
+      mayBeSetUp === undefined ? null : memory.learn({ mayBeSetUp }),
+      Object.keys(lasting).length === 0 ? null : memory.record(lasting),
+    ]);
     const judgement = judge(config, look, parts.remembered());
     const { restart } = judgement;
     const session = observation.engine.known ? observation.engine.value?.session : undefined;

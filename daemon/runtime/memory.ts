@@ -1,19 +1,20 @@
 import { readJournal, writeJournal } from '../api/journal.js';
 import { noLinkMemory } from '../core/link/yield.js';
 import type { Log } from './log.js';
-import type { Memory } from '../core/memory.js';
+import type { Journalled, Lived, Memory, Wish } from '../core/memory.js';
 import { messageOf } from '../lib/text.js';
 
 export interface MemoryKeeper {
   readonly now: () => Memory;
-  /** Changes what is remembered, and the journal with it. Never rejects: a full disk must not stop the daemon. */
-  readonly change: (part: Partial<Memory>) => Promise<void>;
+  /** Changes what a person wants, and the journal with it. None of the three rejects: a full disk must not stop the daemon. */
+  readonly wish: (change: Partial<Wish>) => Promise<void>;
+  /** Changes what outlives the daemon; resolves when the journal has it, or cannot be written. */
+  readonly record: (change: Partial<Journalled>) => Promise<void>;
+  /** Changes what only this life knows. */
+  readonly learn: (change: Partial<Lived>) => Promise<void>;
   /** From now on the journal is somebody else's; resolves when what is being written is. */
   readonly close: () => Promise<void>;
 }
-
-/** What is worth nothing to another daemon. */
-const fleeting = new Set(['lowered', 'guest', 'released', 'mayBeSetUp', 'heldRoutes', 'link']);
 
 /**
  * What the daemon remembers, begun with what its journal at `path` holds. Earlier versions journalled no interface of a
@@ -22,26 +23,23 @@ const fleeting = new Set(['lowered', 'guest', 'released', 'mayBeSetUp', 'heldRou
 export async function keepMemory(path: string, log: Log, tapDevice: string): Promise<MemoryKeeper> {
   const { journal, trouble: lost } = await readJournal(path);
   if (lost !== null) log.warn(lost);
-  let memory: Memory = {
-    ...journal,
-    ownedRoutes: journal.ownedRoutes.map((route) => ({ ...route, interface: route.interface ?? tapDevice })),
-    lowered: false,
-    guest: null,
-    released: null,
-    mayBeSetUp: null,
-    heldRoutes: [],
-    link: noLinkMemory,
+  const { wanted, ownedRoutes, ...told } = journal;
+  let wish: Wish = { wanted, lowered: false };
+  let journalled: Journalled = {
+    ...told,
+    ownedRoutes: ownedRoutes.map((route) => ({ ...route, interface: route.interface ?? tapDevice })),
   };
+  let lived: Lived = { guest: null, released: null, mayBeSetUp: null, heldRoutes: [], link: noLinkMemory };
   let closed = false;
   /** Why the journal does not hold what is remembered. */
   let trouble: string | null = null;
   const write = async (): Promise<void> => {
     if (closed) return;
-    const { wanted, ownedRoutes, launched, apps, restart } = memory;
+    const { launched, apps, restart } = journalled;
     try {
       await writeJournal(path, {
-        wanted: wanted === 'removed' ? 'up' : wanted,
-        ownedRoutes: [...ownedRoutes],
+        wanted: wish.wanted === 'removed' ? 'up' : wish.wanted,
+        ownedRoutes: [...journalled.ownedRoutes],
         launched: [...launched],
         apps: [...apps],
         restart: { ...restart, attempts: [...restart.attempts] },
@@ -55,14 +53,22 @@ export async function keepMemory(path: string, log: Log, tapDevice: string): Pro
   };
   /** One at a time: a person’s wish arrives while a pass is at work. */
   let written: Promise<void> = Promise.resolve();
+  const save = (): Promise<void> => (written = written.then(write));
   return {
-    now: () => memory,
-    change: async (part) => {
-      memory = { ...memory, ...part };
-      // With every look something fleeting is remembered: what could not be written is tried again then.
-      if (trouble === null && Object.keys(part).every((key) => fleeting.has(key))) return;
-      written = written.then(write);
-      await written;
+    now: () => ({ ...wish, ...journalled, ...lived }),
+    wish: async (change) => {
+      const { wanted: before } = wish;
+      wish = { ...wish, ...change };
+      if (trouble !== null || wish.wanted !== before) await save();
+    },
+    record: (change) => {
+      journalled = { ...journalled, ...change };
+      return save();
+    },
+    learn: async (change) => {
+      lived = { ...lived, ...change };
+      // Every look learns something: what could not be written is tried again then.
+      if (trouble !== null) await save();
     },
     close: async () => {
       closed = true;

@@ -49,7 +49,7 @@ function whyNotUp({ phase, conditions }: Status): Trouble | null {
 
 /** What a person can ask over the control socket: each says what is wanted from now on and waits for the loop. */
 export function createHandlers(parts: {
-  memory: MemoryKeeper;
+  memory: Pick<MemoryKeeper, 'now' | 'wish' | 'record' | 'learn'>;
   configuration: () => Configuration;
   routes: Pick<RouteKeeper, 'forget'>;
   engine: Pick<EngineLink, 'startOver'>;
@@ -123,8 +123,11 @@ export function createHandlers(parts: {
     // Whoever asks for the link wants the VM looked at too: a rule flushed by hand tells nobody.
     // So is a restart of Docker that did not help before.
     const { restart } = memory.now();
-    const anew = { guest: null, restart: { ...restart, attempts: [], told: null, asked: restart.asked + 1 } };
-    await memory.change({ wanted, ...(wanted === 'up' ? anew : {}) });
+    const anew = { ...restart, attempts: [], told: null, asked: restart.asked + 1 };
+    await Promise.all([
+      memory.wish({ wanted }),
+      ...(wanted === 'up' ? [memory.learn({ guest: null }), memory.record({ restart: anew })] : []),
+    ]);
     bundles.lookAnew();
     if (wanted === 'up') {
       await routes.forget();
@@ -141,9 +144,9 @@ export function createHandlers(parts: {
     // Nobody who hangs up leaves a link that is down.
     restart: async (abandoned) => {
       const before = memory.now().wanted;
-      await memory.change({ lowered: true });
+      await memory.wish({ lowered: true });
       const lowered = await carryOut(before, false, lowering);
-      await memory.change({ lowered: false });
+      await memory.wish({ lowered: false });
       // The last wish wins.
       if (memory.now().wanted !== before) return lowered;
       const raised = await ask('up', abandoned, longest - lowering);

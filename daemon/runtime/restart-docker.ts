@@ -47,13 +47,13 @@ async function terminate(user: ConsoleUser, gui: DockerProcess): Promise<void> {
  */
 export async function quitForRestart(
   step: QuitDocker,
-  memory: MemoryKeeper,
+  memory: Pick<MemoryKeeper, 'now' | 'record'>,
   command: Run = run,
   quitTimeout = quitting,
 ): Promise<void> {
   const { vm, bundle, user, gui, app } = step;
   const remember = (change: Partial<RestartMemory>): Promise<void> =>
-    memory.change({ restart: { ...memory.now().restart, ...change } });
+    memory.record({ restart: { ...memory.now().restart, ...change } });
   const owed = (): RestartMemory['reopen'] => ({ app, uid: user.uid, gui: gui.pid, at: Date.now() });
   const earlier = memory.now().restart.attempts.slice(1 - maxAttempts);
   await remember({
@@ -92,15 +92,21 @@ export async function quitForRestart(
 }
 
 /** Opens the Docker that was quit. Rejects with macOS’s own words. */
-export async function openAgain({ user, app }: OpenDocker, memory: MemoryKeeper): Promise<void> {
+export async function openAgain(
+  { user, app }: OpenDocker,
+  memory: Pick<MemoryKeeper, 'now' | 'record'>,
+): Promise<void> {
   const opened = await openDocker(user, app);
   if (!opened.done)
     throw new StepError(`${app} could not be opened: ${opened.why}`, { reason: 'DockerClosed' });
-  await memory.change({ restart: { ...memory.now().restart, reopen: null } });
+  await memory.record({ restart: { ...memory.now().restart, reopen: null } });
 }
 
 /** Says it once, whether or not the user has notifications on. */
-export async function tellUser({ user, vm, text }: TellUser, memory: MemoryKeeper): Promise<void> {
-  await memory.change({ restart: { ...memory.now().restart, told: vm } });
+export async function tellUser(
+  { user, vm, text }: TellUser,
+  memory: Pick<MemoryKeeper, 'now' | 'record'>,
+): Promise<void> {
+  await memory.record({ restart: { ...memory.now().restart, told: vm } });
   await notify(user, 'tuntapd', text);
 }

@@ -4,12 +4,11 @@ import {
   heldLink,
   linkDue,
   type LinkHistory,
-  type LinkMemory,
   noLinkHistory,
 } from '../core/link/yield.js';
 import type { MemoryKeeper } from './memory.js';
 import type { Look } from '../core/judgement.js';
-import type { Memory } from '../core/memory.js';
+import type { Journalled, Lived, Memory } from '../core/memory.js';
 import { followRoutes, heldRoutes, nextDue, noHistory, type RouteHistory } from '../core/routes/yield.js';
 import { stillOwned } from '../core/routes/table.js';
 
@@ -32,7 +31,7 @@ export function followTable(
   { observation, link, memory, now }: Look & { memory: Memory; now: number },
 ): {
   readonly history: TableHistory;
-  readonly change: Partial<Memory> & { readonly link: LinkMemory };
+  readonly change: Pick<Lived, 'heldRoutes' | 'link'> & Partial<Pick<Journalled, 'ownedRoutes'>>;
 } | null {
   const { routes } = observation;
   if (!routes.known || link.kind === 'unknown') return null;
@@ -77,7 +76,7 @@ export interface RouteKeeper {
  * may be set again; `now` is in ms of a clock that only goes forward.
  */
 export function keepRoutes(parts: {
-  memory: MemoryKeeper;
+  memory: Pick<MemoryKeeper, 'now' | 'record' | 'learn'>;
   now: () => number;
   onDue: () => void;
 }): RouteKeeper {
@@ -90,7 +89,8 @@ export function keepRoutes(parts: {
       const followed = followTable(history, { ...look, memory: memory.now(), now: time });
       if (!followed) return;
       history = followed.history;
-      await memory.change(followed.change);
+      const { ownedRoutes, ...lived } = followed.change;
+      await Promise.all([memory.learn(lived), ownedRoutes ? memory.record({ ownedRoutes }) : null]);
       clearTimeout(timer);
       const due = [nextDue(history.routes, time), linkDue(history.link, time)].filter((at) => at !== null);
       if (due.length > 0) timer = setTimeout(onDue, Math.min(...due) - time);
@@ -98,7 +98,7 @@ export function keepRoutes(parts: {
     forget: async () => {
       history = forgive(history);
       clearTimeout(timer);
-      await memory.change({ heldRoutes: [], link: { ...memory.now().link, held: null } });
+      await memory.learn({ heldRoutes: [], link: { ...memory.now().link, held: null } });
     },
     stop: () => {
       clearTimeout(timer);

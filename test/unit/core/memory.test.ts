@@ -57,7 +57,7 @@ test('changes that come while another one is being written are all in the journa
   for (let round = 0; round < 20; round += 1) {
     const memory = await keepMemory(path, log, 'tap1');
     const routes = Array.from({ length: 1 + (round % 5) }, (_, index) => route(index));
-    await Promise.all([memory.change({ ownedRoutes: routes }), memory.change({ wanted: 'down' })]);
+    await Promise.all([memory.record({ ownedRoutes: routes }), memory.wish({ wanted: 'down' })]);
     expect(await readJournal(path)).toMatchObject({
       trouble: null,
       journal: { wanted: 'down', ownedRoutes: routes },
@@ -68,13 +68,13 @@ test('changes that come while another one is being written are all in the journa
 
 test('a run that has ended no longer writes over what the next one knows', async () => {
   const before = await keepMemory(path, log, 'tap1');
-  await before.change({ ownedRoutes: [route(1)] });
+  await before.record({ ownedRoutes: [route(1)] });
   await before.close();
   const next = await keepMemory(path, log, 'tap1');
-  await next.change({ wanted: 'down', ownedRoutes: [] });
+  await Promise.all([next.wish({ wanted: 'down' }), next.record({ ownedRoutes: [] })]);
   const journal = readFileSync(path, 'utf8');
-  await before.change({ ownedRoutes: [] });
-  await before.change({ wanted: 'up' });
+  await before.record({ ownedRoutes: [] });
+  await before.wish({ wanted: 'up' });
   expect(readFileSync(path, 'utf8')).toBe(journal);
 });
 
@@ -82,11 +82,11 @@ test('what a full disk refuses is written as soon as it can be, and complained a
   const taken = join(folder, 'taken');
   const memory = await keepMemory(join(taken, 'journal.json'), log, 'tap1');
   writeFileSync(taken, '');
-  await memory.change({ wanted: 'down' });
-  await memory.change({ heldRoutes: [] });
+  await memory.wish({ wanted: 'down' });
+  await memory.learn({ heldRoutes: [] });
   expect(complaints).toHaveLength(1);
   rmSync(taken);
-  await memory.change({ heldRoutes: [] });
+  await memory.learn({ heldRoutes: [] });
   expect(await readJournal(join(taken, 'journal.json'))).toMatchObject({ journal: { wanted: 'down' } });
 });
 

@@ -75,15 +75,19 @@ function stage(
       };
     },
   });
+  const remember = (part: Partial<Memory>): Promise<void> => {
+    world = { ...world, memory: { ...world.memory, ...part } };
+    return Promise.resolve();
+  };
   const handlers = createHandlers({
     memory: {
       now: () => world.memory,
-      change: (part) => {
+      wish: (part) => {
         if (part.wanted !== undefined) wishes.push(part.wanted);
-        world = { ...world, memory: { ...world.memory, ...part } };
-        return Promise.resolve();
+        return remember(part);
       },
-      close: () => Promise.resolve(),
+      record: remember,
+      learn: remember,
     },
     configuration: () => world.observation.configuration,
     routes: { forget: () => Promise.resolve() },

@@ -10,7 +10,7 @@ const user = { name: 'lena', uid: 504, gid: 20, home: '/Users/lena' };
 const startedAt = '2021-06-01T07:30:05.000Z';
 let gui: ChildProcess;
 let vm: ChildProcess;
-let memory: MemoryKeeper;
+let memory: Pick<MemoryKeeper, 'now' | 'record'>;
 
 beforeEach(() => {
   gui = spawn('/bin/sleep', ['60']);
@@ -18,11 +18,10 @@ beforeEach(() => {
   let now = up;
   memory = {
     now: () => now,
-    change: (part) => {
+    record: (part) => {
       now = { ...now, ...part };
       return Promise.resolve();
     },
-    close: () => Promise.resolve(),
   };
 });
 
