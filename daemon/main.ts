@@ -4,17 +4,14 @@
 import './lib/no-inspector.js';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { followConfig, type Followed } from '../config/follow.js';
 import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
-import type { Failure } from './core/condition.js';
-import { toldRoutes } from './core/routes/routes.js';
-import { judgeConditions } from './core/conditions.js';
 import type { Judgement } from './core/judgement.js';
 import { tap } from './core/link/tap.js';
 import { watchDataPath } from './runtime/data-path.js';
-import type { Condition, Status } from './api/messages.js';
 import { serveControl } from './control/server.js';
 import { childIn } from './docker-app/bundle-child.js';
 import { createBundleRoom } from './docker-app/bundles.js';
@@ -32,14 +29,13 @@ import type { Configuration } from './core/observation.js';
 import { longestRunning } from './guest/user-containers.js';
 import { createLook } from './runtime/look.js';
 import { createObserver } from './runtime/observe.js';
-import { paceOf } from './core/pace.js';
 import { addressesOf } from './core/probe.js';
 import { adminGroup, paths } from './lib/paths.js';
 import { plan } from './core/plan.js';
 import { createReconciler } from './runtime/reconciler.js';
+import { createReporter } from './runtime/reporter.js';
 import { createHandlers } from './runtime/requests.js';
 import { keepRoutes } from './runtime/route-keeper.js';
-import { datedConditions, statusOf } from './core/status.js';
 import type { Step } from './core/steps.js';
 import { messageOf } from './lib/text.js';
 import { watchVm } from './vm/watch.js';
@@ -66,7 +62,6 @@ async function start(
 ): Promise<Run> {
   let configuration: Configuration = { problem: firstProblem, inForce: firstProblem === null };
   if (firstProblem !== null) log.error(firstProblem);
-  const since = new Date().toISOString();
   const memory = await keepMemory(paths.journal, log, config.tap.device);
   const outside = outsideBy(paths.outsideWorker);
   const bundles = createBundleRoom({
@@ -78,9 +73,6 @@ async function start(
     shim: renderShim({ device: config.tap.device, mac: config.tap.mac, wait: config.shim.wait }),
   });
   let ending = false;
-  let status: Status | null = null;
-  let conditions: readonly Condition[] = [];
-  let failures: readonly Failure[] = [];
   /** Of the console user, last seen. */
   let home: string | null = null;
 
@@ -128,36 +120,12 @@ async function start(
     },
   });
   const executors = createExecutors({ bundles, engine, memory, log });
-
-  /** When Ready last changed, by a clock that only goes forward. */
-  let readySince = performance.now();
-  const sinceOf = (list: readonly Condition[]): string | undefined =>
-    list.find(({ type }) => type === 'Ready')?.since;
-
-  function report(judgement: Judgement, left: readonly Failure[], pass: string): void {
-    const { phase, findings } = judgeConditions(tap, judgement, left);
-    const now = new Date().toISOString();
-    const before = conditions;
-    conditions = datedConditions(findings, before, now);
-    if (sinceOf(conditions) !== sinceOf(before)) readySince = performance.now();
-    for (const condition of conditions)
-      if (!before.some(({ type, since: known }) => type === condition.type && known === condition.since))
-        log.info(`${condition.type} is ${condition.status}: ${condition.message}`, {
-          pass,
-          reason: condition.reason,
-        });
-    failures = left;
-    dataPath.follow(judgement.probe);
-    engine.keepContainers(judgement.probe ? 'addresses' : 'nothing');
-    status = statusOf({
-      pid: process.pid,
-      since,
-      phase,
-      conditions,
-      routes: toldRoutes(judgement),
-      observation: judgement.observation,
-    });
-  }
+  const reporter = createReporter({
+    maker: tap,
+    pid: process.pid,
+    log: (message, details) => log.info(message, details),
+    now: () => performance.now(),
+  });
 
   const reconciler = createReconciler<Judgement>({
     observe: async () => {
@@ -167,11 +135,15 @@ async function start(
     plan: (judgement) => plan(tap, judgement),
     apply: (step: Step, signal) =>
       (executors[step.kind] as (step: Step, signal: AbortSignal) => Promise<void>)(step, signal),
-    report,
+    report: (judgement, failures, pass) => {
+      reporter.report(judgement, failures, pass);
+      dataPath.follow(judgement.probe);
+      engine.keepContainers(judgement.probe ? 'addresses' : 'nothing');
+    },
     log: (level, message, details) => log.log(level, message, details),
     now: () => performance.now(),
     random: Math.random,
-    pace: () => paceOf(status?.phase ?? null, performance.now() - readySince),
+    pace: reporter.pace,
     setTimer,
   });
 
@@ -207,7 +179,7 @@ async function start(
     if (!found) return;
     const before = configuration;
     configuration = { ...configuration, problem: 'problem' in found ? found.problem : null };
-    if ('config' in found && !(before.inForce && JSON.stringify(found.config) === JSON.stringify(config)))
+    if ('config' in found && !(before.inForce && isDeepStrictEqual(found.config, config)))
       tellReconfigured(found.config);
     else if (configuration.problem !== before.problem) reconciler.trigger('configuration');
   };
@@ -237,8 +209,8 @@ async function start(
       routes: routeKeeper,
       engine,
       reconciler,
-      status: () => status,
-      failures: () => failures,
+      status: reporter.status,
+      failures: reporter.failures,
       bundles,
       pause,
     }),
@@ -250,7 +222,7 @@ async function start(
     clearInterval(ticker);
     clearTimeout(settled);
     // Routes and addresses of the link as it was would be nobody's afterwards.
-    if (next && JSON.stringify(next.tap) !== JSON.stringify(config.tap)) {
+    if (next && !isDeepStrictEqual(next.tap, config.tap)) {
       ending = true;
       await reconciler.settled('configuration');
     }

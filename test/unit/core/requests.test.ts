@@ -1,12 +1,13 @@
 /** What a person is told who asks for the link, for its end, or for the end of tuntapd: what is so, and nothing else. */
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { actionTimeout, type Status } from '../../../daemon/api/messages.js';
+import { actionTimeout } from '../../../daemon/api/messages.js';
 import type { ControlHandlers } from '../../../daemon/control/server.js';
 import { type Observation, seen, unknown } from '../../../daemon/core/observation.js';
 import { createReconciler } from '../../../daemon/runtime/reconciler.js';
+import { createReporter } from '../../../daemon/runtime/reporter.js';
 import { createHandlers } from '../../../daemon/runtime/requests.js';
 import { type Step, StepError } from '../../../daemon/core/steps.js';
-import { datedConditions, statusOf } from '../../../daemon/core/status.js';
+import { tap } from '../../../daemon/core/link/tap.js';
 import {
   applied,
   bundle,
@@ -21,8 +22,7 @@ import {
   withTap,
 } from './worlds.js';
 import type { Memory } from '../../../daemon/core/memory.js';
-import type { Failure } from '../../../daemon/core/condition.js';
-import { judgeConditions, plan } from './judged.js';
+import { judged, plan } from './judged.js';
 
 const bridge = network('bridge', '172.17.0.0/16');
 
@@ -41,8 +41,12 @@ function stage(
 ): Stage {
   const { refuse = () => null, look = () => undefined } = options;
   let world = { observation: start, memory: options.memory ?? up };
-  let failures: readonly Failure[] = [];
-  let status: Status | null = null;
+  const reporter = createReporter({
+    maker: tap,
+    pid: 1,
+    log: () => undefined,
+    now: () => performance.now(),
+  });
   const wishes: string[] = [];
   const reconciler = createReconciler<Observation>({
     observe: () => {
@@ -58,11 +62,8 @@ function stage(
       world = applied(world, step);
       return Promise.resolve();
     },
-    report: (observation, left) => {
-      failures = left;
-      const { phase, findings } = judgeConditions(config, observation, world.memory, left);
-      const conditions = datedConditions(findings, [], 'now');
-      status = statusOf({ pid: 1, since: 'now', phase, conditions, routes: [], observation });
+    report: (observation, left, pass) => {
+      reporter.report(judged(config, observation, world.memory), left, pass);
     },
     log: () => undefined,
     now: () => performance.now(),
@@ -93,8 +94,8 @@ function stage(
     routes: { forget: () => Promise.resolve() },
     engine: { startOver: () => undefined },
     reconciler,
-    status: () => status,
-    failures: () => failures,
+    status: reporter.status,
+    failures: reporter.failures,
     bundles: { lookAnew: () => undefined },
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   });
