@@ -18,6 +18,7 @@ const programs = {
   'process-lister': 'daemon/vm/process-lister.ts',
   'watch-worker': 'daemon/docker-app/watch-worker.ts',
   'outside-worker': 'daemon/docker-app/outside-worker.ts',
+  'names-worker': 'daemon/names/names-worker.ts',
   tuntapctl: 'cli/tuntapctl.ts',
   install: 'launchd/install.ts',
   uninstall: 'launchd/uninstall.ts',

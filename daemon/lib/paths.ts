@@ -17,6 +17,7 @@ export const paths = {
   processLister: beside('process-lister.mjs'),
   outsideWorker: beside('outside-worker.mjs'),
   watchWorker: beside('watch-worker.mjs'),
+  namesWorker: beside('names-worker.mjs'),
 } as const;
 
 /** Group `admin` of every Mac: it may read the log and use the control socket. */
