@@ -11,6 +11,7 @@ import {
 } from './commands/config.js';
 import { doctor } from './commands/doctor.js';
 import { logs } from './commands/logs.js';
+import { names } from './commands/names.js';
 import { routes } from './commands/routes.js';
 import { shimShow } from './commands/shim.js';
 import { status } from './commands/status.js';
@@ -121,6 +122,11 @@ function build(io: Io, finish: (code: number) => void): Command {
     .addOption(json())
     .action(async (options: Json) => {
       finish(await routes(io, options));
+    });
+  add(program, 'names', 'the names of containers, and what each stands for')
+    .addOption(json())
+    .action(async (options: Json) => {
+      finish(await names(io, options));
     });
   add(program, 'version', 'of tuntapctl and of the running daemon')
     .addOption(json())

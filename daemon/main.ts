@@ -11,6 +11,7 @@ import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
 import type { Judgement } from './core/judgement.js';
 import { tap } from './core/link/tap.js';
+import { neededOfContainers } from './core/names/names.js';
 import { watchDataPath } from './runtime/data-path.js';
 import { serveControl } from './control/server.js';
 import { childIn } from './docker-app/bundle-child.js';
@@ -25,6 +26,7 @@ import { glanceAt, watchedPaths } from './mac/glance.js';
 import { answersTcp } from './mac/tcp-probe.js';
 import { watchRoutes } from './mac/route-monitor.js';
 import { keepMemory } from './runtime/memory.js';
+import { keepNames } from './runtime/names.js';
 import type { Configuration } from './core/observation.js';
 import { longestRunning } from './guest/user-containers.js';
 import { createLook } from './runtime/look.js';
@@ -91,6 +93,14 @@ async function start(
     setTimer,
   });
 
+  const names = keepNames({
+    zone: config.names.zone,
+    worker: paths.namesWorker,
+    temporary: paths.newResolver,
+    onChange: trigger('names'),
+    log: (message) => log.debug(message),
+  });
+
   const routeKeeper = keepRoutes({
     memory,
     now: () => performance.now(),
@@ -106,6 +116,7 @@ async function start(
     routes: routeKeeper,
     engine,
     dataPath: dataPath.snapshot,
+    names: names.observe,
     longestRunning: () => longestRunning(engine.client()),
     onUser: (user) => {
       home = user?.home ?? null;
@@ -119,7 +130,7 @@ async function start(
       if (settlesIn !== null) settled = setTimeout(trigger('bundle'), settlesIn + 50);
     },
   });
-  const executors = createExecutors({ bundles, engine, memory, log });
+  const executors = createExecutors({ bundles, engine, memory, names, log });
   const reporter = createReporter({
     maker: tap,
     pid: process.pid,
@@ -138,7 +149,8 @@ async function start(
     report: (judgement, failures, pass) => {
       reporter.report(judgement, failures, pass);
       dataPath.follow(judgement.probe);
-      engine.keepContainers(judgement.probe ? 'addresses' : 'nothing');
+      names.follow(judgement.names);
+      engine.keepContainers(neededOfContainers(judgement));
     },
     log: (level, message, details) => log.log(level, message, details),
     now: () => performance.now(),
@@ -235,6 +247,7 @@ async function start(
     outside.stop();
     bundleWatch.stop();
     await Promise.race([Promise.all([control.close(), reconciler.stop()]), pause(1500)]);
+    await Promise.race([names.stop(), pause(1500)]);
     // A step that is still at work must not write over what the next run knows.
     await memory.close();
   };

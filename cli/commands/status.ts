@@ -40,6 +40,24 @@ export const routeLines = (status: Status): string[] =>
     ]),
   );
 
+/** How many names the status shows; all of them are `tuntapctl names`. */
+const maxNames = 8;
+
+/** The names beside the addresses that they stand for, as lines; empty without any. */
+function nameLines({ names }: Status): string[] {
+  if (!names) return [];
+  const more = names.names.length + names.more - maxNames;
+  const lines = table(
+    names.names
+      .slice(0, maxNames)
+      .map(({ name, addresses }) => [
+        `  ${plain(`${name}.${names.zone}`, 100)}`,
+        plain(addresses.slice(0, 4).join(' '), 100),
+      ]),
+  );
+  return more > 0 ? [...lines, `  and ${more} more: tuntapctl names`] : lines;
+}
+
 function tick({ status }: Condition, calm: boolean): string {
   if (status === 'True') return '✓';
   if (status === 'Unknown') return '?';
@@ -67,6 +85,8 @@ export async function status(io: Io, options: { json?: boolean }): Promise<numbe
   }
   const routes = routeLines(answer);
   if (routes.length > 0) printLine(io.stdout, ['', 'Routes', ...routes].join('\n'));
+  const names = nameLines(answer);
+  if (names.length > 0) printLine(io.stdout, ['', 'Names', ...names].join('\n'));
   const facts = `tuntapd ${plain(answer.version, 40)}, pid ${answer.pid}, since ${localTime(answer.since)}`;
   printLine(io.stdout, `\n${paint('dim', facts)}`);
   if (code !== exit.healthy) printLine(io.stdout, 'More: tuntapctl doctor, tuntapctl logs -n 50');

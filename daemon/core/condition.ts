@@ -51,7 +51,7 @@ export type Judge<T extends ConditionType> = (
 ) => Verdict<ReasonOf<T>>;
 
 /** The failure of a step of these kinds, as the verdict that replaces a mere "not yet". */
-export function failed<T extends 'TapDevice' | 'Shim' | 'TapAddress' | 'Guest' | 'Routes'>(
+export function failed<T extends 'TapDevice' | 'Shim' | 'TapAddress' | 'Guest' | 'Routes' | 'Names'>(
   type: T,
   failures: readonly Failure[],
   kinds: readonly Step['kind'][],

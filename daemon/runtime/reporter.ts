@@ -55,6 +55,7 @@ export function createReporter(parts: {
         phase,
         conditions,
         routes: toldRoutes(judgement),
+        names: judgement.names,
         observation: judgement.observation,
       });
     },

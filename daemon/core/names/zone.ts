@@ -12,10 +12,13 @@ export interface NamedContainer {
   readonly id: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly networks: readonly {
-    readonly name: string;
-    readonly addresses: readonly string[];
-    readonly aliases: readonly string[];
+  /** `container:<id>` where it has the addresses of another one. */
+  readonly networkMode: string;
+  readonly endpoints: readonly {
+    readonly network: string;
+    readonly ipv4: string | null;
+    readonly ipv6: string | null;
+    readonly aliases: readonly string[] | null;
   }[];
 }
 
@@ -57,17 +60,13 @@ interface Claim {
   readonly addresses: readonly Prefix[];
 }
 
-type Addressed = NamedContainer['networks'][number] & { readonly routed: readonly Prefix[] };
-
 /** The names that a container asks for, in the order of their ranks. */
-function claimsOf({ id, name, labels, networks }: NamedContainer, subnets: Subnets, zone: string): Claim[] {
-  const addressed = networks.map((network): Addressed => {
-    const own = subnets.get(plain(network.name, 80)) ?? [];
-    const addresses = network.addresses.map(parseAddress).filter((address) => address !== null);
-    return {
-      ...network,
-      routed: addresses.filter((address) => own.some((subnet) => contains(subnet, address))),
-    };
+function claimsOf({ id, name, labels, endpoints }: NamedContainer, subnets: Subnets, zone: string): Claim[] {
+  const addressed = endpoints.map(({ network, ipv4, ipv6, aliases }) => {
+    const own = subnets.get(plain(network, 80)) ?? [];
+    const addresses = [ipv4, ipv6].map((text) => parseAddress(text ?? '')).filter((each) => each !== null);
+    const routed = addresses.filter((address) => own.some((subnet) => contains(subnet, address)));
+    return { network, aliases: aliases ?? [], routed };
   });
   const all = addressed.flatMap(({ routed }) => routed);
   if (all.length === 0) return [];
@@ -96,7 +95,7 @@ function claimsOf({ id, name, labels, networks }: NamedContainer, subnets: Subne
         addresses: all,
       });
   }
-  for (const { name: network, aliases, routed } of addressed)
+  for (const { network, aliases, routed } of addressed)
     if (routed.length > 0)
       for (const alias of aliases.slice(0, maxNamesOfOne))
         // The engine adds the beginning of the id.
@@ -130,6 +129,16 @@ function routedSubnets(
 }
 
 const inOrder = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
+
+/** A container that shares another one's network has its addresses; the aliases are the other one's. */
+function endpointsOf(
+  { networkMode, endpoints }: NamedContainer,
+  byId: ReadonlyMap<string, NamedContainer>,
+): NamedContainer['endpoints'] {
+  const [, other] = /^container:(.+)$/.exec(networkMode) ?? [];
+  if (other === undefined) return endpoints;
+  return (byId.get(other)?.endpoints ?? []).map((endpoint) => ({ ...endpoint, aliases: null }));
+}
 
 /** The canonical text of addresses, each once, the lowest first; as many as an answer holds. */
 function textsOf(addresses: readonly Prefix[]): readonly string[] {
@@ -170,8 +179,9 @@ export function zoneOf(
 ): Zone {
   const subnets = routedSubnets(routes, prefixOf);
   const byName = new Map<string, Claim[]>();
+  const byId = new Map(containers.map((container) => [container.id, container]));
   for (const container of containers)
-    for (const claim of claimsOf(container, subnets, zone)) {
+    for (const claim of claimsOf({ ...container, endpoints: endpointsOf(container, byId) }, subnets, zone)) {
       const known = byName.get(claim.name);
       if (known) known.push(claim);
       else byName.set(claim.name, [claim]);

@@ -42,6 +42,7 @@ function statusWith(networks: readonly DockerNetwork[], words = ''): Status {
     phase,
     conditions: datedConditions(findings, [], 'now'),
     routes: judgeRoutes(config, observation, up),
+    names: { state: 'off' },
     observation,
   });
 }
