@@ -11,7 +11,7 @@ import { askStatus } from '../client.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { painter, plainLines, printJson, printLine } from '../terminal.js';
-import { isHealthy } from './status.js';
+import { isCalm } from './status.js';
 
 interface Finding extends Answer {
   readonly id: string;
@@ -21,10 +21,12 @@ interface Finding extends Answer {
 const inWords = ({ text, command }: Remedy): string => (command === undefined ? text : `${text}: ${command}`);
 
 function ofCondition(
-  { type, status, reason, message }: Condition,
-  { calm, tap }: { calm: boolean; tap: Config['tap'] },
+  condition: Condition,
+  { isFine, tap }: { isFine: (condition: Condition) => boolean; tap: Config['tap'] },
 ): Finding {
-  const verdict = status === 'True' ? 'pass' : status === 'Unknown' ? 'unknown' : calm ? 'pass' : 'fail';
+  const { type, status, reason, message } = condition;
+  const verdict =
+    status === 'True' ? 'pass' : status === 'Unknown' ? 'unknown' : isFine(condition) ? 'pass' : 'fail';
   // One that only a newer daemon knows has no number: it goes by its name.
   const { code, question } = questionOf(type) ?? { code: type, question: `Is ${type} True?` };
   const { notice, whatToDo = [] } = explanationOf(type, reason) ?? {};
@@ -70,7 +72,10 @@ export async function doctor(io: Io, options: { json?: boolean }): Promise<numbe
   for (const check of checks)
     checked.push({ id: check.id, question: check.question, ...(await askSafely(check, io, status)) });
   const conditions = status instanceof CliError ? [] : status.conditions;
-  const about = { calm: !(status instanceof CliError) && isHealthy(status), tap: await tapOf(io) };
+  const about = {
+    isFine: (condition: Condition) => !(status instanceof CliError) && isCalm(status, condition),
+    tap: await tapOf(io),
+  };
   const withConditions = (list: readonly Condition[]): readonly Finding[] => [
     ...checked,
     ...list.map((condition) => ofCondition(condition, about)),

@@ -1,3 +1,4 @@
+import { entryOf } from '../../daemon/api/reasons/registry.js';
 import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
 import type { Condition, Phase, Status } from '../../daemon/api/messages.js';
 import { plain } from '../../daemon/lib/text.js';
@@ -10,6 +11,13 @@ import { localTime, painter, printJson, printLine, table } from '../terminal.js'
 const healthy: readonly Phase[] = ['ready', 'idle', 'down'];
 
 export const isHealthy = ({ phase }: Status): boolean => healthy.includes(phase);
+
+/**
+ * Whether nothing is amiss although this is not True: while there is nothing to do much is missing. What does not work
+ * beside addresses that do is amiss.
+ */
+export const isCalm = (status: Status, { type, reason }: Condition): boolean =>
+  isHealthy(status) && !(status.phase === 'ready' && entryOf(type, reason)?.severity === 'degraded');
 
 const nameOf: Readonly<Record<Exclude<Phase, 'ready'>, string>> = {
   idle: 'idle: nothing to do until Docker’s VM runs',
@@ -61,7 +69,6 @@ function nameLines({ names }: Status): string[] {
 function tick({ status }: Condition, calm: boolean): string {
   if (status === 'True') return '✓';
   if (status === 'Unknown') return '?';
-  // While there is nothing to do, what is missing is not amiss.
   return calm ? '·' : '✗';
 }
 
@@ -78,7 +85,7 @@ export async function status(io: Io, options: { json?: boolean }): Promise<numbe
   const shown = withoutConsequences(answer.conditions);
   const width = Math.max(0, ...shown.map(({ type }) => plain(type, 40).length));
   for (const condition of shown) {
-    const mark = tick(condition, code === exit.healthy);
+    const mark = tick(condition, isCalm(answer, condition));
     const colour = mark === '✓' ? 'green' : mark === '✗' ? 'red' : 'yellow';
     const type = plain(condition.type, 40).padEnd(width);
     printLine(io.stdout, `  ${paint(colour, mark)} ${type}  ${plain(condition.message, 2000)}`);

@@ -663,6 +663,17 @@ describe('names', () => {
     );
   });
 
+  test('that do not work are amiss although addresses answer: status and doctor say so', async () => {
+    const foreign = { ...condition('Names', 'False', 'somebody’s file'), reason: 'FileForeign' };
+    await daemon(madeUpStatus({ conditions: [foreign] }));
+    expect(await cli('status')).toBe(0);
+    expect(out).toMatch(/ ✗ Names +somebody’s file\n/);
+    await cli('doctor');
+    expect(out).toMatch(
+      /✗ TT120 Do containers answer by name\?\n +FileForeign: somebody’s file\n +→ See what is there: ls -l/,
+    );
+  });
+
   test('the status shows them beside the addresses', async () => {
     await daemon(madeUpStatus({ names: zone() }));
     await cli('status');
