@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { NamesVerdict } from '../core/names/names.js';
 import type { NamesObservation, TakenResolver } from '../core/names/observation.js';
 import { resolverText } from '../lib/resolver-text.js';
+import type { Zone } from '../core/names/zone.js';
 import { type Seen, unknown } from '../core/observation.js';
 import { type RemoveResolver, StepError, type WriteResolver } from '../core/steps.js';
 import { throttle } from '../lib/throttle.js';
@@ -39,6 +40,7 @@ export function keepNames(parts: {
 }): NamesKeeper {
   const { zone, worker, temporary, onChange, log } = parts;
   let data: NamesData = { zone, isCurrent: false, names: [] };
+  let last: Zone | null = null;
   let taken: {
     readonly port: number;
     readonly at: number;
@@ -84,8 +86,12 @@ export function keepNames(parts: {
       if (verdict.state === 'off') {
         server.follow(null);
         data = { zone, isCurrent: false, names: [] };
+        last = null;
         return;
       }
+      // Of thousands of names the text alone takes a while.
+      if (verdict.state === 'known' && verdict.zone === last) return;
+      last = verdict.state === 'known' ? verdict.zone : null;
       data =
         verdict.state === 'unknown'
           ? { ...data, isCurrent: false }

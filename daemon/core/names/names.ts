@@ -3,6 +3,7 @@ import { failed, type Judge, no, unclear, yes } from '../condition.js';
 import type { Config } from '../../../config/schema.js';
 import type { Judgement, Look } from '../judgement.js';
 import type { Memory } from '../memory.js';
+import type { Container } from '../observation.js';
 import { parsePrefix } from '../../lib/prefix.js';
 import type { RouteVerdict } from '../routes/verdicts.js';
 import type { Step } from '../steps.js';
@@ -14,6 +15,19 @@ export type NamesVerdict =
   | { readonly state: 'off' }
   | { readonly state: 'unknown' }
   | { readonly state: 'known'; readonly zone: Zone };
+
+/** The names that a list of containers had last: of thousands they take a while, and most looks see the same list. */
+const lastOf = new WeakMap<readonly Container[], { readonly by: string; readonly names: Zone }>();
+
+function namesOf(zone: string, containers: readonly Container[], routes: readonly RouteVerdict[]): Zone {
+  const routed = routes.filter(({ state }) => state === 'routed');
+  const by = [zone, ...routed.map(({ network, subnet }) => `${network} ${subnet}`)].join('\n');
+  const last = lastOf.get(containers);
+  if (last?.by === by) return last.names;
+  const names = zoneOf(zone, containers, routed, parsePrefix);
+  lastOf.set(containers, { by, names });
+  return names;
+}
 
 /** Which names there are to be, by what is routed. Without a VM that has the link there are none, and that is known. */
 export function judgeNames(
@@ -28,7 +42,7 @@ export function judgeNames(
     return { state: 'known', zone: zoneOf(zone, [], [], parsePrefix) };
   const { containers, isProvisional } = engine.value;
   if (!containers.known || isProvisional === true) return { state: 'unknown' };
-  return { state: 'known', zone: zoneOf(zone, containers.value, routes, parsePrefix) };
+  return { state: 'known', zone: namesOf(zone, containers.value, routes) };
 }
 
 /** What is to be known of the containers: their aliases are names too. Nothing before they can be reached. */

@@ -2,7 +2,7 @@
  * Which names the zone has, and what each stands for. Pure. Containers' names, labels and aliases are untrusted: whatever
  * they say, no name lies outside the zone, and no address outside the routed subnet of its own network.
  */
-import { contains, parseAddress, type Prefix } from '../../lib/prefix.js';
+import { addressText, contains, parseAddress, type Prefix } from '../../lib/prefix.js';
 import { plain } from '../../lib/text.js';
 import type { RouteVerdict } from '../routes/verdicts.js';
 import { folded, unusable } from './host-name.js';
@@ -142,13 +142,17 @@ function endpointsOf(
 
 /** The canonical text of addresses, each once, the lowest first; as many as an answer holds. */
 function textsOf(addresses: readonly Prefix[]): readonly string[] {
+  const [only] = addresses;
+  if (only && addresses.length === 1) return [addressText(only)];
   const sorted = addresses.toSorted((a, b) => a.family - b.family || inOrder(a.bits, b.bits));
-  const texts = new Set(sorted.map(({ text }) => text.slice(0, text.indexOf('/'))));
+  const texts = new Set(sorted.map(addressText));
   return [...texts].slice(0, maxAddresses);
 }
 
 /** What each owner of a name asks for, by rank and then by name: the first one has it. */
-function ownersOf(claims: readonly Claim[]): (Claim & { readonly texts: readonly string[] })[] {
+function ownersOf(claims: readonly Claim[]): readonly (Claim & { readonly texts: readonly string[] })[] {
+  const [only] = claims;
+  if (only && claims.length === 1) return [{ ...only, texts: textsOf(only.addresses) }];
   const owners = new Map<string, Claim>();
   for (const claim of claims) {
     const known = owners.get(claim.owner);
@@ -161,6 +165,10 @@ function ownersOf(claims: readonly Claim[]): (Claim & { readonly texts: readonly
     .toSorted((a, b) => a.rank - b.rank || inOrder(a.owner, b.owner))
     .map((claim) => ({ ...claim, texts: textsOf(claim.addresses) }));
 }
+
+/** An owner in words that are safe to print; most are as they come, and there may be thousands. */
+const inWords = ({ owner }: Claim): string =>
+  owner.length <= 120 && /^[\x20-\x7e]*$/.test(owner) ? owner : plain(owner, 120);
 
 /** What one who lost a name has that the winner has not. */
 const differs = (winner: readonly string[], loser: readonly string[]): boolean =>
@@ -188,23 +196,23 @@ export function zoneOf(
     }
   const names: ZoneName[] = [];
   const problems: string[] = [];
-  for (const [name, claims] of [...byName].toSorted(([a], [b]) => inOrder(a, b))) {
-    const [winner, ...losers] = ownersOf(claims);
+  for (const name of [...byName.keys()].sort()) {
+    const [winner, ...losers] = ownersOf(byName.get(name) ?? []);
     if (!winner) continue;
     const why = unusable(name, zone);
     if (why !== null) {
-      problems.push(`${plain(winner.owner, 120)}: ${plain(name, 80)} ${why}`);
+      problems.push(`${inWords(winner)}: ${plain(name, 80)} ${why}`);
       continue;
     }
     const others = losers.filter(({ texts }) => differs(winner.texts, texts));
     if (others.length > 0)
       problems.push(
-        `${name}.${zone} is ${plain(winner.owner, 120)}, and not ${others
+        `${name}.${zone} is ${inWords(winner)}, and not ${others
           .slice(0, 3)
-          .map(({ owner }) => plain(owner, 120))
+          .map(inWords)
           .join(' or ')}, which ${others.length === 1 ? 'asks' : 'ask'} for it too`,
       );
-    names.push({ name, addresses: winner.texts, of: plain(winner.owner, 120) });
+    names.push({ name, addresses: winner.texts, of: inWords(winner) });
   }
   if (names.length > maxNames)
     problems.unshift(`${names.length - maxNames} names more than ${maxNames} are left out`);

@@ -100,6 +100,16 @@ describe('which names there are', () => {
     });
   });
 
+  test('the same ones, and not made anew, while list and routes are the same; others with another route', () => {
+    const again = judged(config, { ...works.observation, at: 1 }, works.memory).names;
+    const first = verdictOf(works);
+    if (again.state !== 'known' || first.state !== 'known') throw new Error('they are not known');
+    expect(again.zone).toBe(first.zone);
+    const unrouted = { ...works.observation, routes: quietMac.routes };
+    expect(judged(config, unrouted, works.memory).names).toMatchObject({ zone: { names: [] } });
+    expect(verdictOf(works)).toEqual(first);
+  });
+
   test('none while the network is not routed', () => {
     const { observation, memory } = works;
     const unrouted = { ...observation, routes: quietMac.routes };
