@@ -4,12 +4,13 @@ import { dirname, join } from 'node:path';
 import type { ResolverFolder } from '../core/names/observation.js';
 import { isOurs, maxResolverFile } from '../lib/resolver-text.js';
 import { type Seen, seen, unknown } from '../core/observation.js';
+import { layoutAt } from '../lib/layout.js';
 import { untrusted } from '../lib/trusted-path.js';
 import { messageOf } from '../lib/text.js';
 import { toDisk } from '../lib/to-disk.js';
 
 /** Where macOS looks for who knows a domain; not there on a Mac as it was bought. */
-export const resolverFolder = '/etc/resolver';
+const resolverFolder = layoutAt().resolvers;
 
 /** A folder of resolvers has a few files. */
 const maxFiles = 1000;
