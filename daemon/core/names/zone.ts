@@ -49,6 +49,8 @@ const maxNames = 50_000;
 const maxAddresses = 200;
 const maxNamesOfOne = 64;
 const maxProblems = 50;
+/** Characters of an id as the engine shortens it. */
+const shortId = 12;
 
 /** A name that a container asks for. */
 interface Claim {
@@ -99,7 +101,7 @@ function claimsOf({ id, name, labels, endpoints }: NamedContainer, subnets: Subn
     if (routed.length > 0)
       for (const alias of aliases.slice(0, maxNamesOfOne))
         // The engine adds the beginning of the id.
-        if (!id.startsWith(alias))
+        if (alias !== id.slice(0, shortId))
           claims.push({
             name: folded(`${alias}.${network}`),
             owner: `alias ${alias} on network ${network}`,

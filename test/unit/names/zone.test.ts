@@ -110,6 +110,11 @@ describe('the names of a container', () => {
     expect(zone.problems).toEqual([]);
   });
 
+  test('an alias that the id happens to begin with is one all the same', () => {
+    const { id, ...rest } = container('x', [on('back', '172.19.0.5', 'db')]);
+    expect(told(namesOf({ ...rest, id: `db${id.slice(2)}` }))).toMatchObject({ 'db.back': '172.19.0.5' });
+  });
+
   test('one that shares the network of another has its addresses', () => {
     const app = container('app', [on('back', '172.19.0.7', 'main')]);
     const sidecar = { ...container('sidecar', []), networkMode: `container:${app.id}` };
