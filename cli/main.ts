@@ -14,6 +14,7 @@ import {
 import { doctor, doctorList } from './commands/doctor.js';
 import { type LogOptions, logs } from './commands/logs.js';
 import { metrics } from './commands/metrics.js';
+import { names } from './commands/names.js';
 import { open } from './commands/open.js';
 import { ping } from './commands/ping.js';
 import { routes } from './commands/routes.js';
@@ -206,6 +207,11 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
   add(program, 'metrics', 'what is counted, as text for Prometheus').action(async () => {
     finish(await metrics(io));
   });
+  add(program, 'names', 'list the names of containers, and what each stands for')
+    .addOption(json())
+    .action(async (options: Json) => {
+      finish(await names(io, options));
+    });
   add(program, 'version', 'of tuntapctl and of the running daemon')
     .addOption(json())
     .action(async (options: Json) => {

@@ -6,6 +6,7 @@ import { type RestartVerdict, judgeRestart } from './docker/restart-verdict.js';
 import { linkCollision } from './link/collision.js';
 import type { LinkState } from './link/link.js';
 import type { Memory } from './memory.js';
+import { judgeNames, type NamesVerdict } from './names/names.js';
 import { type Others, othersOn } from './routes/others.js';
 import { judgeRoutes, type RouteVerdict } from './routes/verdicts.js';
 
@@ -23,6 +24,7 @@ export interface Judgement extends Look {
   /** Who else has the link's network, for people; null: nobody. */
   readonly collision: string | null;
   readonly routes: readonly RouteVerdict[];
+  readonly names: NamesVerdict;
   readonly restart: RestartVerdict;
   /** What there is to check once every table looks right; null before. */
   readonly probe: ProbeTarget | null;
@@ -33,7 +35,8 @@ export function judge(config: Config, { observation, link }: Look, memory: Memor
   const others = othersOn(link.link, observation);
   const collision = linkCollision({ config, observation, link, others });
   const routes = judgeRoutes({ config, observation, link, memory, others });
+  const names = judgeNames(config, { observation, link }, memory, routes);
   const restart = judgeRestart({ config, observation, link, memory, collision });
   const probe = probeTargetOf({ config, engine: valueOf(observation.engine), link, memory, routes });
-  return { config, observation, link, memory, others, collision, routes, restart, probe };
+  return { config, observation, link, memory, others, collision, routes, names, restart, probe };
 }

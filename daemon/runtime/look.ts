@@ -3,6 +3,7 @@ import { judge, type Judgement } from '../core/judgement.js';
 import { learn } from '../core/learning.js';
 import type { LinkMaker } from '../core/link/maker.js';
 import type { Memory } from '../core/memory.js';
+import type { NamesObservation } from '../core/names/observation.js';
 import type {
   Bundles,
   Configuration,
@@ -39,6 +40,7 @@ export function createLook(parts: {
   routes: Pick<RouteKeeper, 'notice'>;
   engine: Pick<EngineLink, 'follow' | 'last'>;
   dataPath: () => DataPath;
+  names: () => Promise<NamesObservation>;
   /** The container of the user's that has been running longest. */
   longestRunning: Parameters<typeof createAtWork>[0];
   onUser: (user: ConsoleUser | null) => void;
@@ -58,7 +60,7 @@ export function createLook(parts: {
   }
 
   return async () => {
-    const sight = await parts.observe();
+    const [sight, names] = await Promise.all([parts.observe(), parts.names()]);
     await follow(sight);
     const { mac, owner } = sight;
     const observation: Observation = {
@@ -67,6 +69,7 @@ export function createLook(parts: {
       userContainer: null,
       engine: mac.vm.known && owner.known ? engine.follow(owner.value, mac.vm.value) : engine.last(),
       dataPath: parts.dataPath(),
+      names,
     };
     const look = { observation, link: maker.state(config, observation, memory.now()) };
     await parts.routes.notice(look);

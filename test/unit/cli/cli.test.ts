@@ -881,11 +881,11 @@ describe('doctor', () => {
 
   test('what only a newer daemon knows goes by its name', async () => {
     await daemon(
-      madeUpStatus({ phase: 'degraded', conditions: [condition('Names', 'False', 'not served')] }),
+      madeUpStatus({ phase: 'degraded', conditions: [condition('Proxy', 'False', 'not served')] }),
     );
     onTerminal({}, 200);
     expect(await cli('doctor')).toBe(4);
-    expect(out).toMatch(/✗ Names Is Names True\?\n +NotGood: not served\n +→ tuntapctl logs -n 50\n/);
+    expect(out).toMatch(/✗ Proxy Is Proxy True\?\n +NotGood: not served\n +→ tuntapctl logs -n 50\n/);
   });
 
   test.each([
@@ -926,7 +926,17 @@ test('whatever others named things: no command prints a control or format charac
       leave: () => Promise.resolve({ done: true, problems: [] }),
     },
   });
-  const commands = [['status'], ['doctor'], ['routes'], ['version'], ['up'], ['logs'], ['down'], ['stauts']];
+  const commands = [
+    ['status'],
+    ['doctor'],
+    ['routes'],
+    ['names'],
+    ['version'],
+    ['up'],
+    ['logs'],
+    ['down'],
+    ['stauts'],
+  ];
   await fc.assert(
     fc.asyncProperty(nasty, fc.constantFrom(...commands), fc.boolean(), async (words, argv, asJson) => {
       current = madeUpStatus({
@@ -935,6 +945,12 @@ test('whatever others named things: no command prints a control or format charac
         phase: 'degraded',
         conditions: [{ type: words, status: 'False', reason: words, message: words, since: words }],
         routes: [{ subnet: words, network: words, state: 'foreign', why: words }],
+        names: {
+          zone: words,
+          names: [{ name: words, addresses: [words], of: words }],
+          more: 1,
+          problems: [words],
+        },
       });
       await writeFile(
         io.logPath,
@@ -1124,6 +1140,62 @@ describe('docs/json.schema.json', () => {
       }).on('error', reject);
     });
     expect(schemaOf('any error of the control socket').safeParse(JSON.parse(answered)).success).toBe(true);
+  });
+});
+
+describe('names', () => {
+  const zone = (problems: string[] = []): Status['names'] => ({
+    zone: 'docker',
+    names: [
+      { name: 'web', addresses: ['172.17.0.2', '172.17.0.3'], of: 'container web' },
+      { name: 'web.shop', addresses: ['172.18.0.2'], of: 'service web of shop' },
+    ],
+    more: 3,
+    problems,
+  });
+
+  test('each with its addresses and what it stands for, and who else claims one', async () => {
+    await daemon(madeUpStatus({ names: zone(['web.docker is both']) }));
+    expect(await cli('names')).toBe(0);
+    expect(out).toMatch(/^web\.docker +172\.17\.0\.2 172\.17\.0\.3 +container web\n/);
+    expect(out).toMatch(
+      /^web\.shop\.docker +172\.18\.0\.2 +service web of shop\nand 3 more\n\n! web\.docker is both\n$/m,
+    );
+  });
+
+  test('that do not work are amiss although addresses answer: status and doctor say so', async () => {
+    const foreign = { ...condition('Names', 'False', 'somebody’s file'), reason: 'FileForeign' };
+    await daemon(madeUpStatus({ conditions: [foreign] }));
+    onTerminal({}, 200);
+    expect(await cli('status')).toBe(0);
+    expect(out).toMatch(/✗ Names: somebody’s file\n[^]*→ See what is there: ls -l/);
+    out = '';
+    await cli('doctor');
+    expect(out).toMatch(
+      /✗ TT120 Do containers answer by name\?\n +FileForeign: somebody’s file\n +→ See what is there: ls -l/,
+    );
+  });
+
+  test('the status shows them beside the addresses', async () => {
+    await daemon(healthyStatus);
+    await cli('status');
+    expect(out).toMatch(/ web +172\.17\.0\.2 +web\.docker\n/);
+    expect(out).toMatch(/ shop-web-1 +172\.18\.0\.3 +web\.shop\.docker\n/);
+  });
+
+  test.each<[Partial<Status>, string]>([
+    [{ names: null, vm: null }, 'No container has a name (Docker’s VM does not run).\n'],
+    [
+      { names: null, conditions: [condition('Names', 'False', 'not served')] },
+      'No container has a name (not served).\n',
+    ],
+    [{}, 'No container has a name (this daemon knows no names).\n'],
+  ])('without any it says why', async (change, words) => {
+    await daemon(madeUpStatus(change));
+    expect(await cli('names')).toBe(0);
+    expect(out).toBe(words);
+    expect(await cli('names', '--json')).toBe(0);
+    expect(out).toMatch(/null\n$/);
   });
 });
 

@@ -45,6 +45,7 @@ function statusWith(networks: readonly DockerNetwork[], words = ''): Status {
     phase,
     conditions: datedConditions(findings, [], 'now'),
     routes: judgeRoutes(config, observation, up),
+    names: { state: 'off' },
     ...lookAt(config, observation),
   });
 }
@@ -124,6 +125,7 @@ const withContainers = (containers: readonly Container[]): Status => {
     phase: 'ready',
     conditions: [],
     routes: [],
+    names: { state: 'off' },
     ...lookAt(config, observation),
   });
 };
@@ -149,7 +151,14 @@ test('containers that are not known are left out, not told to be none', () => {
     ...startedMac([]),
     engine: seen({ ...engine.value, containers: unknown('not asked') }),
   };
-  const parts = { pid: 1, since: 'now', phase: 'ready' as const, conditions: [], routes: [] };
+  const parts = {
+    pid: 1,
+    since: 'now',
+    phase: 'ready' as const,
+    conditions: [],
+    routes: [],
+    names: { state: 'off' as const },
+  };
   expect(statusOf({ ...parts, ...lookAt(config, observation) }).containers).toBeUndefined();
 });
 

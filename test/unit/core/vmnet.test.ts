@@ -71,6 +71,7 @@ test('a VM on a bridge of the Mac: its NIC is found, let in and routed to, and n
     phase,
     conditions: [],
     routes: toldRoutes(judgement),
+    names: judgement.names,
     observation: world.observation,
     link: judgement.link,
     told: toldLink(judgement),
