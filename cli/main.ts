@@ -132,7 +132,7 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       finish(options.list === true ? doctorList(io, options) : await doctor(io, codes, options));
     });
 
-  add(program, 'bugreport', 'one archive for a ticket, masked; nothing is sent')
+  add(program, 'bugreport', 'write one masked archive for a ticket; nothing is sent')
     .option('--show', 'print all of it instead of writing it')
     .option('-o, --output <file>', 'where to write it')
     .addOption(json())
@@ -140,8 +140,8 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       finish(await bugreport(io, options));
     });
 
-  const config = add(program, 'config', 'the configuration file');
-  add(config, 'show', 'what is in force')
+  const config = add(program, 'config', 'show, check or change the configuration');
+  add(config, 'show', 'print the configuration in force')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await configShow(io, options));
@@ -192,6 +192,11 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .action(async (options: Json & { all?: boolean }) => {
       finish(await routes(io, options));
     });
+  add(program, 'names', 'list the names of containers, and what each stands for')
+    .addOption(json())
+    .action(async (options: Json) => {
+      finish(await names(io, options));
+    });
   add(program, 'ping', 'check each hop on the way to a container')
     .argument('<container>', 'its name, the beginning of its id, or an address')
     .addOption(json())
@@ -204,15 +209,10 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .action(async (container: string, options: Json) => {
       finish(await open(io, container, options));
     });
-  add(program, 'metrics', 'what is counted, as text for Prometheus').action(async () => {
+  add(program, 'metrics', 'print what is counted, as text for Prometheus').action(async () => {
     finish(await metrics(io));
   });
-  add(program, 'names', 'list the names of containers, and what each stands for')
-    .addOption(json())
-    .action(async (options: Json) => {
-      finish(await names(io, options));
-    });
-  add(program, 'version', 'of tuntapctl and of the running daemon')
+  add(program, 'version', 'print the versions of tuntapctl and of the running daemon')
     .addOption(json())
     .action(async (options: Json) => {
       finish(await version(io, options));

@@ -151,7 +151,7 @@ function linkLine({ link }: Status, { signs }: View): string | null {
   if (link === undefined) return null;
   if (link === null) return 'not there';
   const { interface: name, told, address, peer, state, roundTrip } = link;
-  const ends = `${plain(told ?? name, 80)}, ${plain(address, 20)} ${signs.link} ${plain(peer, 20)}`;
+  const ends = `${plain(name, 20)}${told === undefined ? '' : ` (${plain(told, 80)})`}, ${plain(address, 20)} ${signs.link} ${plain(peer, 20)}`;
   if (state !== 'up') return `${ends}, ${state}`;
   return roundTrip === undefined
     ? ends

@@ -8,10 +8,7 @@ import { statsOf } from './outside-look.js';
 const inside = ['', 'Contents', 'Contents/MacOS', 'Contents/Resources', 'Contents/Resources/bin'];
 
 /** The folders to watch for an app: that which holds it, and those inside. */
-const foldersOf = (app: string): string[] => [
-  dirname(app),
-  ...inside.map((folder) => join(app, folder)),
-];
+const foldersOf = (app: string): string[] => [dirname(app), ...inside.map((folder) => join(app, folder))];
 
 /** Milliseconds for which a child that has said something is not listened to: what it says meanwhile waits in its pipe. */
 const minInterval = 250;

@@ -49,7 +49,7 @@ chapter('status has what to type into a browser: each container with its address
   expect(status).toMatch(
     new RegExp(`shop_default +172\\.30\\.0\\.0/24 +routed +compose shop\\n +shop-db-1 +${db}`),
   );
-  expect(status).toMatch(/Link +tap1, 10\.0\.75\.1 <-> 10\.0\.75\.2/);
+  expect(status).toMatch(/Link +tap1 \(HyperKit’s tap\), 10\.0\.75\.1 <-> 10\.0\.75\.2/);
   expect(status).toMatch(/^Not routed: host, none\. /m);
   await docker.remove('shop-db-1');
   await until(

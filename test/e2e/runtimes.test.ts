@@ -77,7 +77,7 @@ test(
       await tuntapctl(mac, 'config', 'set', 'docker.context', 'nothing');
       await told(mac, 'ContextMissing', /“nothing”/);
       expect((await mac.run(['/usr/local/bin/tuntapctl', 'doctor'])).stdout).toMatch(
-        /✗ TT001 .*\n.*“nothing”/,
+        /FAIL TT001 .*\n.*“nothing”/,
       );
       await tuntapctl(mac, 'config', 'set', 'docker.context', 'auto');
 

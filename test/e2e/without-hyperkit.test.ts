@@ -28,9 +28,9 @@ test(
       const doctor = await tuntapctl('doctor');
       expect(doctor.exitCode).toBe(4);
       expect(doctor.stdout).toMatch(
-        /✗ TT001 Is there a way to this Docker’s VM\?\n\s+this is a Mac with Apple silicon: .*has no hyperkit/,
+        /FAIL TT001 Is there a way to this Docker’s VM\?\n\s+this is a Mac with Apple silicon: .*has no hyperkit/,
       );
-      expect(doctor.stdout).toContain('✓ TT011');
+      expect(doctor.stdout).toContain('ok TT011');
 
       const before = logOf(mac).length;
       await pause(30_000);

@@ -2,11 +2,10 @@
 import type { Judgement } from '../judgement.js';
 import { kindOf } from '../observation.js';
 
-/** The link that is up and wanted so; null: none. */
+/** What makes the link that is up and wanted so; null: none. */
 export function toldLink({ link: state, memory }: Pick<Judgement, 'link' | 'memory'>): string | null {
   if (state.kind !== 'up' || memory.wanted !== 'up') return null;
-  const { interface: name } = state.link;
-  if (kindOf(state.vm) === 'hyperkit') return `a network card of HyperKit’s on the tap kext (${name})`;
+  if (kindOf(state.vm) === 'hyperkit') return 'HyperKit’s tap';
   const isDockers = state.vm.executable?.endsWith('/com.docker.virtualization') === true;
-  return `shared network of macOS (${name})${isDockers ? ', by Docker’s kernel networking' : ''}`;
+  return isDockers ? 'Docker’s kernel networking' : 'shared network of macOS';
 }

@@ -90,6 +90,7 @@ export const healthyStatus: Status = {
   ],
   link: {
     maker: 'tap',
+    told: 'HyperKit’s tap',
     interface: 'tap1',
     address: '10.0.75.1',
     peer: '10.0.75.2',

@@ -76,7 +76,7 @@ test('a VM on a bridge of the Mac: its NIC is found, let in and routed to, and n
     link: judgement.link,
     told: toldLink(judgement),
   });
-  expect(status.link?.told).toBe('shared network of macOS (bridge100), by Docker’s kernel networking');
+  expect(status.link?.told).toBe('Docker’s kernel networking');
   expect(status.routes).toMatchObject([{ state: 'routed', why: 'via 192.168.64.2 on bridge100' }]);
 });
 
@@ -357,7 +357,7 @@ describe('which link it is', () => {
       expect.arrayContaining(['install-shim', 'address-tap', 'delete-route', 'prepare-guest', 'add-route']),
     );
     expect(routedIn(world)).toEqual(['172.17.0.0/16 via 10.0.75.2 on tap1']);
-    expect(toldLink(judged(world))).toBe('a network card of HyperKit’s on the tap kext (tap1)');
+    expect(toldLink(judged(world))).toBe('HyperKit’s tap');
   });
 
   test('Docker is updated to one without hyperkit, and not open yet: nobody is told to use another Mac', () => {
