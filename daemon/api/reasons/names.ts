@@ -25,10 +25,7 @@ export const names = {
         'domain: dinghy, dory and dnsdock use `docker` too. tuntapd leaves it alone, so its names are not asked for.',
       whatToDo: [
         { text: 'See what is there', command: 'ls -l /etc/resolver' },
-        {
-          text: 'Have the names in another domain',
-          command: 'sudo tuntapctl config set names.zone docker.test',
-        },
+        { text: 'Have the names in another domain: `sudo tuntapctl config set names.zone docker.test`' },
         { text: 'Or remove the file, where nothing of yours needs it any more' },
       ],
     },

@@ -40,7 +40,7 @@ export interface Zone {
 }
 
 /** The label by which a container gives itself names, with commas between them. */
-export const namesLabel = 'tuntapd.names';
+const namesLabel = 'tuntapd.names';
 
 const composeLabel = (key: string): string => `com.docker.compose.${key}`;
 

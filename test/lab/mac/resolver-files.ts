@@ -26,7 +26,7 @@ const numberIn = (text: string | undefined): number | null => {
   );
 };
 
-export function parseResolverFile(name: string, text: string): FileResolver {
+function parseResolverFile(name: string, text: string): FileResolver {
   const values = new Map<string, string>();
   const nameservers: string[] = [];
   let flags: string[] | null = null;

@@ -89,6 +89,7 @@ test('a build of old packages is not up to date once they are new', () => {
     'launchd/install.ts',
     'launchd/uninstall.ts',
     'config/schema.ts',
+    'docs/tuntapctl.1',
     'LICENSE',
   ])
     write(path, '');
