@@ -1,5 +1,6 @@
 /** What a look at the world means: judged once a pass, and given to plan, conditions, data path and status. Pure. */
 import type { Config } from '../../config/schema.js';
+import { finished, type Work } from '../lib/work.js';
 import { type Observation, valueOf } from './observation.js';
 import { type ProbeTarget, probeTargetOf } from './probe.js';
 import { type RestartVerdict, judgeRestart } from './docker/restart-verdict.js';
@@ -30,13 +31,16 @@ export interface Judgement extends Look {
   readonly probe: ProbeTarget | null;
 }
 
-/** What a look means by this configuration and memory. */
-export function judge(config: Config, { observation, link }: Look, memory: Memory): Judgement {
+/** Finds out what a look means by this configuration and memory; the names of thousands of containers take a while. */
+export function* judging(config: Config, { observation, link }: Look, memory: Memory): Work<Judgement> {
   const others = othersOn(link.link, observation);
   const collision = linkCollision({ config, observation, link, others });
   const routes = judgeRoutes({ config, observation, link, memory, others });
-  const names = judgeNames(config, { observation, link }, memory, routes);
+  const names = yield* judgeNames(config, { observation, link }, memory, routes);
   const restart = judgeRestart({ config, observation, link, memory, collision });
   const probe = probeTargetOf({ config, engine: valueOf(observation.engine), link, memory, routes });
   return { config, observation, link, memory, others, collision, routes, names, restart, probe };
 }
+
+/** The same at once. */
+export const judge = (...given: Parameters<typeof judging>): Judgement => finished(judging(...given));

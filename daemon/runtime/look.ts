@@ -1,5 +1,5 @@
 import type { Config } from '../../config/schema.js';
-import { judge, type Judgement } from '../core/judgement.js';
+import { type Judgement, judging } from '../core/judgement.js';
 import { learn } from '../core/learning.js';
 import type { LinkMaker } from '../core/link/maker.js';
 import type { Memory } from '../core/memory.js';
@@ -15,6 +15,7 @@ import type {
 } from '../core/observation.js';
 import { createAtWork } from './at-work.js';
 import type { EngineLink } from './engine.js';
+import { inSlices } from './in-slices.js';
 import type { MemoryKeeper } from './memory.js';
 import type { Sight } from './observe.js';
 import type { RouteKeeper } from './route-keeper.js';
@@ -78,13 +79,13 @@ export function createLook(parts: {
       mayBeSetUp === undefined ? null : memory.learn({ mayBeSetUp }),
       Object.keys(lasting).length === 0 ? null : memory.record(lasting),
     ]);
-    const judgement = judge(config, look, parts.remembered());
+    const judgement = await inSlices(judging(config, look, parts.remembered()));
     const { restart } = judgement;
     const session = observation.engine.known ? observation.engine.value?.session : undefined;
     // A restart of Docker hangs on whether somebody's container is at work: only then is that asked.
     if (restart.act !== 'wait' || !restart.forContainers || session === undefined) return judgement;
     const userContainer = await askContainers(`${session} ${memory.now().restart.asked}`);
     const asked = { ...look, observation: { ...observation, userContainer } };
-    return judge(config, asked, parts.remembered());
+    return inSlices(judging(config, asked, parts.remembered()));
   };
 }

@@ -8,7 +8,8 @@ import { parsePrefix } from '../../lib/prefix.js';
 import type { RouteVerdict } from '../routes/verdicts.js';
 import type { Step } from '../steps.js';
 import { resolverText } from '../../lib/resolver-text.js';
-import { type Zone, zoneOf } from './zone.js';
+import type { Work } from '../../lib/work.js';
+import { makeZone, type Zone } from './zone.js';
 
 /** `off`: nobody wants names. `unknown`: what containers there are nobody knows now, so what was known stays. */
 export type NamesVerdict =
@@ -19,30 +20,34 @@ export type NamesVerdict =
 /** The names that a list of containers had last: of thousands they take a while, and most looks see the same list. */
 const lastOf = new WeakMap<readonly Container[], { readonly by: string; readonly names: Zone }>();
 
-function namesOf(zone: string, containers: readonly Container[], routes: readonly RouteVerdict[]): Zone {
+function* namesOf(
+  zone: string,
+  containers: readonly Container[],
+  routes: readonly RouteVerdict[],
+): Work<Zone> {
   const routed = routes.filter(({ state }) => state === 'routed');
   const by = [zone, ...routed.map(({ network, subnet }) => `${network} ${subnet}`)].join('\n');
   const last = lastOf.get(containers);
   if (last?.by === by) return last.names;
-  const names = zoneOf(zone, containers, routed, parsePrefix);
+  const names = yield* makeZone(zone, containers, routed, parsePrefix);
   lastOf.set(containers, { by, names });
   return names;
 }
 
 /** Which names there are to be, by what is routed. Without a VM that has the link there are none, and that is known. */
-export function judgeNames(
+export function* judgeNames(
   { names: { manage, zone } }: Config,
   { observation: { engine, configuration }, link }: Look,
   memory: Memory,
   routes: readonly RouteVerdict[],
-): NamesVerdict {
+): Work<NamesVerdict> {
   if (!manage || !configuration.inForce || memory.wanted !== 'up' || memory.lowered) return { state: 'off' };
   if (!engine.known) return { state: 'unknown' };
   if (engine.value === null || link.kind === 'absent')
-    return { state: 'known', zone: zoneOf(zone, [], [], parsePrefix) };
+    return { state: 'known', zone: { zone, names: [], problems: [] } };
   const { containers, isProvisional } = engine.value;
   if (!containers.known || isProvisional === true) return { state: 'unknown' };
-  return { state: 'known', zone: namesOf(zone, containers.value, routes) };
+  return { state: 'known', zone: yield* namesOf(zone, containers.value, routes) };
 }
 
 /** What is to be known of the containers: their aliases are names too. Nothing before they can be reached. */

@@ -4,6 +4,7 @@
  */
 import { addressText, contains, parseAddress, type Prefix } from '../../lib/prefix.js';
 import { plain } from '../../lib/text.js';
+import { finished, type Work } from '../../lib/work.js';
 import type { RouteVerdict } from '../routes/verdicts.js';
 import { folded, unusable } from './host-name.js';
 
@@ -155,13 +156,11 @@ function textsOf(addresses: readonly Prefix[]): readonly string[] {
 function ownersOf(claims: readonly Claim[]): readonly (Claim & { readonly texts: readonly string[] })[] {
   const [only] = claims;
   if (only && claims.length === 1) return [{ ...only, texts: textsOf(only.addresses) }];
-  const owners = new Map<string, Claim>();
+  const owners = new Map<string, Claim & { readonly addresses: Prefix[] }>();
   for (const claim of claims) {
     const known = owners.get(claim.owner);
-    owners.set(
-      claim.owner,
-      known ? { ...known, addresses: [...known.addresses, ...claim.addresses] } : claim,
-    );
+    if (known) known.addresses.push(...claim.addresses);
+    else owners.set(claim.owner, { ...claim, addresses: [...claim.addresses] });
   }
   return [...owners.values()]
     .toSorted((a, b) => a.rank - b.rank || inOrder(a.owner, b.owner))
@@ -177,28 +176,32 @@ const differs = (winner: readonly string[], loser: readonly string[]): boolean =
   loser.some((address) => !winner.includes(address));
 
 /**
- * The names of these running containers, by what is routed to them. The same for the same containers in any order. A name
- * that several claim is given to a label first, then a container, a service, one of its containers, an alias; that
- * others claimed it with other addresses is told.
+ * Makes the names of these running containers, by what is routed to them. The same for the same containers in any order.
+ * A name that several claim is given to a label first, then a container, a service, one of its containers, an alias;
+ * that others claimed it with other addresses is told. Of thousands of containers it is much work: it yields after each
+ * container and each name.
  */
-export function zoneOf(
+export function* makeZone(
   zone: string,
   containers: readonly NamedContainer[],
   routes: readonly RouteVerdict[],
   prefixOf: (subnet: string) => Prefix | null,
-): Zone {
+): Work<Zone> {
   const subnets = routedSubnets(routes, prefixOf);
   const byName = new Map<string, Claim[]>();
   const byId = new Map(containers.map((container) => [container.id, container]));
-  for (const container of containers)
+  for (const container of containers) {
+    yield;
     for (const claim of claimsOf({ ...container, endpoints: endpointsOf(container, byId) }, subnets, zone)) {
       const known = byName.get(claim.name);
       if (known) known.push(claim);
       else byName.set(claim.name, [claim]);
     }
+  }
   const names: ZoneName[] = [];
   const problems: string[] = [];
   for (const name of [...byName.keys()].sort()) {
+    yield;
     const [winner, ...losers] = ownersOf(byName.get(name) ?? []);
     if (!winner) continue;
     const why = unusable(name, zone);
@@ -227,3 +230,6 @@ export function zoneOf(
         : problems,
   };
 }
+
+/** The same at once. */
+export const zoneOf = (...given: Parameters<typeof makeZone>): Zone => finished(makeZone(...given));
