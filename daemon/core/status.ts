@@ -27,7 +27,7 @@ export const datedConditions = (
   });
 
 /** Bytes of JSON that all routes may take, and characters of each message; thousands of networks fit. */
-const maxRoutes = 512 * 1024;
+const maxRoutes = 320 * 1024;
 const maxMessage = 4000;
 
 /** As many as fit, in their order; the last one is about the rest. A user's engine names them, and may name any number. */
@@ -86,14 +86,14 @@ function toldContainers(containers: readonly Container[]): readonly RunningConta
     .filter((told) => (bytes += Buffer.byteLength(JSON.stringify(told))) <= maxContainers);
 }
 
-/** Bytes of JSON that all names may take. */
-const maxNames = 256 * 1024;
+/** Bytes of JSON that all names, and what stands against any, may take. */
+const maxNames = 192 * 1024;
 
 /** As many names as fit, in their order, and how many do not. Null while there are to be none. */
 function toldNames(verdict: NamesVerdict): Names | null {
   if (verdict.state !== 'known') return null;
   const { zone, names, problems } = verdict.zone;
-  let bytes = 0;
+  let bytes = Buffer.byteLength(JSON.stringify(problems));
   const cut = names.findIndex((name) => (bytes += Buffer.byteLength(JSON.stringify(name))) > maxNames);
   const told = cut < 0 ? names : names.slice(0, cut);
   return { zone, names: told, more: names.length - told.length, problems };
