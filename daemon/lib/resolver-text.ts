@@ -9,11 +9,14 @@ const marker = '# Added by tuntapd, which takes it away when it cannot answer';
 export const resolverText = (port: number): string =>
   `${marker}\nnameserver 127.0.0.1\nport ${port}\ntimeout 5\nflags a aaaa\n`;
 
-/** Whether a file is one of ours as we made it. What somebody has changed is theirs. */
-export const isOurs = (text: string): boolean => {
-  const [, port] = /^port (\d{1,3})$/m.exec(text) ?? [];
-  return port !== undefined && text === resolverText(Number(port));
-};
+/** The port in a file of ours as we made it; null of any other. What somebody has changed is theirs. */
+export function portIn(text: string): number | null {
+  const port = Number(/^port (\d{1,3})$/m.exec(text)?.[1]);
+  return text === resolverText(port) ? port : null;
+}
+
+/** Whether a file is one of ours. */
+export const isOurs = (text: string): boolean => portIn(text) !== null;
 
 /** Bytes of more than any of ours. */
 export const maxResolverFile = 1000;

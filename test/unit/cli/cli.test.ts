@@ -31,6 +31,7 @@ import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { createFeed, type Feed } from '../../../daemon/control/stream.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
+import { resolverText } from '../../../daemon/lib/resolver-text.js';
 import { runtimes } from '../../../daemon/lib/runtimes.js';
 import { condition, madeUpStatus } from './made-up.js';
 import { healthyStatus, scenes } from './scenes.js';
@@ -84,6 +85,10 @@ beforeEach(async () => {
       const said = address === '172.17.0.2' && port === 80 ? 'connected' : 'ECONNREFUSED';
       return Promise.resolve({ alive: true, said });
     },
+    lookUp: (host, port) =>
+      host === 'web.docker' && port === 299
+        ? Promise.resolve(['172.17.0.2'])
+        : Promise.reject(Object.assign(new Error('queryA'), { code: 'ENOTFOUND' })),
     renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
     untilInterrupted: () => stop.signal,
   };
@@ -808,6 +813,7 @@ describe('doctor', () => {
       TT009: 'fail',
       TT010: 'fail',
       TT011: 'unknown',
+      TT012: 'pass',
       TT103: 'fail',
     });
     out = '';
@@ -1183,6 +1189,75 @@ describe('names', () => {
     await cli('status');
     expect(out).toMatch(/ web +172\.17\.0\.2 +web\.docker\n/);
     expect(out).toMatch(/ shop-web-1 +172\.18\.0\.3 +web\.shop\.docker\n/);
+  });
+
+  describe('doctor asks the server that macOS is sent to', () => {
+    const served = (
+      name: string,
+      addresses: string[],
+      status: 'True' | 'False' = 'True',
+    ): Partial<Status> => ({
+      names: { zone: 'docker', names: [{ name, addresses, of: `container ${name}` }], more: 0, problems: [] },
+      conditions: [condition('Names', status)],
+    });
+    test.each<[string, Partial<Status>, string | null, string, string]>([
+      [
+        'it answers',
+        served('web', ['172.17.0.2', '172.17.0.3']),
+        resolverText(299),
+        'ok',
+        'web.docker is 172.17.0.2',
+      ],
+      [
+        'it answers with what has changed since',
+        served('web', ['172.17.0.9']),
+        resolverText(299),
+        'FAIL',
+        '127.0.0.1, port 299, has 172.17.0.2 for web.docker, which is 172.17.0.9',
+      ],
+      [
+        'it does not answer',
+        served('web', ['172.17.0.2']),
+        resolverText(298),
+        'FAIL',
+        '127.0.0.1, port 298, does not answer for web.docker (ENOTFOUND)',
+      ],
+      [
+        'the file is not ours',
+        served('web', ['172.17.0.2']),
+        'nameserver 10.0.0.1\n',
+        '?',
+        'is not tuntapd’s',
+      ],
+      ['there is no file', served('web', ['172.17.0.2']), null, '?', 'ENOENT'],
+      [
+        'names do not work',
+        served('web', ['172.17.0.2'], 'False'),
+        resolverText(299),
+        '?',
+        'names do not work now',
+      ],
+      [
+        'nobody has a name',
+        { names: { zone: 'docker', names: [], more: 0, problems: [] } },
+        null,
+        'ok',
+        'no container has',
+      ],
+      ['there are none', { names: null }, null, 'ok', 'there are to be no names'],
+    ])('%s', async (_what, status, file, sign, detail) => {
+      await daemon(madeUpStatus(status));
+      await mkdir(io.layout.resolvers, { recursive: true });
+      if (file !== null) await writeFile(join(io.layout.resolvers, 'docker'), file);
+      await cli('doctor', 'tt012');
+      expect(out).toContain(`${sign} TT012 Does tuntapd’s server answer for a container’s name?\n`);
+      expect(out).toContain(detail);
+    });
+
+    test('of a daemon that is dead nobody knows', async () => {
+      await cli('doctor', 'TT012');
+      expect(out).toMatch(/^\? TT012 .*\n +the daemon, which knows the names, does not answer\n/);
+    });
   });
 
   test.each<[Partial<Status>, string]>([

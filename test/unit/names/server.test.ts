@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
@@ -206,6 +207,15 @@ describe('whoever talks to it', () => {
     expect(performance.now() - began).toBeLessThan(12_000);
     expect(await askByTcp('web.docker')).toEqual(['172.17.0.2']);
   }, 30_000);
+
+  test('Node’s own resolver, by which doctor asks, is answered', async () => {
+    server.follow(web);
+    await served();
+    const resolver = new Resolver({ timeout: 2000, tries: 1 });
+    resolver.setServers([`127.0.0.1:${portOf()}`]);
+    expect(await resolver.resolve4('web.docker')).toEqual(['172.17.0.2']);
+    await expect(resolver.resolve4('absent.docker')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+  });
 
   test('a flood of packets and connections ends nothing, and memory stays as it is', async () => {
     server.follow(web);
