@@ -9,22 +9,25 @@ const given = (isGiven = false): { isGiven?: boolean } => (isGiven ? { isGiven }
 /** An end that nobody has looked at in this life: rules of ours are found without it. */
 const unseen = { nic: '', vmAddress: '', network: { bits: '' }, isGiven: true };
 
-/** Sets the VM's end up, once a session and once for each generation. */
+/** Sets the VM's end up, once a session and once for each generation, and for each address of the Mac that it lets in. */
 export function prepareSteps({ config, observation, memory, link: state }: Judgement): Step[] {
   const engine = valueOf(observation.engine);
   const { generation } = observation.dataPath;
   // With our end addressed first, the routes are added while the VM is worked on.
   if (!config.guest.manage || !engine || state.kind !== 'up') return [];
-  const prepared = memory.guest?.session === engine.session;
-  if (prepared && memory.guest.observedGeneration === generation) return [];
   const { nic, macAddress, vmAddress, network, mtu, isGiven } = state.link;
+  const prepared = memory.guest?.session === engine.session;
+  const isLetIn = memory.guest?.source === (isGiven === true ? macAddress : undefined);
+  if (prepared && isLetIn && memory.guest.observedGeneration === generation) return [];
   return [
     {
       kind: 'prepare-guest',
       key: `guest ${engine.session}`,
-      why: prepared
-        ? 'what answered through the link no longer does'
-        : `the VM has not been set up in session ${engine.session}`,
+      why: !prepared
+        ? `the VM has not been set up in session ${engine.session}`
+        : isLetIn
+          ? 'what answered through the link no longer does'
+          : `the VM lets in another address than the Mac’s, ${macAddress}`,
       session: engine.session,
       engineVersion: engine.version,
       nic,
@@ -38,11 +41,11 @@ export function prepareSteps({ config, observation, memory, link: state }: Judge
   ];
 }
 
-/** Undoes it in this session. */
+/** Undoes it in this session; where the VM has no such NIC, the agent’s image is in its engine all the same. */
 export function releaseSteps({ config, observation, link: state }: Judgement, why: string): Step[] {
   const engine = valueOf(observation.engine);
   const { link, hasNic } = state;
-  if (!engine || !(link ?? hasNic) || !config.guest.manage) return [];
+  if (!engine || !config.guest.manage) return [];
   const { nic, vmAddress, network, isGiven } = link ?? unseen;
   return [
     {

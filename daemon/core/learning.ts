@@ -64,10 +64,11 @@ export function learn(
     .filter((app) => !usual.includes(app));
   const launched = joined(memory.launched, launchedNow(observation), maxLaunched);
   const apps = joined(stillThere(memory.apps, elsewhere, bundles), elsewhere, maxApps);
-  const restart = learnRestart(memory.restart, observation, link.vm !== null);
+  const restart = learnRestart(memory.restart, observation, link.vm !== null && !link.vm.runtime);
   const mayBeSetUp = link.vm && link.isAddressed ? link.vm.id : memory.mayBeSetUp;
   const vm = valueOf(observation.vm);
-  const lastLink = vm ? (kindOf(vm) === 'hyperkit' ? 'tap' : 'vmnet') : memory.lastLink;
+  // Another runtime's VM tells nothing of Docker Desktop's next one.
+  const lastLink = vm && !vm.runtime ? (kindOf(vm) === 'hyperkit' ? 'tap' : 'vmnet') : memory.lastLink;
   return {
     ...(lastLink === memory.lastLink ? {} : { lastLink }),
     ...(mayBeSetUp === memory.mayBeSetUp ? {} : { mayBeSetUp }),

@@ -23,7 +23,7 @@ export interface Journalled {
   /** Docker.apps in unusual places, found by their processes. */
   readonly apps: readonly string[];
   readonly restart: RestartMemory;
-  /** The link that the last VM took, where the configuration leaves that open: what to expect of the next one. */
+  /** The link that Docker Desktop’s last VM took, where the configuration leaves that open: what to expect of the next. */
   readonly lastLink: 'tap' | 'vmnet' | null;
 }
 

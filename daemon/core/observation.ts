@@ -209,8 +209,11 @@ export interface DockerContext {
 
 /** What there is to choose from. */
 export interface Runtimes {
-  /** `runs`: whether Docker Desktop itself does, with a VM or without. */
-  readonly desktop: { readonly vm: Vm | null; readonly runs: boolean };
+  /**
+   * `runs`: whether Docker Desktop itself does, with a VM or without. `isOwed`: whether we quit it, and owe its user to
+   * open it again; left out: no.
+   */
+  readonly desktop: { readonly vm: Vm | null; readonly runs: boolean; readonly isOwed?: boolean };
   /** The console user’s. */
   readonly machines: readonly Machine[];
   /** The configured context, or else the user’s current one; `null` inside: there is none of this name. */
@@ -321,6 +324,8 @@ export interface GuestReport {
   readonly interface: string;
   /** Chains that hold our accept rule, e.g. `['raw PREROUTING', 'filter DOCKER-USER']`. */
   readonly rules: readonly string[];
+  /** The one address that it lets in. Left out: whoever is at the link’s other end. */
+  readonly source?: string;
   /** The data path’s generation that this was for. */
   readonly observedGeneration: number;
 }

@@ -1,6 +1,6 @@
 /** What the daemon does in the VM by way of the agent: the VM's end of the link, set up and taken away again. */
 import type { ReasonOf } from '../api/reasons/registry.js';
-import type { GuestNic } from '../core/observation.js';
+import type { GuestNic, GuestReport } from '../core/observation.js';
 import { overlaps, parsePrefix } from '../lib/prefix.js';
 import { StepError } from '../core/steps.js';
 import { plain } from '../lib/text.js';
@@ -91,13 +91,14 @@ export async function lookAtNics(agent: Conversation): Promise<readonly GuestNic
 }
 
 /**
- * Sets the VM's end of the link up: NIC, MTU, address, rules. Idempotent. Resolves to the NIC's name and the chains that
- * have rules of ours. Rejects with StepError: `NoTapNic`, `NoDockerd`, `LinkCollision`, `GuestRefused`.
+ * Sets the VM's end of the link up: NIC, MTU, address, rules. Idempotent. Resolves to the NIC's name, the chains that
+ * have rules of ours, and whom alone these let in, if not whoever is there. Rejects with StepError: `NoTapNic`,
+ * `NoDockerd`, `LinkCollision`, `GuestRefused`.
  */
 export async function prepare(
   agent: Conversation,
   end: GuestEnd & { readonly mtu: number; readonly macAddress: string; readonly needsRaw: boolean },
-): Promise<{ readonly interface: string; readonly rules: readonly string[] }> {
+): Promise<Omit<GuestReport, 'session' | 'observedGeneration'>> {
   const { nic: mac, vmAddress: address, prefix, isGiven = false, mtu, macAddress, needsRaw } = end;
   const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
   const [links, rows, addresses, dockerd] = await Promise.all([
@@ -125,6 +126,9 @@ export async function prepare(
     if (!hasAddress) acknowledged(await kernel(ask.addAddress({ index: nic.index, address, prefix })));
   }
 
+  // On a tap there is nobody but the Mac; a network of macOS's has every other VM on it, too.
+  const source = isGiven ? macAddress : undefined;
+  const open = accept(nic.name, source);
   const iptables = iptablesOf(agent, dockerd);
   const rules: string[] = [];
   const begin = async (chain: Chain, wanted: readonly (readonly string[])[]): Promise<string | null> => {
@@ -135,22 +139,22 @@ export async function prepare(
     return null;
   };
   if (needsRaw) {
-    const refused = await begin(raw, [accept(nic.name)]);
+    const refused = await begin(raw, [open]);
     if (refused !== null) throw refuse('GuestRefused', `the raw table cannot be listed: ${refused}`);
   }
   const ways = waysOut(links, rows, nic.index);
   // By a NIC that is a way out itself what the VM has on no bridge would go back to the Mac.
   const closed = isWayOut(rows, nic.index) ? [...ways, nic.name] : ways;
-  const open = [...closed.map((way) => close(nic.name, way)), accept(nic.name)];
-  if ((await begin(dockerUser, open)) !== null) {
-    const refused = await begin(forward, open);
+  const filter = [...closed.map((way) => close(nic.name, way)), open];
+  if ((await begin(dockerUser, filter)) !== null) {
+    const refused = await begin(forward, filter);
     if (refused !== null) throw refuse('GuestRefused', `the filter table cannot be listed: ${refused}`);
   }
 
   // A Mac that asked for us before we were here waits a second before it asks again, and after some times in vain tells
   // whoever tries that the host is down. Our asking for it answers that, and lets through what waits.
   await agent.announce(nic.index, arpRequest({ mac, sender: address, target: macAddress }));
-  return { interface: nic.name, rules };
+  return { interface: nic.name, rules, ...(source === undefined ? {} : { source }) };
 }
 
 /** Takes our rules out of the VM and, where we set it, our address, and the NIC down. What is gone already is no fault. */

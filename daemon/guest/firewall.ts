@@ -15,8 +15,15 @@ export interface Chain {
 
 const mark: readonly string[] = ['-m', 'comment', '--comment', 'tuntapd'];
 
-/** Accepts what comes in by our NIC. */
-export const accept = (nic: string): readonly string[] => ['-i', nic, ...mark, '-j', 'ACCEPT'];
+/** Accepts what comes in by our NIC, of one address alone where one is named; in the order of `iptables -S`. */
+export const accept = (nic: string, source?: string): readonly string[] => [
+  ...(source === undefined ? [] : ['-s', `${source}/32`]),
+  '-i',
+  nic,
+  ...mark,
+  '-j',
+  'ACCEPT',
+];
 /** Drops what comes in by our NIC and would leave the VM by `way`: vpnkit would hand it to the Mac, which routes it here. */
 export const close = (nic: string, way: string): readonly string[] => [
   '-i',

@@ -8,6 +8,7 @@ import {
   unknown,
   type Vm,
 } from '../core/observation.js';
+import type { RestartMemory } from '../core/docker/restart-memory.js';
 import { followedVm } from '../core/docker/runtime.js';
 import type { Contexts } from '../guest/contexts.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
@@ -48,14 +49,18 @@ export interface Sight {
   readonly places: readonly string[];
 }
 
-/** Reads the world by way of every room; changes nothing. `apps`: Docker.apps in unusual places that are remembered. */
+/**
+ * Reads the world by way of every room; changes nothing. `apps`: Docker.apps in unusual places that are remembered;
+ * `owed`: the Docker that was quit and is to be opened again.
+ */
 export function createObserver(parts: {
   config: Config;
   apps: () => readonly string[];
+  owed: () => RestartMemory['reopen'];
   bundles: Pick<BundleRoom, 'observe' | 'touched'>;
   contexts: Pick<Contexts, 'read'>;
 }): () => Promise<Sight> {
-  const { config, apps, bundles, contexts } = parts;
+  const { config, apps, owed, bundles, contexts } = parts;
   const observeResolvers = createResolverObserver();
   let macos: Observation['macos'] = unknown('not asked');
   const ownerOf = createOwners();
@@ -94,7 +99,11 @@ export function createObserver(parts: {
         ? await observeRuntimes({
             config,
             user,
-            desktop: { vm: vms.value.vm, runs: docker.value.length > 0 },
+            desktop: {
+              vm: vms.value.vm,
+              runs: docker.value.length > 0,
+              isOwed: user !== null && owed()?.uid === user.uid,
+            },
             machines: machines.value,
             contexts,
           })

@@ -229,7 +229,7 @@ describe('with kernel networking for UDP', () => {
 test(
   'an update changes how the VM runs: the shim is taken back, the link is the other one, and back again',
   () =>
-    onMac({ macos: '14.6.1', docker: { version: '4.34.0' }, engine: 'sid' }, async (mac) => {
+    onMac({ macos: '12.7.6', docker: { version: '4.34.0' }, engine: 'sid' }, async (mac) => {
       await install(mac);
       await openDocker(mac);
       await containerAnswers(mac, 'by-tap');

@@ -28,9 +28,10 @@ export function reopenSteps({ observation, memory }: Judgement): Step[] {
   const { reopen } = memory.restart;
   const user = valueOf(observation.consoleUser);
   if (!reopen || user?.uid !== reopen.uid) return [];
-  const { docker, vm, bundles } = observation;
-  if (!docker.known || docker.value.some(({ gui }) => gui) || !vm.known || vm.value || !bundles.known)
-    return [];
+  const { docker, vm, runtimes, bundles } = observation;
+  if (!docker.known || docker.value.some(({ gui }) => gui) || !vm.known || !bundles.known) return [];
+  // Another runtime's VM is no sign of Docker Desktop's.
+  if ([vm.value, runtimes?.desktop.vm].some((one) => one && !one.runtime)) return [];
   const { withHyperkit, without, refused, replacing } = bundles.value;
   const { app } = reopen;
   if (![...withHyperkit, ...without, ...refused].some((bundle) => bundle.app === app)) return [];

@@ -127,11 +127,14 @@ function byName(name: string, { machines, context: seen }: Runtimes): RuntimeCho
       };
 }
 
+/** Whether Docker Desktop comes first; also while it is closed for its VM's sake alone. */
+const isInUse = ({ vm, runs, isOwed = false }: Runtimes['desktop']): boolean => vm !== null || runs || isOwed;
+
 /** Whose VM is followed. `desktop`: whatever Docker Desktop has, a VM or none. */
 export function chooseRuntime({ docker: { context } }: Config, runtimes: Runtimes): RuntimeChoice {
   const { desktop } = runtimes;
   if (context !== 'auto') return byName(context, runtimes);
-  return desktop.vm !== null || desktop.runs ? { kind: 'desktop' } : byCurrentContext(runtimes);
+  return isInUse(desktop) ? { kind: 'desktop' } : byCurrentContext(runtimes);
 }
 
 /**
@@ -165,8 +168,7 @@ export const needsContext = (
   { docker: { context } }: Config,
   { desktop, machines }: Omit<Runtimes, 'context'>,
 ): boolean =>
-  context !== 'auto' ||
-  (desktop.vm === null && !desktop.runs && machines.some((machine) => unfit(machine) === null));
+  context !== 'auto' || (!isInUse(desktop) && machines.some((machine) => unfit(machine) === null));
 
 /** What else runs and is not followed, as the end of a sentence; empty: nothing. `followed`: the VM that is. */
 export function toldBeside(

@@ -4,8 +4,10 @@
  */
 import type { Config } from '../../../config/schema.js';
 import type { Judge } from '../condition.js';
+import type { Judgement } from '../judgement.js';
 import type { Memory } from '../memory.js';
 import { kindOf, type Observation, valueOf } from '../observation.js';
+import type { Step } from '../steps.js';
 import type { LinkMaker, MakersCondition } from './maker.js';
 import { tap } from './tap.js';
 import { vmnet } from './vmnet.js';
@@ -30,6 +32,17 @@ function linkNameOf(config: Config, { vm, bundles }: Observation, { lastLink }: 
 const makerOf = (config: Config, observation: Observation, memory: Memory): LinkMaker =>
   makers[linkNameOf(config, observation, memory)];
 
+/**
+ * What has to stand before the next VM of Docker Desktop's starts. Another runtime's VM tells nothing of that one: it
+ * takes no shim away, and while the last one of Docker Desktop's had a tap, the next one gets it too.
+ */
+function stepsBefore(judgement: Judgement, followed: readonly Step[]): readonly Step[] {
+  const { config, observation, memory } = judgement;
+  if (config.link !== 'auto' || !valueOf(observation.vm)?.runtime) return followed;
+  const { withHyperkit = [] } = valueOf(observation.bundles) ?? {};
+  return withHyperkit.length > 0 && memory.lastLink !== 'vmnet' ? tap.steps(judgement).before : [];
+}
+
 const judge =
   <T extends MakersCondition>(type: T): Judge<T> =>
   (judgement, failures) => {
@@ -41,7 +54,11 @@ const judge =
 export const chosenLink: LinkMaker = {
   state: (config, observation, memory) =>
     makerOf(config, observation, memory).state(config, observation, memory),
-  steps: (judgement) => makerOf(judgement.config, judgement.observation, judgement.memory).steps(judgement),
+  steps: (judgement) => {
+    const { config, observation, memory } = judgement;
+    const { before, ...rest } = makerOf(config, observation, memory).steps(judgement);
+    return { ...rest, before: stepsBefore(judgement, before) };
+  },
   undo: (judgement, why) =>
     makerOf(judgement.config, judgement.observation, judgement.memory).undo(judgement, why),
   judges: {

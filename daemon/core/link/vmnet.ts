@@ -49,24 +49,27 @@ const textOf = (bridges: readonly VmBridge[]): string =>
 
 /**
  * What is known of this VM's NIC by the last look at it; null: it has to be looked at (again), since it never was, what
- * answered by it is silent, or the bridges are others and it fits none of them any more.
+ * answered by it is silent, or the bridges are others and it fits none of them any more, unless no bridge could change
+ * that.
  */
 function known(observation: Observation, { nics: search }: Memory): FoundNic | null {
   const vm = valueOf(observation.vm);
   const bridges = valueOf(observation.vmnet.bridges) ?? [];
   if (!search || search.vm !== vm?.id || search.generation !== observation.dataPath.generation) return null;
   const found = findNic(bridges, search);
-  return found.kind === 'found' || textOf(search.bridges) === textOf(bridges) ? found : null;
+  const isSettled = found.kind === 'found' || found.isFinal;
+  return isSettled || textOf(search.bridges) === textOf(bridges) ? found : null;
 }
 
 /** The link by the NIC that was found, and by the connected row of its bridge's network in the table. */
 function state(_config: unknown, observation: Observation, memory: Memory): LinkState {
   const { vm, routes, vmnet } = observation;
   const common = { link: null, vm: null, isAddressed: false, hasNic: false };
-  if (!vm.known) return { ...common, kind: 'unknown', why: vm.why };
+  // What is not seen may be there: rules of ours are looked for before it is said that they are gone.
+  if (!vm.known) return { ...common, hasNic: true, kind: 'unknown', why: vm.why };
   const started = vm.value;
   if (!started || kindOf(started) !== 'virtualization') return { ...common, kind: 'absent', missed: null };
-  if (!vmnet.bridges.known) return { ...common, kind: 'unknown', why: vmnet.bridges.why };
+  if (!vmnet.bridges.known) return { ...common, hasNic: true, kind: 'unknown', why: vmnet.bridges.why };
   if (vmnet.bridges.value.length === 0) return { ...common, kind: 'absent', missed: null };
   const found = known(observation, memory);
   const maybe = { ...common, hasNic: true };
@@ -89,7 +92,7 @@ function findSteps({ observation, memory }: Judgement): Step[] {
   const bridges = valueOf(observation.vmnet.bridges) ?? [];
   if (!vm || kindOf(vm) !== 'virtualization' || engine?.vm !== vm.id || bridges.length === 0) return [];
   const found = known(observation, memory);
-  if (found?.kind === 'found') return [];
+  if (found && (found.kind === 'found' || found.isFinal)) return [];
   const { generation } = observation.dataPath;
   return [
     {

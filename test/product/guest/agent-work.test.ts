@@ -74,7 +74,31 @@ const another =
   'sleep 0.1; unshare --mount sh -c \'mount --bind "$(mktemp -d)" /usr/sbin; exec "$DOCKERD" 60\' & sleep 0.3';
 const rules = 'iptables -t raw -S PREROUTING; iptables -S DOCKER-USER; iptables -S FORWARD';
 const ours = (chain: string): string => `-A ${chain} -i eth1 -m comment --comment tuntapd -j ACCEPT`;
+/** As `ours`, by a NIC that is given: of all that are on its network the Mac alone is let in. */
+const macs = (chain: string): string =>
+  `-A ${chain} -s 192.168.64.1/32 -i eth1 -m comment --comment tuntapd -j ACCEPT`;
 const lines = (output: string): string[] => output.split('\n').filter((line) => line.startsWith('-A'));
+
+/**
+ * A network of the Mac's that eth1 is on beside another host, and a container that nobody from outside is let in to, as
+ * Engine 28 has it.
+ */
+const sharedNetwork = `
+unshare --net sleep 60 & mac=$!; unshare --net sleep 60 & neighbour=$!; unshare --net sleep 60 & container=$!; sleep 0.3
+at() { where=$1; shift; nsenter --target $where --net -- sh -c "$*"; }
+ip link set far netns $mac
+ip link add vmenet1 netns $mac type veth peer name eth0 netns $neighbour
+at $mac 'ip link add bridge100 type bridge; ip addr add 192.168.64.1/24 dev bridge100; ip link set bridge100 up
+  for port in far vmenet1; do ip link set $port master bridge100 up; done; ip route add default via 192.168.64.2'
+at $neighbour 'ip addr add 192.168.64.7/24 dev eth0; ip link set eth0 up; ip route add default via 192.168.64.2'
+ip addr add 192.168.64.2/24 dev eth1; ip link set eth1 up
+ip link add docker0 type bridge; ip addr add 172.17.0.1/16 dev docker0; ip link set docker0 up
+ip link add port type veth peer name eth0 netns $container; ip link set port master docker0 up
+at $container 'ip addr add 172.17.0.2/16 dev eth0; ip link set eth0 up; ip route add default via 172.17.0.1'
+echo 1 >/proc/sys/net/ipv4/ip_forward
+iptables -t raw -A PREROUTING -d 172.17.0.2 ! -i docker0 -j DROP
+iptables -P FORWARD DROP; iptables -A FORWARD -i docker0 -j ACCEPT
+ask() { at $1 'busybox ping -c 1 -W 1 172.17.0.2 >/dev/null && echo "172.17.0.2 answers" || echo "172.17.0.2 is silent"'; }`;
 
 describe.each(['nft', 'legacy'])('with iptables-%s', (flavour) => {
   beforeAll(() => {
@@ -134,13 +158,60 @@ describe.each(['nft', 'legacy'])('with iptables-%s', (flavour) => {
     expect(shown).toContain('inet 192.168.64.2/24');
     expect(prepared).toContain(shown);
     expect(lines(prepared)).toEqual([
-      ours('PREROUTING'),
+      macs('PREROUTING'),
       '-A DOCKER-USER -i eth1 -o eth0 -m comment --comment tuntapd -j DROP',
-      ours('DOCKER-USER'),
+      macs('DOCKER-USER'),
       '-A FORWARD -j DOCKER-USER',
     ]);
     expect(released).toContain(shown);
     expect(lines(released)).toEqual(['-A FORWARD -j DOCKER-USER']);
+  });
+
+  test('by a NIC that is given the Mac gets through to a container, and another host on the same network does not', () => {
+    const output = inVm(
+      flavour,
+      `${vm} ${sharedNetwork}
+       helper prepare given >/dev/null; ask $mac; ask $neighbour; helper release given; ask $mac; ask $neighbour
+       iptables -t raw -F; iptables -P FORWARD ACCEPT; ask $neighbour`,
+    );
+    expect(output.split('\n').filter((line) => / is silent$| answers$/.test(line))).toEqual([
+      '172.17.0.2 answers',
+      '172.17.0.2 is silent',
+      '172.17.0.2 is silent',
+      '172.17.0.2 is silent',
+      // At the end the neighbour's way is real: nothing but the firewall was in it.
+      '172.17.0.2 answers',
+    ]);
+  });
+
+  test('the rules for an earlier address of the Mac, and for any, give way to the one for its address now', () => {
+    const output = inVm(
+      flavour,
+      `${vm} ip addr add 192.168.64.2/24 dev eth1; ip link set eth1 up
+       for chain in 'raw PREROUTING' 'filter DOCKER-USER'; do
+         set -- $chain
+         iptables -t $1 -A $2 -s 192.168.66.1 -i eth1 -m comment --comment tuntapd -j ACCEPT
+         iptables -t $1 -A $2 -i eth1 -m comment --comment tuntapd -j ACCEPT
+         iptables -t $1 -A $2 -s 10.9.9.9 -j DROP
+       done
+       helper prepare given; helper prepare given; ${rules}; echo released
+       iptables -A FORWARD -s 192.168.66.1 -i eth1 -m comment --comment tuntapd -j ACCEPT
+       helper release given; ${rules}`,
+    );
+    const [prepared = '', released = ''] = output.split('released\n');
+    const theirs = (chain: string): string => `-A ${chain} -s 10.9.9.9/32 -j DROP`;
+    expect(lines(prepared)).toEqual([
+      macs('PREROUTING'),
+      theirs('PREROUTING'),
+      macs('DOCKER-USER'),
+      theirs('DOCKER-USER'),
+      '-A FORWARD -j DOCKER-USER',
+    ]);
+    expect(lines(released)).toEqual([
+      theirs('PREROUTING'),
+      theirs('DOCKER-USER'),
+      '-A FORWARD -j DOCKER-USER',
+    ]);
   });
 
   test('a rule that something came before is first again, duplicates go, others stay', () => {

@@ -17,6 +17,7 @@ import {
   readRoutes,
   routeProtocol,
 } from '../../../daemon/guest/netlink.js';
+import { until } from '../../lib/until.js';
 
 const folder = join(import.meta.dirname, '../../../daemon/guest/agent');
 const environment = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'];
@@ -377,11 +378,14 @@ describe.each(processors)('the agent for %s', (_name, command) => {
         nic0.index,
         arpRequest({ mac: nic0.mac, sender: '10.0.75.2', target: '10.0.75.1' }),
       );
-      const { stdout } = await agent.run(process.pid, ['/usr/sbin/ip', 'neigh', 'show', 'dev', 'nic1'], {
-        environment,
-        timeout: 5000,
+      // The other end takes the frame when it gets round to it.
+      await until('the other end knows us', 5, async () => {
+        const { stdout } = await agent.run(process.pid, ['/usr/sbin/ip', 'neigh', 'show', 'dev', 'nic1'], {
+          environment,
+          timeout: 5000,
+        });
+        return stdout.includes(`10.0.75.2 lladdr ${nic0.mac}`);
       });
-      expect(stdout).toContain(`10.0.75.2 lladdr ${nic0.mac}`);
     });
 
     it('refuses any other frame, and an interface that is not there', async () => {

@@ -102,6 +102,11 @@ describe('with auto', () => {
       sight([colima], contextAt(socket), { vm: null, runs: true }),
       { kind: 'desktop' },
     ],
+    [
+      'also while tuntapd has quit it, and opens it again',
+      sight([colima], contextAt(socket), { vm: null, runs: false, isOwed: true }),
+      { kind: 'desktop' },
+    ],
     ['no context is chosen', sight([colima], null), { kind: 'none', reason: 'NotChosen' }],
     [
       'the context is another computer’s',
@@ -167,6 +172,7 @@ test('the context is asked for only where the choice hangs on it', () => {
   expect(needs('auto', [orbstack, podman])).toBe(false);
   expect(needs('auto', [colima], { vm: vmOf(5), runs: true })).toBe(false);
   expect(needs('auto', [colima], { vm: null, runs: true })).toBe(false);
+  expect(needs('auto', [colima], { vm: null, runs: false, isOwed: true })).toBe(false);
   expect(needs('auto', [colima])).toBe(true);
   expect(needs('mine', [])).toBe(true);
 });

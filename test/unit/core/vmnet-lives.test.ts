@@ -224,6 +224,7 @@ test('lives on a bridge', () => {
           nics: [],
           neighbours: [],
           isOpen: false,
+          letIn: null,
           restored: [],
         },
         vms: 0,
@@ -265,7 +266,7 @@ test('lives on a bridge', () => {
             : [],
         );
         // Without a way in a rule lets nobody in.
-        if (isReachable) expect(world.isOpen).toBe(true);
+        if (isReachable) expect(world).toMatchObject({ isOpen: true, letIn: own.address });
         if (world.memory.wanted === 'down') expect(world.isOpen).toBe(false);
       }
     }),

@@ -33,6 +33,8 @@ export interface VmnetWorld extends World {
   readonly neighbours: readonly Neighbour[];
   /** Whether the VM has rules of ours. */
   readonly isOpen: boolean;
+  /** The one address that those let in; null before there are any. */
+  readonly letIn: string | null;
   /** Bundles whose hyperkit was given back. */
   readonly restored: readonly string[];
 }
@@ -114,6 +116,7 @@ export function sharedMac(
     nics,
     neighbours: neighboursOf(bridges, nics),
     isOpen: false,
+    letIn: null,
     restored: [],
   };
 }
@@ -164,7 +167,9 @@ export function appliedTo(world: VmnetWorld, step: Step): VmnetWorld {
       const isOpen = step.kind === 'prepare-guest';
       if (step.isGiven !== true) throw new Error('the address of this VM’s NIC is not ours');
       if (isOpen && !world.nics.some(({ mac }) => mac === step.nic)) throw new Error('no such NIC');
-      return { ...next, isOpen };
+      // Without the NIC nobody enters the VM.
+      if (step.kind === 'release-guest' && !step.hasNic) return next;
+      return { ...next, isOpen, letIn: step.kind === 'prepare-guest' ? step.macAddress : null };
     }
     case 'restore-hyperkit':
       return {

@@ -143,6 +143,52 @@ describe('without a NIC that Mac and VM share', () => {
     expect(world.isOpen).toBe(false);
   });
 
+  test('a VM without any such card is looked into once, whatever bridges come and go, and again when asked', () => {
+    const { world } = settled(sharedMac(networks, { nics: [outside] }));
+    const other = { ...bridge100, name: 'bridge101', address: '198.19.249.3' };
+    for (const bridges of [[bridge100], [bridge100, other], [other]]) {
+      const now = changed(world, { vmnet: { bridges: seen(bridges) } });
+      expect(kinds(now)).toEqual([]);
+      expect(reasonOf(now, 'TapAttached')).toBe('NoSharedNic');
+    }
+    // What `up` forgets.
+    const asked = { ...world, memory: { ...world.memory, nics: null } };
+    expect(kinds(asked)).toEqual(['find-nic']);
+  });
+
+  test('a VM with a card to spare is looked into again when another bridge comes', () => {
+    const { world } = settled(sharedMac(networks, { nics: [outside, nic({ addresses: [] })] }));
+    const other = { ...bridge100, name: 'bridge101', address: '192.168.105.1' };
+    const bridges = [bridge100, other];
+    const nics = [outside, nic({ addresses: [{ address: '192.168.105.3', prefix: 24 }] })];
+    const routes = seen([...lan, ...bridges.flatMap(rowsOf)]);
+    const next = settled(
+      changed(
+        { ...world, nics, neighbours: neighboursOf(bridges, nics) },
+        { vmnet: { bridges: seen(bridges) }, routes },
+      ),
+    ).world;
+    expect(routedIn(next)).toEqual(['172.17.0.0/16 via 192.168.105.3 on bridge101']);
+  });
+
+  test('of several NICs one is left when the other’s bridge goes, and no one need look', () => {
+    const other = { ...bridge100, name: 'bridge101', address: '192.168.105.1' };
+    const second = nic({
+      name: 'eth2',
+      mac: '52:55:55:00:00:02',
+      addresses: [{ address: '192.168.105.3', prefix: 24 }],
+    });
+    const { world } = settled(
+      sharedMac(networks, { bridges: [bridge100, other], nics: [outside, nic(), second] }),
+    );
+    expect(reasonOf(world, 'TapAttached')).toBe('SeveralNics');
+    expect(kinds(world)).toEqual([]);
+    const left = { vmnet: { bridges: seen([other]) }, routes: seen([...lan, ...rowsOf(other)]) };
+    expect(routedIn(settled(changed(world, left)).world)).toEqual([
+      '172.17.0.0/16 via 192.168.105.3 on bridge101',
+    ]);
+  });
+
   test('another VM answers at that address: no route leads there', () => {
     const start = sharedMac(networks);
     const neighbours = [{ address: '192.168.64.2', mac: '52:54:00:00:00:01', interface: 'bridge100' }];
@@ -176,6 +222,18 @@ describe('what changes while the VM runs', () => {
     const { world, done } = settled(renumbered(ready()));
     expect(done.map(({ kind }) => kind)).toContain('find-nic');
     expect(routedIn(world)).toEqual(['172.17.0.0/16 via 192.168.66.9 on bridge100']);
+    expect(world.letIn).toBe('192.168.66.1');
+  });
+
+  test('the bridge has another address in the same network: the VM lets in that one', () => {
+    const bridge = { ...bridge100, address: '192.168.64.9' };
+    const before = ready();
+    expect(before.letIn).toBe('192.168.64.1');
+    const { world, done } = settled(
+      changed(before, { vmnet: { bridges: seen([bridge]) }, routes: seen([...lan, ...rowsOf(bridge)]) }),
+    );
+    expect(done.map(({ kind }) => kind)).toContain('prepare-guest');
+    expect(world.letIn).toBe('192.168.64.9');
   });
 
   test('the VM keeps its old lease for a while: nothing is routed, and it is looked for again', () => {
@@ -288,11 +346,27 @@ describe('down and away', () => {
     expect(world.isOpen).toBe(false);
   });
 
-  test('a VM without such a NIC is not entered for that', () => {
-    const { done } = settled(
+  test('a VM without such a NIC is not entered for that, but the agent’s image goes out of its engine, once', () => {
+    const { world, done } = settled(
       sharedMac(networks, { bridges: [], nics: [outside], memory: { ...up, wanted: 'removed' } }),
     );
-    expect(done).toEqual([]);
+    expect(done).toMatchObject([{ kind: 'release-guest', hasNic: false }]);
+    expect(world.memory.released).toBe('700@then#1');
+  });
+
+  test.each([
+    ['bridges', { vmnet: { bridges: unknown('ifconfig hangs') } }],
+    ['VMs', { vm: unknown('ps hangs') }],
+  ])('with %s unknown the rules go all the same', (_what, blind) => {
+    const { memory, ...rest } = ready();
+    const wanting = {
+      ...up,
+      ownedRoutes: memory.ownedRoutes,
+      lastLink: memory.lastLink,
+      wanted: 'down' as const,
+    };
+    const { world } = settled(changed({ ...rest, memory: wanting }, blind));
+    expect(world.isOpen).toBe(false);
   });
 });
 
@@ -399,5 +473,62 @@ describe('which link it is', () => {
     const world = { ...sharedMac(networks), observation: startedMac(networks) };
     expect(reasonOf(world, 'TapAttached', config)).toBe('NoSharedNic');
     expect(stepsOf(world, config).map(({ kind }) => kind)).toEqual(['restore-hyperkit']);
+  });
+});
+
+describe('a VM of another runtime’s is followed', () => {
+  const socket = '/Users/person/.colima/default/docker.sock';
+  const colima: Vm = { ...virtualVm, executable: null, runtime: { name: 'colima', socket } };
+  const beside = (bundles: ReturnType<typeof bundlesOf>, lastLink: 'tap' | 'vmnet' | null): VmnetWorld =>
+    changed(sharedMac(networks, { memory: { ...up, lastLink } }), {
+      tap: quietMac.tap,
+      vm: seen(colima),
+      bundles: seen(bundles),
+    });
+  const hyperkitOf = ({ observation }: VmnetWorld): string =>
+    observation.bundles.known ? (observation.bundles.value.withHyperkit[0]?.target.kind ?? '') : '';
+
+  test.each([null, 'tap', 'vmnet'] as const)(
+    'the shim in front of Docker Desktop’s hyperkit stays, and the link of its last VM too: %s',
+    (lastLink) => {
+      const { world } = settled(beside(bundlesOf([bundle('shim', 'mach-o')]), lastLink));
+      expect(world.restored).toEqual([]);
+      expect(hyperkitOf(world)).toBe('shim');
+      expect(world.memory.lastLink).toBe(lastLink);
+      expect(routedIn(world)).toEqual(['172.17.0.0/16 via 192.168.64.2 on bridge100']);
+    },
+  );
+
+  test('Docker Desktop is updated meanwhile: its next VM gets a tap all the same', () => {
+    const start = beside(bundlesOf([bundle('mach-o', 'missing')]), 'tap');
+    const device = seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 });
+    const { world } = settled(changed(start, { tap: { ...quietMac.tap, device } }));
+    expect(hyperkitOf(world)).toBe('shim');
+    expect(world.observation.tap.device).toMatchObject({ value: { uid: 501 } });
+  });
+
+  test.each([
+    ['Docker Desktop’s last VM had no tap', beside(bundlesOf([bundle('mach-o', 'missing')]), 'vmnet')],
+    ['there is no Docker Desktop', beside(bundlesOf([]), null)],
+  ])('nothing is made for a tap while %s', (_what, start) => {
+    const device = seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 });
+    const { world } = settled(changed(start, { tap: { ...quietMac.tap, device } }));
+    expect(hyperkitOf(world)).not.toBe('shim');
+    expect(world.observation.tap.device).toMatchObject({ value: { uid: 0 } });
+  });
+
+  test('vmnet is configured: no shim has any use, whoever’s VM it is', () => {
+    const config = configSchema.parse({ link: 'vmnet' });
+    const { world } = settled(beside(bundlesOf([bundle('shim', 'mach-o')]), 'tap'), config);
+    expect(world.restored).toEqual([hyperkit]);
+  });
+
+  test('the Docker that tuntapd quit is opened again, and what was tried of it is still known', () => {
+    const start = beside(bundlesOf([bundle('shim', 'mach-o')]), 'tap');
+    const app = '/Applications/Docker.app';
+    const attempts = [{ vm: '900@then', bundle: '1:42', failed: null }];
+    const restart = { ...start.memory.restart, attempts, reopen: { app, uid: 501, gui: 70, at: 0 } };
+    const { world } = settled({ ...start, memory: { ...start.memory, restart } });
+    expect(world.memory.restart).toMatchObject({ reopen: null, attempts });
   });
 });

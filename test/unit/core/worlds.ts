@@ -336,6 +336,7 @@ export function applied({ observation, memory }: World, step: Step): World {
             session: step.session,
             interface: 'eth1',
             rules: [],
+            ...(step.isGiven === true ? { source: step.macAddress } : {}),
             observedGeneration: step.generation,
           },
         },

@@ -4,7 +4,14 @@ import { claimOn, waysOut } from '../../../daemon/guest/agent-work.js';
 import { foldersOf, pickDockerd } from '../../../daemon/guest/dockerd.js';
 import { accept, changeOf, close, rulesIn } from '../../../daemon/guest/firewall.js';
 
-const own = [accept('eth1'), close('eth1', 'eth0'), close('eth1', 'eth2'), accept('eth9')];
+const own = [
+  accept('eth1'),
+  accept('eth1', '192.168.64.1'),
+  accept('eth1', '192.168.66.1'),
+  close('eth1', 'eth0'),
+  close('eth1', 'eth2'),
+  accept('eth9'),
+];
 const theirs = [
   '-j RETURN',
   '-s 10.9.9.9/32 -j DROP',
@@ -48,6 +55,13 @@ test('a listing gives the rules of its chain, quoted comments or not', () => {
     '',
   ].join('\n');
   expect(rulesIn(listing, 'DOCKER-USER')).toEqual([accept('eth1').join(' '), '-j RETURN']);
+});
+
+test.each([
+  ['from anybody', undefined, '-i eth1 -m comment --comment tuntapd -j ACCEPT'],
+  ['from one address', '192.168.64.1', '-s 192.168.64.1/32 -i eth1 -m comment --comment tuntapd -j ACCEPT'],
+])('what is let in by a NIC, as `iptables -S` prints it: %s', (_what, source, printed) => {
+  expect(accept('eth1', source).join(' ')).toBe(printed);
 });
 
 const dockerd = { pid: 10, name: 'dockerd', uid: 0, namespaces: 'vm', startedAt: 5 };

@@ -7,7 +7,8 @@ import { fakeVm, type FakeVm } from './fake-vm.js';
 
 const mac = 'ba:28:04:fb:9a:30';
 const end = { nic: mac, vmAddress: '192.168.64.2', prefix: 24, isGiven: true };
-const accept = '-i eth1 -m comment --comment tuntapd -j ACCEPT';
+const acceptFrom = (mac: string): string => `-s ${mac}/32 -i eth1 -m comment --comment tuntapd -j ACCEPT`;
+const accept = acceptFrom('192.168.64.1');
 const drop = (way: string): string => `-i eth1 -o ${way} -m comment --comment tuntapd -j DROP`;
 const theirDrop = '-d 172.17.0.2/32 ! -i docker0 -j DROP';
 const theirRule = '-s 10.9.9.9/32 -j DROP';
@@ -35,13 +36,13 @@ async function begin({ isLeased = true } = {}): Promise<void> {
 afterEach(() => engine.close());
 
 const log = (): void => undefined;
-const prepare = async (engineVersion = '28.5.2') =>
+const prepare = async (macAddress = '192.168.64.1') =>
   prepareGuest(await connectEngine(engine.dial), {
     ...end,
     session: 's',
     mtu: 1500,
-    macAddress: '192.168.64.1',
-    engineVersion,
+    macAddress,
+    engineVersion: '28.5.2',
     generation: 3,
     timeout: 5000,
     log,
@@ -87,16 +88,26 @@ test.each([
   expect(vm.commands).toEqual([]);
 });
 
-test('the firewall lets in what comes by that NIC, and address and card stay as they are', async () => {
+test('the firewall lets in what comes by that NIC from the Mac alone, and address and card stay as they are', async () => {
   await begin();
   const before = state();
   expect(await prepare()).toEqual({
     session: 's',
     interface: 'eth1',
     rules: ['raw PREROUTING', 'filter DOCKER-USER'],
+    source: '192.168.64.1',
     observedGeneration: 3,
   });
   expect(state()).toBe(before);
+  expect(vm.chains.get('raw PREROUTING')).toEqual([accept, theirDrop]);
+  expect(vm.chains.get('filter DOCKER-USER')).toEqual([drop('eth0'), accept, theirRule]);
+});
+
+test('the rule for an address that the Mac no longer has gives way to the one for its new address', async () => {
+  await begin();
+  await prepare('192.168.64.9');
+  expect(vm.chains.get('raw PREROUTING')).toEqual([acceptFrom('192.168.64.9'), theirDrop]);
+  await prepare();
   expect(vm.chains.get('raw PREROUTING')).toEqual([accept, theirDrop]);
   expect(vm.chains.get('filter DOCKER-USER')).toEqual([drop('eth0'), accept, theirRule]);
 });
