@@ -41,23 +41,21 @@ export type Route = z.infer<typeof routeSchema>;
 export type RouteState = Route['state'];
 
 export const namesSchema = z.object({
-  /** The domain that they are in, e.g. `docker`. */
-  zone: z.string(),
+  zone: z.string().describe('The domain that they are in, e.g. docker'),
   names: z
     .array(
       z.object({
-        /** Below the zone; whatever stands before it is answered like it. */
-        name: z.string(),
+        name: z.string().describe('Below the zone; whatever stands before it is answered like it'),
         addresses: z.array(z.string()).readonly(),
-        /** What it stands for, for people: `service web of shop`. */
-        of: z.string(),
+        of: z.string().describe('What it stands for, for people: service web of shop'),
       }),
     )
     .readonly(),
-  /** How many there are besides these. */
-  more: z.int(),
-  /** Names that several claim, and such as cannot be any: each for people. */
-  problems: z.array(z.string()).readonly(),
+  more: z.int().describe('How many there are besides these'),
+  problems: z
+    .array(z.string())
+    .readonly()
+    .describe('Names that several claim, and such as cannot be any: each for people'),
 });
 
 export type Names = z.infer<typeof namesSchema>;
