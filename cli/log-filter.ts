@@ -21,11 +21,16 @@ const units: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** The moment that `90s`, `10m`, `1h`, `2d` ago or an ISO 8601 time means, in ms since the epoch; null: no such time. */
+/**
+ * The moment that `90s`, `10m`, `1h`, `2d` ago or an ISO 8601 time means, in ms since the epoch; null: no such time. A
+ * time without a zone, and a day, is of the local clock, as the log is shown.
+ */
 export function momentOf(text: string, now: number): number | null {
   const [, count, unit = ''] = /^(\d{1,6})(s|m|min|h|d)$/.exec(text) ?? [];
   if (count !== undefined) return now - Number(count) * (units[unit] ?? 0);
-  const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  // A day alone is UTC's to ECMAScript.
+  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text;
+  const at = /^\d{4}-\d\d-\d\d/.test(time) ? Date.parse(time) : Number.NaN;
   return Number.isNaN(at) ? null : at;
 }
 

@@ -1,12 +1,17 @@
 /** Makes what is told about a Mac fit for strangers: who it is about is masked, the same way everywhere. Pure. */
+import { basename, dirname, join } from 'node:path';
 import { parseAddress, parsePrefix, contains, type Prefix } from '../daemon/lib/prefix.js';
 
 /** What is known to be somebody's, beside what is recognised by its form. */
 export interface Private {
   /** Of people and of the Mac. */
   readonly names: readonly string[];
-  /** Of containers, networks and compose projects. */
+  /** Home folders, as paths. */
+  readonly homes: readonly string[];
+  /** Of containers, networks, compose projects and contexts. */
   readonly docker: readonly string[];
+  /** Domains, whose hosts are masked as well. */
+  readonly hosts: readonly string[];
 }
 
 /** Addresses that are the same on many Macs, and tell nothing. */
@@ -23,8 +28,83 @@ const shared: readonly Prefix[] = [
   .map(parsePrefix)
   .filter((prefix) => prefix !== null);
 
-/** Names that every Docker has. */
-const ordinary = new Set(['bridge', 'host', 'none', 'docker_gwbridge', 'ingress', 'root', '…', '-', '']);
+/** Names that every Docker has, and the product’s own words: they tell of nobody, and a report without them tells nothing. */
+const ordinary = new Set([
+  ...['bridge', 'host', 'none', 'docker_gwbridge', 'ingress', 'overlay', 'macvlan', 'ipvlan'],
+  ...['auto', 'default', 'desktop-linux', 'colima', 'lima', 'rancher-desktop', 'com.docker.compose.project'],
+  ...[
+    'app',
+    'docker',
+    'desktop',
+    'engine',
+    'container',
+    'containers',
+    'network',
+    'networks',
+    'subnet',
+    'context',
+  ],
+  ...[
+    'tuntapd',
+    'tuntapctl',
+    'status',
+    'config',
+    'doctor',
+    'link',
+    'route',
+    'routes',
+    'tap',
+    'vm',
+    'guest',
+    'shim',
+  ],
+  ...[
+    'routed',
+    'pending',
+    'refused',
+    'foreign',
+    'yielded',
+    'waiting',
+    'up',
+    'down',
+    'ready',
+    'idle',
+    'working',
+  ],
+  ...[
+    'true',
+    'false',
+    'null',
+    'error',
+    'warn',
+    'info',
+    'debug',
+    'message',
+    'level',
+    'time',
+    'pass',
+    'step',
+    'why',
+  ],
+  ...[
+    'name',
+    'user',
+    'host',
+    'mail',
+    'mac',
+    'ipv4',
+    'ipv6',
+    'public',
+    'users',
+    'library',
+    'applications',
+    'root',
+  ],
+]);
+
+/** Whether a name of Docker’s is a word of its own, and not one that stands everywhere. */
+const isTelling = (name: string): boolean =>
+  /^[\p{L}\p{N}_. -]{2,}$/u.test(name) && /\p{L}/u.test(name) && name.trim() === name;
 
 const literally = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 
@@ -45,31 +125,61 @@ function numbering(word: string): (found: string) => string {
   };
 }
 
+/** A pattern of these words, the longest first: `shop` stands in `shop_default`. Null: there is none. */
+function wordsOf(list: readonly string[], before = ''): RegExp | null {
+  const words = [...new Set(list)]
+    .filter((word) => word !== '' && !ordinary.has(word.toLowerCase()))
+    .toSorted((a, b) => b.length - a.length);
+  return words.length === 0
+    ? null
+    : new RegExp(
+        `(?<![\\p{L}\\p{N}])${before}(?:${words.map(literally).join('|')})(?![\\p{L}\\p{N}])`,
+        'giu',
+      );
+}
+
+/** Whether what stands at `at` is a key of JSON’s, which the product has chosen. */
+const isKey = (text: string, at: number, found: string): boolean =>
+  text[at - 1] === '"' && text.startsWith('":', at + found.length);
+
+/** The user’s part of a path below /Users: quotes end it where no letter follows, blanks where no slash does. */
+const homePattern =
+  /(?<=\/(?:Users|home)\/)(?!Shared\b|user-\d+\b)(?:[\p{L}\p{N}._'’-]+(?: [\p{L}\p{N}._'’-]+){1,3}(?=\/)|(?:[^/\s"'`:,;)]|'(?:\\{1,2}'')?(?=[\p{L}\p{N}]))+)/gu;
+
+/** What follows `scheme://`, but for a path, and an address with or without a port. */
+const urlPattern = /(?<=:\/\/)(?!\/|[\d.]+(?::\d+)?(?:[/)\s"'`,;]|$))[^)\s"'`\\<>]+/g;
+
 /**
- * A function that masks texts: home folders, the given names, MAC addresses, public IPv4 and all IPv6 addresses but
- * loopback. The same thing has the same mask in each text.
+ * A function that masks texts: home folders, the given names and domains, where a URL leads, mail addresses, the domains
+ * that scutil tells of, MAC addresses, public IPv4 and all IPv6 addresses but loopback. The same thing has the same mask
+ * in each text.
  */
-export function masker({ names, docker }: Private): (text: string) => string {
-  const [user, thing, mac, ipv4, ipv6] = ['user', 'name', 'mac', 'ipv4', 'ipv6'].map(numbering) as [
-    (found: string) => string,
-    (found: string) => string,
-    (found: string) => string,
-    (found: string) => string,
-    (found: string) => string,
+export function masker({ names, homes, docker, hosts }: Private): (text: string) => string {
+  type Mask = (found: string) => string;
+  const [user, thing, mail, mac] = [
+    numbering('user'),
+    numbering('name'),
+    numbering('mail'),
+    numbering('mac'),
   ];
-  const wordsOf = (list: readonly string[]): RegExp | null => {
-    // The longest first: `shop` stands in `shop_default`.
-    const words = [...new Set(list)]
-      .filter((word) => !ordinary.has(word))
-      .toSorted((a, b) => b.length - a.length);
-    return words.length === 0
-      ? null
-      : new RegExp(`(?<![\\p{L}\\p{N}])(?:${words.map(literally).join('|')})(?![\\p{L}\\p{N}])`, 'giu');
-  };
-  const [people, things] = [wordsOf(names), wordsOf(docker)];
+  const [host, ipv4, ipv6] = [numbering('host'), numbering('ipv4'), numbering('ipv6')];
+  const words: readonly (readonly [RegExp | null, Mask])[] = [
+    [wordsOf(hosts, '(?:[\\p{L}\\p{N}_-]+\\.)*'), host],
+    [wordsOf(docker.filter(isTelling)), thing],
+    [wordsOf(names), user],
+  ];
+  const folders = homes.filter((home) => home.lastIndexOf('/') > 0 && !ordinary.has(basename(home)));
   return (text) => {
-    let masked = text
-      .replaceAll(/(?<=\/(?:Users|home)\/)(?!Shared\b)[^/\s"'`:,;)]+/g, user)
+    let masked = text;
+    for (const home of folders)
+      masked = masked.replaceAll(new RegExp(`${literally(home)}(?![\\p{L}\\p{N}])`, 'gu'), () =>
+        join(dirname(home), user(basename(home))),
+      );
+    masked = masked
+      .replaceAll(urlPattern, host)
+      .replaceAll(/[^\s"'`<>()=,;:[\]{}\\/]+@(?!sha256:)[^\s"'`<>(),;:[\]{}\\/]+/g, mail)
+      .replaceAll(/(?<=^ *(?:search )?domain(?:\[\d+\])? *: *)(?!(?:\S+\.)?(?:local|arpa)\.?$)\S+/gm, host)
+      .replaceAll(homePattern, user)
       .replaceAll(/(?<![0-9a-f:])(?:[0-9a-f]{1,2}[:-]){5}[0-9a-f]{1,2}(?![0-9a-f:])/gi, mac)
       // As netstat of macOS 11 prints them.
       .replaceAll(/(?<![0-9a-f.])(?:[0-9a-f]{1,2}\.){5}[0-9a-f]{1,2}(?![0-9a-f.])/gi, mac)
@@ -80,8 +190,11 @@ export function masker({ names, docker }: Private): (text: string) => string {
       .replaceAll(/(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)/g, (found) =>
         isPublic(found) ? ipv4(found) : found,
       );
-    if (things) masked = masked.replaceAll(things, thing);
-    if (people) masked = masked.replaceAll(people, user);
+    for (const [pattern, mask] of words)
+      if (pattern)
+        masked = masked.replaceAll(pattern, (found: string, at: number, whole: string) =>
+          isKey(whole, at, found) ? found : mask(found),
+        );
     return masked;
   };
 }

@@ -2,6 +2,7 @@
 import type { Route, RunningContainer, Status } from '../daemon/api/messages.js';
 import { questionOf } from '../daemon/api/reasons/registry.js';
 import { causeOf } from '../daemon/api/reasons/consequences.js';
+import { commandLine } from '../daemon/lib/command.js';
 import { contains, parseAddress, parsePrefix } from '../daemon/lib/prefix.js';
 import { plain } from '../daemon/lib/text.js';
 import type { Io } from './io.js';
@@ -36,6 +37,13 @@ const fail = (hop: Hop['hop'], detail: string, ...fix: string[]): Hop => ({
 });
 
 const doctorOf = (type: string): string => `tuntapctl doctor ${questionOf(type)?.code ?? ''}`.trim();
+
+/** A docker command about a container, to paste: by its id where the name is none that docker gives (moby names.go). */
+function dockerCommand({ name, container }: Target, ...words: readonly string[]): string {
+  const isName = /^[A-Za-z0-9][\w.-]*$/.test(name);
+  const id = /^[0-9a-f]{12,}$/.test(container?.id ?? '') ? container?.id.slice(0, 12) : undefined;
+  return commandLine('docker', [...words, isName ? name : (id ?? name)]);
+}
 
 const within = ({ subnet }: Route, address: string): boolean => {
   const [network, host] = [parsePrefix(subnet), parseAddress(address)];
@@ -79,7 +87,7 @@ async function routeHop(address: string, link: NonNullable<Status['link']>, outs
   return fail(
     'route',
     `this Mac does not send ${address} to the VM: ${where}${by}`,
-    `route -n get ${address}`,
+    commandLine('route', ['-n', 'get', address]),
     'tuntapctl up',
     doctorOf('Routes'),
   );
@@ -107,7 +115,7 @@ async function portsHop(target: Target, address: string, from: string, outside: 
     : fail(
         'ports',
         detail,
-        `docker logs ${target.name}`,
+        dockerCommand(target, 'logs'),
         'See that the program in it listens on 0.0.0.0, not on 127.0.0.1',
       );
 }
@@ -119,7 +127,7 @@ export async function* checkPath(status: Status, target: Target, outside: Outsid
     yield fail(
       'container',
       `${name} runs, and has no address of its own: it is on no network, the VM’s (host), or another container’s`,
-      `docker network connect bridge ${name}`,
+      dockerCommand(target, 'network', 'connect', 'bridge'),
     );
     return;
   }
@@ -173,7 +181,7 @@ export async function* checkPath(status: Status, target: Target, outside: Outsid
     yield fail(
       'firewall',
       `the VM answers, ${address} does not (${inside.said}): a firewall in the VM, or in the container, or it is paused`,
-      `docker inspect --format '{{.State.Status}}' ${name}`,
+      dockerCommand(target, 'inspect', '--format', '{{.State.Status}}'),
       'tuntapctl up',
       doctorOf('Guest'),
     );

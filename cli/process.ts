@@ -22,6 +22,7 @@ export function runProcess(layout: Layout): Promise<number> {
   return main(process.argv.slice(2), {
     stdout: process.stdout,
     stderr: process.stderr,
+    uid: process.geteuid?.() ?? 0,
     env: process.env,
     now: Date.now,
     version,

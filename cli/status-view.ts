@@ -224,20 +224,21 @@ function networkLines(status: Status, view: View): string[] {
   return lines;
 }
 
-function everyCondition(status: Status, { paint, signs, now }: View): string[] {
+function everyCondition(status: Status, { paint, signs, now, width }: View): string[] {
   const { conditions } = status;
   const type = Math.max(0, ...conditions.map((each) => plain(each.type, 40).length));
   const sign = Math.max(...Object.values(signs).map((each: string) => each.length));
   return [
     paint('bold', 'Conditions'),
-    ...conditions.map((condition) => {
+    ...conditions.flatMap((condition) => {
       const mark = condition.status === 'True' ? 'pass' : signOf(condition, isCalm(status, condition));
       const age = ageText(condition.since, now);
       const when = `${localTime(condition.since)}${age === null ? '' : ` (${age})`}`;
-      return (
-        `  ${paint(colours[mark], signs[mark].padEnd(sign))} ${plain(condition.type, 40).padEnd(type)}  ` +
-        `${plain(condition.reason, 60)}, since ${when}: ${plain(condition.message, 2000)}`
-      );
+      const told =
+        `${plain(condition.type, 40).padEnd(type)}  ` +
+        `${plain(condition.reason, 60)}, since ${when}: ${plain(condition.message, 2000)}`;
+      const [first = '', ...rest] = wrapped(told, width, sign + 3);
+      return [`  ${paint(colours[mark], signs[mark].padEnd(sign))} ${first.slice(sign + 3)}`, ...rest];
     }),
   ];
 }

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import { plain, unprintable } from '../daemon/lib/text.js';
 import type { Io, Output } from './io.js';
 
@@ -27,9 +27,18 @@ export const clearScreen = (output: Output): void => {
   output.write('\u001b[2J');
 };
 
-/** Puts lines where others stand on the screen, as many as it has; what was longer is wiped out. */
+/** The first lines that a screen has room for: a terminal breaks a line that is wider than it. */
+function fitting(lines: readonly string[], { rows = 24, columns = 80 }: Output): readonly string[] {
+  let left = Math.max(1, rows - 1);
+  return lines.filter((line) => {
+    left -= Math.max(1, Math.ceil(stripVTControlCharacters(line).length / columns));
+    return left >= 0;
+  });
+}
+
+/** Puts lines where others stand on the screen, as many as it has room for; what was longer is wiped out. */
 export const redraw = (output: Output, lines: readonly string[]): void => {
-  const shown = lines.slice(0, Math.max(1, (output.rows ?? 24) - 1));
+  const shown = fitting(lines, output);
   output.write(`\u001b[H${shown.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`);
 };
 
@@ -50,11 +59,11 @@ export const printJson = (io: Io, value: unknown): void => {
   printLine(io.stdout, safeJson(value, 2));
 };
 
-/** Text of several lines, each made safe for a terminal. */
-export const plainLines = (text: string): string =>
+/** Text of several lines, each made safe for a terminal, and at most `limit` characters of it. */
+export const plainLines = (text: string, limit = 2000): string =>
   text
     .split('\n')
-    .map((line) => (/^\s*/.exec(line)?.[0] ?? '').replaceAll(/[^ ]/g, ' ') + plain(line, 2000))
+    .map((line) => (/^\s*/.exec(line)?.[0] ?? '').replaceAll(/[^ ]/g, ' ') + plain(line, limit))
     .join('\n');
 
 /** ISO 8601 in the time zone of whoever reads it: `2026-11-24 09:41:07`. */

@@ -242,6 +242,7 @@ async function start(
       metrics: () => meter.text(reporter.status()),
       failures: reporter.failures,
       bundles,
+      contexts,
       pause,
     }),
   });

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { userInfo, hostname } from 'node:os';
+import { homedir, hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { readConfigText } from '../../config/load.js';
 import type { Status } from '../../daemon/api/messages.js';
@@ -11,6 +11,7 @@ import { exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { readLog } from '../log-reader.js';
 import { maskedRoutes, masker, type Private } from '../masking.js';
+import { dockerNamesInConfig, dockerNamesInLog, domainsIn, usersInLog } from '../private-names.js';
 import { plainLines, printJson, printLine, table } from '../terminal.js';
 import { doctor } from './doctor.js';
 
@@ -67,12 +68,13 @@ function namesIn(told: Status['names']): readonly string[] {
   return [...names.map(({ name }) => name), ...labels, ...claimed];
 }
 
-/** The user in front, whom a condition names (`ada (uid 501)`), and who types. */
-function privateIn(status: Status | null): Private {
+/** The user in front, whom a condition names (`ada (uid 501)`), who types, and whoever else the files tell of. */
+function privateIn(status: Status | null, fileOf: (name: string) => string): Private {
   const user = status?.conditions.find(({ type }) => type === 'ConsoleUser');
   const inFront = /^(.+) \(uid \d+\)$/.exec(user?.status === 'True' ? user.message : '')?.[1];
   const containers = status?.containers ?? [];
   const host = hostname();
+  const log = fileOf('tuntapd.log');
   return {
     names: [
       inFront ?? '',
@@ -80,7 +82,10 @@ function privateIn(status: Status | null): Private {
       host,
       host.split('.')[0] ?? '',
       process.env['SUDO_USER'] ?? '',
+      ...usersInLog(log),
     ],
+    homes: [homedir(), userInfo().homedir],
+    hosts: domainsIn(fileOf('resolvers.txt')),
     docker: [
       ...(status?.routes ?? []).map(({ network }) => network),
       ...containers.flatMap(({ name, project, service, endpoints }) => [
@@ -90,16 +95,24 @@ function privateIn(status: Status | null): Private {
         ...endpoints.map(({ network }) => network),
       ]),
       ...namesIn(status?.names),
+      ...dockerNamesInLog(log),
+      ...dockerNamesInConfig(fileOf('config.toml')),
     ],
   };
 }
 
 async function collect(io: Io): Promise<ReadonlyMap<string, string>> {
-  const status = await askStatus(io.socketPath).catch(() => null);
+  let silence = '';
+  const status = await askStatus(io.socketPath).catch((error: unknown) => {
+    silence = messageOf(error);
+    return null;
+  });
   const sources: [string, Promise<string>][] = [
     [
       'versions.txt',
-      Promise.resolve(`tuntapctl ${io.version}\ntuntapd ${status?.version ?? 'does not answer'}\n`),
+      Promise.resolve(
+        `tuntapctl ${io.version}\ntuntapd ${status?.version ?? `does not answer: ${silence}`}\n`,
+      ),
     ],
     ['status.json', Promise.resolve(`${JSON.stringify(status, null, 2)}\n`)],
     ['doctor.json', said(() => findings(io))],
@@ -114,14 +127,12 @@ async function collect(io: Io): Promise<ReadonlyMap<string, string>> {
       ),
     ],
   ];
-  const mask = masker(privateIn(status));
+  const files = new Map(
+    await Promise.all(sources.map(async ([name, source]): Promise<[string, string]> => [name, await source])),
+  );
+  const mask = masker(privateIn(status, (name) => files.get(name) ?? ''));
   return new Map(
-    await Promise.all(
-      sources.map(async ([name, source]): Promise<[string, string]> => {
-        const text = await source;
-        return [name, mask(name === 'routes.txt' ? maskedRoutes(text) : text)];
-      }),
-    ),
+    [...files].map(([name, text]) => [name, mask(name === 'routes.txt' ? maskedRoutes(text) : text)]),
   );
 }
 
@@ -144,14 +155,15 @@ export async function bugreport(
 ): Promise<number> {
   const files = await collect(io);
   if (options.show === true) {
-    for (const [name, text] of files) printLine(io.stdout, `== ${name}\n${plainLines(text)}`);
+    for (const [name, text] of files) printLine(io.stdout, `== ${name}\n${plainLines(text, Infinity)}`);
     return exit.healthy;
   }
   const path = resolve(options.output ?? nameAt(io.now()));
   if (options.json !== true) {
-    printLine(io.stdout, 'The report holds, with homes, names, MACs and public addresses masked:');
+    printLine(io.stdout, 'The report holds, with homes, names, hosts, MACs and public addresses masked:');
     const rows = [...files].map(([name, text]) => [`  ${name}`, `${Buffer.byteLength(text)} bytes`]);
     for (const line of table(rows)) printLine(io.stdout, line);
+    printLine(io.stdout, 'To read all of it: tuntapctl bugreport --show');
   }
   const file = await open(path, 'wx', 0o600);
   try {
@@ -160,10 +172,6 @@ export async function bugreport(
     await file.close();
   }
   if (options.json === true) printJson(io, { path, files: [...files.keys()] });
-  else
-    printLine(
-      io.stdout,
-      `${path} is written, and nothing was sent. To read it first: tuntapctl bugreport --show`,
-    );
+  else printLine(io.stdout, `${path} is written, and nothing was sent`);
   return exit.healthy;
 }

@@ -1,3 +1,4 @@
+import { commandLine } from '../../daemon/lib/command.js';
 import { askStatus } from '../client.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
@@ -19,6 +20,16 @@ function partsOf(said: string): { who: string; port: number | null } {
   return { who, port };
 }
 
+/**
+ * The command that opens a URL: with sudo, as whoever called it (`-u #uid`, sudo(8)), since a browser of root's is
+ * nobody's wish; null for root without a caller.
+ */
+function opener({ uid, env }: Io, url: string): [file: string, ...args: string[]] | null {
+  if (uid !== 0) return ['/usr/bin/open', url];
+  const caller = env['SUDO_UID'] ?? '';
+  return /^[1-9]\d{0,9}$/.test(caller) ? ['/usr/bin/sudo', '-u', `#${caller}`, '/usr/bin/open', url] : null;
+}
+
 /** `tuntapctl open CONTAINER[:PORT]`: in the browser, once somebody listens there; 1 when nobody does. */
 export async function open(io: Io, said: string, options: { json?: boolean }): Promise<number> {
   const { who, port: wanted } = partsOf(said);
@@ -32,10 +43,15 @@ export async function open(io: Io, said: string, options: { json?: boolean }): P
       ? { said: 'there is no way to it' }
       : await io.connect(address, port, from);
   if (address === null || answer !== 'connected')
-    throw new CliError(`nobody listens on port ${port} of ${name} (${answer}): see tuntapctl ping ${name}`);
+    throw new CliError(
+      `nobody listens on port ${port} of ${name} (${answer}): see ${commandLine('tuntapctl', ['ping', name])}`,
+    );
   const host = `${address}${[80, 443].includes(port) ? '' : `:${port}`}`;
   const url = `${tls.includes(port) ? 'https' : 'http'}://${host}/`;
-  const { exitCode, stderr } = await io.run('/usr/bin/open', [url]);
+  const command = opener(io, url);
+  if (!command) throw new CliError(`root opens no browser: open ${url} as yourself`);
+  const [file, ...args] = command;
+  const { exitCode, stderr } = await io.run(file, args);
   if (exitCode !== 0) throw new CliError(`open ${url}: ${stderr.trim() || `exit ${exitCode}`}`);
   if (options.json === true) printJson(io, { url });
   else printLine(io.stdout, url);

@@ -1,7 +1,7 @@
 /** The VM's end of the link: its address and the firewall's accept rule. Pure. */
 import { failed, type Judge, no, yes } from './condition.js';
 import type { Judgement } from './judgement.js';
-import { valueOf } from './observation.js';
+import { type GuestReport, valueOf } from './observation.js';
 import type { Step } from './steps.js';
 
 const given = (isGiven = false): { isGiven?: boolean } => (isGiven ? { isGiven } : {});
@@ -9,25 +9,32 @@ const given = (isGiven = false): { isGiven?: boolean } => (isGiven ? { isGiven }
 /** An end that nobody has looked at in this life: rules of ours are found without it. */
 const unseen = { nic: '', vmAddress: '', network: { bits: '' }, isGiven: true };
 
-/** Sets the VM's end up, once a session and once for each generation, and for each address of the Mac that it lets in. */
+/** Whether it is this NIC that was set up. */
+const isAbout = (nic: string, report: GuestReport): boolean => (report.nic ?? nic) === nic;
+
+/**
+ * Sets the VM's end up: once a session, for each generation, for each NIC, and for each address of the Mac that it lets in.
+ */
 export function prepareSteps({ config, observation, memory, link: state }: Judgement): Step[] {
   const engine = valueOf(observation.engine);
   const { generation } = observation.dataPath;
   // With our end addressed first, the routes are added while the VM is worked on.
   if (!config.guest.manage || !engine || state.kind !== 'up') return [];
   const { nic, macAddress, vmAddress, network, mtu, isGiven } = state.link;
-  const prepared = memory.guest?.session === engine.session;
-  const isLetIn = memory.guest?.source === (isGiven === true ? macAddress : undefined);
-  if (prepared && isLetIn && memory.guest.observedGeneration === generation) return [];
+  const report = memory.guest?.session === engine.session ? memory.guest : null;
+  const isOther = report !== null && !isAbout(nic, report);
+  const isLetIn = report?.source === (isGiven === true ? macAddress : undefined);
+  if (report && !isOther && isLetIn && report.observedGeneration === generation) return [];
+  const again = isOther
+    ? 'another NIC of the VM is on a network of the Mac'
+    : isLetIn
+      ? 'what answered through the link no longer does'
+      : `the VM lets in another address than the Mac’s, ${macAddress}`;
   return [
     {
       kind: 'prepare-guest',
       key: `guest ${engine.session}`,
-      why: !prepared
-        ? `the VM has not been set up in session ${engine.session}`
-        : isLetIn
-          ? 'what answered through the link no longer does'
-          : `the VM lets in another address than the Mac’s, ${macAddress}`,
+      why: report ? again : `the VM has not been set up in session ${engine.session}`,
       session: engine.session,
       engineVersion: engine.version,
       nic,
@@ -70,7 +77,7 @@ export const guest: Judge<'Guest'> = ({ config, observation, memory, link: { lin
   const engine = valueOf(observation.engine);
   if (!engine) return no('NoEngine', 'Docker Engine does not answer (yet)');
   const report = memory.guest;
-  return report?.session === engine.session
+  return report?.session === engine.session && (!link || isAbout(link.nic, report))
     ? yes(
         'Prepared',
         `${report.interface} has ${link?.vmAddress ?? 'its address'}; accept rule in ${report.rules.join(' and ')}`,

@@ -328,6 +328,8 @@ export interface GuestReport {
   readonly source?: string;
   /** The data path’s generation that this was for. */
   readonly observedGeneration: number;
+  /** MAC of the NIC that this was for. Left out: the configured one, which stays while a daemon lives. */
+  readonly nic?: string;
 }
 
 /** What became of the configuration file. */

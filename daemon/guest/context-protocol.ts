@@ -1,8 +1,13 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import * as z from 'zod';
 
 /** Where a user's current context is named. */
 export const contextFile = (home: string): string => join(home, '.docker/config.json');
+
+/** Where the user's context of this name stands (docker/cli cli/context/store/metadatastore.go). */
+export const metaFile = (home: string, name: string): string =>
+  join(home, '.docker/contexts/meta', createHash('sha256').update(name).digest('hex'), 'meta.json');
 
 /** What the child is to find out: whose context, and which. */
 export const requestSchema = z.strictObject({
@@ -27,6 +32,8 @@ export const answerSchema = z.discriminatedUnion('ok', [
         socket: z.string().startsWith('/').max(1024).nullable(),
       })
       .nullable(),
+    /** Its socket is not there yet: once it is, it may lead elsewhere. */
+    unmade: z.literal(true).optional(),
   }),
   z.strictObject({ ok: z.literal(false), message: z.string().max(1000) }),
 ]);

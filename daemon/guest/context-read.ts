@@ -1,9 +1,7 @@
 /** Reads a user's contexts of docker, as that user: in the child that has given root up, and nowhere else. */
-import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
 import * as z from 'zod';
-import { type ContextAnswer, contextFile, type ContextRequest } from './context-protocol.js';
+import { type ContextAnswer, contextFile, type ContextRequest, metaFile } from './context-protocol.js';
 
 /** Bytes of a file at the most; docker's own have a few hundred. */
 const maxSize = 1_048_576;
@@ -49,15 +47,15 @@ function jsonIn(path: string): unknown {
   }
 }
 
-/** Where the socket of a host really lies; null where that is no path of this Mac's. */
-function socketOf(host: string): string | null {
+/** The context, with where its socket really lies; null there where that is no path of this Mac's. */
+function contextOf(name: string, host: string): ContextAnswer {
   const [, path] = /^unix:\/\/(\/.*)$/s.exec(host) ?? [];
-  if (path === undefined) return null;
+  if (path === undefined) return { ok: true, context: { name, host, socket: null } };
   try {
-    return realpathSync(path);
+    return { ok: true, context: { name, host, socket: realpathSync(path) } };
   } catch {
     // It is made when the engine starts.
-    return path;
+    return { ok: true, context: { name, host, socket: path }, unmade: true };
   }
 }
 
@@ -65,11 +63,8 @@ function socketOf(host: string): string | null {
 export function readContext({ home, name: wanted }: ContextRequest): ContextAnswer {
   const config = wanted === null ? configSchema.parse(jsonIn(contextFile(home)) ?? {}) : null;
   const name = wanted ?? (config?.currentContext || 'default');
-  if (name === 'default')
-    return { ok: true, context: { name, host: defaultHost, socket: socketOf(defaultHost) } };
-  const id = createHash('sha256').update(name).digest('hex');
-  const found = jsonIn(join(home, '.docker/contexts/meta', id, 'meta.json'));
+  if (name === 'default') return contextOf(name, defaultHost);
+  const found = jsonIn(metaFile(home, name));
   if (found === null) return { ok: true, context: null };
-  const { Host: host } = metaSchema.parse(found).Endpoints.docker;
-  return { ok: true, context: { name, host, socket: socketOf(host) } };
+  return contextOf(name, metaSchema.parse(found).Endpoints.docker.Host);
 }

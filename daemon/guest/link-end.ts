@@ -103,7 +103,12 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
   );
   // The way is open; the container's end need not be waited for, but by the next one.
   void oneAtATime(() => gone);
-  return { session, ...result, observedGeneration: generation };
+  return {
+    session,
+    ...result,
+    observedGeneration: generation,
+    ...(how.isGiven === true ? { nic: how.nic } : {}),
+  };
 }
 
 /**

@@ -16,9 +16,12 @@ export interface CommandResult {
 
 /** A command that could not be run, ran too long or was killed. A non-zero exit alone is no error: see `run`. */
 export class CommandError extends Error {
-  constructor(message: string, options?: { cause?: unknown }) {
+  /** Resolves when a command that no signal ends has ended after all; null of the others, which have. */
+  readonly ended: Promise<void> | null;
+  constructor(message: string, options?: { cause?: unknown; ended?: Promise<void> }) {
     super(message, options);
     this.name = 'CommandError';
+    this.ended = options?.ended ?? null;
   }
 }
 
@@ -83,6 +86,11 @@ export async function run(
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      resolve();
+    });
+  });
   child.once('exit', () => {
     const closing = setTimeout(() => {
       child.stdout.destroy();
@@ -96,6 +104,7 @@ export async function run(
   if (result === null)
     throw new CommandError(
       `${commandLine(file, args)}: took longer than ${timeout / 1000} s, and no signal ends it`,
+      { ended },
     );
   if (result.exitCode === undefined || result.timedOut) {
     const what = result.timedOut ? `took longer than ${timeout / 1000} s` : result.shortMessage;

@@ -7,6 +7,7 @@ import type { ControlHandlers } from '../control/server.js';
 import type { Follow } from '../control/stream.js';
 import type { MemoryKeeper } from './memory.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
+import type { Contexts } from '../guest/contexts.js';
 import type { EngineLink } from './engine.js';
 import type { Configuration } from '../core/observation.js';
 import type { Memory } from '../core/memory.js';
@@ -55,6 +56,7 @@ export function createHandlers(parts: {
   routes: Pick<RouteKeeper, 'forget'>;
   engine: Pick<EngineLink, 'startOver'>;
   bundles: Pick<BundleRoom, 'lookAnew'>;
+  contexts: Pick<Contexts, 'lookAnew'>;
   reconciler: Pick<Reconciler, 'trigger' | 'settled'>;
   status: () => Status | null;
   follow: Follow;
@@ -68,6 +70,7 @@ export function createHandlers(parts: {
     routes,
     engine,
     bundles,
+    contexts,
     reconciler,
     status,
     follow,
@@ -147,6 +150,7 @@ export function createHandlers(parts: {
     ]);
     bundles.lookAnew();
     if (wanted === 'up') {
+      contexts.lookAnew();
       await routes.forget();
       engine.startOver();
     }

@@ -1,18 +1,55 @@
 import type { Machine } from '../core/observation.js';
 import type { Process } from './processes.js';
 
+/** What a command line begins with up to its first option or absolute path: the program, whose path may hold blanks. */
+function programOf(cmd: string): string {
+  const end = cmd.search(/ [-/]/);
+  return end === -1 ? cmd : cmd.slice(0, end);
+}
+
 /**
  * `limactl hostagent --pidfile FOLDER/ha.pid --socket FOLDER/ha.sock … NAME`: one process for each VM of Lima's, with the
  * vz driver the VM's own (lima pkg/instance/start.go). colima runs Homebrew's limactl, Rancher Desktop a
- * `limactl.ventura` of its bundle. Paths may hold blanks; a program that only reads limactl is none.
+ * `limactl.ventura` of its bundle. Paths may hold blanks; a program that only reads limactl is none. The line is a user's
+ * words, so nothing goes through it more than once.
  */
-const hostAgent =
-  /^(\/(?:(?! [-/]).)*?\/limactl(?:\.[a-z]+)?) (?:--debug )?hostagent .*?--pidfile (\/.+?)\/ha\.pid(?: |$)/s;
+function hostAgent(cmd: string): { limactl: string; folder: string } | null {
+  const [verb, option, file] = [' hostagent ', '--pidfile /', '/ha.pid '];
+  const at = cmd.indexOf(verb);
+  if (at === -1) return null;
+  const limactl = cmd.slice(0, at).replace(/ --debug$/, '');
+  const name = limactl.lastIndexOf('/');
+  const isLimactl = name > 0 && /^\/limactl(?:\.[a-z]+)?$/.test(limactl.slice(name));
+  if (!isLimactl || !limactl.startsWith('/') || programOf(limactl) !== limactl) return null;
+  const words = `${cmd.slice(at + verb.length)} `;
+  const from = words.indexOf(option);
+  if (from === -1) return null;
+  const to = words.indexOf(file, from + option.length + 1);
+  return to === -1 ? null : { limactl, folder: words.slice(from + option.length - 1, to) };
+}
 
-/** OrbStack's VM manager; Podman's network, one process for each of its VMs, on either hypervisor. */
+/** OrbStack's VM manager. */
+function isOrbStack(cmd: string): boolean {
+  const program = programOf(cmd);
+  const bundle = program.indexOf('/OrbStack.app/Contents/', 1);
+  return (
+    program.startsWith('/') && bundle !== -1 && /OrbStack Helper vmgr(?: |$)/.test(program.slice(bundle))
+  );
+}
+
+/** Podman's network, one process for each of its VMs, on either hypervisor. */
+function isPodman(cmd: string): boolean {
+  const program = programOf(cmd);
+  return (
+    /^\/.*\/gvproxy$/s.test(program) &&
+    cmd.startsWith(' -', program.length) &&
+    cmd.includes('/podman', program.length)
+  );
+}
+
 const others = [
-  ['OrbStack', /^\/(?:(?! [-/]).)*?\/OrbStack\.app\/Contents\/(?:(?! [-/]).)*?OrbStack Helper vmgr(?: |$)/s],
-  ['Podman', /^\/(?:(?! [-/]).)*?\/gvproxy -.*\/podman/s],
+  ['OrbStack', isOrbStack],
+  ['Podman', isPodman],
 ] as const;
 
 /** Whose a folder below a home of Lima's is: colima and Rancher Desktop have a home of their own, or Lima's. */
@@ -38,10 +75,9 @@ export const pickMachines = (processes: readonly Process[], { uid }: { uid: numb
         executable,
         kind: 'virtualization',
       });
-      const [, limactl, folder] = hostAgent.exec(cmd) ?? [];
-      if (limactl !== undefined && folder !== undefined)
-        return [{ name: nameOf(folder), vm: vm(limactl), folder }];
-      const other = others.find(([, line]) => line.test(cmd));
+      const agent = hostAgent(cmd);
+      if (agent) return [{ name: nameOf(agent.folder), vm: vm(agent.limactl), folder: agent.folder }];
+      const other = others.find(([, isIts]) => isIts(cmd));
       return other ? [{ name: other[0], vm: vm(null), folder: null }] : [];
     })
     .toSorted((one, other) => one.vm.startedAt.localeCompare(other.vm.startedAt));

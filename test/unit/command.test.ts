@@ -66,8 +66,13 @@ asRoot('one that no signal ends is not waited for either', async () => {
   const dead = await mountDead(join(folder, 'dead'));
   try {
     const began = performance.now();
-    await expect(sh(`exec cat ${dead.folder}/anything`, 500)).rejects.toThrow(/took longer than 0\.5 s/);
+    const command = sh(`exec cat ${dead.folder}/anything`, 500);
+    await expect(command).rejects.toThrow(/took longer than 0\.5 s/);
     expect(performance.now() - began).toBeLessThan(5000);
+    const ended = command.catch((error: unknown) => (error instanceof CommandError ? error.ended : null));
+    expect(await Promise.race([ended, pause(500, 'still there')])).toBe('still there');
+    dead.end();
+    expect(await Promise.race([ended, pause(5000, 'still there')])).toBeUndefined();
   } finally {
     dead.end();
     // It ends now, and its end is heard.

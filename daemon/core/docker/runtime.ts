@@ -72,7 +72,11 @@ function unfit(machine: Machine): RuntimeChoice | null {
   return null;
 }
 
-const toldContext = ({ name, host }: DockerContext): string => `“${plain(name, 80)}” (${plain(host, 200)})`;
+/** Without who logs in there, and with which password. */
+function toldContext({ name, host }: DockerContext): string {
+  const place = host.replace(/^([a-z][\w+.-]*:\/\/)?[^/?#]*@/i, '$1');
+  return `“${plain(name, 80)}” (${plain(place, 200)})`;
+}
 
 function following(machine: Machine, socket: string): RuntimeChoice {
   const { name, vm } = machine;
@@ -100,7 +104,10 @@ function byCurrentContext({ machines, context: seen }: Runtimes): RuntimeChoice 
   };
 }
 
-function byName(name: string, { machines, context: seen }: Runtimes): RuntimeChoice {
+function byName(
+  { docker: { context: name }, link }: Config,
+  { machines, context: seen }: Runtimes,
+): RuntimeChoice {
   if (!seen.known) return { kind: 'unknown', why: seen.why };
   const context = seen.value;
   if (!context)
@@ -123,7 +130,10 @@ function byName(name: string, { machines, context: seen }: Runtimes): RuntimeCho
     : {
         kind: 'none',
         reason: 'NotRunning',
-        message: `no VM runs whose engine docker’s context ${toldContext(context)} leads to; everything is set up when it starts`,
+        message:
+          link === 'tap'
+            ? `link is “tap”, which a VM of Docker Desktop’s alone can have: the one that docker’s context ${toldContext(context)} leads to is not looked for`
+            : `no VM runs whose engine docker’s context ${toldContext(context)} leads to; everything is set up when it starts`,
       };
 }
 
@@ -131,9 +141,9 @@ function byName(name: string, { machines, context: seen }: Runtimes): RuntimeCho
 const isInUse = ({ vm, runs, isOwed = false }: Runtimes['desktop']): boolean => vm !== null || runs || isOwed;
 
 /** Whose VM is followed. `desktop`: whatever Docker Desktop has, a VM or none. */
-export function chooseRuntime({ docker: { context } }: Config, runtimes: Runtimes): RuntimeChoice {
+export function chooseRuntime(config: Config, runtimes: Runtimes): RuntimeChoice {
   const { desktop } = runtimes;
-  if (context !== 'auto') return byName(context, runtimes);
+  if (config.docker.context !== 'auto') return byName(config, runtimes);
   return isInUse(desktop) ? { kind: 'desktop' } : byCurrentContext(runtimes);
 }
 

@@ -11,7 +11,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, get, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -89,6 +89,7 @@ beforeEach(async () => {
       host === 'web.docker' && port === 299
         ? Promise.resolve(['172.17.0.2'])
         : Promise.reject(Object.assign(new Error('queryA'), { code: 'ENOTFOUND' })),
+    uid: 501,
     renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
     untilInterrupted: () => stop.signal,
   };
@@ -1018,6 +1019,29 @@ describe('ping and open', () => {
     expect(opened).toHaveLength(2);
   });
 
+  test('root opens nothing itself: whoever called sudo does, or nobody', async () => {
+    const ran: string[] = [];
+    const { run } = io;
+    io = {
+      ...io,
+      uid: 0,
+      env: { SUDO_UID: '501' },
+      run: (file, args) => {
+        ran.push([file, ...args].join(' '));
+        return run(file, args);
+      },
+    };
+    expect(await cli('open', 'web')).toBe(0);
+    expect(ran).toEqual(['/usr/bin/sudo -u #501 /usr/bin/open http://172.17.0.2/']);
+    for (const env of [{}, { SUDO_UID: '0' }, { SUDO_UID: '-1' }]) {
+      io = { ...io, env };
+      errors = '';
+      expect(await cli('open', 'web')).toBe(1);
+      expect(errors).toContain('http://172.17.0.2/');
+    }
+    expect(ran).toHaveLength(1);
+  });
+
   test('before the containers are known', async () => {
     await server?.close();
     await daemon(madeUpStatus());
@@ -1080,6 +1104,33 @@ describe('bugreport', () => {
     expect(out).not.toMatch(/\bada\b|shop|8\.8\.8/);
   });
 
+  test('--show cuts no line, and ends what would move the cursor', async () => {
+    const message = `${'long '.repeat(1000)}\u001b[2Jend`;
+    await writeFile(
+      io.logPath,
+      `${JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', message })}\n${'y'.repeat(3000)}\u001b[2J.\n`,
+    );
+    expect(await cli('bugreport', '--show')).toBe(0);
+    expect(out).toMatch(/(long ){1000}\\u001b\[2Jend/);
+    expect(out).toMatch(/y{3000} \[2J\.\n/);
+    expect(out).not.toContain('\u001b');
+  });
+
+  test('how to read it first is told before it is written', async () => {
+    const path = join(root, 'report.tar.gz');
+    let isThere = null;
+    io = {
+      ...io,
+      stdout: {
+        write: (text) => {
+          if (text.includes('bugreport --show')) isThere = existsSync(path);
+        },
+      },
+    };
+    expect(await cli('bugreport', '--output', path)).toBe(0);
+    expect(isThere).toBe(false);
+  });
+
   test('it is made also when the daemon is dead', async () => {
     await server?.close();
     server = null;
@@ -1088,6 +1139,82 @@ describe('bugreport', () => {
     expect(execFileSync('tar', ['-xzOf', path, 'versions.txt'], { encoding: 'utf8' })).toContain(
       'does not answer',
     );
+  });
+
+  test('why the daemon says nothing is told as it is', async () => {
+    await server?.close();
+    server = null;
+    const other = createServer((_request, response) => response.end('{"other":1}')).listen(io.socketPath);
+    expect(await cli('bugreport', '--show')).toBe(0);
+    await promisify(other.close.bind(other))();
+    expect(out).toMatch(/^== versions\.txt\ntuntapctl 1\.2\.3\ntuntapd does not answer: .*versions differ/m);
+  });
+
+  test.each([
+    ['the daemon', null],
+    ['Docker', { routes: [], containers: [], engine: null }],
+  ])('Docker’s names are masked also when %s is down', async (_who, change) => {
+    if (change === null) {
+      await server?.close();
+      server = null;
+    } else {
+      await server?.close();
+      await daemon({ ...healthyStatus, ...change });
+    }
+    const lines = [
+      {
+        message: 'add-route: Docker network payroll_default has this subnet',
+        step: {
+          kind: 'add-route',
+          key: 'route 172.19.0.0/16',
+          why: 'Docker network payroll_default has this subnet',
+        },
+      },
+      {
+        message:
+          'Routes is False: 172.20.0.0/16 (merger): larger than /12; 172.21.0.0/16 (zeus): a VPN has it',
+      },
+      { message: 'TapAddress is False: taken in the VM by Docker network olymp (10.0.75.0/24)' },
+      { message: 'grace (uid 502) came' },
+      { message: 'looking', network: 'hera' },
+    ].map((line) => JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', ...line }));
+    await writeFile(io.logPath, `${lines.join('\n')}\n`);
+    await writeFile(
+      io.configPath,
+      '[routes]\ninclude = [\n  "apollo_*",\n  "driver=bridge",\n]\nexclude = ["label=team=ares"]\n',
+      { mode: 0o644 },
+    );
+    expect(await cli('bugreport', '--show')).toBe(0);
+    expect(out).not.toMatch(/payroll|merger|zeus|olymp|hera|grace|apollo|ares/);
+    expect(out).toMatch(/include = \[\s+"name-\d+\*",\s+"driver=bridge"/);
+    expect(out).toContain('172.19.0.0/16');
+  });
+
+  test('domains of the resolvers, and the context with where it leads, are masked in every file', async () => {
+    const { run } = io;
+    io = {
+      ...io,
+      run: (file, args) =>
+        file === '/usr/sbin/scutil'
+          ? Promise.resolve({
+              stdout:
+                'resolver #1\n  search domain[0] : corp.initech.example\n\nresolver #2\n  domain   : local\n',
+              stderr: '',
+              exitCode: 0,
+            })
+          : run(file, args),
+    };
+    const message =
+      'Runtime is False: docker.context is “tps” (ssh://lumbergh@build.initech.example), vpn.corp.initech.example has it';
+    await writeFile(
+      io.logPath,
+      `${JSON.stringify({ time: '2026-03-04T05:06:07.000Z', level: 'info', message })}\n`,
+    );
+    await writeFile(io.configPath, '[docker]\ncontext = "tps"\n', { mode: 0o644 });
+    expect(await cli('bugreport', '--show')).toBe(0);
+    expect(out).not.toMatch(/initech|lumbergh|tps/);
+    expect(out).toMatch(/search domain\[0\] : host-\d+\n[^]*domain +: local\n/);
+    expect(out).toContain('“name-');
   });
 });
 

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { maskedRoutes, masker } from '../../../cli/masking.js';
 
-const nobody = { names: [], docker: [] };
+const nobody = { names: [], homes: [], docker: [], hosts: [] };
 
 test.each([
   ['open /Users/ada/.docker/run/docker.sock', 'open /Users/user-1/.docker/run/docker.sock'],
@@ -20,16 +20,86 @@ test.each([
     'Docker 28.5.2, at 2026-11-27T13:20:00.000Z (13:20:00)',
   ],
   ['sha256:0123456789abcdef', 'sha256:0123456789abcdef'],
+  ['leads to (ssh://ada@build.acme.example:22)', 'leads to (ssh://host-1)'],
+  ['"https://acme.example/a?b=c" tcp://acme.example', '"https://host-1" tcp://host-2'],
+  [
+    'unix:///var/run/docker.sock tcp://192.168.5.2:2375',
+    'unix:///var/run/docker.sock tcp://192.168.5.2:2375',
+  ],
+  ['{"message":"of ada@acme.example, twice"}', '{"message":"of mail-1, twice"}'],
+  ['nginx@sha256:0123456789abcdef', 'nginx@sha256:0123456789abcdef'],
+  [
+    '  search domain[0] : corp.example\n  domain   : acme\n  domain   : local\n  domain   : 254.169.in-addr.arpa\n',
+    '  search domain[0] : host-1\n  domain   : host-2\n  domain   : local\n  domain   : 254.169.in-addr.arpa\n',
+  ],
 ])('%s', (text, masked) => {
   expect(masker(nobody)(text)).toBe(masked);
 });
 
 test('names are masked wherever they stand as words, the longer ones first, and ordinary ones stay', () => {
-  const mask = masker({ names: ['ada', 'adas-mac.local'], docker: ['shop', 'shop_default', 'bridge'] });
+  const mask = masker({
+    ...nobody,
+    names: ['ada', 'adas-mac.local'],
+    docker: ['shop', 'shop_default', 'bridge'],
+  });
   expect(mask('Ada on adas-mac.local: shop_default of shop, bridge, adagio')).toBe(
     'user-1 on user-2: name-1 of name-2, bridge, adagio',
   );
   expect(mask('shop')).toBe('name-2');
+});
+
+test('the hosts of a domain are masked wherever they stand', () => {
+  const mask = masker({ ...nobody, hosts: ['corp.example'] });
+  expect(mask('vpn.corp.example, again VPN.corp.example, of corp.example')).toBe(
+    'host-1, again host-1, of host-2',
+  );
+});
+
+test('homes that are known are masked wherever they lie, whatever is in their names', () => {
+  const mask = masker({
+    ...nobody,
+    names: ['Ada Lovelace', "o'brien"],
+    homes: ['/Users/Ada Lovelace', '/Volumes/Big/ada'],
+  });
+  expect(mask('/Users/Ada Lovelace/x, /Users/Ada Lovelace')).toBe('/Users/user-1/x, /Users/user-1');
+  expect(mask('/Volumes/Big/ada/.docker of Ada Lovelace')).toBe('/Volumes/Big/user-2/.docker of user-1');
+  expect(mask("'/Users/o'\\''brien/x' of o'brien")).toMatch(/^'\/Users\/user-\d\/x' of user-\d$/);
+});
+
+test.each(['/Users/Ada Lovelace/x', "/Users/o'brien/x", '/Users/Zoë/x'])(
+  'a home of which nobody is told: %s',
+  (text) => {
+    expect(masker(nobody)(text)).toBe('/Users/user-1/x');
+  },
+);
+
+test('an odd name of Docker’s mangles nothing of the product’s own', () => {
+  const mask = masker({
+    ...nobody,
+    docker: [
+      'app',
+      'docker',
+      'status',
+      'routes',
+      'network',
+      'x',
+      '"',
+      ': ',
+      '10.0.75.0',
+      'phase',
+      'shop',
+      'name',
+    ],
+  });
+  const text =
+    '{"app":"/Applications/Docker.app","phase":"ready","state":"routed","network":"10.0.75.0/24","x":"shop phase"}';
+  expect(JSON.parse(mask(text))).toEqual({
+    app: '/Applications/Docker.app',
+    phase: 'ready',
+    state: 'routed',
+    network: '10.0.75.0/24',
+    x: 'name-1 name-2',
+  });
 });
 
 test('a routing table loses its public networks, however short, and keeps its private ones', () => {
@@ -89,7 +159,7 @@ test('no secret is found in what is masked, whatever stands around it', () => {
       const text =
         `${between(0)}/Users/${home}/Library${between(1)}${mac}${between(2)}${ipv4}${between(3)}${ipv6}${between(4)}` +
         `${name}${between(5)}${container}${between(6)}${name.toUpperCase()}${between(7)}inet ${ipv4} netmask${between(8)}`;
-      const masked = masker({ names: [name], docker: [container] })(text).toLowerCase();
+      const masked = masker({ ...nobody, names: [name], docker: [container] })(text).toLowerCase();
       for (const each of [mac, ipv4, ipv6, `/${home}/`, container])
         expect(masked).not.toContain(each.toLowerCase());
       expect(masked).not.toMatch(new RegExp(`(?<![a-z0-9])${name}(?![a-z0-9])`));

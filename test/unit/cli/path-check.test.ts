@@ -114,6 +114,27 @@ test('a container that shares the VM’s network has no address, and is told so'
   expect(await hopsTo('proxy', macOf(well), status)).toMatchObject([{ hop: 'container', status: 'fail' }]);
 });
 
+test.each([
+  ['web;id', 'aabbccddeeff00112233', 'aabbccddeeff'],
+  ['$(id)', 'aabbccddeeff00112233', 'aabbccddeeff'],
+  ['--help', 'aabbccddeeff00112233', 'aabbccddeeff'],
+  ['web; id', 'no hex', "'web; id'"],
+  ['web-1', 'aabbccddeeff00112233', 'web-1'],
+])('a command to paste runs nothing that the engine chose: %s', async (name, id, word) => {
+  const endpoint = { network: 'bridge', address: '172.17.0.2' };
+  const status = (endpoints: readonly (typeof endpoint)[]): Status => ({
+    ...healthyStatus,
+    containers: [{ id, name, project: null, service: null, endpoints, ports: [80] }],
+  });
+  const fixes = async (endpoints: readonly (typeof endpoint)[], answers: Record<string, string>) =>
+    (await hopsTo(name, macOf(answers), status(endpoints))).flatMap(({ fix }) => fix);
+  expect(await fixes([], well)).toEqual([`docker network connect bridge ${word}`]);
+  expect(await fixes([endpoint], { '10.0.75.2': refuses })).toContain(
+    `docker inspect --format '{{.State.Status}}' ${word}`,
+  );
+  expect(await fixes([endpoint], { ...well, '172.17.0.2:80': refuses })).toContain(`docker logs ${word}`);
+});
+
 describe('who is meant', () => {
   const status = {
     ...healthyStatus,

@@ -35,6 +35,15 @@ test('everything, with its times', () => {
   expect(`\n${shown(healthyStatus, 120, true)}\n`).toMatchSnapshot();
 });
 
+test.each([60, 80, 120])('every condition fits into %i columns', (width) => {
+  const message = 'a long message of many words '.repeat(8).trim();
+  const conditions = healthyStatus.conditions.map((each) => ({ ...each, message }));
+  const lines = statusLines({ ...healthyStatus, conditions }, view(width, true));
+  const told = lines.slice(lines.indexOf('Conditions') + 1);
+  expect(told.slice(0, told.indexOf('')).filter((line) => line.length > width)).toEqual([]);
+  expect(told.join(' ').replaceAll(/ +/g, ' ')).toContain(message);
+});
+
 test('a healthy Mac fits on one screen', () => {
   expect(statusLines(healthyStatus, view(80)).length).toBeLessThanOrEqual(24);
 });

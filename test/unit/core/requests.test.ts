@@ -37,7 +37,12 @@ interface Stage extends ControlHandlers {
 /** A Mac that changes as the steps say, but for those that `refuse` knows an error for. */
 function stage(
   start: Observation,
-  options: { refuse?: (step: Step) => Error | null; look?: () => void; memory?: Memory } = {},
+  options: {
+    refuse?: (step: Step) => Error | null;
+    look?: () => void;
+    memory?: Memory;
+    forgetContext?: () => void;
+  } = {},
 ): Stage {
   const { refuse = () => null, look = () => undefined } = options;
   let world = { observation: start, memory: options.memory ?? up };
@@ -99,6 +104,7 @@ function stage(
     metrics: () => '',
     failures: reporter.failures,
     bundles: { lookAnew: () => undefined },
+    contexts: { lookAnew: options.forgetContext ?? (() => undefined) },
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   });
   return {
@@ -130,6 +136,16 @@ test('a Mac that can be as it was asked to be: done', async () => {
   expect(mac.world().tap.interface).toMatchObject({ value: { addresses: [] } });
   expect(await told(mac.restart())).toEqual({ done: true, problems: [] });
   expect(mac.world().tap.interface).toMatchObject({ value: { addresses: [{ address: '10.0.75.1' }] } });
+});
+
+test('up has docker’s context read anew, and down does not', async () => {
+  const start = startedMac([bridge]);
+  const now = { read: 'nothing', there: 'colima' };
+  const mac = stage(start, { forgetContext: () => void (now.read = now.there) });
+  await told(mac.down());
+  expect(now.read).toBe('nothing');
+  await told(mac.up());
+  expect(now.read).toBe('colima');
 });
 
 test('up has the VM’s NIC looked for anew', async () => {

@@ -162,6 +162,28 @@ describe('with a name', () => {
   });
 });
 
+test('what is told of a context leaves out who logs in with which password', () => {
+  const far = (host: string) => JSON.stringify(choose(sight([colima], contextAt(null, host)), 'mine'));
+  expect(far('tcp://user:p4ss@build.example:2376')).toContain('(tcp://build.example:2376)');
+  expect(far('ssh://me:p4ss@odd@build.example/x@y')).toContain('(ssh://build.example/x@y)');
+  expect(far('user:p4ss@build.example')).toContain('(build.example)');
+  expect(far(`tcp://user:${'p4ss'.repeat(200)}@build.example`)).toContain('(tcp://build.example)');
+  expect(far('tcp://build.example:2376')).toContain('(tcp://build.example:2376)');
+});
+
+test('a VM that is not looked for is not said not to run', () => {
+  const asked = { link: 'tap', docker: { context: 'mine' } };
+  const choice = chooseRuntime(
+    configSchema.parse(asked),
+    sight([], contextAt(`${home}/.colima/default/docker.sock`)),
+  );
+  expect(choice).toMatchObject({
+    reason: 'NotRunning',
+    message: expect.stringContaining('link is “tap”') as unknown,
+  });
+  expect(choice).not.toMatchObject({ message: expect.stringContaining('no VM runs') as unknown });
+});
+
 test('the context is asked for only where the choice hangs on it', () => {
   const needs = (
     context: string,

@@ -162,11 +162,13 @@ export function appliedTo(world: VmnetWorld, step: Step): VmnetWorld {
     case 'prepare-guest':
     case 'release-guest': {
       const vm = valueOf(observation.vm);
-      const next = { ...world, ...applied(world, step) };
+      let next = { ...world, ...applied(world, step) };
       if (vm && kindOf(vm) === 'hyperkit') return next;
       const isOpen = step.kind === 'prepare-guest';
       if (step.isGiven !== true) throw new Error('the address of this VM’s NIC is not ours');
       if (isOpen && !world.nics.some(({ mac }) => mac === step.nic)) throw new Error('no such NIC');
+      const { guest } = next.memory;
+      if (guest && isOpen) next = { ...next, memory: { ...next.memory, guest: { ...guest, nic: step.nic } } };
       // Without the NIC nobody enters the VM.
       if (step.kind === 'release-guest' && !step.hasNic) return next;
       return { ...next, isOpen, letIn: step.kind === 'prepare-guest' ? step.macAddress : null };

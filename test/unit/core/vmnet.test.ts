@@ -264,6 +264,29 @@ describe('what changes while the VM runs', () => {
     expect(judged(world).link.kind).toBe('up');
   });
 
+  test('another NIC of the VM is on the bridges now: it is let in, too', () => {
+    const other = { ...bridge100, name: 'bridge101', address: '192.168.105.1' };
+    const second = nic({
+      name: 'eth2',
+      mac: '52:55:55:00:00:02',
+      addresses: [{ address: '192.168.105.3', prefix: 24 }],
+    });
+    const several = settled(
+      sharedMac(networks, { bridges: [bridge100, other], nics: [outside, nic(), second] }),
+    ).world;
+    const only = (bridge: typeof other) => ({
+      vmnet: { bridges: seen([bridge]) },
+      routes: seen([...lan, ...rowsOf(bridge)]),
+    });
+    const first = settled(changed(several, only(bridge100))).world;
+    expect(first.memory.guest?.nic).toBe(nic().mac);
+    const next = changed(first, only(other));
+    expect(reasonOf(next, 'Guest')).toBe('NotPrepared');
+    const { world } = settled(next);
+    expect(world.memory.guest?.nic).toBe(second.mac);
+    expect(reasonOf(world, 'Guest')).toBe('Prepared');
+  });
+
   test('the engine starts anew in the same VM: rules are set again, the NIC is not looked for', () => {
     const world = changed(ready(), { engine: seen(engineOf(networks, { session: '700@then#2' })) });
     expect(kinds(world)).toEqual(['prepare-guest']);

@@ -90,6 +90,22 @@ describe('the child', () => {
     expect(await ask('other')).toEqual({ ok: true, context: null });
   });
 
+  test('says of a socket that is not there yet that it may come to lie elsewhere', async () => {
+    symlinkSync('.rd/docker.sock', join(home, 'docker.sock'));
+    const host = `unix://${home}/docker.sock`;
+    context('rd', host);
+    expect(await ask('rd')).toEqual({
+      ok: true,
+      context: { name: 'rd', host, socket: join(home, 'docker.sock') },
+      unmade: true,
+    });
+    put('.rd/docker.sock', '');
+    expect(await ask('rd')).toEqual({
+      ok: true,
+      context: { name: 'rd', host, socket: join(home, '.rd/docker.sock') },
+    });
+  });
+
   test.each<[string, () => void, RegExp]>([
     [
       'no JSON',
@@ -194,8 +210,11 @@ describe('contexts', () => {
       onDue: () => void (due += 1),
       now: () => now,
       setTimer: (callback, milliseconds) => {
-        timers.push({ at: now + milliseconds, callback });
-        return () => undefined;
+        const timer = { at: now + milliseconds, callback };
+        timers.push(timer);
+        return () => {
+          timers = timers.filter((one) => one !== timer);
+        };
       },
     });
   const passes = (milliseconds: number): void => {
@@ -217,7 +236,10 @@ describe('contexts', () => {
       passes(60_000);
     }
     expect(asked).toBe(1);
-    expect(contexts.files()).toEqual(['/Users/person/.docker/config.json']);
+    expect(contexts.files()).toEqual([
+      '/Users/person/.docker/config.json',
+      `/Users/person/${metaOf('first')}`,
+    ]);
     await contexts.read(user, null, 'a b');
     passes(60_000);
     await contexts.read({ ...user, uid: 502 }, null, 'a b');
@@ -265,5 +287,65 @@ describe('contexts', () => {
     passes(60_000);
     expect(await contexts.read(user, null, 'a')).toMatchObject({ value: { name: 'first' } });
     expect(await contexts.read({ ...user, uid: 502 }, null, 'a')).toMatchObject({ known: false });
+  });
+
+  test.each([
+    ['that are not there', { ok: true, context: null }],
+    ['whose socket is not there', { ...answer('early'), unmade: true }],
+  ])('%s are looked for again by themselves, a few times', async (_what, early) => {
+    const contexts = made();
+    answers = () => Promise.resolve(early);
+    const second = async (): Promise<void> => {
+      const before = due;
+      passes(1000);
+      if (due > before) await contexts.read(user, 'named', 'a');
+    };
+    await contexts.read(user, 'named', 'a');
+    expect(contexts.files()).toContain(`/Users/person/${metaOf('named')}`);
+    for (let passed = 0; passed < 5; passed += 1) await second();
+    expect([asked, due]).toEqual([2, 1]);
+    for (let passed = 0; passed < 3600; passed += 1) await second();
+    expect([asked, due]).toEqual([7, 6]);
+    contexts.lookAnew();
+    answers = () => Promise.resolve(answer('made'));
+    expect(await contexts.read(user, 'named', 'a')).toMatchObject({ value: { name: 'made' } });
+    for (let passed = 0; passed < 3600; passed += 1) await second();
+    expect([asked, due]).toEqual([8, 6]);
+  });
+
+  test('that nobody answers for keep nobody waiting, and no second child beside the first', async () => {
+    const contexts = made();
+    let tell: (said: unknown) => void = () => undefined;
+    answers = () => new Promise((resolve) => (tell = resolve));
+    const read = contexts.read(user, null, 'a');
+    passes(1000);
+    expect(await read).toMatchObject({
+      known: false,
+      why: expect.stringContaining('not answered') as unknown,
+    });
+    for (let minute = 0; minute < 60; minute += 1) {
+      passes(60_000);
+      contexts.lookAnew();
+      expect(await contexts.read(user, null, `a ${minute}`)).toMatchObject({ known: false });
+    }
+    expect([asked, due]).toEqual([1, 0]);
+    tell(answer('late'));
+    await new Promise(setImmediate);
+    expect(due).toBe(1);
+    answers = () => Promise.resolve(answer('later'));
+    expect(await contexts.read(user, null, 'a')).toMatchObject({ value: { name: 'late' } });
+    passes(5000);
+    expect(await contexts.read(user, null, 'a')).toMatchObject({ value: { name: 'later' } });
+  });
+
+  test('of another user are read while a child of the first one’s does not end', async () => {
+    const contexts = made();
+    answers = () => new Promise(() => undefined);
+    const read = contexts.read(user, null, 'a');
+    passes(1000);
+    await read;
+    passes(5000);
+    answers = () => Promise.resolve(answer('other'));
+    expect(await contexts.read({ ...user, uid: 502 }, null, 'a')).toMatchObject({ value: { name: 'other' } });
   });
 });

@@ -97,6 +97,7 @@ test('the firewall lets in what comes by that NIC from the Mac alone, and addres
     rules: ['raw PREROUTING', 'filter DOCKER-USER'],
     source: '192.168.64.1',
     observedGeneration: 3,
+    nic: end.nic,
   });
   expect(state()).toBe(before);
   expect(vm.chains.get('raw PREROUTING')).toEqual([accept, theirDrop]);

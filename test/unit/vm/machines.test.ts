@@ -1,6 +1,7 @@
 /** VMs of runtimes besides Docker Desktop, by the command lines that are known of them. */
 import { expect, test } from '@jest/globals';
-import { candidatesOf } from '../../../daemon/vm/candidates.js';
+import fc from 'fast-check';
+import { candidatesOf, maxCommand } from '../../../daemon/vm/candidates.js';
 import { pickMachines } from '../../../daemon/vm/machines.js';
 import { listByColumns } from '../../../daemon/vm/processes.js';
 
@@ -110,4 +111,77 @@ test('they are found by columns too, where the child that lists fails', async ()
     }),
   );
   expect(pickMachines(list, { uid })).toMatchObject([{ name: 'colima', vm: { pid: 700 } }]);
+});
+
+/** Processes of a user whose lines are as long as any is looked at. */
+const costly = (count: number, head: string, tail: string) => {
+  const times = (part: string): string => part.repeat(Math.floor(maxCommand / 2 / part.length) - 1);
+  const cmd = `/${times(head)}${times(tail)}`;
+  return Array.from({ length: count }, (_, pid) => ({ pid, uid, cmd, startTime }));
+};
+
+test.each([
+  ['hostagent after hostagent, pid file after pid file', 'a/limactl hostagent ', '--pidfile /'],
+  ['pid files that end nowhere', 'a/limactl hostagent ', '--pidfile /ha.pidx'],
+  ['OrbStack in OrbStack', '/OrbStack.app/Contents/', '/OrbStack.app/Contents/OrbStack Helper vmgr0'],
+  ['Podman in Podman', 'a/gvproxy', '/gvproxy -/podma'],
+])('a line that a user makes to cost time takes none: %s', (_what, head, tail) => {
+  const processes = costly(32, head, tail);
+  const began = performance.now();
+  expect(pickMachines(processes, { uid })).toEqual([]);
+  expect(performance.now() - began).toBeLessThan(50);
+});
+
+test('nor does one among all processes', () => {
+  const processes = costly(200, 'a/limactl', 'a/limactl.a');
+  const began = performance.now();
+  expect(candidatesOf(processes)).toEqual([]);
+  expect(performance.now() - began).toBeLessThan(1500);
+});
+
+test('a line says the same as the form that is written down for it', () => {
+  const form =
+    /^(\/(?:(?! [-/]).)*?\/limactl(?:\.[a-z]+)?) (?:--debug )?hostagent .*?--pidfile (\/.+?)\/ha\.pid(?: |$)/s;
+  const word = fc.constantFrom(
+    ...[
+      '/opt/homebrew/bin',
+      '/Applications/Rancher Desktop.app',
+      '/limactl',
+      '/limactl.ventura',
+      '/limactl.7',
+    ],
+    ...[' hostagent', ' --debug', ' -v', ' --pidfile', ' /Users/a b/.lima/docker', '/ha.pid', '/ha.pid.old'],
+    ...[' --socket /x/ha.sock', ' ', ' docker', '/', 'a'],
+  );
+  const plausible = fc
+    .tuple(
+      fc.constantFrom(
+        '',
+        '/opt/homebrew/bin',
+        '/Applications/Rancher Desktop.app/bin',
+        './bin',
+        '/bin/sh /a',
+      ),
+      fc.constantFrom('/limactl', '/limactl.ventura', '/limactl.7', '/limactl2', '/xlimactl'),
+      fc.constantFrom(' hostagent', ' --debug hostagent', ' -v hostagent', ' hostagents', ''),
+      fc.constantFrom(' --pidfile', ' --port 1 --pidfile', ' --pidfile=x --pidfile', ' --pid', ''),
+      fc.constantFrom(' /Users/a/.lima/docker', ' /Users/a b/.lima/x', ' x', ' /', ' /ha.pid'),
+      fc.constantFrom('/ha.pid', '/ha.pid.old/ha.pid', '/ha.pid.old', '/ha.sock', ''),
+      fc.constantFrom('', ' ', ' --socket /x/ha.sock docker', ' --pidfile /y/ha.pid'),
+    )
+    .map((parts) => parts.join(''));
+  const line = fc.oneof(
+    plausible,
+    fc.array(word, { maxLength: 8 }).map((words) => `/x/limactl hostagent${words.join('')}`),
+  );
+  fc.assert(
+    fc.property(line, (cmd) => {
+      const folder = form.exec(cmd)?.[2];
+      const found = pickMachines([{ pid: 1, uid, cmd, startTime }], { uid });
+      expect(found.map((one) => [one.folder, one.vm.executable])).toEqual(
+        folder === undefined ? [] : [[folder, form.exec(cmd)?.[1]]],
+      );
+    }),
+    { numRuns: 2000 },
+  );
 });
