@@ -8,16 +8,11 @@ import { messageOf } from '../daemon/lib/text.js';
 import { label } from '../daemon/lib/layout.js';
 import { machineOf, macWith, runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
 import { type Distrust, distrusted } from '../daemon/lib/trusted-path.js';
+import { type Answer, fail, pass, unclear } from './answer.js';
 import { isSilent } from './client.js';
 import { CliError, exit } from './exit.js';
 import type { Io } from './io.js';
-
-export interface Answer {
-  readonly status: 'pass' | 'fail' | 'unknown';
-  readonly detail: string;
-  /** What to do, mostly commands. */
-  readonly fix: readonly string[];
-}
+import { namesAnswer } from './names-check.js';
 
 export interface Check {
   /** Never given to another question. */
@@ -25,10 +20,6 @@ export interface Check {
   readonly question: string;
   readonly ask: (io: Io, status: Status | CliError) => Promise<Answer>;
 }
-
-const pass = (detail: string): Answer => ({ status: 'pass', detail, fix: [] });
-const fail = (detail: string, ...fix: string[]): Answer => ({ status: 'fail', detail, fix });
-const unclear = (detail: string, ...fix: string[]): Answer => ({ status: 'unknown', detail, fix });
 
 const install = 'sudo make install-daemon';
 const kickstart = `sudo launchctl kickstart -k system/${label}`;
@@ -202,6 +193,14 @@ export const checks: readonly Check[] = [
   },
   { id: 'TT010', question: 'Is the configuration valid, and writable by root alone?', ask: configuration },
   { id: 'TT011', question: 'Does root run the newest runtime for this macOS?', ask: runtime },
+  {
+    id: 'TT012',
+    question: 'Does tuntapd’s server answer for a container’s name?',
+    ask: (io, status) =>
+      status instanceof CliError
+        ? Promise.resolve(unclear('the daemon, which knows the names, does not answer'))
+        : namesAnswer(io, status),
+  },
 ];
 
 /** `ask`, with a crash of it as an answer: one check that fails to run is not the end. */

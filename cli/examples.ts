@@ -20,6 +20,10 @@ export const examples: Readonly<Record<string, readonly (readonly [line: string,
     ['tuntapctl bugreport -o ~/Desktop/tuntapd.tar.gz', 'write it'],
   ],
   routes: [['tuntapctl routes --all', 'also networks that can never be routed']],
+  names: [
+    ['tuntapctl names', 'what to type into the browser'],
+    ["tuntapctl names --json | jq -r '.names[].name'", 'the names alone, without their zone'],
+  ],
   ping: [
     ['tuntapctl ping web', 'why it can, or cannot, be reached'],
     ['tuntapctl ping 172.17.0.2', 'the same by address'],

@@ -30,6 +30,8 @@ export interface Io {
     port: number | null,
     from: string,
   ) => Promise<{ readonly alive: boolean; readonly said: string }>;
+  /** The IPv4 addresses of a host by whoever answers DNS at this port of 127.0.0.1. Rejects when it has none. */
+  readonly lookUp: (host: string, port: number) => Promise<readonly string[]>;
   readonly renderShim: (options: { device: string; mac: string; wait: number }) => string;
   /**
    * For what goes on until it is interrupted (`logs -f`): from now on Ctrl-C aborts this signal instead of ending the

@@ -14,6 +14,7 @@ import {
 import { doctor, doctorList } from './commands/doctor.js';
 import { type LogOptions, logs } from './commands/logs.js';
 import { metrics } from './commands/metrics.js';
+import { names } from './commands/names.js';
 import { open } from './commands/open.js';
 import { ping } from './commands/ping.js';
 import { routes } from './commands/routes.js';
@@ -190,6 +191,11 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .addOption(json())
     .action(async (options: Json & { all?: boolean }) => {
       finish(await routes(io, options));
+    });
+  add(program, 'names', 'list the names of containers, and what each stands for')
+    .addOption(json())
+    .action(async (options: Json) => {
+      finish(await names(io, options));
     });
   add(program, 'ping', 'check each hop on the way to a container')
     .argument('<container>', 'its name, the beginning of its id, or an address')

@@ -7,6 +7,8 @@ export interface ContainerView {
   readonly address: string;
   /** Of docker compose; null: none. */
   readonly project: string | null;
+  /** The name by which macOS finds that address, with its zone; null: none. */
+  readonly dnsName: string | null;
 }
 
 export interface NetworkView {
@@ -27,12 +29,40 @@ const byProject = (
   b: { project: string | null; name: string },
 ): number => compare(a.project ?? '', b.project ?? '') || compare(a.name, b.name);
 
-function containersOn(network: string, containers: NonNullable<Status['containers']>): ContainerView[] {
+/**
+ * The name to say for each address: of those it has, the one that stands for the fewest addresses, then the shortest.
+ * Empty while macOS finds none of them.
+ */
+function namesByAddress({ names, conditions }: Status): ReadonlyMap<string, string> {
+  const isAnswered = conditions.some(({ type, status }) => type === 'Names' && status === 'True');
+  if (!names || !isAnswered) return new Map();
+  // A later entry replaces an earlier one, so that the best comes last.
+  const best = names.names.toSorted(
+    (a, b) =>
+      b.addresses.length - a.addresses.length || b.name.length - a.name.length || compare(b.name, a.name),
+  );
+  return new Map(
+    best.flatMap(({ name, addresses }) =>
+      addresses.map((address) => [address, `${name}.${names.zone}`] as const),
+    ),
+  );
+}
+
+function containersOn(
+  network: string,
+  containers: NonNullable<Status['containers']>,
+  names: ReadonlyMap<string, string>,
+): ContainerView[] {
   return containers
     .flatMap(({ name, project, endpoints }) =>
       endpoints
         .filter((endpoint) => endpoint.network === network)
-        .map(({ address }): ContainerView => ({ name, project, address })),
+        .map(({ address }): ContainerView => ({
+          name,
+          project,
+          address,
+          dnsName: names.get(address) ?? null,
+        })),
     )
     .toSorted(byProject);
 }
@@ -44,14 +74,16 @@ const onlyOf = <T>(list: readonly T[]): T | null => {
 };
 
 /** The networks that are, or are to be, routed, projects together; and in words those that are not. */
-export function networksOf({ routes, containers = [], link }: Status): {
+export function networksOf(status: Status): {
   readonly routed: readonly NetworkView[];
   readonly never: readonly string[];
 } {
+  const { routes, containers = [], link } = status;
+  const dnsNames = namesByAddress(status);
   const names = [...new Set(routes.filter(({ state }) => state !== 'refused').map(({ network }) => network))];
   const usualWay = link ? `via ${link.peer} on ${link.interface}` : null;
   const routed = names.map((name): NetworkView => {
-    const here = containersOn(name, containers);
+    const here = containersOn(name, containers, dnsNames);
     const subnets = routes.filter(({ network, state }) => network === name && state !== 'refused');
     return { name, project: onlyOf(here.map(({ project }) => project)), subnets, usualWay, containers: here };
   });

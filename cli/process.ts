@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import { version } from '../config/version.js';
 import { run } from '../daemon/lib/command.js';
 import { answersTcp } from '../daemon/lib/tcp-probe.js';
@@ -30,6 +31,11 @@ export function runProcess(layout: Layout): Promise<number> {
     configPath: `${layout.configuration}/config.toml`,
     layout,
     run,
+    lookUp: (host, port) => {
+      const resolver = new Resolver({ timeout: 2000, tries: 1 });
+      resolver.setServers([`127.0.0.1:${port}`]);
+      return resolver.resolve4(host);
+    },
     connect: (address, port, from) => answersTcp(address, from, port === null ? {} : { port }),
     renderShim,
     untilInterrupted: () => {

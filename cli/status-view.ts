@@ -28,6 +28,16 @@ const healthy: readonly Phase[] = ['ready', 'idle', 'down'];
 
 export const isHealthy = ({ phase }: Pick<Status, 'phase'>): boolean => healthy.includes(phase);
 
+/**
+ * Whether this is fine although it is not True: while there is nothing to do, much is missing. What fails beside
+ * addresses that answer is wrong.
+ */
+export const isCalm = (
+  status: Pick<Status, 'phase'>,
+  { type, reason }: Pick<Condition, 'type' | 'reason'>,
+): boolean =>
+  isHealthy(status) && !(status.phase === 'ready' && explanationOf(type, reason)?.severity === 'degraded');
+
 const nameOf: Readonly<Record<Exclude<Phase, 'ready'>, string>> = {
   idle: 'idle: nothing to do until Docker’s VM runs',
   down: 'down: taken down by hand; `tuntapctl up` brings it back',
@@ -59,31 +69,30 @@ function headline({ phase, conditions }: Status, { now, width, paint }: View): s
 /** The conditions of which a person is told here: what is wrong, its cause first; what merely is not there yet last. */
 function problemsOf({ phase, conditions }: Status): readonly Condition[] {
   const unmet = withoutConsequences(conditions).filter(({ status }) => status !== 'True');
-  const isCalm = healthy.includes(phase);
+  const isAlone = unmet.length === 1 && !isHealthy({ phase });
   const told = unmet.filter(
-    ({ type, reason }) => explanationOf(type, reason)?.severity !== 'idle' || (!isCalm && unmet.length === 1),
+    ({ type, reason }) => explanationOf(type, reason)?.severity !== 'idle' || isAlone,
   );
   const cause = causeOf(told);
   return cause === null ? told : [cause, ...told.filter((each) => each !== cause)];
 }
 
-function signOf({ type, reason, status }: Condition, isCalm: boolean): 'unknown' | 'idle' | 'wait' | 'fail' {
+function signOf({ type, reason, status }: Condition, calm: boolean): 'unknown' | 'idle' | 'wait' | 'fail' {
   if (status === 'Unknown') return 'unknown';
-  // While there is nothing to do, what is missing is not wrong.
-  if (isCalm) return 'idle';
+  if (calm) return 'idle';
   return explanationOf(type, reason)?.severity === 'transient' ? 'wait' : 'fail';
 }
 
 const colours = { pass: 'green', fail: 'red', unknown: 'yellow', wait: 'yellow', idle: 'dim' } as const;
 
-function problem(condition: Condition, isCalm: boolean, view: View): string[] {
+function problem(condition: Condition, calm: boolean, view: View): string[] {
   const { paint, signs, width, tap, now } = view;
-  const sign = signOf(condition, isCalm);
+  const sign = signOf(condition, calm);
   const { type, reason, message } = condition;
   const told = `${plain(type, 40)}: ${plain(message, 2000)}`;
   const margin = signs[sign].length + 1;
   const lines = hanging(paint(colours[sign], signs[sign]), told, width, margin);
-  if (isCalm) return lines;
+  if (calm) return lines;
   const { meaning, whatToDo = [] } = explanationOf(type, reason) ?? {};
   if (meaning !== undefined) lines.push(...wrapped(meaning, width, margin).map((line) => paint('dim', line)));
   for (const remedy of whatToDo) {
@@ -181,8 +190,9 @@ function network(found: NetworkView, name: number, isTold: (why: string) => bool
   });
   const shown = verbose ? found.containers : found.containers.slice(0, maxContainers);
   const indent = 4;
-  for (const { name: container, address, project: own } of shown) {
-    const label = own === null || own === found.project ? '' : `compose ${plain(own, 60)}`;
+  for (const { name: container, address, project: own, dnsName } of shown) {
+    const compose = own === null || own === found.project ? [] : [`compose ${plain(own, 60)}`];
+    const label = [...(dnsName === null ? [] : [plain(dnsName, 100)]), ...compose].join('  ');
     const cell = name + signs.pass.length - 1;
     const row = `${cut(plain(container, 80), cell).padEnd(cell)}  ${plain(address, 60).padEnd(18)}`;
     lines.push(`${' '.repeat(indent)}${row}${cut(label, width - indent - row.length)}`.trimEnd());
@@ -213,14 +223,14 @@ function networkLines(status: Status, view: View): string[] {
   return lines;
 }
 
-function everyCondition({ phase, conditions }: Status, { paint, signs, now, width }: View): string[] {
-  const isCalm = healthy.includes(phase);
+function everyCondition(status: Status, { paint, signs, now, width }: View): string[] {
+  const { conditions } = status;
   const type = Math.max(0, ...conditions.map((each) => plain(each.type, 40).length));
   const sign = Math.max(...Object.values(signs).map((each: string) => each.length));
   return [
     paint('bold', 'Conditions'),
     ...conditions.flatMap((condition) => {
-      const mark = condition.status === 'True' ? 'pass' : signOf(condition, isCalm);
+      const mark = condition.status === 'True' ? 'pass' : signOf(condition, isCalm(status, condition));
       const age = ageText(condition.since, now);
       const when = `${localTime(condition.since)}${age === null ? '' : ` (${age})`}`;
       const told =
@@ -234,18 +244,20 @@ function everyCondition({ phase, conditions }: Status, { paint, signs, now, widt
 /** The lines of a status, in sections with an empty line between them. */
 export function statusLines(status: Status, view: View): string[] {
   const { paint, verbose } = view;
-  const isCalm = isHealthy(status);
-  const problems = problemsOf(status).map((each) => problem(each, isCalm, view));
+  const problems = problemsOf(status);
+  const calm = problems.filter((each) => isCalm(status, each));
+  const wrong = problems.filter((each) => !isCalm(status, each));
   const about = `tuntapd ${plain(status.version, 40)}, pid ${status.pid}, since ${localTime(status.since)}`;
   const sections = [
     headline(status, view),
-    ...(isCalm ? [problems.flat()] : problems),
+    ...wrong.map((each) => problem(each, false, view)),
+    calm.flatMap((each) => problem(each, true, view)),
     facts(status, view),
     networkLines(status, view),
     verbose ? everyCondition(status, view) : [],
     [
       ...wrapped(about, view.width).map((line) => paint('dim', line)),
-      ...(isCalm ? [] : ['More: tuntapctl doctor, tuntapctl logs -n 50']),
+      ...(isHealthy(status) ? [] : ['More: tuntapctl doctor, tuntapctl logs -n 50']),
     ],
   ];
   return sections

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { linkProblem } from './link.js';
+import { allowedZone, isOwnZone } from './zone.js';
 
 /** What `allowed` says is what people read when a value is wrong, and in the reference. */
 const ipv4 = z.ipv4().meta({ allowed: 'an IPv4 address, like 10.0.75.1' });
@@ -118,6 +119,20 @@ export const configSchema = z.strictObject({
       .default([])
       .describe(
         'Further subnets that are routed through the VM, of pods and services of a Kubernetes in it for instance (`["10.96.0.0/12", "10.1.0.0/16"]`): the VM has to know the way from there. `allow`, `minPrefix` (which lets a /12 pass), `force` and whatever else on the Mac has a subnet hold for them as for Docker’s; `include` and `exclude` do not.',
+      ),
+  }),
+  names: section({
+    manage: z
+      .boolean()
+      .default(true)
+      .describe('Whether containers answer by name: `web.docker` for a container called web.'),
+    zone: z
+      .string()
+      .refine(isOwnZone, allowedZone)
+      .meta({ allowed: allowedZone })
+      .default('docker')
+      .describe(
+        'The domain of these names. This Mac asks tuntapd alone for everything below it, so it must be nobody’s: `docker.test` is reserved for such a use (RFC 6761), `docker` is only not taken yet.',
       ),
   }),
   log: section({

@@ -10,6 +10,7 @@ import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
 import type { Judgement } from './core/judgement.js';
 import { chosenLink } from './core/link/choice.js';
+import { neededOfContainers } from './core/names/names.js';
 import { watchDataPath } from './runtime/data-path.js';
 import { serveControl } from './control/server.js';
 import { createFeed } from './control/stream.js';
@@ -27,6 +28,7 @@ import { answersTcp } from './lib/tcp-probe.js';
 import { watchRoutes } from './mac/route-monitor.js';
 import { createMeter } from './runtime/meter.js';
 import { keepMemory } from './runtime/memory.js';
+import { keepNames } from './runtime/names.js';
 import type { Configuration } from './core/observation.js';
 import { longestRunning } from './guest/user-containers.js';
 import { createLook } from './runtime/look.js';
@@ -103,6 +105,14 @@ async function start(
     setTimer,
   });
 
+  const names = keepNames({
+    zone: config.names.zone,
+    worker: paths.namesWorker,
+    temporary: paths.newResolver,
+    onChange: trigger('names'),
+    log: (message) => log.debug(message),
+  });
+
   const routeKeeper = keepRoutes({
     memory,
     now: () => performance.now(),
@@ -124,6 +134,7 @@ async function start(
     routes: routeKeeper,
     engine,
     dataPath: dataPath.snapshot,
+    names: names.observe,
     longestRunning: () => longestRunning(engine.client()),
     onUser: (user) => {
       home = user?.home ?? null;
@@ -137,7 +148,7 @@ async function start(
       if (settlesIn !== null) settled = setTimeout(trigger('bundle'), settlesIn + 50);
     },
   });
-  const executors = createExecutors({ bundles, engine, memory, log });
+  const executors = createExecutors({ bundles, engine, memory, names, log });
   const reporter = createReporter({
     maker: chosenLink,
     pid: process.pid,
@@ -160,7 +171,8 @@ async function start(
       meter.end(status);
       statuses.tell(status);
       dataPath.follow(judgement.probe);
-      engine.keepContainers(judgement.probe ? 'addresses' : 'nothing');
+      names.follow(judgement.names);
+      engine.keepContainers(neededOfContainers(judgement));
     },
     log: (level, message, details) => log.log(level, message, details),
     now: () => performance.now(),
@@ -256,6 +268,7 @@ async function start(
     outside.stop();
     bundleWatch.stop();
     await Promise.race([Promise.all([control.close(), reconciler.stop()]), pause(1500)]);
+    await Promise.race([names.stop(), pause(1500)]);
     // A step that is still at work must not write over what the next run knows.
     await memory.close();
   };

@@ -19,6 +19,7 @@ const programs = {
   'watch-worker': 'daemon/docker-app/watch-worker.ts',
   'context-worker': 'daemon/guest/context-worker.ts',
   'outside-worker': 'daemon/docker-app/outside-worker.ts',
+  'names-worker': 'daemon/names/names-worker.ts',
   tuntapctl: 'cli/tuntapctl.ts',
   install: 'launchd/install.ts',
   uninstall: 'launchd/uninstall.ts',

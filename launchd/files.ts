@@ -18,6 +18,7 @@ import { basename, dirname, join } from 'node:path';
 import { toDisk } from '../daemon/lib/to-disk.js';
 import type { Outside } from './launchctl.js';
 import type { Layout } from '../daemon/lib/layout.js';
+import { isOurs, maxResolverFile } from '../daemon/lib/resolver-text.js';
 import type { Product } from './product.js';
 import { untrusted } from '../daemon/lib/trusted-path.js';
 
@@ -50,6 +51,25 @@ export async function folder(path: string, mode: number, uid: number, gid: numbe
   }
   await chown(path, uid, gid);
   await chmod(path, mode);
+}
+
+/**
+ * Takes away the resolver files of a daemon that could not do so itself, and the folder where nothing else is in it: each
+ * lookup of their domain would wait for nobody. A folder that others may change is left alone.
+ */
+export async function removeResolvers({ resolvers, root, owner }: Layout): Promise<void> {
+  const stats = await lstat(resolvers).catch(() => null);
+  if (stats?.isDirectory() !== true) return;
+  if ((await untrusted(resolvers, { from: root, uid: owner.uid })).length > 0) return;
+  let left = 0;
+  for (const name of await readdir(resolvers)) {
+    const path = join(resolvers, name);
+    const file = await lstat(path);
+    const isOwn = file.isFile() && file.size <= maxResolverFile && isOurs((await textOf(path)) ?? '');
+    if (isOwn) await rm(path);
+    else left += 1;
+  }
+  if (left === 0) await rm(resolvers, { recursive: true });
 }
 
 async function place(path: string, content: Buffer | string, mode: number, layout: Layout): Promise<void> {

@@ -9,7 +9,7 @@ import type { Outcome } from '../daemon/api/messages.js';
 import { messageOf, plain } from '../daemon/lib/text.js';
 import { alone } from './claim.js';
 import { askToLeave, askVersion, untilAnswers } from './control.js';
-import { exists, unlinkCli } from './files.js';
+import { exists, removeResolvers, unlinkCli } from './files.js';
 import { enable, isLoaded, load, type Outside, unload } from './launchctl.js';
 import type { Layout } from '../daemon/lib/layout.js';
 import { Problem } from './problem.js';
@@ -122,6 +122,7 @@ async function removeAlone(given: Removal): Promise<readonly string[]> {
   ];
   for (const path of purge ? [...gone, layout.logs, layout.configuration] : gone)
     await rm(path, { recursive: true, force: true });
+  await removeResolvers(layout);
   if ((await unlinkCli(layout)) === 'foreign') say(`${layout.cliLink} is not tuntapd’s and was left alone`);
   // So that no `disabled` of ours stays in launchd's database for a later installation to trip over.
   await enable(outside);

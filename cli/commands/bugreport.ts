@@ -56,6 +56,18 @@ async function findings(io: Io): Promise<string> {
   return text;
 }
 
+/** Names and the labels of each: aliases, and what a container's label says, stand nowhere else. */
+function namesIn(told: Status['names']): readonly string[] {
+  const { names = [], problems = [] } = told ?? {};
+  const claimed = [...names.map(({ of }) => of), ...problems].flatMap((text) =>
+    [...text.matchAll(/alias (.+?) on network|label tuntapd\.names: (\S+)/g)].map(
+      ([, alias, given]) => alias ?? given ?? '',
+    ),
+  );
+  const labels = names.flatMap(({ name }) => name.split('.')).filter((label) => /[^\d]/.test(label));
+  return [...names.map(({ name }) => name), ...labels, ...claimed];
+}
+
 /** The user in front, whom a condition names (`ada (uid 501)`), who types, and whoever else the files tell of. */
 function privateIn(status: Status | null, fileOf: (name: string) => string): Private {
   const user = status?.conditions.find(({ type }) => type === 'ConsoleUser');
@@ -82,6 +94,7 @@ function privateIn(status: Status | null, fileOf: (name: string) => string): Pri
         service ?? '',
         ...endpoints.map(({ network }) => network),
       ]),
+      ...namesIn(status?.names),
       ...dockerNamesInLog(log),
       ...dockerNamesInConfig(fileOf('config.toml')),
     ],

@@ -5,14 +5,15 @@ import { conditionTypes } from '../../daemon/api/reasons/record.js';
 import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
 import type { Condition, Status } from '../../daemon/api/messages.js';
 import { plain } from '../../daemon/lib/text.js';
-import { type Answer, askSafely, checks } from '../checks.js';
+import type { Answer } from '../answer.js';
+import { askSafely, checks } from '../checks.js';
 import { askStatus } from '../client.js';
 import { configuredTap } from '../configured-tap.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { withProgress } from '../progress.js';
 import { signsFor } from '../signs.js';
-import { isHealthy } from '../status-view.js';
+import { isCalm } from '../status-view.js';
 import { painter, plainLines, printJson, printLine, table, widthOf } from '../terminal.js';
 import { wrapped } from '../wrapping.js';
 
@@ -24,10 +25,12 @@ interface Question {
 export interface Finding extends Answer, Question {}
 
 function ofCondition(
-  { type, status, reason, message }: Condition,
-  { calm, tap }: { calm: boolean; tap: Config['tap'] },
+  condition: Condition,
+  { isFine, tap }: { isFine: (condition: Condition) => boolean; tap: Config['tap'] },
 ): Finding {
-  const verdict = status === 'True' ? 'pass' : status === 'Unknown' ? 'unknown' : calm ? 'pass' : 'fail';
+  const { type, status, reason, message } = condition;
+  const verdict =
+    status === 'True' ? 'pass' : status === 'Unknown' ? 'unknown' : isFine(condition) ? 'pass' : 'fail';
   // One that only a newer daemon knows has no number: it goes by its name.
   const { code, question } = questionOf(type) ?? { code: type, question: `Is ${type} True?` };
   const { notice, whatToDo = [] } = explanationOf(type, reason) ?? {};
@@ -120,7 +123,10 @@ export async function doctor(io: Io, codes: readonly string[], options: { json?:
       return { id, question, ...(await askSafely(check, io, status)) };
     }),
   );
-  const about = { calm: !(status instanceof CliError) && isHealthy(status), tap: await configuredTap(io) };
+  const about = {
+    isFine: (condition: Condition) => !(status instanceof CliError) && isCalm(status, condition),
+    tap: await configuredTap(io),
+  };
   const withConditions = (list: readonly Condition[]): readonly Finding[] => [
     ...checked,
     ...list

@@ -40,6 +40,26 @@ export type Route = z.infer<typeof routeSchema>;
 
 export type RouteState = Route['state'];
 
+export const namesSchema = z.object({
+  zone: z.string().describe('The domain that they are in, e.g. docker'),
+  names: z
+    .array(
+      z.object({
+        name: z.string().describe('Below the zone; whatever stands before it is answered like it'),
+        addresses: z.array(z.string()).readonly(),
+        of: z.string().describe('What it stands for, for people: service web of shop'),
+      }),
+    )
+    .readonly(),
+  more: z.int().describe('How many there are besides these'),
+  problems: z
+    .array(z.string())
+    .readonly()
+    .describe('Names that several claim, and such as cannot be any: each for people'),
+});
+
+export type Names = z.infer<typeof namesSchema>;
+
 const vmSchema = z.object({
   id: z.string(),
   pid: z.int(),
@@ -102,6 +122,10 @@ export const statusSchema = z.object({
   phase: phaseSchema,
   conditions: z.array(conditionSchema).readonly(),
   routes: z.array(routeSchema).readonly(),
+  names: namesSchema
+    .nullable()
+    .optional()
+    .describe('null: there are to be none, or they are not known now; left out by an older daemon'),
   vm: vmSchema.nullable().optional().describe('null: there is none; left out: not known'),
   engine: engineSchema.nullable().optional(),
   bundles: z.array(bundleSchema).readonly().optional(),

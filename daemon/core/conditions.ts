@@ -21,6 +21,7 @@ import { guest } from './guest.js';
 import type { Judgement } from './judgement.js';
 import type { LinkMaker, MakersCondition } from './link/maker.js';
 import type { Memory } from './memory.js';
+import { names } from './names/names.js';
 import { routes } from './routes/routes.js';
 
 const configuration: Judge<'Configuration'> = ({ observation: { configuration: found } }) => {
@@ -49,6 +50,7 @@ const judges: { readonly [T in Exclude<ConditionType, MakersCondition | 'Ready'>
   Guest: guest,
   Routes: routes,
   DataPath: dataPath,
+  Names: names,
 };
 
 const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', 'Guest', 'Routes', 'DataPath'];

@@ -7,6 +7,7 @@
 import type { ReasonOf } from '../api/reasons/registry.js';
 
 import type { Prefix } from '../lib/prefix.js';
+import type { NamesObservation } from './names/observation.js';
 
 export type Seen<T> =
   | { readonly known: true; readonly value: T }
@@ -409,4 +410,5 @@ export interface Observation {
   /** `null`: no VM, so it was not asked. */
   readonly engine: Seen<Engine | null>;
   readonly dataPath: DataPath;
+  readonly names: NamesObservation;
 }

@@ -5,6 +5,7 @@
 import { reopenSteps } from './docker/restart.js';
 import { prepareSteps, releaseSteps } from './guest.js';
 import type { Judgement } from './judgement.js';
+import { namesSteps } from './names/names.js';
 import type { LinkMaker } from './link/maker.js';
 import { type Engine, valueOf } from './observation.js';
 import { deletions, routeSteps } from './routes/routes.js';
@@ -50,6 +51,7 @@ function giveWay(maker: LinkMaker, judgement: Judgement, why: string): Step[] {
 
 /** What gives hyperkit and Docker back, and takes the link down. */
 const restore = (maker: LinkMaker, judgement: Judgement): Step[] => [
+  ...namesSteps(judgement),
   ...maker.undo(judgement, '').before,
   ...reopenSteps(judgement),
   ...lower(maker, judgement),
@@ -66,7 +68,7 @@ export function plan(maker: LinkMaker, judgement: Judgement): readonly Step[] {
   if (!observation.configuration.inForce) return [];
   if (memory.wanted === 'restored') return restore(maker, judgement);
   const steps = maker.steps(judgement);
-  const before = [...steps.before, ...reopenSteps(judgement)];
+  const before = [...steps.before, ...reopenSteps(judgement), ...namesSteps(judgement)];
   if (memory.wanted === 'down' || memory.lowered) return [...before, ...lower(maker, judgement)];
   if (collision !== null) return [...before, ...(link.vm ? giveWay(maker, judgement, collision) : [])];
   const onMac = routeSteps(judgement);

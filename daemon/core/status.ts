@@ -1,8 +1,15 @@
 /** What `tuntapctl status` is told: a view of what was seen and judged. Pure. */
 import { version } from '../../config/version.js';
 import type { Finding, Phase } from './condition.js';
-import { type Condition, type RunningContainer, type Status, statusFormat } from '../api/messages.js';
+import {
+  type Condition,
+  type Names,
+  type RunningContainer,
+  type Status,
+  statusFormat,
+} from '../api/messages.js';
 import type { LinkState } from './link/link.js';
+import type { NamesVerdict } from './names/names.js';
 import type { Container, DataPath, Observation } from './observation.js';
 import type { RouteVerdict } from './routes/verdicts.js';
 import { plain } from '../lib/text.js';
@@ -20,7 +27,7 @@ export const datedConditions = (
   });
 
 /** Bytes of JSON that all routes may take, and characters of each message; thousands of networks fit. */
-const maxRoutes = 512 * 1024;
+const maxRoutes = 320 * 1024;
 const maxMessage = 4000;
 
 /** As many as fit, in their order; the last one is about the rest. A user's engine names them, and may name any number. */
@@ -79,6 +86,19 @@ function toldContainers(containers: readonly Container[]): readonly RunningConta
     .filter((told) => (bytes += Buffer.byteLength(JSON.stringify(told))) <= maxContainers);
 }
 
+/** Bytes of JSON that all names, and what stands against any, may take. */
+const maxNames = 192 * 1024;
+
+/** As many names as fit, in their order, and how many do not. Null while there are to be none. */
+function toldNames(verdict: NamesVerdict): Names | null {
+  if (verdict.state !== 'known') return null;
+  const { zone, names, problems } = verdict.zone;
+  let bytes = Buffer.byteLength(JSON.stringify(problems));
+  const cut = names.findIndex((name) => (bytes += Buffer.byteLength(JSON.stringify(name))) > maxNames);
+  const told = cut < 0 ? names : names.slice(0, cut);
+  return { zone, names: told, more: names.length - told.length, problems };
+}
+
 /** Less than 1 MiB, whatever others say in it. Whoever be asked is left out, rather than said to be absent. */
 export function statusOf(parts: {
   pid: number;
@@ -86,6 +106,7 @@ export function statusOf(parts: {
   phase: Phase;
   conditions: readonly Condition[];
   routes: readonly RouteVerdict[];
+  names: NamesVerdict;
   observation: Observation;
   link: LinkState;
   /** What the link is, for people; left out or null: there is none. */
@@ -104,6 +125,7 @@ export function statusOf(parts: {
         : condition,
     ),
     routes: fitting(judged.routes),
+    names: toldNames(judged.names),
     ...(vm.known ? { vm: vm.value } : {}),
     ...(engine.known
       ? {

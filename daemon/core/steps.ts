@@ -129,6 +129,20 @@ export interface TellUser extends Cause {
   readonly text: string;
 }
 
+/** Has macOS ask our server for the zone. */
+export interface WriteResolver extends Cause {
+  readonly kind: 'write-resolver';
+  readonly zone: string;
+  readonly text: string;
+}
+
+export interface RemoveResolver extends Cause {
+  readonly kind: 'remove-resolver';
+  readonly zone: string;
+  /** Whether the folder goes too where nothing else is in it. */
+  readonly withFolder: boolean;
+}
+
 export type Step =
   | LoadKext
   | OwnTapDevice
@@ -143,7 +157,9 @@ export type Step =
   | DeleteRoute
   | QuitDocker
   | OpenDocker
-  | TellUser;
+  | TellUser
+  | WriteResolver
+  | RemoveResolver;
 
 /**
  * Kinds of which neighbours are carried out at once: each route is about a prefix of its own, and the Mac's end of the
@@ -187,6 +203,8 @@ export const conditionOf = {
   'quit-docker': 'Ready',
   'open-docker': 'Ready',
   'tell-user': 'Ready',
+  'write-resolver': 'Names',
+  'remove-resolver': 'Names',
 } as const satisfies Readonly<Record<Step['kind'], ConditionType>>;
 
 /** A condition that a step can fail. */

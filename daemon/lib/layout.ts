@@ -35,6 +35,8 @@ export interface Layout {
   /** Has macOS’s newsyslog rotate that one. */
   readonly rotation: string;
   readonly configuration: string;
+  /** Where macOS looks for who knows a domain; others’ files lie there too. */
+  readonly resolvers: string;
   /** Owner of all of it; root and wheel. */
   readonly owner: { readonly uid: number; readonly gid: number };
   /** Group that may read the log; group `admin` of every Mac. */
@@ -71,6 +73,7 @@ export function layoutAt(
     launchdLog: join(logs, 'launchd.log'),
     rotation: join(root, 'etc/newsyslog.d/tuntapd.conf'),
     configuration: join(root, 'etc/tuntapd'),
+    resolvers: join(root, 'etc/resolver'),
     owner,
     readers,
   };

@@ -11,6 +11,7 @@ import { ownTapDevice } from '../mac/tap-device.js';
 import { addressTap, unaddressTap } from '../mac/tap-interface.js';
 import { answersTcp } from '../lib/tcp-probe.js';
 import type { MemoryKeeper } from './memory.js';
+import type { NamesKeeper } from './names.js';
 import { openAgain, quitForRestart, tellUser } from './restart-docker.js';
 import type { AddRoute, DeleteRoute, Executors } from '../core/steps.js';
 
@@ -19,9 +20,10 @@ export function createExecutors(parts: {
   bundles: BundleRoom;
   engine: EngineLink;
   memory: Pick<MemoryKeeper, 'now' | 'record' | 'learn'>;
+  names: Pick<NamesKeeper, 'write' | 'remove'>;
   log: Log;
 }): Executors {
-  const { bundles, engine, memory, log } = parts;
+  const { bundles, engine, memory, names, log } = parts;
   return {
     'load-kext': ({ bundle }) => loadKext(bundle),
     'own-tap-device': ({ path, uid }) => ownTapDevice(path, uid),
@@ -32,6 +34,8 @@ export function createExecutors(parts: {
       await memory.learn({ link: { ...link, attempts: link.attempts + 1 } });
       await addressTap(step);
     },
+    'write-resolver': names.write,
+    'remove-resolver': names.remove,
     'unaddress-tap': (step) => unaddressTap(step),
     'find-nic': (step, signal) =>
       searchNic(step, {

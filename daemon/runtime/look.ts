@@ -1,8 +1,9 @@
 import type { Config } from '../../config/schema.js';
-import { judge, type Judgement } from '../core/judgement.js';
+import { type Judgement, judging } from '../core/judgement.js';
 import { learn } from '../core/learning.js';
 import type { LinkMaker } from '../core/link/maker.js';
 import type { Memory } from '../core/memory.js';
+import type { NamesObservation } from '../core/names/observation.js';
 import type {
   Bundles,
   Configuration,
@@ -14,6 +15,7 @@ import type {
 } from '../core/observation.js';
 import { createAtWork } from './at-work.js';
 import type { EngineLink } from './engine.js';
+import { inSlices } from './in-slices.js';
 import type { MemoryKeeper } from './memory.js';
 import type { Sight } from './observe.js';
 import type { RouteKeeper } from './route-keeper.js';
@@ -39,6 +41,7 @@ export function createLook(parts: {
   routes: Pick<RouteKeeper, 'notice'>;
   engine: Pick<EngineLink, 'follow' | 'last'>;
   dataPath: () => DataPath;
+  names: () => Promise<NamesObservation>;
   /** The container of the user's that has been running longest. */
   longestRunning: Parameters<typeof createAtWork>[0];
   onUser: (user: ConsoleUser | null) => void;
@@ -58,7 +61,7 @@ export function createLook(parts: {
   }
 
   return async () => {
-    const sight = await parts.observe();
+    const [sight, names] = await Promise.all([parts.observe(), parts.names()]);
     await follow(sight);
     const { mac, owner } = sight;
     const observation: Observation = {
@@ -67,6 +70,7 @@ export function createLook(parts: {
       userContainer: null,
       engine: mac.vm.known && owner.known ? engine.follow(owner.value, mac.vm.value) : engine.last(),
       dataPath: parts.dataPath(),
+      names,
     };
     const look = { observation, link: maker.state(config, observation, memory.now()) };
     await parts.routes.notice(look);
@@ -75,13 +79,13 @@ export function createLook(parts: {
       mayBeSetUp === undefined ? null : memory.learn({ mayBeSetUp }),
       Object.keys(lasting).length === 0 ? null : memory.record(lasting),
     ]);
-    const judgement = judge(config, look, parts.remembered());
+    const judgement = await inSlices(judging(config, look, parts.remembered()));
     const { restart } = judgement;
     const session = observation.engine.known ? observation.engine.value?.session : undefined;
     // A restart of Docker hangs on whether somebody's container is at work: only then is that asked.
     if (restart.act !== 'wait' || !restart.forContainers || session === undefined) return judgement;
     const userContainer = await askContainers(`${session} ${memory.now().restart.asked}`);
     const asked = { ...look, observation: { ...observation, userContainer } };
-    return judge(config, asked, parts.remembered());
+    return inSlices(judging(config, asked, parts.remembered()));
   };
 }

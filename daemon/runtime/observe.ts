@@ -42,7 +42,7 @@ function createOwners(): (vm: Vm | null, inFront: ConsoleUser | null) => Promise
 
 /** What is seen without a word of the engine's, and what of it tells whom to follow. */
 export interface Sight {
-  readonly mac: Omit<Observation, 'configuration' | 'engine' | 'dataPath' | 'userContainer'>;
+  readonly mac: Omit<Observation, 'configuration' | 'engine' | 'dataPath' | 'names' | 'userContainer'>;
   /** Whose the VM is. */
   readonly owner: Seen<ConsoleUser | null>;
   /** Where a Docker.app is or may come to be. */

@@ -56,6 +56,7 @@ export function createReporter(parts: {
         phase,
         conditions,
         routes: toldRoutes(judgement),
+        names: judgement.names,
         observation: judgement.observation,
         link: judgement.link,
         told: toldLink(judgement),

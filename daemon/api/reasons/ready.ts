@@ -5,8 +5,11 @@ import { readLogs, tryAgain } from './remedies.js';
 export const ready = {
   code: 'TT110',
   question: 'Do containers answer on their own addresses?',
-  /** In the order in which they count as the cause: that nobody is logged in comes last. */
-  dependsOn: [...conditionTypes.filter((type) => type !== 'ConsoleUser' && type !== 'Ready'), 'ConsoleUser'],
+  /** In the order in which they count as the cause: that nobody is logged in comes last. Addresses answer without names. */
+  dependsOn: [
+    ...conditionTypes.filter((type) => type !== 'ConsoleUser' && type !== 'Names' && type !== 'Ready'),
+    'ConsoleUser',
+  ],
   reasons: {
     DockerStays: {
       severity: 'degraded',

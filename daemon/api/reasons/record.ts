@@ -13,6 +13,7 @@ export const conditionTypes = [
   'Guest',
   'Routes',
   'DataPath',
+  'Names',
   'Ready',
 ] as const;
 

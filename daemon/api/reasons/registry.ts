@@ -7,6 +7,7 @@ import { consoleUser } from './console-user.js';
 import { dataPath } from './data-path.js';
 import { engine } from './engine.js';
 import { guest } from './guest.js';
+import { names } from './names.js';
 import { ready } from './ready.js';
 import { type ConditionType, conditionTypes, type ReasonRecord, type Topic } from './record.js';
 import { routes } from './routes.js';
@@ -28,6 +29,7 @@ const topics = {
   Guest: guest,
   Routes: routes,
   DataPath: dataPath,
+  Names: names,
   Ready: ready,
 } as const satisfies Readonly<Record<ConditionType, Topic>>;
 

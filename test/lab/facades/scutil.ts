@@ -1,6 +1,7 @@
 /** `scutil` with `show State:/Users/ConsoleUser` on stdin, and `scutil --dns` (configd, scutil.tproj). */
 import { readFileSync } from 'node:fs';
 import type { Login, Logins } from '../mac/logins.js';
+import { type FileResolver, resolverFiles } from '../mac/resolver-files.js';
 import { type Caller, finish } from './lib/served.js';
 
 const loginWindow = 'loginwindow';
@@ -57,11 +58,34 @@ function session(index: number, login: Login | null, onConsole: boolean): string
 `;
 }
 
+/** A resolver of a file as configd shows it (dnsinfo_logging.h): no `Supplemental`, and what is not set is left out. */
+function block({ domain, nameservers, port, timeout, flags }: FileResolver, number: number): string {
+  const asked = flags
+    ? ['a', 'aaaa']
+        .filter((flag) => flags.includes(flag))
+        .map((flag) => `Request ${flag.toUpperCase()} records`)
+    : ['Request A records'];
+  return [
+    `resolver #${number}`,
+    `  domain   : ${domain}`,
+    ...nameservers.map((server, index) => `  nameserver[${index}] : ${server}`),
+    ...(port === null ? [] : [`  port     : ${port}`]),
+    ...(timeout === null ? [] : [`  timeout  : ${timeout}`]),
+    `  flags    : ${asked.join(', ')}`,
+    '  reach    : 0x00030002 (Reachable,Local Address,Directly Reachable Address)',
+    '',
+    '',
+  ].join('\n');
+}
+
 function dns(): string {
   const servers = readFileSync('/etc/resolv.conf', 'utf8')
     .split('\n')
     .flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
-  if (servers.length === 0) return 'No DNS configuration available\n';
+  const files = resolverFiles();
+  if (servers.length === 0 && files.length === 0) return 'No DNS configuration available\n';
+  if (servers.length === 0)
+    return `DNS configuration\n\n${files.map((file, index) => block(file, index + 1)).join('')}`;
   const list = servers.map((server, index) => `  nameserver[${index}] : ${server}\n`).join('');
   return `DNS configuration
 
@@ -69,7 +93,7 @@ resolver #1
 ${list}  flags    : Request A records
   reach    : 0x00000002 (Reachable)
 
-DNS configuration (for scoped queries)
+${files.map((file, index) => block(file, index + 2)).join('')}DNS configuration (for scoped queries)
 
 resolver #1
 ${list}  if_index : 4 (en0)

@@ -59,6 +59,8 @@ test('numbers, types and names that programs know: none of them ever changes', (
       'Conflict Failed ForeignRoute NoEngine NoNetwork NoneRouted NotManaged NotSeen Pending ResolversUnknown ' +
       'RouteMisbound RouteRefused Set TableUnknown Yielded',
     'TT111 DataPath': 'Answering NoLink NotSeen NothingAnswers',
+    'TT120 Names':
+      'Ambiguous Answering Down Failed FileForeign FolderForeign NetworkNeeded NotManaged NotSeen NotServed NotTaken Starting',
     'TT110 Ready': 'AddressNotRemoved DockerClosed DockerStays Down Failed Idle InterfaceUnknown Ready',
   });
 });
@@ -155,7 +157,7 @@ test('what sums everything up: what passes, what lasts, and what nothing helps a
   ];
   expect(named(({ severity }) => severity === 'transient').join(' ')).toBe(
     'BeingReplaced BeingWritten KextNotLoaded NicNotSought NoEngine NotInstalled NotLaunched NotOwned NotPrepared ' +
-      'NotSeen NotSet Pending RestartPending',
+      'NotSeen NotSet Pending RestartPending Starting',
   );
   expect(named(({ severity }) => severity === 'persistent').join(' ')).toBe(
     'AgentRefused AgentUnfit AppManagement ContextMissing ContextNotLocal DockerVmm FirewallBackendUnsupported ForeignRoute HelperForbidden Invalid ' +
@@ -311,8 +313,8 @@ test.each<[string, ReturnType<typeof told>[], string, string | null]>([
   ],
   [
     'what a newer daemon says stands by itself',
-    [told('Names', 'NotServed'), told('VirtualMachine', 'Paused'), told('TapAttached', 'NoVm')],
-    'Names VirtualMachine',
+    [told('Proxy', 'NotServed'), told('VirtualMachine', 'Paused'), told('TapAttached', 'NoVm')],
+    'Proxy VirtualMachine',
     'VirtualMachine',
   ],
 ])('%s', (_what, unmet, shown, cause) => {

@@ -31,6 +31,7 @@ import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { createFeed, type Feed } from '../../../daemon/control/stream.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
+import { resolverText } from '../../../daemon/lib/resolver-text.js';
 import { runtimes } from '../../../daemon/lib/runtimes.js';
 import { condition, madeUpStatus } from './made-up.js';
 import { healthyStatus, scenes } from './scenes.js';
@@ -84,6 +85,10 @@ beforeEach(async () => {
       const said = address === '172.17.0.2' && port === 80 ? 'connected' : 'ECONNREFUSED';
       return Promise.resolve({ alive: true, said });
     },
+    lookUp: (host, port) =>
+      host === 'web.docker' && port === 299
+        ? Promise.resolve(['172.17.0.2'])
+        : Promise.reject(Object.assign(new Error('queryA'), { code: 'ENOTFOUND' })),
     uid: 501,
     renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
     untilInterrupted: () => stop.signal,
@@ -809,6 +814,7 @@ describe('doctor', () => {
       TT009: 'fail',
       TT010: 'fail',
       TT011: 'unknown',
+      TT012: 'pass',
       TT103: 'fail',
     });
     out = '';
@@ -884,11 +890,11 @@ describe('doctor', () => {
 
   test('what only a newer daemon knows goes by its name', async () => {
     await daemon(
-      madeUpStatus({ phase: 'degraded', conditions: [condition('Names', 'False', 'not served')] }),
+      madeUpStatus({ phase: 'degraded', conditions: [condition('Proxy', 'False', 'not served')] }),
     );
     onTerminal({}, 200);
     expect(await cli('doctor')).toBe(4);
-    expect(out).toMatch(/✗ Names Is Names True\?\n +NotGood: not served\n +→ tuntapctl logs -n 50\n/);
+    expect(out).toMatch(/✗ Proxy Is Proxy True\?\n +NotGood: not served\n +→ tuntapctl logs -n 50\n/);
   });
 
   test.each([
@@ -929,7 +935,17 @@ test('whatever others named things: no command prints a control or format charac
       leave: () => Promise.resolve({ done: true, problems: [] }),
     },
   });
-  const commands = [['status'], ['doctor'], ['routes'], ['version'], ['up'], ['logs'], ['down'], ['stauts']];
+  const commands = [
+    ['status'],
+    ['doctor'],
+    ['routes'],
+    ['names'],
+    ['version'],
+    ['up'],
+    ['logs'],
+    ['down'],
+    ['stauts'],
+  ];
   await fc.assert(
     fc.asyncProperty(nasty, fc.constantFrom(...commands), fc.boolean(), async (words, argv, asJson) => {
       current = madeUpStatus({
@@ -938,6 +954,12 @@ test('whatever others named things: no command prints a control or format charac
         phase: 'degraded',
         conditions: [{ type: words, status: 'False', reason: words, message: words, since: words }],
         routes: [{ subnet: words, network: words, state: 'foreign', why: words }],
+        names: {
+          zone: words,
+          names: [{ name: words, addresses: [words], of: words }],
+          more: 1,
+          problems: [words],
+        },
       });
       await writeFile(
         io.logPath,
@@ -1253,6 +1275,131 @@ describe('docs/json.schema.json', () => {
       }).on('error', reject);
     });
     expect(schemaOf('any error of the control socket').safeParse(JSON.parse(answered)).success).toBe(true);
+  });
+});
+
+describe('names', () => {
+  const zone = (problems: string[] = []): Status['names'] => ({
+    zone: 'docker',
+    names: [
+      { name: 'web', addresses: ['172.17.0.2', '172.17.0.3'], of: 'container web' },
+      { name: 'web.shop', addresses: ['172.18.0.2'], of: 'service web of shop' },
+    ],
+    more: 3,
+    problems,
+  });
+
+  test('each with its addresses and what it stands for, and who else claims one', async () => {
+    await daemon(madeUpStatus({ names: zone(['web.docker is both']) }));
+    expect(await cli('names')).toBe(0);
+    expect(out).toMatch(/^web\.docker +172\.17\.0\.2 172\.17\.0\.3 +container web\n/);
+    expect(out).toMatch(
+      /^web\.shop\.docker +172\.18\.0\.2 +service web of shop\nand 3 more\n\n! web\.docker is both\n$/m,
+    );
+  });
+
+  test('that do not work are amiss although addresses answer: status and doctor say so', async () => {
+    const foreign = { ...condition('Names', 'False', 'somebody’s file'), reason: 'FileForeign' };
+    await daemon(madeUpStatus({ conditions: [foreign] }));
+    onTerminal({}, 200);
+    expect(await cli('status')).toBe(0);
+    expect(out).toMatch(/✗ Names: somebody’s file\n[^]*→ See what is there: ls -l/);
+    out = '';
+    await cli('doctor');
+    expect(out).toMatch(
+      /✗ TT120 Do containers answer by name\?\n +FileForeign: somebody’s file\n +→ See what is there: ls -l/,
+    );
+  });
+
+  test('the status shows them beside the addresses', async () => {
+    await daemon(healthyStatus);
+    await cli('status');
+    expect(out).toMatch(/ web +172\.17\.0\.2 +web\.docker\n/);
+    expect(out).toMatch(/ shop-web-1 +172\.18\.0\.3 +web\.shop\.docker\n/);
+  });
+
+  describe('doctor asks the server that macOS is sent to', () => {
+    const served = (
+      name: string,
+      addresses: string[],
+      status: 'True' | 'False' = 'True',
+    ): Partial<Status> => ({
+      names: { zone: 'docker', names: [{ name, addresses, of: `container ${name}` }], more: 0, problems: [] },
+      conditions: [condition('Names', status)],
+    });
+    test.each<[string, Partial<Status>, string | null, string, string]>([
+      [
+        'it answers',
+        served('web', ['172.17.0.2', '172.17.0.3']),
+        resolverText(299),
+        'ok',
+        'web.docker is 172.17.0.2',
+      ],
+      [
+        'it answers with what has changed since',
+        served('web', ['172.17.0.9']),
+        resolverText(299),
+        'FAIL',
+        '127.0.0.1, port 299, has 172.17.0.2 for web.docker, which is 172.17.0.9',
+      ],
+      [
+        'it does not answer',
+        served('web', ['172.17.0.2']),
+        resolverText(298),
+        'FAIL',
+        '127.0.0.1, port 298, does not answer for web.docker (ENOTFOUND)',
+      ],
+      [
+        'the file is not ours',
+        served('web', ['172.17.0.2']),
+        'nameserver 10.0.0.1\n',
+        '?',
+        'is not tuntapd’s',
+      ],
+      ['there is no file', served('web', ['172.17.0.2']), null, '?', 'ENOENT'],
+      [
+        'names do not work',
+        served('web', ['172.17.0.2'], 'False'),
+        resolverText(299),
+        '?',
+        'names do not work now',
+      ],
+      [
+        'nobody has a name',
+        { names: { zone: 'docker', names: [], more: 0, problems: [] } },
+        null,
+        'ok',
+        'no container has',
+      ],
+      ['there are none', { names: null }, null, 'ok', 'there are to be no names'],
+    ])('%s', async (_what, status, file, sign, detail) => {
+      await daemon(madeUpStatus(status));
+      await mkdir(io.layout.resolvers, { recursive: true });
+      if (file !== null) await writeFile(join(io.layout.resolvers, 'docker'), file);
+      await cli('doctor', 'tt012');
+      expect(out).toContain(`${sign} TT012 Does tuntapd’s server answer for a container’s name?\n`);
+      expect(out).toContain(detail);
+    });
+
+    test('of a daemon that is dead nobody knows', async () => {
+      await cli('doctor', 'TT012');
+      expect(out).toMatch(/^\? TT012 .*\n +the daemon, which knows the names, does not answer\n/);
+    });
+  });
+
+  test.each<[Partial<Status>, string]>([
+    [{ names: null, vm: null }, 'No container has a name (Docker’s VM does not run).\n'],
+    [
+      { names: null, conditions: [condition('Names', 'False', 'not served')] },
+      'No container has a name (not served).\n',
+    ],
+    [{}, 'No container has a name (this daemon knows no names).\n'],
+  ])('without any it says why', async (change, words) => {
+    await daemon(madeUpStatus(change));
+    expect(await cli('names')).toBe(0);
+    expect(out).toBe(words);
+    expect(await cli('names', '--json')).toBe(0);
+    expect(out).toMatch(/null\n$/);
   });
 });
 

@@ -28,11 +28,28 @@ const fine = {
   ],
   Routes: ['Routes', 'True', 'Set', '172.17.0.0/16, 172.18.0.0/16, 172.19.0.0/16'],
   DataPath: ['DataPath', 'True', 'Answering', '172.17.0.2, 172.18.0.3 answered'],
+  Names: ['Names', 'True', 'Answering', '7 names below docker'],
   Ready: ['Ready', 'True', 'Ready', 'containers answer on their own addresses'],
 } as const satisfies Record<string, Row>;
 
 const but = (...rows: readonly Row[]): Row[] =>
   Object.values<Row>(fine).map((row) => rows.find(([type]) => type === row[0]) ?? row);
+
+/** As they are made of the containers below. */
+const names: Status['names'] = {
+  zone: 'docker',
+  names: [
+    { name: '1.db.shop', addresses: ['172.18.0.2', '172.19.0.2'], of: 'container 1 of service db of shop' },
+    { name: '1.web.shop', addresses: ['172.18.0.3'], of: 'container 1 of service web of shop' },
+    { name: 'db.shop', addresses: ['172.18.0.2', '172.19.0.2'], of: 'service db of shop' },
+    { name: 'shop-db-1', addresses: ['172.18.0.2', '172.19.0.2'], of: 'container shop-db-1' },
+    { name: 'shop-web-1', addresses: ['172.18.0.3'], of: 'container shop-web-1' },
+    { name: 'web', addresses: ['172.17.0.2'], of: 'container web' },
+    { name: 'web.shop', addresses: ['172.18.0.3'], of: 'service web of shop' },
+  ],
+  more: 0,
+  problems: [],
+};
 
 const way = 'via 10.0.75.2 on tap1';
 
@@ -59,6 +76,7 @@ export const healthyStatus: Status = {
     { subnet: '-', network: 'host', state: 'refused', why: 'its containers use the VM’s own addresses' },
     { subnet: '-', network: 'none', state: 'refused', why: 'its containers have no network' },
   ],
+  names,
   vm: { id: '812@x', pid: 812, startedAt: iso('11:02:01'), startedWithTap: true },
   engine: { version: '28.5.2', networks: 5 },
   bundles: [
@@ -109,6 +127,7 @@ const noVm: readonly Row[] = [
   ['Guest', 'False', 'NoEngine', 'Docker Engine does not answer (yet)'],
   ['Routes', 'False', 'NoEngine', 'Docker’s networks are not known (yet)'],
   ['DataPath', 'False', 'NoLink', 'nothing to check before the rest is there'],
+  ['Names', 'True', 'Answering', '0 names below docker'],
 ];
 
 const conflict = 'it overlaps 172.19.0.0/16 of utun3 (WireGuard). Give the Docker network another subnet';
@@ -116,7 +135,7 @@ const conflict = 'it overlaps 172.19.0.0/16 of utun3 (WireGuard). Give the Docke
 export const scenes: Readonly<Record<string, Status>> = {
   healthy: healthyStatus,
   idle: {
-    ...without(healthyStatus, 'containers'),
+    ...without(healthyStatus, 'containers', 'names'),
     phase: 'idle',
     conditions: conditionsOf(but(...noVm, ['Ready', 'False', 'Idle', 'Docker’s VM does not run'])),
     routes: [],
@@ -125,9 +144,14 @@ export const scenes: Readonly<Record<string, Status>> = {
     link: null,
   },
   'taken down by hand': {
-    ...without(healthyStatus, 'containers'),
+    ...without(healthyStatus, 'containers', 'names'),
     phase: 'down',
-    conditions: conditionsOf(but(['Ready', 'False', 'Down', 'taken down; `tuntapctl up` brings it back'])),
+    conditions: conditionsOf(
+      but(
+        ['Names', 'False', 'Down', 'no names while the link is to be down'],
+        ['Ready', 'False', 'Down', 'taken down; `tuntapctl up` brings it back'],
+      ),
+    ),
     link: { ...(healthyStatus.link as NonNullable<Status['link']>), state: 'present' },
     routes: healthyStatus.routes.map((route) =>
       route.state === 'routed' ? { ...route, state: 'pending', why: 'not in the routing table yet' } : route,
@@ -147,8 +171,19 @@ export const scenes: Readonly<Record<string, Status>> = {
       route.network === 'shop_backend' ? { ...route, state: 'foreign', why: conflict } : route,
     ),
   },
+  'names that macOS does not ask for': {
+    ...healthyStatus,
+    conditions: conditionsOf(
+      but([
+        'Names',
+        'False',
+        'FileForeign',
+        '/etc/resolver/docker is not made by tuntapd, and stays as it is',
+      ]),
+    ),
+  },
   'blocked by App Management': {
-    ...without(healthyStatus, 'containers'),
+    ...without(healthyStatus, 'containers', 'names'),
     phase: 'blocked',
     conditions: conditionsOf(
       but(
@@ -175,7 +210,7 @@ export const scenes: Readonly<Record<string, Status>> = {
     bundles: healthyStatus.bundles?.map((bundle) => ({ ...bundle, target: 'mach-o', original: 'missing' })),
   },
   'an engine that has just started': {
-    ...without(healthyStatus, 'containers', 'engine'),
+    ...without(healthyStatus, 'containers', 'names', 'engine'),
     phase: 'working',
     conditions: conditionsOf(
       but(
@@ -183,6 +218,7 @@ export const scenes: Readonly<Record<string, Status>> = {
         ['Guest', 'False', 'NoEngine', 'Docker Engine does not answer (yet)'],
         ['Routes', 'False', 'NoEngine', 'Docker’s networks are not known (yet)'],
         ['DataPath', 'False', 'NoLink', 'nothing to check before the rest is there'],
+        ['Names', 'Unknown', 'NotSeen', 'which containers run is not known now'],
         ['Ready', 'False', 'NotSeen', 'Docker Engine has not answered yet'],
       ),
       '13:19:58',

@@ -11,7 +11,18 @@ import { isRowOf } from '../../../daemon/core/routes/table.js';
 import { toldRoutes } from '../../../daemon/core/routes/routes.js';
 import { datedConditions, statusOf } from '../../../daemon/core/status.js';
 import type { Step } from '../../../daemon/core/steps.js';
-import { applied, config, lan, net, network, route, startedMac, up, type World } from './worlds.js';
+import {
+  answeringNames,
+  applied,
+  config,
+  lan,
+  net,
+  network,
+  route,
+  startedMac,
+  up,
+  type World,
+} from './worlds.js';
 
 const link: Link = {
   maker: 'shared',
@@ -70,7 +81,8 @@ function settled(start: World): World {
 }
 
 test('routes, conditions, status and removal work over it', () => {
-  const observation = startedMac([network('bridge', '172.17.0.0/16')], [...lan, ownRow]);
+  const started = startedMac([network('bridge', '172.17.0.0/16')], [...lan, ownRow]);
+  const observation = { ...started, names: answeringNames };
   const world = settled({ observation, memory: up });
   expect(valueOf(world.observation.routes)?.at(-1)).toMatchObject({
     gateway: '192.168.64.2',
@@ -89,6 +101,7 @@ test('routes, conditions, status and removal work over it', () => {
     phase,
     conditions,
     routes,
+    names: { state: 'off' },
     observation: world.observation,
     link: judged(world).link,
   });

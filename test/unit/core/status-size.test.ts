@@ -1,6 +1,7 @@
 /** A user's engine may say what it likes: what root tells of it stays small enough to be read by whoever asks. */
 import { afterEach, expect, test } from '@jest/globals';
 import { type Status, statusSchema } from '../../../daemon/api/messages.js';
+import { conditionTypes } from '../../../daemon/api/reasons/record.js';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';
 import { listNetworks } from '../../../daemon/guest/networks.js';
 import { type Container, type DockerNetwork, seen, unknown } from '../../../daemon/core/observation.js';
@@ -45,6 +46,7 @@ function statusWith(networks: readonly DockerNetwork[], words = ''): Status {
     phase,
     conditions: datedConditions(findings, [], 'now'),
     routes: judgeRoutes(config, observation, up),
+    names: { state: 'off' },
     ...lookAt(config, observation),
   });
 }
@@ -124,6 +126,7 @@ const withContainers = (containers: readonly Container[]): Status => {
     phase: 'ready',
     conditions: [],
     routes: [],
+    names: { state: 'off' },
     ...lookAt(config, observation),
   });
 };
@@ -149,7 +152,14 @@ test('containers that are not known are left out, not told to be none', () => {
     ...startedMac([]),
     engine: seen({ ...engine.value, containers: unknown('not asked') }),
   };
-  const parts = { pid: 1, since: 'now', phase: 'ready' as const, conditions: [], routes: [] };
+  const parts = {
+    pid: 1,
+    since: 'now',
+    phase: 'ready' as const,
+    conditions: [],
+    routes: [],
+    names: { state: 'off' as const },
+  };
   expect(statusOf({ ...parts, ...lookAt(config, observation) }).containers).toBeUndefined();
 });
 
@@ -162,6 +172,47 @@ test('thousands of containers leave a status of less than 1 MiB', () => {
   );
   expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(maxStatus);
   expect(status.containers?.length).toBeGreaterThan(100);
+});
+
+test('nor do networks, containers and names together, each as many as are told', () => {
+  const wide = '\u{1f30a}'.repeat(40);
+  const { engine } = startedMac([]);
+  if (!engine.known || !engine.value) throw new Error('there is an engine');
+  const names = Array.from({ length: 20_000 }, (_, index) => ({
+    name: `${'x'.repeat(60)}.${index}`,
+    addresses: ['172.18.0.2'],
+    of: `container ${wide}`,
+  }));
+  const problems = Array.from({ length: 50 }, () => 'x'.repeat(700));
+  const routes = Array.from({ length: 20_000 }, (_, index) => ({
+    network: `${wide}${index}`,
+    subnet: subnetOf(index % 5000),
+    state: 'refused' as const,
+    why: wide,
+  }));
+  const containers = Array.from({ length: 5000 }, (_, index) =>
+    container(`${index}${long(90)}`, {}, [end(long(90), '172.18.0.2')]),
+  );
+  const conditions = conditionTypes.map((type) => ({
+    type,
+    status: 'False' as const,
+    reason: 'Failed',
+    message: '\u6f22'.repeat(10_000),
+    since: 'now',
+  }));
+  const observation = { ...startedMac([]), engine: seen({ ...engine.value, containers: seen(containers) }) };
+  const status = statusOf({
+    pid: 1,
+    since: 'now',
+    phase: 'ready',
+    conditions,
+    routes,
+    names: { state: 'known', zone: { zone: 'docker', names, problems } },
+    ...lookAt(config, observation),
+  });
+  expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(maxStatus);
+  expect(status.names?.names.length).toBeGreaterThan(500);
+  expect(status.names?.more).toBe(20_000 - (status.names?.names.length ?? 0));
 });
 
 test('hundreds of networks are told of one by one', () => {

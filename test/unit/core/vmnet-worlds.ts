@@ -202,6 +202,8 @@ export function appliedTo(world: VmnetWorld, step: Step): VmnetWorld {
     case 'quit-docker':
     case 'open-docker':
     case 'tell-user':
+    case 'write-resolver':
+    case 'remove-resolver':
       return { ...world, ...applied(world, step) };
   }
 }

@@ -60,6 +60,7 @@ test('a VM on a bridge of the Mac: its NIC is found, let in and routed to, and n
     'Guest Prepared',
     'Routes Set',
     'DataPath NotSeen',
+    'Names Starting',
     'Ready NotSeen',
   ]);
   expect(phase).toBe('working');
@@ -71,6 +72,7 @@ test('a VM on a bridge of the Mac: its NIC is found, let in and routed to, and n
     phase,
     conditions: [],
     routes: toldRoutes(judgement),
+    names: judgement.names,
     observation: world.observation,
     link: judgement.link,
     told: toldLink(judgement),

@@ -1,6 +1,7 @@
 import { configSchema, type Config } from '../../../config/schema.js';
 import {
   seen,
+  unknown,
   type Bundle,
   type Bundles,
   type DockerNetwork,
@@ -11,6 +12,7 @@ import {
   type TapObservation,
 } from '../../../daemon/core/observation.js';
 import { parseAddress, parsePrefix, type Prefix } from '../../../daemon/lib/prefix.js';
+import { resolverText } from '../../../daemon/lib/resolver-text.js';
 import { noLinkMemory } from '../../../daemon/core/link/yield.js';
 import type { Memory } from '../../../daemon/core/memory.js';
 import { noRestart } from '../../../daemon/core/docker/restart-memory.js';
@@ -137,6 +139,13 @@ export const lan: readonly Route[] = [
 export const resolversAt = (...servers: readonly string[]): readonly Prefix[] =>
   servers.map(parseAddress).filter((server) => server !== null);
 
+/** What is seen of names where macOS asks their server. */
+export const answeringNames: Observation['names'] = {
+  server: { state: 'serving', port: 299 },
+  folder: seen({ exists: true, distrust: null, ours: { docker: resolverText(299) }, foreign: null }),
+  taken: seen({ isOffline: true }),
+};
+
 /** A Mac on which somebody is logged in, the shim is in place and Docker is not open. */
 export const quietMac: Observation = {
   at: 0,
@@ -158,6 +167,11 @@ export const quietMac: Observation = {
   otherVms: [],
   engine: seen(null),
   dataPath: { session: null, state: 'unchecked', detail: 'not checked yet', generation: 0 },
+  names: {
+    server: { state: 'off' },
+    folder: seen({ exists: false, distrust: null, ours: {}, foreign: null }),
+    taken: unknown('there is no resolver file'),
+  },
 };
 
 /** The interface of a VM that has just opened the device. */
@@ -340,6 +354,24 @@ export function applied({ observation, memory }: World, step: Step): World {
       return { observation, memory: { ...memory, restart: { ...memory.restart, reopen: null } } };
     case 'tell-user':
       return { observation, memory: { ...memory, restart: { ...memory.restart, told: step.vm } } };
+    case 'write-resolver':
+    case 'remove-resolver': {
+      const folder = known(observation.names.folder);
+      if (folder.distrust !== null) throw new Error('the folder is somebody else’s');
+      const { [step.zone]: before, ...rest } = folder.ours;
+      if (step.kind === 'remove-resolver' && before === undefined)
+        throw new Error(`${step.zone} is not ours`);
+      if (step.kind === 'write-resolver' && folder.foreign !== null)
+        throw new Error(`${step.zone} is somebody else’s`);
+      const ours = step.kind === 'write-resolver' ? { ...rest, [step.zone]: step.text } : rest;
+      return {
+        memory,
+        observation: {
+          ...observation,
+          names: { ...observation.names, folder: seen({ ...folder, exists: true, ours }) },
+        },
+      };
+    }
     case 'release-guest':
       return { observation, memory: { ...memory, guest: null, released: step.session, mayBeSetUp: null } };
     case 'add-route':

@@ -84,6 +84,7 @@ test('a build of old packages is not up to date once they are new', () => {
     'daemon/docker-app/outside-worker.ts',
     'daemon/guest/context-worker.ts',
     'daemon/docker-app/watch-worker.ts',
+    'daemon/names/names-worker.ts',
     'cli/tuntapctl.ts',
     'launchd/install.ts',
     'launchd/uninstall.ts',

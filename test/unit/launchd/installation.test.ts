@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { saveOriginal } from '../../../daemon/docker-app/originals.js';
 import { install } from '../../../launchd/installation.js';
 import { type Layout, layoutAt } from '../../../daemon/lib/layout.js';
+import { resolverText } from '../../../daemon/lib/resolver-text.js';
 import { remove } from '../../../launchd/removal.js';
 import { type Daemon, type FakeLaunchd, fakeLaunchd } from './fake-launchd.js';
 
@@ -434,4 +435,19 @@ describe('uninstall', () => {
     expect(said.join('\n')).toMatch(/VM rules stay/);
     expect(said.join('\n')).not.toContain('\u001b');
   });
+});
+
+test('a resolver file of a daemon that is dead goes too, with the folder where nothing else is in it', async () => {
+  await mkdir(layout.resolvers, { recursive: true });
+  const file = (name: string): string => join(layout.resolvers, name);
+  await writeFile(file('docker'), resolverText(299));
+  await writeFile(file('test'), 'nameserver 127.0.0.1\n');
+  await symlink(file('docker'), file('link'));
+  await removing();
+  expect(readdirSync(layout.resolvers).sort()).toEqual(['link', 'test']);
+  await rm(file('link'));
+  await rm(file('test'));
+  await writeFile(file('docker'), resolverText(298));
+  await removing();
+  expect(existsSync(layout.resolvers)).toBe(false);
 });

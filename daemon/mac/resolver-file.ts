@@ -1,0 +1,140 @@
+import { constants } from 'node:fs';
+import { chmod, lstat, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ResolverFolder } from '../core/names/observation.js';
+import { isOurs, maxResolverFile } from '../lib/resolver-text.js';
+import { type Seen, seen, unknown } from '../core/observation.js';
+import { layoutAt } from '../lib/layout.js';
+import { untrusted } from '../lib/trusted-path.js';
+import { messageOf } from '../lib/text.js';
+import { toDisk } from '../lib/to-disk.js';
+
+/** Where macOS looks for who knows a domain; not there on a Mac as it was bought. */
+const resolverFolder = layoutAt().resolvers;
+
+/** A folder of resolvers has a few files. */
+const maxFiles = 1000;
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+
+/** Null where nothing is. */
+async function statsOf(path: string): Promise<Awaited<ReturnType<typeof lstat>> | null> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** The text of a small regular file; null for everything else. Nothing is followed, and nothing waited for. */
+async function textOf(path: string): Promise<string | null> {
+  const stats = await statsOf(path);
+  if (stats?.isFile() !== true || Number(stats.size) > maxResolverFile) return null;
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxResolverFile), 0, maxResolverFile, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+interface Place {
+  readonly folder: string;
+  /** Where to begin to look who may change it, and whose it is to be: root's. */
+  readonly from?: string;
+  readonly uid?: number;
+}
+
+const usual: Place = { folder: resolverFolder };
+
+async function distrustOf({ folder, from = '/', uid = 0 }: Place): Promise<string | null> {
+  const stats = await statsOf(folder);
+  if (stats && !stats.isDirectory()) return stats.isSymbolicLink() ? 'is a link' : 'is no folder';
+  const [problem] = await untrusted(folder, { from, uid });
+  if (problem === undefined) return null;
+  return problem.startsWith(`${folder} `) ? problem.slice(folder.length + 1) : `is not safe: ${problem}`;
+}
+
+/** What stands in the zone's place and is not ours, for people; null: nothing. */
+async function foreignAt(path: string): Promise<string | null> {
+  const stats = await statsOf(path);
+  if (!stats) return null;
+  if (stats.isSymbolicLink()) return 'is a link that tuntapd has not made';
+  if (!stats.isFile()) return 'is no file';
+  const text = await textOf(path);
+  return text !== null && isOurs(text)
+    ? null
+    : 'is a file that tuntapd has not made, or that was changed since';
+}
+
+/** What of names is in the folder; unknown when it cannot be looked at. A folder that others can change is not read. */
+export async function observeResolverFolder(
+  zone: string,
+  place: Place = usual,
+): Promise<Seen<ResolverFolder>> {
+  const { folder } = place;
+  try {
+    const distrust = await distrustOf(place);
+    const exists = (await statsOf(folder)) !== null;
+    if (!exists || distrust !== null) return seen({ exists, distrust, ours: {}, foreign: null });
+    const ours: Record<string, string> = {};
+    for (const name of (await readdir(folder)).slice(0, maxFiles)) {
+      const text = await textOf(join(folder, name));
+      if (text !== null && isOurs(text)) ours[name] = text;
+    }
+    return seen({ exists, distrust, ours, foreign: await foreignAt(join(folder, zone)) });
+  } catch (error) {
+    return unknown(`${folder} cannot be looked at: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Puts the zone's file there at once and whole: every file in the folder is read by macOS, a temporary one too, so it is
+ * made at `temporary`, on the same volume. Rejects where the folder or what is there is not ours.
+ */
+export async function writeResolver(
+  zone: string,
+  text: string,
+  temporary: string,
+  place: Place = usual,
+): Promise<void> {
+  const { folder } = place;
+  const path = join(folder, zone);
+  if (!(await statsOf(folder))) {
+    await mkdir(folder, { mode: 0o755 });
+    await chmod(folder, 0o755);
+  }
+  const trouble = (await distrustOf(place)) ?? (await foreignAt(path));
+  if (trouble !== null) throw new Error(`${path}: ${trouble}`);
+  await mkdir(dirname(temporary), { recursive: true, mode: 0o700 });
+  const file = await open(temporary, 'w', 0o644);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await chmod(temporary, 0o644);
+  await rename(temporary, path);
+  await toDisk(folder);
+}
+
+/** Takes a file of ours away, and with `withFolder` the folder where nothing else is in it. What is not ours stays. */
+export async function removeResolver(
+  zone: string,
+  { withFolder = false, ...place }: Partial<Place> & { withFolder?: boolean } = {},
+): Promise<void> {
+  const where = { ...usual, ...place };
+  const path = join(where.folder, zone);
+  if ((await distrustOf(where)) !== null || (await foreignAt(path)) !== null) return;
+  await unlink(path).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  });
+  if (withFolder)
+    await rmdir(where.folder).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST')
+        throw error;
+    });
+}

@@ -1,0 +1,57 @@
+/**
+ * The child that answers for the zone, since every user of this Mac can talk to it: started as root from the daemon's
+ * own runtime, it binds a port that only root can bind, and then gives root up before it reads a packet. Every line on
+ * stdin is JSON: first who to become and which ports to try, then the names. On stdout it says `port N` once it
+ * answers, `failed WHY` when it cannot, and `stale` when what it told is no longer true. It ends with whoever started it.
+ */
+import '../lib/no-inspector.js';
+import { createInterface } from 'node:readline';
+import { giveUpRoot } from '../lib/give-up-root.js';
+import { messageOf, plain } from '../lib/text.js';
+import { createHistory } from './history.js';
+import { bind, serve } from './serve.js';
+import { type NamesData, type NamesTable, tableOf } from './table.js';
+
+interface Start {
+  readonly uid: number;
+  readonly gid: number;
+  readonly ports: readonly number[];
+}
+
+const history = createHistory();
+let table: NamesTable | null = null;
+let begun = false;
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+async function start({ uid, gid, ports }: Start): Promise<void> {
+  try {
+    const sockets = await bind(ports);
+    giveUpRoot(uid, gid);
+    serve(sockets, {
+      table: () => table,
+      onAsked: (asked, names) => {
+        history.note(asked, names, performance.now());
+      },
+    });
+    say(`port ${sockets.port}`);
+  } catch (error) {
+    giveUpRoot(uid, gid);
+    say(`failed ${plain(messageOf(error), 500)}`);
+  }
+}
+
+process.stdout.on('error', () => process.exit());
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    if (!begun) {
+      begun = true;
+      void start(JSON.parse(line) as Start);
+      return;
+    }
+    table = tableOf(JSON.parse(line) as NamesData);
+    if (history.isStale(table, performance.now())) say('stale');
+  })
+  .on('close', () => process.exit());

@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { NamesServing } from '../core/names/observation.js';
+import { cleanEnvironment } from '../lib/command.js';
+import { messageOf, plain } from '../lib/text.js';
+import { selfQuery } from './self-query.js';
+import type { NamesData } from './table.js';
+
+/**
+ * Where it may be: below 1024, so that on 127.0.0.1 nobody but root can take its place; below 600, where macOS begins to
+ * give ports to others (bindresvport); and given to nobody by IANA.
+ */
+const ports = [299, 298, 297, 296, 295, 294, 293, 292];
+
+/** `nobody` of every Mac: nothing belongs to it. */
+const nobody = 4_294_967_294;
+
+/** Milliseconds after which a child that ended is started again: at first, and at the most; and a life that went well. */
+const firstPause = 1000;
+const maxPause = 300_000;
+const goodLife = 60_000;
+/** Milliseconds between two times that it is asked whether it answers. */
+const checkedEvery = 60_000;
+
+export interface NamesServer {
+  /** Answers from these names from now on; null ends the server. */
+  readonly follow: (data: NamesData | null) => void;
+  readonly state: () => NamesServing;
+  readonly stop: () => void;
+}
+
+/**
+ * Keeps a server for the zone: a child by the program at `worker`, started again whenever it ends or no longer answers.
+ * `onChange`: its state is another one; `onStale`: what it told is no longer true, however often it says so.
+ */
+export function keepNamesServer(parts: {
+  worker: string;
+  onChange: () => void;
+  onStale: () => void;
+  log: (message: string) => void;
+  tryPorts?: readonly number[];
+}): NamesServer {
+  const { worker, onChange, onStale, log, tryPorts = ports } = parts;
+  let child: ChildProcess | null = null;
+  let data: NamesData | null = null;
+  let sent = '';
+  let state: NamesServing = { state: 'off' };
+  let pause = firstPause;
+  let restart: NodeJS.Timeout | undefined;
+  let check: NodeJS.Timeout | undefined;
+
+  const become = (next: NamesServing): void => {
+    if (JSON.stringify(next) === JSON.stringify(state)) return;
+    state = next;
+    onChange();
+  };
+
+  /** One that does not read is not written to: the latest names go once it does. */
+  const tell = (): void => {
+    if (!child?.stdin || !data || child.stdin.writableLength > 0) return;
+    const text = JSON.stringify(data);
+    if (text === sent) return;
+    sent = text;
+    child.stdin.write(`${text}\n`);
+  };
+
+  /** Whether it answers is found out once it says so, and then once a minute. */
+  async function verify(asked: ChildProcess, port: number): Promise<void> {
+    try {
+      await selfQuery(data?.zone ?? '', port);
+      if (child !== asked) return;
+      become({ state: 'serving', port });
+      check = setTimeout(() => void verify(asked, port), checkedEvery);
+    } catch (error) {
+      if (child !== asked) return;
+      log(`the names' server: ${messageOf(error)}`);
+      fail(`it does not answer on 127.0.0.1, port ${port}: ${messageOf(error)}`);
+      asked.kill('SIGKILL');
+    }
+  }
+
+  const fail = (why: string): void => {
+    become({ state: 'failed', why: plain(why, 500) });
+  };
+
+  function hear(from: ChildProcess, line: string): void {
+    if (child !== from) return;
+    const [, port] = /^port (\d{1,5})$/.exec(line) ?? [];
+    if (port !== undefined) void verify(from, Number(port));
+    else if (line === 'stale') onStale();
+    else if (line.startsWith('failed ')) {
+      fail(`no port of ${tryPorts.join(', ')} can be had on 127.0.0.1 (${line.slice(7)})`);
+      from.kill('SIGKILL');
+    }
+  }
+
+  function start(): void {
+    const began = performance.now();
+    if (state.state === 'off') become({ state: 'starting' });
+    const started = spawn(process.execPath, [worker], {
+      env: cleanEnvironment,
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    child = started;
+    sent = '';
+    const { stdin, stdout } = started;
+    const ended = (): void => {
+      if (child !== started) return;
+      child = null;
+      clearTimeout(check);
+      stdin.destroy();
+      stdout.destroy();
+      if (state.state !== 'failed') fail('it ended');
+      if (performance.now() - began > goodLife) pause = firstPause;
+      restart = setTimeout(start, pause);
+      pause = Math.min(maxPause, pause * 2);
+    };
+    started.once('error', ended).once('exit', ended);
+    for (const part of [stdin, stdout]) part.on('error', () => undefined);
+    let bytes = 0;
+    // A line is a few words: one that never ends would be kept.
+    stdout.on('data', (chunk: Buffer) => {
+      bytes = chunk.includes(10) ? 0 : bytes + chunk.length;
+      if (bytes > 4096) started.kill('SIGKILL');
+    });
+    createInterface({ input: stdout }).on('line', (line) => {
+      hear(started, line);
+    });
+    stdin.on('drain', tell);
+    stdin.write(`${JSON.stringify({ uid: nobody, gid: nobody, ports: tryPorts })}\n`, tell);
+  }
+
+  function end(): void {
+    const ending = child;
+    child = null;
+    clearTimeout(restart);
+    clearTimeout(check);
+    restart = undefined;
+    pause = firstPause;
+    ending?.kill('SIGKILL');
+    ending?.unref();
+  }
+
+  return {
+    follow: (next) => {
+      data = next;
+      if (!next) {
+        end();
+        become({ state: 'off' });
+      } else if (child) tell();
+      else if (state.state === 'off') start();
+    },
+    state: () => state,
+    stop: end,
+  };
+}

@@ -1,0 +1,51 @@
+/** The names as the server has them. Pure. */
+import { folded } from '../core/names/host-name.js';
+
+/** What the server is handed: plain data. */
+export interface NamesData {
+  /** In lower case, without a dot at its end. */
+  readonly zone: string;
+  /** Whether what is not here is not there. */
+  readonly isCurrent: boolean;
+  /** Addresses by folded name below the zone. */
+  readonly names: readonly (readonly [name: string, addresses: readonly string[]])[];
+}
+
+export interface NamesTable {
+  readonly zone: string;
+  readonly isCurrent: boolean;
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+  /** What only stands after names: `shop`, where there is `web.shop`. */
+  readonly parents: ReadonlySet<string>;
+}
+
+export function tableOf({ zone, isCurrent, names }: NamesData): NamesTable {
+  const parents = new Set<string>();
+  for (const [name] of names)
+    for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1))
+      parents.add(name.slice(dot + 1));
+  return { zone, isCurrent, addresses: new Map(names), parents };
+}
+
+/**
+ * What a name is: `outside` of the zone, its `apex`, a host with its `addresses`, a `parent` of some, or `absent`. What
+ * stands before a host's name is that host too.
+ */
+export type Found =
+  | { readonly kind: 'outside' | 'apex' | 'parent' | 'absent' }
+  | { readonly kind: 'host'; readonly addresses: readonly string[] };
+
+export function find(table: NamesTable, asked: string): Found {
+  const lower = asked.toLowerCase();
+  if (lower === table.zone) return { kind: 'apex' };
+  if (!lower.endsWith(`.${table.zone}`)) return { kind: 'outside' };
+  const name = folded(lower.slice(0, -table.zone.length - 1));
+  for (let from = 0; ;) {
+    const addresses = table.addresses.get(name.slice(from));
+    if (addresses) return { kind: 'host', addresses };
+    const dot = name.indexOf('.', from);
+    if (dot < 0) break;
+    from = dot + 1;
+  }
+  return { kind: table.parents.has(name) ? 'parent' : 'absent' };
+}

@@ -1,0 +1,66 @@
+/**
+ * What configd reads in /etc/resolver (dnsinfo/dnsinfo_flatfile.c): every entry, by its own name or its `domain`; a
+ * keyword at the beginning of a line, one blank or tab, and the value up to the next one; `#` and `;` as the first
+ * character alone; of each key the first, of nameservers three.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface FileResolver {
+  readonly domain: string;
+  readonly nameservers: readonly string[];
+  readonly port: number | null;
+  readonly timeout: number | null;
+  /** Null: those of the network in use. */
+  readonly flags: readonly string[] | null;
+}
+
+/** strtol with base 0. */
+const numberIn = (text: string | undefined): number | null => {
+  const [, sign = '', hex, octal, decimal] =
+    /^(-?)(?:0x([\da-f]+)|(0[0-7]*)|([1-9]\d*))/i.exec(text ?? '') ?? [];
+  const digits = hex ?? octal ?? decimal;
+  if (digits === undefined) return null;
+  return (
+    Number(`${sign}1`) * Number.parseInt(digits, hex === undefined ? (octal === undefined ? 10 : 8) : 16)
+  );
+};
+
+function parseResolverFile(name: string, text: string): FileResolver {
+  const values = new Map<string, string>();
+  const nameservers: string[] = [];
+  let flags: string[] | null = null;
+  for (const line of text.split('\n')) {
+    if (/^[#;]/.test(line)) continue;
+    const [, key = '', rest = ''] = /^([a-z_]+)[ \t](.*)$/.exec(line) ?? [];
+    // A second blank begins the value, which is empty then.
+    const [value = ''] = rest.split(/[ \t\r]/);
+    if (key === 'nameserver' && value !== '' && nameservers.length < 3) nameservers.push(value);
+    else if (key === 'flags') flags ??= rest.split(/[ \t]+/);
+    else if (key !== '' && !values.has(key)) values.set(key, value);
+  }
+  return {
+    domain: (values.get('domain') ?? name).replace(/\.+$/, ''),
+    nameservers,
+    port: numberIn(values.get('port')),
+    timeout: numberIn(values.get('timeout')),
+    flags,
+  };
+}
+
+/** All of them; an entry that is no file is passed over. */
+export function resolverFiles(folder = '/etc/resolver'): readonly FileResolver[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+  return names.flatMap((name) => {
+    try {
+      return [parseResolverFile(name, readFileSync(join(folder, name), 'utf8'))];
+    } catch {
+      return [];
+    }
+  });
+}
