@@ -89,6 +89,8 @@ export function networksOf(status: Status): {
   });
   const never = routes
     .filter(({ state }) => state === 'refused')
-    .map(({ network, subnet }) => (subnet === '-' ? network : `${network} (${subnet})`));
+    .map(({ network, subnet }) => (subnet === '-' ? network : `${network} (${subnet})`))
+    // The engine tells them in another order each time.
+    .toSorted();
   return { routed: routed.toSorted(byProject), never };
 }

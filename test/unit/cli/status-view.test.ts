@@ -48,6 +48,18 @@ test('a healthy Mac fits on one screen', () => {
   expect(statusLines(healthyStatus, view(80)).length).toBeLessThanOrEqual(24);
 });
 
+test('the same networks are told in the same order, whichever the engine has', () => {
+  const refused = ['none', 'host', 'lan'].map((network) => ({
+    subnet: '-',
+    network,
+    state: 'refused' as const,
+    why: '',
+  }));
+  const told = (routes: Status['routes']): string => shown({ ...healthyStatus, routes });
+  expect(told(refused.toReversed())).toBe(told(refused));
+  expect(told(refused)).toContain('Not routed: host, lan, none.');
+});
+
 test('a hundred containers of one network do not fill the screen, unless all are asked for', () => {
   const containers = Array.from({ length: 100 }, (_, index) => ({
     id: `${index}`,
