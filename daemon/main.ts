@@ -8,6 +8,7 @@ import { followConfig, type Followed } from '../config/follow.js';
 import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
+import { sharedRun } from './lib/shared-run.js';
 import type { Judgement } from './core/judgement.js';
 import { chosenLink } from './core/link/choice.js';
 import { neededOfContainers } from './core/names/names.js';
@@ -105,12 +106,14 @@ async function start(
     setTimer,
   });
 
+  const dns = sharedRun();
   const names = keepNames({
     zone: config.names.zone,
     worker: paths.namesWorker,
     temporary: paths.newResolver,
     onChange: trigger('names'),
     log: (message) => log.debug(message),
+    dns,
   });
 
   const routeKeeper = keepRoutes({
@@ -128,6 +131,7 @@ async function start(
       owed: () => memory.now().restart.reopen,
       bundles,
       contexts,
+      dns,
     }),
     memory,
     remembered: () => (ending ? { ...memory.now(), lowered: true } : memory.now()),

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { NamesVerdict } from '../core/names/names.js';
 import type { NamesObservation, TakenResolver } from '../core/names/observation.js';
+import type { Run } from '../lib/command.js';
 import { resolverText } from '../lib/resolver-text.js';
 import type { Zone } from '../core/names/zone.js';
 import { type Seen, unknown } from '../core/observation.js';
@@ -37,8 +38,10 @@ export function keepNames(parts: {
   temporary: string;
   onChange: () => void;
   log: (message: string) => void;
+  /** Asks `scutil --dns`. */
+  dns: Run;
 }): NamesKeeper {
-  const { zone, worker, temporary, onChange, log } = parts;
+  const { zone, worker, temporary, onChange, log, dns } = parts;
   let data: NamesData = { zone, isCurrent: false, names: [] };
   let last: Zone | null = null;
   let taken: {
@@ -66,7 +69,8 @@ export function keepNames(parts: {
       taken.answer.known &&
       taken.answer.value !== null &&
       performance.now() - taken.at < validity;
-    if (!taken || !isBelieved) taken = { port, at: performance.now(), answer: await askTaken(zone, port) };
+    if (!taken || !isBelieved)
+      taken = { port, at: performance.now(), answer: await askTaken(zone, port, dns) };
     return taken.answer;
   }
 

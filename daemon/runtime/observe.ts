@@ -12,6 +12,7 @@ import type { RestartMemory } from '../core/docker/restart-memory.js';
 import { followedVm } from '../core/docker/runtime.js';
 import type { Contexts } from '../guest/contexts.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
+import type { Run } from '../lib/command.js';
 import { observeBridges } from '../mac/bridges.js';
 import { observeConsoleUser } from '../mac/console-user.js';
 import { userByUid } from '../mac/directory.js';
@@ -59,9 +60,11 @@ export function createObserver(parts: {
   owed: () => RestartMemory['reopen'];
   bundles: Pick<BundleRoom, 'observe' | 'touched'>;
   contexts: Pick<Contexts, 'read'>;
+  /** Asks `scutil --dns`. */
+  dns: Run;
 }): () => Promise<Sight> {
-  const { config, apps, owed, bundles, contexts } = parts;
-  const observeResolvers = createResolverObserver();
+  const { config, apps, owed, bundles, contexts, dns } = parts;
+  const observeResolvers = createResolverObserver(dns);
   let macos: Observation['macos'] = unknown('not asked');
   const ownerOf = createOwners();
   /** Whether the last look needed the processes: then the next one need not wait to know that it does. */
