@@ -133,8 +133,8 @@ async function byHand(mac: Mac): Promise<void> {
   const docker = dockerOf(mac);
   const began = performance.now();
   await must(mac, ['/sbin/ifconfig', 'tap1', 'up']);
-  await docker.inVm('ip addr replace 10.0.75.2/30 dev eth1 && ip link set eth1 up');
-  await docker.inVm('iptables -A FORWARD -i eth1 -j ACCEPT');
+  await docker.inVmByContainer('ip addr replace 10.0.75.2/30 dev eth1 && ip link set eth1 up');
+  await docker.inVmByContainer('iptables -A FORWARD -i eth1 -j ACCEPT');
   await mac.run(['/sbin/route', '-n', 'add', '-net', '172.17.0.0/16', '10.0.75.2']);
   report('the same by hand, two docker runs of an up script', seconds(since(began)));
   await docker.inVm('iptables -D FORWARD -i eth1 -j ACCEPT');

@@ -1,6 +1,7 @@
 /** What a developer does with `docker run` and `docker network create`, as HTTP to the lab user's own Docker socket. */
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
+import { inVm } from './vm-shell.js';
 
 export interface DockerClient {
   readonly version: () => Promise<string>;
@@ -18,8 +19,10 @@ export interface DockerClient {
   readonly imageIds: () => Promise<readonly string[]>;
   /** Where the engine keeps images: in its own store, or in containerd's. */
   readonly store: () => Promise<'docker' | 'containerd'>;
-  /** Runs a shell script as root in the VM's own namespaces and root file system; returns what it printed. */
+  /** Runs a shell script as root in the VM, whether the engine answers or not; returns what it printed. */
   readonly inVm: (script: string) => Promise<string>;
+  /** The same by a privileged container, as docker-tuntap-osx's scripts do it. */
+  readonly inVmByContainer: (script: string) => Promise<string>;
   readonly removeNetwork: (name: string) => Promise<void>;
   readonly remove: (container: string) => Promise<void>;
   /** Makes the engine a swarm of its own. */
@@ -50,8 +53,11 @@ const page =
   'mkdir -p /www && echo "served by $1" > /www/index.html && head -c 1000000 /dev/zero > /www/large && ' +
   'exec httpd -f -p 80 -h /www';
 
-/** Talks to the Docker socket at `socketPath`; every call rejects with the engine's own words. */
-export function dockerClient(socketPath: string): DockerClient {
+/**
+ * Talks to the Docker socket at `socketPath`, and with the VM behind it by `shellPath` (the lab's `shellFile`); every call
+ * rejects with the other's own words.
+ */
+export function dockerClient(socketPath: string, shellPath: string): DockerClient {
   const text = (method: string, path: string, body?: unknown): Promise<string> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
@@ -159,7 +165,8 @@ export function dockerClient(socketPath: string): DockerClient {
         ? 'containerd'
         : 'docker';
     },
-    inVm: async (script) => {
+    inVm: (script) => inVm(shellPath, script),
+    inVmByContainer: async (script) => {
       const id = await create(`in-vm-${randomUUID()}`, {
         Cmd: ['nsenter', '-t', '1', '-m', '-n', '-p', '--', '/bin/sh', '-c', script],
         Tty: true,

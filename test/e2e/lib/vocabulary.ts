@@ -3,18 +3,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Condition, Status } from '../../../daemon/api/messages.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
 import { dockerClient, type DockerClient } from './docker-client.js';
+import { shellFile } from '../../lab/docker/qemu.js';
 import { bootMac, type Mac } from '../../lab/lab.js';
 import { until } from '../../lib/until.js';
 
 export const hyperkit = '/Applications/Docker.app/Contents/Resources/bin/com.docker.hyperkit';
-const data = '/Users/person/Library/Containers/com.docker.docker/Data';
+const dataOf = (user: string): string => `/Users/${user}/Library/Containers/com.docker.docker/Data`;
+const data = dataOf('person');
 export const vmPid = `${data}/vms/0/hyperkit.pid`;
 /** What dockerd and the VM's init say. */
 export const vmConsole = `${data}/vms/0/console.log`;
 
 /** The engine of somebody's Docker: person's unless told. */
 export const dockerOf = (mac: Mac, user = 'person'): DockerClient =>
-  dockerClient(mac.path(`/Users/${user}/.docker/run/docker.sock`));
+  dockerClient(mac.path(`/Users/${user}/.docker/run/docker.sock`), mac.path(`${dataOf(user)}/${shellFile}`));
 
 /** Runs a command as root on the Mac and returns its output; rejects with all it said when it fails. */
 export async function must(mac: Mac, argv: string[], timeout = 120_000): Promise<string> {

@@ -15,6 +15,9 @@ const engineAnswers = 'lab: engine answers';
 /** Where the Engine answers on 127.0.0.1, in the VM's working directory, once it does. */
 export const portFile = 'engine.port';
 
+/** The socket, likewise, by which a test has the VM run a script (`init.sh`). */
+export const shellFile = 'vm.shell';
+
 export function giveUp(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(1);
@@ -64,6 +67,8 @@ export const machineArguments = (files: VmFiles, disk: string, kernelLine = ''):
   '-no-reboot',
   '-serial',
   'stdio',
+  '-serial',
+  `unix:${shellFile},server=on,wait=off`,
   '-kernel',
   files.kernel,
   '-initrd',

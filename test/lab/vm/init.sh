@@ -3,7 +3,8 @@
 # First NIC up on QEMU's user network, dockerd on a unix socket and on that NIC, started again when it ends. The second
 # NIC is left alone unless the kernel's command line says `eth1.dhcp`, as Docker's does where the Virtualization
 # framework makes it; `lab.nic=NAME` renames it, as Lima does. Says `lab: engine answers` on the console when it may be
-# asked, and goes off when the console says `power off`.
+# asked, and goes off when the console says `power off`. What tests do in the VM comes by the second serial line: a line
+# is `ID SCRIPT`, the script in Base64, and its answer `ID STATUS OUTPUT`.
 # With `lab.prepare` on the kernel's command line: imports the container image, and powers off.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
@@ -19,6 +20,15 @@ hostname docker-desktop
 modprobe -a virtio_net overlay bridge br_netfilter veth nf_tables nft_compat ip_tables ip6_tables \
   iptable_filter iptable_nat iptable_raw ip6table_filter ip6table_nat ip6table_raw \
   xt_conntrack xt_MASQUERADE xt_addrtype xt_comment xt_set nf_conntrack_netlink 2>/dev/null
+if [ -c /dev/ttyS1 ]; then
+  (
+    stty -F /dev/ttyS1 raw -echo
+    while read -r id script; do
+      sh -c "$(echo "$script" | base64 -d)" </dev/null >/run/said 2>&1
+      echo "$id $? $(base64 -w 0 /run/said)"
+    done </dev/ttyS1 >/dev/ttyS1
+  ) &
+fi
 ip link set lo up
 ip link set eth0 up
 ip addr add 10.0.2.15/24 dev eth0
