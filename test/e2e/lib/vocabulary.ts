@@ -1,5 +1,6 @@
 /** What a user, Docker or fate does to a Mac, and what can be seen of it: the words that every story is told in. */
 import { existsSync, readFileSync } from 'node:fs';
+import { askStatus } from '../../../cli/client.js';
 import type { Condition, Status } from '../../../daemon/api/messages.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
 import { dockerClient, type DockerClient } from './docker-client.js';
@@ -25,9 +26,8 @@ export async function must(mac: Mac, argv: string[], timeout = 120_000): Promise
   return stdout;
 }
 
-/** What `tuntapctl status` tells programs. */
-export const statusOf = async (mac: Mac): Promise<Status> =>
-  JSON.parse((await mac.run(['/usr/local/bin/tuntapctl', 'status', '--json'])).stdout) as Status;
+/** What `tuntapctl status` tells programs, by its own client: a process of Node's for each look costs the VM its CPU. */
+export const statusOf = (mac: Mac): Promise<Status> => askStatus(mac.path(layoutAt().socket));
 
 /** One of its conditions. */
 export async function conditionOf(mac: Mac, type: string): Promise<Condition> {
@@ -56,8 +56,7 @@ export const conditionIs = (
   });
 
 /** What `tuntapctl routes` tells programs. */
-export const routesTold = async (mac: Mac): Promise<Status['routes']> =>
-  JSON.parse(await must(mac, ['/usr/local/bin/tuntapctl', 'routes', '--json'])) as Status['routes'];
+export const routesTold = async (mac: Mac): Promise<Status['routes']> => (await statusOf(mac)).routes;
 
 /** Destinations of the Mac's routes to the VM, as netstat abbreviates them. */
 export const routedToTheVm = async (mac: Mac): Promise<string[]> =>
