@@ -1,10 +1,11 @@
 # GNU Make 3.81 (macOS's own) is enough.
 ENGINE ?= sid
+ROUNDS ?= 5
 # A shell that Debian's `su` gave has none of root's folders.
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: install-daemon uninstall-daemon demo test build lint bench agent clean help packages lab-tools
+.PHONY: install-daemon uninstall-daemon demo test build lint bench fuzz agent clean help packages lab-tools
 
 install-daemon: ## On a Mac, with sudo: build as you, install as root, wait until the daemon answers
 	@launchd/install-daemon.sh
@@ -27,6 +28,9 @@ lint: packages ## Type check, eslint, knip, prettier and shellcheck alone
 bench: lab-tools build ## Measure size and starts of the command; on Linux as root also the daemon on a lab Mac (half an hour)
 	@node test/bench.mjs
 	@if [ "$$(uname -s)" = Linux ] && [ "$$(id -u)" = 0 ]; then node test/lab/start.mjs test/e2e/bench.ts; fi
+
+fuzz: packages ## Look for what breaks a property, with a new seed in each of ROUNDS rounds
+	@test/fuzz.sh '$(ROUNDS)'
 
 agent: lab-tools ## On Debian, as root: build the agent of the VM anew, with the compilers of a pinned suite
 	@daemon/guest/agent/build.sh daemon/guest/agent

@@ -2,7 +2,10 @@ const base = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts', '.sh', '.agent'],
   moduleFileExtensions: ['js', 'mjs', 'ts', 'json', 'node', 'sh', 'agent'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^fast-check$': '<rootDir>/test/repeatable-properties.mjs',
+  },
   transform: {
     '\\.sh$': '<rootDir>/test/shell-as-text.mjs',
     '\\.agent$': '<rootDir>/test/agent-as-bytes.mjs',
