@@ -72,11 +72,11 @@ function state(_config: unknown, observation: Observation, memory: Memory): Link
   if (!vmnet.bridges.known) return { ...common, hasNic: true, kind: 'unknown', why: vmnet.bridges.why };
   if (vmnet.bridges.value.length === 0) return { ...common, kind: 'absent', missed: null };
   const found = known(observation, memory);
-  const maybe = { ...common, hasNic: true };
+  const maybe = { ...common, hasNic: true, sought: found };
   if (!found) return { ...maybe, kind: 'unknown', why: 'the VM’s NIC has to be looked for (again)' };
   const link = found.kind === 'found' ? linkOf(found, observation) : null;
   if (!link) return { ...maybe, kind: 'absent', missed: null };
-  const there = { link, vm: started, isAddressed: true, hasNic: true };
+  const there = { ...maybe, link, vm: started, isAddressed: true };
   if (!routes.known) return { ...there, kind: 'unknown', why: routes.why };
   const row = rowOfLink(link, routes.value);
   if (!row) return { ...there, kind: 'present', lacks: 'row' };
@@ -86,12 +86,11 @@ function state(_config: unknown, observation: Observation, memory: Memory): Link
 }
 
 /** Looks for the NIC in a VM that may have one. */
-function findSteps({ observation, memory }: Judgement): Step[] {
+function findSteps({ observation, link: { sought: found } }: Judgement): Step[] {
   const vm = valueOf(observation.vm);
   const engine = valueOf(observation.engine);
   const bridges = valueOf(observation.vmnet.bridges) ?? [];
-  if (!vm || kindOf(vm) !== 'virtualization' || engine?.vm !== vm.id || bridges.length === 0) return [];
-  const found = known(observation, memory);
+  if (found === undefined || !vm || engine?.vm !== vm.id) return [];
   if (found && (found.kind === 'found' || found.isFinal)) return [];
   const { generation } = observation.dataPath;
   return [
@@ -114,7 +113,7 @@ const setting =
   'switch on Docker’s settings > Resources > Network > “Use kernel networking for UDP”, then Apply. In colima: ' +
   '`colima stop`, `colima start --network-address`; in Lima: `vzNAT: true` under `networks`';
 
-const tapAttached: Judge<'TapAttached'> = ({ observation, memory }) => {
+const tapAttached: Judge<'TapAttached'> = ({ observation, link: { sought: nic } }) => {
   const { vm: found, vmnet } = observation;
   if (!found.known) return unclear(found.why);
   const vm = found.value;
@@ -135,7 +134,6 @@ const tapAttached: Judge<'TapAttached'> = ({ observation, memory }) => {
         ? `the VM (pid ${vm.pid}) was started with --kernel-for-udp, but no bridge of this Mac has a VM on it: `
         : `the VM (pid ${vm.pid}) has no NIC that the Mac shares: `) + setting,
     );
-  const nic = known(observation, memory);
   if (!nic) return no('NicNotSought', 'the VM’s NICs are looked at as soon as Docker Engine answers');
   switch (nic.kind) {
     case 'found':

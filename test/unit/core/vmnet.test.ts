@@ -218,6 +218,25 @@ describe('what changes while the VM runs', () => {
     expect(routedIn(world)).toEqual(routedIn(before));
   });
 
+  test('while the NIC is looked for, the routes that stand are nobody else’s', () => {
+    const before = ready();
+    const { ownedRoutes, lastLink } = before.memory;
+    const world = { ...before, memory: { ...up, ownedRoutes, lastLink } };
+    expect(judged(world).routes).toMatchObject([
+      { state: 'waiting', why: 'it leads to 192.168.64.2 on bridge100, as long as the link is looked for' },
+    ]);
+    const { findings } = conditionsOf(world);
+    expect(findings.find(({ type }) => type === 'Routes')).toMatchObject({
+      reason: 'Pending',
+      message: 'held back until the VM’s NIC is found (see TapAttached): 172.17.0.0/16',
+    });
+    // Through another gateway, or without a word of it in the journal, they are somebody's.
+    for (const owned of [[], ownedRoutes.map((own) => ({ ...own, gateway: '192.168.64.7' }))])
+      expect(judged({ ...world, memory: { ...world.memory, ownedRoutes: owned } }).routes).toMatchObject([
+        { state: 'foreign' },
+      ]);
+  });
+
   test('macOS renumbers the bridge: the new address is found, and every route leads there', () => {
     const { world, done } = settled(renumbered(ready()));
     expect(done.map(({ kind }) => kind)).toContain('find-nic');
