@@ -35,12 +35,14 @@ import { createLook } from './runtime/look.js';
 import { createObserver } from './runtime/observe.js';
 import { addressesOf } from './core/probe.js';
 import { adminGroup, paths } from './lib/paths.js';
+import { createOwnersLook } from './runtime/owners-look.js';
 import { plan } from './core/plan.js';
 import { createReconciler } from './runtime/reconciler.js';
 import { createReporter } from './runtime/reporter.js';
 import { createHandlers } from './runtime/requests.js';
 import { keepRoutes } from './runtime/route-keeper.js';
 import type { Step } from './core/steps.js';
+import { createTakeBack } from './runtime/take-back.js';
 import { messageOf } from './lib/text.js';
 import { pidFilesIn } from './vm/pid-files.js';
 import { watchVm } from './vm/watch.js';
@@ -86,7 +88,17 @@ async function start(
   const trigger = (why: string) => (): void => {
     reconciler.trigger(why);
   };
-  const engine = linkEngine({ onChange: trigger('Docker'), log: (message) => log.debug(message) });
+  const sockets = createOwnersLook((owner) => outsideBy(paths.outsideWorker, undefined, owner));
+  const engine = linkEngine({
+    onChange: trigger('Docker'),
+    log: (message) => log.debug(message),
+    takeBack: createTakeBack({
+      manage: config.guest.manage,
+      memory,
+      log: (message) => log.info(message),
+    }),
+    answers: sockets.answers,
+  });
 
   const contexts = createContexts({
     ask: contextsBy(paths.contextWorker),
@@ -266,6 +278,7 @@ async function start(
     routeWatch.stop();
     routeKeeper.stop();
     outside.stop();
+    sockets.stop();
     bundleWatch.stop();
     await Promise.race([Promise.all([control.close(), reconciler.stop()]), pause(1500)]);
     await Promise.race([names.stop(), pause(1500)]);
