@@ -20,6 +20,7 @@ import { outsideBy } from './docker-app/outside.js';
 import { renderShim } from './docker-app/shim.js';
 import { watchBundles } from './docker-app/watch.js';
 import { contextsBy, createContexts } from './guest/contexts.js';
+import { createSettings } from './guest/settings.js';
 import { linkEngine } from './runtime/engine.js';
 import { createExecutors } from './runtime/executors.js';
 import { type Log, openLog } from './runtime/log.js';
@@ -140,6 +141,10 @@ async function start(
       owed: () => memory.now().restart.reopen,
       bundles,
       contexts,
+      settings: createSettings({
+        ask: contextsBy(paths.contextWorker),
+        onAnswer: trigger('Docker’s settings'),
+      }),
     }),
     memory,
     remembered: () => (ending ? { ...memory.now(), lowered: true } : memory.now()),

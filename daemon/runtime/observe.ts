@@ -10,7 +10,9 @@ import {
 } from '../core/observation.js';
 import type { RestartMemory } from '../core/docker/restart-memory.js';
 import { followedVm } from '../core/docker/runtime.js';
+import { wantsSetting } from '../core/link/vmnet.js';
 import type { Contexts } from '../guest/contexts.js';
+import type { Settings } from '../guest/settings.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
 import { observeBridges } from '../mac/bridges.js';
 import { observeConsoleUser } from '../mac/console-user.js';
@@ -59,8 +61,9 @@ export function createObserver(parts: {
   owed: () => RestartMemory['reopen'];
   bundles: Pick<BundleRoom, 'observe' | 'touched'>;
   contexts: Pick<Contexts, 'read'>;
+  settings: Settings;
 }): () => Promise<Sight> {
-  const { config, apps, owed, bundles, contexts } = parts;
+  const { config, apps, owed, bundles, contexts, settings } = parts;
   const observeResolvers = createResolverObserver();
   let macos: Observation['macos'] = unknown('not asked');
   const ownerOf = createOwners();
@@ -117,13 +120,19 @@ export function createObserver(parts: {
       mayShare ? observeBridges() : seen([]),
     ]);
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
+    const at = Date.now();
+    const whose = owner.known ? owner.value : null;
+    const setting =
+      vm.known && vm.value && whose && wantsSetting({ at, vm, vmnet: { bridges }, macos })
+        ? settings.kernelForUdp(whose, vm.value.id)
+        : null;
     return {
       mac: {
-        at: Date.now(),
+        at,
         macos,
         consoleUser,
         tap: { device, kext, interface: tapInterface },
-        vmnet: { bridges },
+        vmnet: { bridges, ...(setting && { setting }) },
         routes,
         resolvers,
         bundles: found,

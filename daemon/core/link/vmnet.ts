@@ -8,7 +8,14 @@ import { restoreSteps, withdrawSteps } from '../docker/shim.js';
 import { failed, type Judge, no, unclear, yes } from '../condition.js';
 import type { Judgement } from '../judgement.js';
 import type { Memory } from '../memory.js';
-import { kindOf, type Observation, valueOf, type VmBridge } from '../observation.js';
+import {
+  kindOf,
+  type Observation,
+  valueOf,
+  type Vm,
+  type VmBridge,
+  type VmnetObservation,
+} from '../observation.js';
 import { rowOfLink } from '../routes/table.js';
 import type { Step } from '../steps.js';
 import { isConnected, type Link, type LinkState } from './link.js';
@@ -109,9 +116,40 @@ function findSteps({ observation, link: { sought: found } }: Judgement): Step[] 
 /** Milliseconds in which a VM that is to have a NIC on a bridge gets it. */
 const starting = 10_000;
 
+const isStarting = (vm: Vm, at: number): boolean => ageOf(Date.parse(vm.startedAt), at) < starting;
+
+/** From this macOS on a program that reads another one’s settings has a dialog opened before the user. */
+const guardsSettings = 15;
+
+/** Whether it is worth a look whether the setting is on: of Docker Desktop’s VM, which should have a NIC by now. */
+export const wantsSetting = ({
+  at,
+  vm,
+  vmnet,
+  macos,
+}: Pick<Observation, 'at' | 'vm' | 'vmnet' | 'macos'>): boolean => {
+  const found = valueOf(vm);
+  if (!found || found.runtime || kindOf(found) !== 'virtualization' || isStarting(found, at)) return false;
+  return valueOf(vmnet.bridges)?.length === 0 && (valueOf(macos)?.major ?? guardsSettings) < guardsSettings;
+};
+
 const setting =
   'switch on Docker’s settings > Resources > Network > “Use kernel networking for UDP”, then Apply. In colima: ' +
   '`colima stop`, `colima start --network-address`; in Lima: `vzNAT: true` under `networks`';
+
+/** Why no bridge of the Mac has this VM on it, as far as that is known, and what to do. */
+function whyNone({ pid, asksForNic }: Vm, found: VmnetObservation['setting']): string {
+  const setTo = found ? valueOf(found) : null;
+  if (asksForNic === true)
+    return `the VM (pid ${pid}) was started with --kernel-for-udp, but no bridge of this Mac has a VM on it: ${setting}`;
+  if (setTo === true)
+    return (
+      `the VM (pid ${pid}) has no NIC that the Mac shares, though “Use kernel networking for UDP” is on in Docker’s ` +
+      'settings: quit Docker Desktop and open it again'
+    );
+  const now = setTo === false ? ', since “Use kernel networking for UDP” is off' : '';
+  return `the VM (pid ${pid}) has no NIC that the Mac shares${now}: ${setting}`;
+}
 
 const tapAttached: Judge<'TapAttached'> = ({ observation, link: { sought: nic } }) => {
   const { vm: found, vmnet } = observation;
@@ -125,15 +163,9 @@ const tapAttached: Judge<'TapAttached'> = ({ observation, link: { sought: nic } 
         'network of the Mac: set link to "auto"',
     );
   if (!vmnet.bridges.known) return unclear(vmnet.bridges.why);
-  if (vmnet.bridges.value.length === 0 && ageOf(Date.parse(vm.startedAt), observation.at) < starting)
+  if (vmnet.bridges.value.length === 0 && isStarting(vm, observation.at))
     return no('NicNotSought', 'the VM has only just started, and has no NIC yet that the Mac shares');
-  if (vmnet.bridges.value.length === 0)
-    return no(
-      'NoSharedNetwork',
-      (vm.asksForNic === true
-        ? `the VM (pid ${vm.pid}) was started with --kernel-for-udp, but no bridge of this Mac has a VM on it: `
-        : `the VM (pid ${vm.pid}) has no NIC that the Mac shares: `) + setting,
-    );
+  if (vmnet.bridges.value.length === 0) return no('NoSharedNetwork', whyNone(vm, vmnet.setting));
   if (!nic) return no('NicNotSought', 'the VM’s NICs are looked at as soon as Docker Engine answers');
   switch (nic.kind) {
     case 'found':
