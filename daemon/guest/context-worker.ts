@@ -1,12 +1,13 @@
 /**
- * The child that reads what a user has chosen in docker: a context, or a setting of Docker Desktop's. Started as root from the daemon's own runtime, it first of all gives
- * root up for good, and execs nothing afterwards (give-up-root.ts). Request on stdin, answer on stdout.
+ * The child that reads what a user has chosen in docker: a context, or a setting of Docker Desktop's. Started as root
+ * from the daemon's own runtime, it first of all gives root up for good, and execs nothing afterwards (give-up-root.ts).
+ * Request on stdin, answer on stdout.
  */
 import '../lib/no-inspector.js';
 import { readFileSync } from 'node:fs';
+import * as z from 'zod';
 import { giveUpRoot } from '../lib/give-up-root.js';
 import { messageOf, plain } from '../lib/text.js';
-import * as z from 'zod';
 import {
   type ContextAnswer,
   requestSchema,

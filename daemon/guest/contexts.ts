@@ -21,8 +21,8 @@ const maxTries = 6;
 const patience = 1000;
 
 /**
- * Has the child program at `worker` read a context, or a setting; what it says, which is untrusted. Rejects when it says nothing
- * sensible, and not before the child has ended.
+ * Has the child program at `worker` read a context, or a setting; what it says, which is untrusted. Rejects when it says
+ * nothing sensible, and not before the child has ended.
  */
 export const contextsBy =
   (worker: string) =>

@@ -68,9 +68,12 @@ interface Followed {
   readonly watch: EngineWatch;
 }
 
-/** Whether both are reached by one socket, which leads to whichever is newer. */
+/**
+ * Whether both are reached by one socket, which leads to whichever is newer. Without a VM it is Docker Desktop's, whose
+ * proxy would start one for whoever dials.
+ */
 const isSameSocket = (before: Followed, user: ConsoleUser | null, vm: Vm | null): boolean =>
-  vm !== null && before.user === user?.name && before.vm.runtime?.socket === vm.runtime?.socket;
+  before.user === user?.name && before.vm.runtime?.socket === vm?.runtime?.socket;
 
 /**
  * Follows one engine at a time: that of the console user's VM. `takeBack` undoes what was done in a VM that still runs when
@@ -122,7 +125,7 @@ export function linkEngine(options: {
   return {
     follow: (user, vm) => {
       if (stopped) return last();
-      if (!user || !vm) turn(null, null);
+      if (!user || !vm) turn(user, null);
       else if (followed?.vm.id !== vm.id || !isSameSocket(followed, user, vm)) {
         turn(user, vm);
         leaving.get(vm.id)?.giveUp.abort(new Error('its VM is followed again'));

@@ -100,7 +100,7 @@ function decide(situation: Situation, subnet: Prefix): Decision {
   if (!link && row)
     return {
       state: 'waiting',
-      why: `it leads to ${row.gateway} on ${row.interface}, as long as the link is looked for`,
+      why: `it leads to ${row.gateway} on ${row.interface}, where the link was last seen`,
     };
   const kept = held.get(subnet.text);
   if (kept?.state === 'yielded')

@@ -265,7 +265,7 @@ describe('what changes while the VM runs', () => {
     const { ownedRoutes, lastLink } = before.memory;
     const world = { ...before, memory: { ...up, ownedRoutes, lastLink } };
     expect(judged(world).routes).toMatchObject([
-      { state: 'waiting', why: 'it leads to 192.168.64.2 on bridge100, as long as the link is looked for' },
+      { state: 'waiting', why: 'it leads to 192.168.64.2 on bridge100, where the link was last seen' },
     ]);
     const { findings } = conditionsOf(world);
     expect(findings.find(({ type }) => type === 'Routes')).toMatchObject({

@@ -230,6 +230,18 @@ describe('a VM that is no longer followed, and still runs', () => {
     expect(other.asked).toHaveLength(before);
   });
 
+  test('is not dialled when it was Docker Desktop’s, and has ended for all that is known', async () => {
+    const person = await begin();
+    link.follow(person, vm);
+    await answers();
+    await prepare();
+    await until('colima is left', 10, () => Promise.resolve(!isOpen()));
+    const before = engine.asked.length;
+    link.follow(person, null);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(engine.asked.slice(before).filter((what) => !what.startsWith('DELETE '))).toEqual([]);
+  });
+
   test('is not asked once it has ended: Docker would start it again', async () => {
     const person = await begin();
     hyperkit.kill();
