@@ -133,8 +133,10 @@ function dockerLine({ bundles }: Status): string {
   return `Desktop ${version}${plain(first.app, 200)}, ${shim}${more}`;
 }
 
-function engineLine({ engine, vm, containers }: Status): string {
+function engineLine({ engine, vm, containers, conditions }: Status): string {
   if (engine === undefined) return 'not known';
+  if (engine === null && conditions.some(({ type, reason }) => type === 'Engine' && reason === 'NotNeeded'))
+    return 'not asked: nothing can be set up in this VM';
   if (engine === null) return vm === null ? 'not asked while no VM runs' : 'does not answer (yet)';
   const running = containers === undefined ? '' : `, ${counted(containers.length, 'container')}`;
   return `${plain(engine.version, 40)}, ${counted(engine.networks, 'network')}${running}`;
@@ -143,7 +145,9 @@ function engineLine({ engine, vm, containers }: Status): string {
 function vmLine({ vm }: Status, { now }: View): string {
   if (vm === undefined) return 'not known';
   if (vm === null) return 'does not run';
-  return `runs${since(vm.startedAt, now)}, pid ${vm.pid}${vm.startedWithTap ? '' : ', started without the tap'}`;
+  // A VM of another kind takes no tap.
+  const lacksTap = !vm.startedWithTap && (vm.kind ?? 'hyperkit') === 'hyperkit';
+  return `runs${since(vm.startedAt, now)}, pid ${vm.pid}${lacksTap ? ', started without the tap' : ''}`;
 }
 
 function linkLine({ link }: Status, { signs }: View): string | null {

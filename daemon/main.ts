@@ -21,6 +21,7 @@ import { outsideBy } from './docker-app/outside.js';
 import { renderShim } from './docker-app/shim.js';
 import { watchBundles } from './docker-app/watch.js';
 import { contextsBy, createContexts } from './guest/contexts.js';
+import { createSettings } from './guest/settings.js';
 import { linkEngine } from './runtime/engine.js';
 import { createExecutors } from './runtime/executors.js';
 import { type Log, openLog } from './runtime/log.js';
@@ -36,12 +37,14 @@ import { createLook } from './runtime/look.js';
 import { createObserver } from './runtime/observe.js';
 import { addressesOf } from './core/probe.js';
 import { adminGroup, paths } from './lib/paths.js';
+import { createOwnersLook } from './runtime/owners-look.js';
 import { plan } from './core/plan.js';
 import { createReconciler } from './runtime/reconciler.js';
 import { createReporter } from './runtime/reporter.js';
 import { createHandlers } from './runtime/requests.js';
 import { keepRoutes } from './runtime/route-keeper.js';
 import type { Step } from './core/steps.js';
+import { createTakeBack } from './runtime/take-back.js';
 import { messageOf } from './lib/text.js';
 import { pidFilesIn } from './vm/pid-files.js';
 import { watchVm } from './vm/watch.js';
@@ -87,7 +90,17 @@ async function start(
   const trigger = (why: string) => (): void => {
     reconciler.trigger(why);
   };
-  const engine = linkEngine({ onChange: trigger('Docker'), log: (message) => log.debug(message) });
+  const sockets = createOwnersLook((owner) => outsideBy(paths.outsideWorker, undefined, owner));
+  const engine = linkEngine({
+    onChange: trigger('Docker'),
+    log: (message) => log.debug(message),
+    takeBack: createTakeBack({
+      manage: config.guest.manage,
+      memory,
+      log: (message) => log.info(message),
+    }),
+    answers: sockets.answers,
+  });
 
   const contexts = createContexts({
     ask: contextsBy(paths.contextWorker),
@@ -132,6 +145,10 @@ async function start(
       bundles,
       contexts,
       dns,
+      settings: createSettings({
+        ask: contextsBy(paths.contextWorker),
+        onAnswer: trigger('Docker’s settings'),
+      }),
     }),
     memory,
     remembered: () => (ending ? { ...memory.now(), lowered: true } : memory.now()),
@@ -270,6 +287,7 @@ async function start(
     routeWatch.stop();
     routeKeeper.stop();
     outside.stop();
+    sockets.stop();
     bundleWatch.stop();
     await Promise.race([Promise.all([control.close(), reconciler.stop()]), pause(1500)]);
     await Promise.race([names.stop(), pause(1500)]);

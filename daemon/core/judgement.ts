@@ -33,7 +33,7 @@ export interface Judgement extends Look {
 
 /** Finds out what a look means by this configuration and memory; the names of thousands of containers take a while. */
 export function* judging(config: Config, { observation, link }: Look, memory: Memory): Work<Judgement> {
-  const others = othersOn(link.link, observation);
+  const others = othersOn(link.link, observation, memory.ownedRoutes);
   const collision = linkCollision({ config, observation, link, others });
   const routes = judgeRoutes({ config, observation, link, memory, others });
   const names = yield* judgeNames(config, { observation, link }, memory, routes);

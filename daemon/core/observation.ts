@@ -384,6 +384,8 @@ export interface GuestNic {
 export interface VmnetObservation {
   /** None are looked for while no VM could be on one. */
   readonly bridges: Seen<readonly VmBridge[]>;
+  /** Whether Docker’s settings ask for such a NIC; null inside: they do not tell. Left out: nobody looked. */
+  readonly setting?: Seen<boolean | null>;
 }
 
 export interface Observation {

@@ -30,10 +30,14 @@ export class DoesNotAnswer extends Error {
 export type Look = (place: string, paths: readonly string[]) => Promise<readonly OutsideAnswer[]>;
 
 /**
- * Looks through the child program at `worker`. `place` is what hangs together, a Docker.app: when it does not answer
+ * Looks through the child program at `worker`, which first becomes `owner` where one is given. `place` is what hangs together, a Docker.app: when it does not answer
  * it is not asked again until the child that hangs there is free, and every other place is asked by another child.
  */
-export function outsideBy(worker: string, timeout = deadline): { look: Look; stop: () => void } {
+export function outsideBy(
+  worker: string,
+  timeout = deadline,
+  owner?: { readonly uid: number; readonly gid: number },
+): { look: Look; stop: () => void } {
   /** By place, since when it hangs. An entry is there for as long as its child hangs. */
   const hung = new Map<string, number>();
   let child: ChildProcess | null = null;
@@ -41,7 +45,8 @@ export function outsideBy(worker: string, timeout = deadline): { look: Look; sto
   let turn: Promise<unknown> = Promise.resolve();
 
   function start(): ChildProcess {
-    const started = spawn(process.execPath, [worker], {
+    const become = owner ? [String(owner.uid), String(owner.gid)] : [];
+    const started = spawn(process.execPath, [worker, ...become], {
       env: cleanEnvironment,
       cwd: '/',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -83,7 +88,7 @@ export function outsideBy(worker: string, timeout = deadline): { look: Look; sto
       };
       const end = (): void => {
         done();
-        reject(new Error('the child that looks at Docker.app has ended'));
+        reject(new Error(`the child that looks at ${place} has ended`));
       };
       const timer = setTimeout(() => {
         done();

@@ -20,6 +20,30 @@ export const requestSchema = z.strictObject({
 
 export type ContextRequest = z.infer<typeof requestSchema>;
 
+/** Where a user’s Docker Desktop keeps its settings: from 4.35 on, and before. */
+export const settingsFiles = (home: string): { readonly store: string; readonly older: string } => {
+  const folder = join(home, 'Library/Group Containers/group.com.docker');
+  return { store: join(folder, 'settings-store.json'), older: join(folder, 'settings.json') };
+};
+
+/** The other thing that the child is asked: whether a user has switched kernel networking for UDP on. */
+export const settingsRequestSchema = z.strictObject({
+  uid: z.int().positive(),
+  gid: z.int().nonnegative(),
+  home: z.string().startsWith('/'),
+  settings: z.literal(true),
+});
+
+export type SettingsRequest = z.infer<typeof settingsRequestSchema>;
+
+/** Null: the settings do not tell. */
+export const settingsAnswerSchema = z.discriminatedUnion('ok', [
+  z.strictObject({ ok: z.literal(true), kernelForUdp: z.boolean().nullable() }),
+  z.strictObject({ ok: z.literal(false), message: z.string().max(1000) }),
+]);
+
+export type SettingsAnswer = z.infer<typeof settingsAnswerSchema>;
+
 /** What it says, which is untrusted. */
 export const answerSchema = z.discriminatedUnion('ok', [
   z.strictObject({

@@ -1,7 +1,15 @@
-/** Reads a user's contexts of docker, as that user: in the child that has given root up, and nowhere else. */
+/** Reads what a user has chosen in docker, as that user: in the child that has given root up, and nowhere else. */
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import * as z from 'zod';
-import { type ContextAnswer, contextFile, type ContextRequest, metaFile } from './context-protocol.js';
+import {
+  type ContextAnswer,
+  contextFile,
+  type ContextRequest,
+  metaFile,
+  type SettingsAnswer,
+  settingsFiles,
+  type SettingsRequest,
+} from './context-protocol.js';
 
 /** Bytes of a file at the most; docker's own have a few hundred. */
 const maxSize = 1_048_576;
@@ -67,4 +75,17 @@ export function readContext({ home, name: wanted }: ContextRequest): ContextAnsw
   const found = jsonIn(metaFile(home, name));
   if (found === null) return { ok: true, context: null };
   return contextOf(name, metaSchema.parse(found).Endpoints.docker.Host);
+}
+
+/** Holds only what is not the default, which is off (docs.docker.com, settings-reference). */
+const storeSchema = z.looseObject({ KernelForUDP: z.boolean().default(false) });
+/** Its default has changed from one release to the next (4.24: on). */
+const olderSchema = z.looseObject({ kernelForUDP: z.boolean().nullish() });
+
+/** Whether the user’s Docker Desktop is to give its VM a NIC of macOS’s. Throws when a file is there and cannot be taken. */
+export function readSettings({ home }: SettingsRequest): SettingsAnswer {
+  const { store, older } = settingsFiles(home);
+  const stored = jsonIn(store);
+  if (stored !== null) return { ok: true, kernelForUdp: storeSchema.parse(stored).KernelForUDP };
+  return { ok: true, kernelForUdp: olderSchema.parse(jsonIn(older) ?? {}).kernelForUDP ?? null };
 }

@@ -1,7 +1,13 @@
 import { CommandError, run } from '../lib/command.js';
 import { messageOf, plain } from '../lib/text.js';
 import { type ConsoleUser, type DockerContext, type Seen, seen, unknown } from '../core/observation.js';
-import { answerSchema, contextFile, type ContextRequest, metaFile } from './context-protocol.js';
+import {
+  answerSchema,
+  contextFile,
+  type ContextRequest,
+  metaFile,
+  type SettingsRequest,
+} from './context-protocol.js';
 
 /** Milliseconds for the child. */
 const timeout = 5000;
@@ -15,12 +21,12 @@ const maxTries = 6;
 const patience = 1000;
 
 /**
- * Has the child program at `worker` read a context; what it says, which is untrusted. Rejects when it says nothing
- * sensible, and not before the child has ended.
+ * Has the child program at `worker` read a context, or a setting; what it says, which is untrusted. Rejects when it says
+ * nothing sensible, and not before the child has ended.
  */
 export const contextsBy =
   (worker: string) =>
-  async (request: ContextRequest): Promise<unknown> => {
+  async (request: ContextRequest | SettingsRequest): Promise<unknown> => {
     const { stdout } = await run(process.execPath, [worker], {
       input: JSON.stringify(request),
       timeout,

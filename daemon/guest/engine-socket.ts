@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { ReasonOf } from '../api/reasons/registry.js';
 import type { ConsoleUser } from '../core/observation.js';
 import { unfitSocketPath } from '../lib/socket-path.js';
+import { messageOf } from '../lib/text.js';
 
 /** Why no engine could be dialled. */
 export class DialError extends Error {
@@ -173,12 +174,22 @@ export async function findEngine(
   throw new DialError(told.map(({ message }) => message).join('; '), reason);
 }
 
-/** The same for a runtime other than Docker Desktop, whose one socket is known. */
+/**
+ * The same for a runtime other than Docker Desktop, whose one socket is known. A user's context may lead anywhere, and
+ * connect(2) waits for a disk that does not answer in the loop itself: `answers` rejects where it does not, each time
+ * before the socket is dialled.
+ */
 export async function findEngineAt(
   socket: string,
   { uid }: Pick<ConsoleUser, 'uid'>,
+  answers: (path: string) => Promise<unknown>,
 ): Promise<() => Promise<Socket>> {
-  const open = (): Promise<Socket> => dial(socket, uid);
+  const open = async (): Promise<Socket> => {
+    await answers(socket).catch((error: unknown) => {
+      throw new DialError(messageOf(error), 'SocketRefused');
+    });
+    return dial(socket, uid);
+  };
   (await open()).destroy();
   return open;
 }

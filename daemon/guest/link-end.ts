@@ -114,6 +114,13 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
   };
 }
 
+/** Takes our rules out of the VM and, where we set it, our address. */
+async function releaseEnd(engine: EngineClient, end: GuestEnd, signal: AbortSignal): Promise<void> {
+  const work = (agent: Conversation) => refusing(release(agent, end));
+  const { gone } = await withAgent(engine, { signal, log: () => undefined }, work);
+  await gone;
+}
+
 /**
  * Takes our rules, our address and our image out of the VM again. `hasNic`: whether the VM has our NIC; without it
  * nothing was ever done there.
@@ -125,11 +132,25 @@ export async function releaseGuest(
   // Where no agent runs, nothing was ever done.
   if (!isFit(engine.architecture)) return;
   await inTurn(engine, { signal: outer, timeout }, async (bounded, signal) => {
-    if (hasNic) {
-      const work = (agent: Conversation) => refusing(release(agent, end));
-      const { gone } = await withAgent(bounded, { signal, log: () => undefined }, work);
-      await gone;
-    }
+    if (hasNic) await releaseEnd(bounded, end, signal);
+    await removeImage(bounded);
+  });
+}
+
+/** An end of which only our rules are known, by their mark. */
+const rulesAlone: GuestEnd = { nic: '', vmAddress: '', prefix: 0, isGiven: true };
+
+/**
+ * The same in a VM that is no longer followed: its rules and the image, without waiting for who is at work in another VM,
+ * and without keeping anybody waiting there.
+ */
+export async function leaveGuest(
+  engine: EngineClient,
+  { signal, timeout = deadline }: Limits,
+): Promise<void> {
+  if (!isFit(engine.architecture)) return;
+  await withDeadline(engine, { milliseconds: timeout, signal }, async (bounded, ended) => {
+    await releaseEnd(bounded, rulesAlone, ended);
     await removeImage(bounded);
   });
 }

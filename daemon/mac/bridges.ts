@@ -1,32 +1,22 @@
 import { run, type Run } from '../lib/command.js';
 import { type Seen, seen, unknown, type VmBridge } from '../core/observation.js';
 import { messageOf, plain } from '../lib/text.js';
+import { interfacesIn } from './ifconfig.js';
 
-const head = /^([a-z]+\d+): flags=[0-9a-f]+<[^>]*>(?: metric \d+)? mtu (\d+)/;
-const inet = /^\s+inet (\d+\.\d+\.\d+\.\d+) netmask 0x([0-9a-f]{8})(?: |$)/m;
 const member = /^\s+member: (\S+) flags=[0-9a-f]+<([^>]*)>/gm;
-
-/** The length of a mask whose ones all stand in front; null for any other. */
-function lengthOf(mask: string): number | null {
-  const bits = Number.parseInt(mask, 16).toString(2).padStart(32, '0');
-  return /^1+0*$/.test(bits) ? bits.lastIndexOf('1') + 1 : null;
-}
 
 /** Whether vmnet made this member: `vmenetN`, and up to macOS 11 an `enN` as a private port. */
 const isOfVm = ([, name = '', flags = '']: readonly string[]): boolean =>
   /^vmenet\d+$/.test(name) || (/^en\d+$/.test(name) && flags.split(',').includes('PRIVATE'));
 
-function bridgeIn(block: string): VmBridge[] {
-  const [, name = '', mtu = ''] = head.exec(block) ?? [];
-  const [, address, mask = ''] = inet.exec(block) ?? [];
-  const prefix = lengthOf(mask);
-  // A bridge from VMs to the LAN has no address of its own.
-  if (!/^bridge\d+$/.test(name) || address === undefined || prefix === null) return [];
-  return [...block.matchAll(member)].some(isOfVm) ? [{ name, address, prefix, mtu: Number(mtu) }] : [];
-}
-
-/** The bridges of VMs in what `ifconfig -a` prints (ifconfig.c status(), ifbridge.c bridge_status()). */
-export const bridgesIn = (text: string): readonly VmBridge[] => text.split(/^(?=\S)/m).flatMap(bridgeIn);
+/** The bridges of VMs in what `ifconfig -a` prints (ifbridge.c bridge_status()). */
+export const bridgesIn = (text: string): readonly VmBridge[] =>
+  interfacesIn(text).flatMap(({ name, mtu, addresses: [own], text: printed }) =>
+    // A bridge from VMs to the LAN has no address of its own.
+    own && /^bridge\d+$/.test(name) && [...printed.matchAll(member)].some(isOfVm)
+      ? [{ name, ...own, mtu }]
+      : [],
+  );
 
 /** The Mac's bridges on which VMs are. */
 export async function observeBridges(command: Run = run): Promise<Seen<readonly VmBridge[]>> {

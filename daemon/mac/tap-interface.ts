@@ -2,24 +2,20 @@ import { run, type Run } from '../lib/command.js';
 import { type Seen, seen, type TapInterface, unknown } from '../core/observation.js';
 import { type AddressTap, StepError, type UnaddressTap } from '../core/steps.js';
 import { messageOf, plain } from '../lib/text.js';
+import { interfacesIn } from './ifconfig.js';
 
 const ifconfig = '/sbin/ifconfig';
 
-const prefixOf = (mask: number): number => 32 - Math.round(Math.log2(0x1_0000_0000 - mask));
-
-/** What `ifconfig tapN` prints (ifconfig.c status(); the last line is the driver's own, tuntap.cc). */
+/** What `ifconfig tapN` prints; the last line is the driver's own (tuntap.cc). */
 export function parseInterface(text: string): TapInterface | null {
-  const head = /^(\S+): flags=[0-9a-f]+<([^>]*)>(?:.*\bmtu (\d+))?/m.exec(text);
-  if (!head) return null;
-  const [, name = '', flags = '', mtu = '0'] = head;
-  const addresses = [
-    ...text.matchAll(/^\s+inet (\d+\.\d+\.\d+\.\d+)(?: --> \S+)? netmask 0x([0-9a-f]+)/gm),
-  ].map(([, address = '', mask = '']) => ({ address, prefix: prefixOf(Number.parseInt(mask, 16)) }));
-  const holder = /^\s+open \(pid (\d+)\)/m.exec(text)?.[1];
+  const [printed] = interfacesIn(text);
+  if (!printed) return null;
+  const { name, flags, mtu, addresses } = printed;
+  const holder = /^\s+open \(pid (\d+)\)/m.exec(printed.text)?.[1];
   return {
     name,
-    up: flags.split(',').includes('UP'),
-    mtu: Number(mtu),
+    up: flags.includes('UP'),
+    mtu,
     addresses,
     holder: holder === undefined ? null : Number(holder),
   };

@@ -88,8 +88,11 @@ export function watchDataPath(parts: {
     const some = containersTried.length > 0;
     const telling = some ? containersTried : tried;
     const heard = telling.filter(({ alive }) => alive).map(({ address }) => address);
-    const isLost = telling.some(({ address, alive }) => !alive && answered.has(address));
-    for (const address of heard) answered.add(address);
+    const isMissed = ({ address, alive }: { address: string; alive: boolean }): boolean =>
+      !alive && answered.has(address);
+    // The VM's own silence tells nothing beside a container that answers, and that it is elsewhere where none does.
+    const isLost = (heard.length === 0 ? tried : telling).some(isMissed);
+    for (const { address, alive } of tried) if (alive) answered.add(address);
     if (heard.length > 0 && !isLost) {
       misses = 0;
       if (parts.now() - lastRepair > longestPause) pause = 0;

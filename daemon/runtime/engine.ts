@@ -8,6 +8,7 @@ import {
   type Engine,
   type Seen,
   seen,
+  valueOf,
   type Vm,
 } from '../core/observation.js';
 import { StepError } from '../core/steps.js';
@@ -36,28 +37,85 @@ export interface EngineLink {
   readonly stop: () => void;
 }
 
+/** Rejects where the disk on which a user's socket lies does not answer. */
+type Answers = (user: ConsoleUser, path: string) => Promise<unknown>;
+
 /**
  * How the engine of a VM is dialled: not once its process has ended, even before a pass has seen that, since Docker's
  * proxy starts the VM again for a client that dials (Resource Saver).
  */
-async function findWhileAlive(user: ConsoleUser, vm: Vm): Promise<Dial> {
+async function findWhileAlive(user: ConsoleUser, vm: Vm, answers: Answers): Promise<Dial> {
   const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {
     if (!isAlive(vm.pid)) throw new DialError('the VM has ended', 'VmEnded');
     return work();
   };
   const { runtime } = vm;
-  const dial = await whileAlive(() => (runtime ? findEngineAt(runtime.socket, user) : findEngine(user)));
+  const dial = await whileAlive(() =>
+    runtime ? findEngineAt(runtime.socket, user, (path) => answers(user, path)) : findEngine(user),
+  );
   return () => whileAlive(dial);
 }
 
-/** Follows one engine at a time: that of the console user's VM. */
-export function linkEngine(options: { onChange: () => void; log: (message: string) => void }): EngineLink {
-  let followed: { vm: string; user: string; socket: string | undefined; watch: EngineWatch } | null = null;
+/** A VM whose engine is no longer followed, and the session in which it was. */
+export interface Left {
+  readonly vm: string;
+  readonly session: string;
+}
+
+interface Followed {
+  readonly vm: Vm;
+  readonly user: string;
+  readonly watch: EngineWatch;
+}
+
+/**
+ * Whether both are reached by one socket, which leads to whichever is newer. Without a VM it is Docker Desktop's, whose
+ * proxy would start one for whoever dials.
+ */
+const isSameSocket = (before: Followed, user: ConsoleUser | null, vm: Vm | null): boolean =>
+  before.user === user?.name && before.vm.runtime?.socket === vm?.runtime?.socket;
+
+/**
+ * Follows one engine at a time: that of the console user's VM. `takeBack` undoes what was done in a VM that still runs when
+ * its engine is left for another one, or for none; nothing waits for it but a return to that very VM, with which `signal`
+ * aborts. It never rejects.
+ */
+export function linkEngine(options: {
+  onChange: () => void;
+  log: (message: string) => void;
+  takeBack: (engine: EngineClient, left: Left, signal: AbortSignal) => Promise<void>;
+  answers: Answers;
+}): EngineLink {
+  const { takeBack, answers, ...rest } = options;
+  let followed: Followed | null = null;
   let stopped = false;
+  const leaving = new Map<string, { readonly giveUp: AbortController; readonly ended: Promise<void> }>();
+
   const leave = (): void => {
     followed?.watch.stop();
     followed = null;
   };
+
+  /** Leaves the engine that is followed for that of another VM, or for none. */
+  function turn(user: ConsoleUser | null, vm: Vm | null): void {
+    const before = followed;
+    const engine = before?.watch.client();
+    const session = before && valueOf(before.watch.snapshot())?.session;
+    leave();
+    if (!before || !engine || session == null || !isAlive(before.vm.pid)) return;
+    if (before.vm.id === vm?.id || isSameSocket(before, user, vm)) return;
+    const { id } = before.vm;
+    const giveUp = new AbortController();
+    const ended = takeBack(engine, { vm: id, session }, giveUp.signal).finally(() => leaving.delete(id));
+    leaving.set(id, { giveUp, ended });
+  }
+
+  /** The same VM may be come back to while it is still being left: its engine is dialled once that has ended. */
+  async function find(user: ConsoleUser, vm: Vm): Promise<Dial> {
+    await leaving.get(vm.id)?.ended;
+    return findWhileAlive(user, vm, answers);
+  }
+
   const last = (): Seen<Engine | null> => followed?.watch.snapshot() ?? seen(null);
   const client = (): EngineClient => {
     const found = followed?.watch.client();
@@ -67,15 +125,11 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
   return {
     follow: (user, vm) => {
       if (stopped) return last();
-      if (!user || !vm) leave();
-      else if (
-        followed?.vm !== vm.id ||
-        followed.user !== user.name ||
-        followed.socket !== vm.runtime?.socket
-      ) {
-        leave();
-        const watch = watchEngine({ find: () => findWhileAlive(user, vm), vm, ...options });
-        followed = { vm: vm.id, user: user.name, socket: vm.runtime?.socket, watch };
+      if (!user || !vm) turn(user, null);
+      else if (followed?.vm.id !== vm.id || !isSameSocket(followed, user, vm)) {
+        turn(user, vm);
+        leaving.get(vm.id)?.giveUp.abort(new Error('its VM is followed again'));
+        followed = { vm, user: user.name, watch: watchEngine({ find: () => find(user, vm), vm, ...rest }) };
       }
       return last();
     },
@@ -94,6 +148,7 @@ export function linkEngine(options: { onChange: () => void; log: (message: strin
     stop: () => {
       stopped = true;
       leave();
+      for (const { giveUp } of leaving.values()) giveUp.abort(new Error('nobody is followed any more'));
     },
   };
 }

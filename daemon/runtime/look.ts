@@ -1,17 +1,19 @@
 import type { Config } from '../../config/schema.js';
+import { isAsked } from '../core/docker/engine.js';
 import { type Judgement, judging } from '../core/judgement.js';
 import { learn } from '../core/learning.js';
 import type { LinkMaker } from '../core/link/maker.js';
 import type { Memory } from '../core/memory.js';
 import type { NamesObservation } from '../core/names/observation.js';
-import type {
-  Bundles,
-  Configuration,
-  ConsoleUser,
-  DataPath,
-  Observation,
-  Seen,
-  Vm,
+import {
+  type Bundles,
+  type Configuration,
+  type ConsoleUser,
+  type DataPath,
+  type Observation,
+  type Seen,
+  type Vm,
+  valueOf,
 } from '../core/observation.js';
 import { createAtWork } from './at-work.js';
 import type { EngineLink } from './engine.js';
@@ -64,11 +66,15 @@ export function createLook(parts: {
     const [sight, names] = await Promise.all([parts.observe(), parts.names()]);
     await follow(sight);
     const { mac, owner } = sight;
+    const vm = valueOf(mac.vm);
     const observation: Observation = {
       ...mac,
       configuration: parts.configuration(),
       userContainer: null,
-      engine: mac.vm.known && owner.known ? engine.follow(owner.value, mac.vm.value) : engine.last(),
+      engine:
+        mac.vm.known && owner.known
+          ? engine.follow(owner.value, vm && isAsked(vm, memory.now()) ? vm : null)
+          : engine.last(),
       dataPath: parts.dataPath(),
       names,
     };
@@ -85,7 +91,7 @@ export function createLook(parts: {
     // A restart of Docker hangs on whether somebody's container is at work: only then is that asked.
     if (restart.act !== 'wait' || !restart.forContainers || session === undefined) return judgement;
     const userContainer = await askContainers(`${session} ${memory.now().restart.asked}`);
-    const asked = { ...look, observation: { ...observation, userContainer } };
-    return inSlices(judging(config, asked, parts.remembered()));
+    const complete = { ...look, observation: { ...observation, userContainer } };
+    return inSlices(judging(config, complete, parts.remembered()));
   };
 }

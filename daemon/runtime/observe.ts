@@ -10,7 +10,9 @@ import {
 } from '../core/observation.js';
 import type { RestartMemory } from '../core/docker/restart-memory.js';
 import { followedVm } from '../core/docker/runtime.js';
+import { wantsSetting } from '../core/link/vmnet.js';
 import type { Contexts } from '../guest/contexts.js';
+import type { Settings } from '../guest/settings.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
 import type { Run } from '../lib/command.js';
 import { observeBridges } from '../mac/bridges.js';
@@ -60,10 +62,11 @@ export function createObserver(parts: {
   owed: () => RestartMemory['reopen'];
   bundles: Pick<BundleRoom, 'observe' | 'touched'>;
   contexts: Pick<Contexts, 'read'>;
+  settings: Settings;
   /** Asks `scutil --dns`. */
   dns: Run;
 }): () => Promise<Sight> {
-  const { config, apps, owed, bundles, contexts, dns } = parts;
+  const { config, apps, owed, bundles, contexts, settings, dns } = parts;
   const observeResolvers = createResolverObserver(dns);
   let macos: Observation['macos'] = unknown('not asked');
   const ownerOf = createOwners();
@@ -120,13 +123,19 @@ export function createObserver(parts: {
       mayShare ? observeBridges() : seen([]),
     ]);
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
+    const at = Date.now();
+    const whose = owner.known ? owner.value : null;
+    const setting =
+      vm.known && vm.value && whose && wantsSetting({ at, vm, vmnet: { bridges }, macos })
+        ? settings.kernelForUdp(whose, vm.value.id)
+        : null;
     return {
       mac: {
-        at: Date.now(),
+        at,
         macos,
         consoleUser,
         tap: { device, kext, interface: tapInterface },
-        vmnet: { bridges },
+        vmnet: { bridges, ...(setting && { setting }) },
         routes,
         resolvers,
         bundles: found,

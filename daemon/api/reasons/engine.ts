@@ -90,6 +90,12 @@ export const engine = {
       severity: 'idle',
       meaning: 'The engine runs in the VM. Without one it is not asked, since asking could start it.',
     },
+    NotNeeded: {
+      severity: 'fine',
+      meaning:
+        'Docker VMM gives its VM no network card that the Mac shares, so nothing can be set up in it, and its engine is ' +
+        'left alone.',
+    },
     Answering: { severity: 'fine', meaning: 'Docker Engine answers and lists its networks.' },
   },
 } as const satisfies Topic;

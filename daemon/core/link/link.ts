@@ -1,6 +1,7 @@
 /** The seam: how this Mac and Docker's VM reach each other. All that comes after knows only this, not its maker. */
 import type { Prefix } from '../../lib/prefix.js';
 import type { ConsoleUser, Route, Vm } from '../observation.js';
+import type { FoundNic } from './nic.js';
 
 export interface Link {
   /** Name of the maker, e.g. `tap`. */
@@ -28,6 +29,8 @@ interface Common {
   readonly isAddressed: boolean;
   /** Whether the VM was started with its NIC. */
   readonly hasNic: boolean;
+  /** What is known of a NIC that has to be looked for; null: it has to be (again). Left out: none is. */
+  readonly sought?: FoundNic | null;
 }
 
 /**

@@ -8,7 +8,14 @@ import { restoreSteps, withdrawSteps } from '../docker/shim.js';
 import { failed, type Judge, no, unclear, yes } from '../condition.js';
 import type { Judgement } from '../judgement.js';
 import type { Memory } from '../memory.js';
-import { kindOf, type Observation, valueOf, type VmBridge } from '../observation.js';
+import {
+  kindOf,
+  type Observation,
+  valueOf,
+  type Vm,
+  type VmBridge,
+  type VmnetObservation,
+} from '../observation.js';
 import { rowOfLink } from '../routes/table.js';
 import type { Step } from '../steps.js';
 import { isConnected, type Link, type LinkState } from './link.js';
@@ -72,11 +79,11 @@ function state(_config: unknown, observation: Observation, memory: Memory): Link
   if (!vmnet.bridges.known) return { ...common, hasNic: true, kind: 'unknown', why: vmnet.bridges.why };
   if (vmnet.bridges.value.length === 0) return { ...common, kind: 'absent', missed: null };
   const found = known(observation, memory);
-  const maybe = { ...common, hasNic: true };
+  const maybe = { ...common, hasNic: true, sought: found };
   if (!found) return { ...maybe, kind: 'unknown', why: 'the VM’s NIC has to be looked for (again)' };
   const link = found.kind === 'found' ? linkOf(found, observation) : null;
   if (!link) return { ...maybe, kind: 'absent', missed: null };
-  const there = { link, vm: started, isAddressed: true, hasNic: true };
+  const there = { ...maybe, link, vm: started, isAddressed: true };
   if (!routes.known) return { ...there, kind: 'unknown', why: routes.why };
   const row = rowOfLink(link, routes.value);
   if (!row) return { ...there, kind: 'present', lacks: 'row' };
@@ -86,12 +93,11 @@ function state(_config: unknown, observation: Observation, memory: Memory): Link
 }
 
 /** Looks for the NIC in a VM that may have one. */
-function findSteps({ observation, memory }: Judgement): Step[] {
+function findSteps({ observation, link: { sought: found } }: Judgement): Step[] {
   const vm = valueOf(observation.vm);
   const engine = valueOf(observation.engine);
   const bridges = valueOf(observation.vmnet.bridges) ?? [];
-  if (!vm || kindOf(vm) !== 'virtualization' || engine?.vm !== vm.id || bridges.length === 0) return [];
-  const found = known(observation, memory);
+  if (found === undefined || !vm || engine?.vm !== vm.id) return [];
   if (found && (found.kind === 'found' || found.isFinal)) return [];
   const { generation } = observation.dataPath;
   return [
@@ -110,11 +116,42 @@ function findSteps({ observation, memory }: Judgement): Step[] {
 /** Milliseconds in which a VM that is to have a NIC on a bridge gets it. */
 const starting = 10_000;
 
+const isStarting = (vm: Vm, at: number): boolean => ageOf(Date.parse(vm.startedAt), at) < starting;
+
+/** From this macOS on a program that reads another one’s settings has a dialog opened before the user. */
+const guardsSettings = 15;
+
+/** Whether it is worth a look whether the setting is on: of Docker Desktop’s VM, which should have a NIC by now. */
+export const wantsSetting = ({
+  at,
+  vm,
+  vmnet,
+  macos,
+}: Pick<Observation, 'at' | 'vm' | 'vmnet' | 'macos'>): boolean => {
+  const found = valueOf(vm);
+  if (!found || found.runtime || kindOf(found) !== 'virtualization' || isStarting(found, at)) return false;
+  return valueOf(vmnet.bridges)?.length === 0 && (valueOf(macos)?.major ?? guardsSettings) < guardsSettings;
+};
+
 const setting =
   'switch on Docker’s settings > Resources > Network > “Use kernel networking for UDP”, then Apply. In colima: ' +
   '`colima stop`, `colima start --network-address`; in Lima: `vzNAT: true` under `networks`';
 
-const tapAttached: Judge<'TapAttached'> = ({ observation, memory }) => {
+/** Why no bridge of the Mac has this VM on it, as far as that is known, and what to do. */
+function whyNone({ pid, asksForNic }: Vm, found: VmnetObservation['setting']): string {
+  const setTo = found ? valueOf(found) : null;
+  if (asksForNic === true)
+    return `the VM (pid ${pid}) was started with --kernel-for-udp, but no bridge of this Mac has a VM on it: ${setting}`;
+  if (setTo === true)
+    return (
+      `the VM (pid ${pid}) has no NIC that the Mac shares, though “Use kernel networking for UDP” is on in Docker’s ` +
+      'settings: quit Docker Desktop and open it again'
+    );
+  const now = setTo === false ? ', since “Use kernel networking for UDP” is off' : '';
+  return `the VM (pid ${pid}) has no NIC that the Mac shares${now}: ${setting}`;
+}
+
+const tapAttached: Judge<'TapAttached'> = ({ observation, link: { sought: nic } }) => {
   const { vm: found, vmnet } = observation;
   if (!found.known) return unclear(found.why);
   const vm = found.value;
@@ -126,16 +163,9 @@ const tapAttached: Judge<'TapAttached'> = ({ observation, memory }) => {
         'network of the Mac: set link to "auto"',
     );
   if (!vmnet.bridges.known) return unclear(vmnet.bridges.why);
-  if (vmnet.bridges.value.length === 0 && ageOf(Date.parse(vm.startedAt), observation.at) < starting)
+  if (vmnet.bridges.value.length === 0 && isStarting(vm, observation.at))
     return no('NicNotSought', 'the VM has only just started, and has no NIC yet that the Mac shares');
-  if (vmnet.bridges.value.length === 0)
-    return no(
-      'NoSharedNetwork',
-      (vm.asksForNic === true
-        ? `the VM (pid ${vm.pid}) was started with --kernel-for-udp, but no bridge of this Mac has a VM on it: `
-        : `the VM (pid ${vm.pid}) has no NIC that the Mac shares: `) + setting,
-    );
-  const nic = known(observation, memory);
+  if (vmnet.bridges.value.length === 0) return no('NoSharedNetwork', whyNone(vm, vmnet.setting));
   if (!nic) return no('NicNotSought', 'the VM’s NICs are looked at as soon as Docker Engine answers');
   switch (nic.kind) {
     case 'found':

@@ -2,22 +2,27 @@
 import type { Link } from '../link/link.js';
 import { type Observation, valueOf } from '../observation.js';
 import { type ProtectedAddress, protectedAddresses } from './guard.js';
-import { type Claim, claimsIn } from './table.js';
+import { type Claim, claimsIn, type OwnedRoute, withoutOwned } from './table.js';
 
 export interface Others {
   readonly claims: readonly Claim[];
   readonly addresses: readonly ProtectedAddress[];
 }
 
-/** What rows and resolvers say of them; nothing while the table is not known. */
+/**
+ * What rows and resolvers say of them; nothing while the table is not known. `owned`: the routes that the journal calls
+ * ours, by which their rows are told from others' while the link is not known.
+ */
 export function othersOn(
   link: Link | null,
   { routes, resolvers }: Pick<Observation, 'routes' | 'resolvers'>,
+  owned: readonly OwnedRoute[] = [],
 ): Others {
   const table = valueOf(routes);
   if (!table) return { claims: [], addresses: [] };
+  const theirs = link ? table : withoutOwned(owned, table);
   return {
-    claims: claimsIn(link, table),
-    addresses: protectedAddresses(link, table, valueOf(resolvers) ?? []),
+    claims: claimsIn(link, theirs),
+    addresses: protectedAddresses(link, theirs, valueOf(resolvers) ?? []),
   };
 }

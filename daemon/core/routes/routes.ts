@@ -76,11 +76,12 @@ export function routeSteps(judgement: Judgement): Step[] {
   ];
 }
 
-/** Why no route is added for now, though it is wanted; null where nothing holds them back. */
+/** Why no route is added or moved for now, though it is wanted; null where nothing holds them back. */
 function whyHeldBack(judgement: Judgement): string | null {
   const { memory, collision, link } = judgement;
   if (takenRow(judgement) || collision !== null)
     return `held back while ${link.link?.network.text ?? ''}, the link’s own network, is somebody else’s (see TapAddress)`;
+  if (link.sought === null) return 'held back until the VM’s NIC is found (see TapAttached)';
   return memory.link.held?.state === 'yielded'
     ? 'held back with the link, whose network something on this Mac keeps taking away (see TapAddress)'
     : null;

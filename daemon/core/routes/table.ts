@@ -32,6 +32,19 @@ const isScoped = ({ flags }: Route): boolean => flags.includes('I');
 export const isRowOf = (subnet: string, row: Route): boolean =>
   row.destination.text === subnet && !isCloned(row) && !isScoped(row);
 
+/** The rows that the journal does not call ours, each with its gateway and interface. */
+export function withoutOwned(owned: readonly OwnedRoute[], table: readonly Route[]): readonly Route[] {
+  const known = new Map(owned.map((route) => [route.subnet, route]));
+  return table.filter((row) => {
+    const own = known.get(row.destination.text);
+    return !(
+      own?.gateway === row.gateway &&
+      own.interface === row.interface &&
+      isRowOf(row.destination.text, row)
+    );
+  });
+}
+
 /** The row of exactly the link's network; the kernel has one at most. */
 export const rowOfLink = ({ network }: Link, table: readonly Route[]): Route | null =>
   table.find((row) => isRowOf(network.text, row)) ?? null;

@@ -96,6 +96,12 @@ function decide(situation: Situation, subnet: Prefix): Decision {
       why: explain({ relation: 'same', claim: { range: subnet, row, isOnLink: false } }),
     };
   }
+  // Others' row of the same prefix is a claim: this one is ours.
+  if (!link && row)
+    return {
+      state: 'waiting',
+      why: `it leads to ${row.gateway} on ${row.interface}, where the link was last seen`,
+    };
   const kept = held.get(subnet.text);
   if (kept?.state === 'yielded')
     return {

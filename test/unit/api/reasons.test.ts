@@ -50,7 +50,7 @@ test('numbers, types and names that programs know: none of them ever changes', (
     'TT106 TapAddress':
       'AddressNotSet AddressRefused Failed LinkCollision LinkTaken LinkYielded NoLink NotSeen NotSet Set TapGone',
     'TT107 Engine':
-      'Answering EngineSilent NoVm NotAsked NotSeen SocketForeign SocketMissing SocketOfAnother SocketPathTooLong ' +
+      'Answering EngineSilent NoVm NotAsked NotNeeded NotSeen SocketForeign SocketMissing SocketOfAnother SocketPathTooLong ' +
       'SocketRefused SocketStale SocketSwapped VmEnded',
     'TT108 Guest':
       'AgentFailed AgentRefused AgentUnfit Failed FirewallBackendUnsupported GuestRefused HelperForbidden ' +

@@ -44,6 +44,21 @@ test.each([60, 80, 120])('every condition fits into %i columns', (width) => {
   expect(told.join(' ').replaceAll(/ +/g, ' ')).toContain(message);
 });
 
+test('a VM that takes no tap does not lack one, and an engine that nobody needs is not called silent', () => {
+  const vm = { id: '812@x', pid: 812, startedAt: healthyStatus.since, startedWithTap: false };
+  const engine = { type: 'Engine', status: 'True', reason: 'NotNeeded', message: 'not asked' } as const;
+  const status = (kind: string | undefined): Status => ({
+    ...healthyStatus,
+    vm: kind === undefined ? vm : { ...vm, kind },
+    engine: null,
+    conditions: [{ ...engine, since: healthyStatus.since }],
+  });
+  expect(shown(status(undefined))).toContain('started without the tap');
+  const text = shown(status('docker-vmm'));
+  expect(text).not.toContain('without the tap');
+  expect(text).toContain('Engine  not asked: nothing can be set up in this VM');
+});
+
 test('a healthy Mac fits on one screen', () => {
   expect(statusLines(healthyStatus, view(80)).length).toBeLessThanOrEqual(24);
 });

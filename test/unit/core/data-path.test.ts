@@ -276,6 +276,22 @@ test('a VM that keeps its own address to itself is no matter while a container a
   expect(watch.snapshot()).toMatchObject({ state: 'alive', generation: 0 });
 });
 
+test('a VM that has moved while nothing ran is missed, also where a container never answered', async () => {
+  const here = room();
+  here.alive.delete('172.17.0.2');
+  here.watch.follow(target);
+  await here.pass(10);
+  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', generation: 1 });
+  here.running = [];
+  here.watch.follow({ ...target, listed: 2, generation: 1 });
+  await here.pass(60);
+  here.alive.delete('10.0.75.2');
+  here.running = ['172.17.0.3'];
+  here.watch.follow({ ...target, listed: 3, generation: 1 });
+  await here.pass(5);
+  expect(here.watch.snapshot()).toMatchObject({ state: 'silent', generation: 2 });
+});
+
 test('what was heard in another session proves nothing', async () => {
   const { watch, alive, pass } = room();
   watch.follow(target);

@@ -4,6 +4,7 @@ import { configSchema } from '../../../config/schema.js';
 import { seen, unknown, type Vm } from '../../../daemon/core/observation.js';
 import { statusOf } from '../../../daemon/core/status.js';
 import { toldLink } from '../../../daemon/core/link/told.js';
+import { wantsSetting } from '../../../daemon/core/link/vmnet.js';
 import { toldRoutes } from '../../../daemon/core/routes/routes.js';
 import { bundle, bundlesOf, hyperkit, lan, network, quietMac, route, startedMac, up } from './worlds.js';
 import {
@@ -99,6 +100,47 @@ describe('without a NIC that Mac and VM share', () => {
       message: expect.stringContaining('settings > Resources > Network > “Use kernel networking for UDP”'),
     });
     expect(findings.at(-1)?.message).toContain('colima start --network-address');
+  });
+
+  test.each([
+    ['it is off', seen(false), /since “Use kernel networking for UDP” is off: switch on/],
+    [
+      'it is on, and the VM older',
+      seen(true),
+      /though .* is on in Docker’s settings: quit Docker Desktop and open/,
+    ],
+    ['they do not tell', seen(null), /has no NIC that the Mac shares: switch on/],
+    ['they cannot be read', unknown('EPERM'), /has no NIC that the Mac shares: switch on/],
+  ])('Docker’s settings are named as they are: %s', (_what, setting, words) => {
+    const start = sharedMac(networks, { bridges: [], nics: [outside] });
+    const { findings } = conditionsOf(changed(start, { vmnet: { bridges: seen([]), setting } }));
+    expect(findings.at(-1)).toMatchObject({
+      reason: 'NoSharedNetwork',
+      message: expect.stringMatching(words) as unknown,
+    });
+  });
+
+  test('Docker’s settings are looked at where nothing is asked of the user for it, and a VM lacks its NIC', () => {
+    const at = Date.parse('2026-10-05T01:57:00.000Z');
+    const vm = { ...virtualVm, startedAt: new Date(at - 60_000).toISOString() };
+    const world = {
+      at,
+      vm: seen(vm),
+      vmnet: { bridges: seen([]) },
+      macos: seen({ major: 14, minor: 6 }),
+    };
+    expect(wantsSetting(world)).toBe(true);
+    for (const other of [
+      { macos: seen({ major: 15, minor: 0 }) },
+      { macos: unknown('not asked') },
+      { vm: seen({ ...vm, startedAt: new Date(at - 3000).toISOString() }) },
+      { vm: seen({ ...vm, runtime: { name: 'colima', socket: '/s' } as const }) },
+      { vm: seen({ ...vm, kind: 'docker-vmm' } as const) },
+      { vm: seen(null) },
+      { vmnet: { bridges: seen([bridge100]) } },
+      { vmnet: { bridges: unknown('ifconfig hangs') } },
+    ])
+      expect(wantsSetting({ ...world, ...other })).toBe(false);
   });
 
   test('a VM that has only just started may still get one: nothing is said of its settings yet', () => {
@@ -216,6 +258,25 @@ describe('what changes while the VM runs', () => {
     const { world, done } = settled({ ...before, memory: { ...up, ownedRoutes, lastLink } });
     expect(done.map(({ kind }) => kind)).toEqual(['find-nic', 'prepare-guest']);
     expect(routedIn(world)).toEqual(routedIn(before));
+  });
+
+  test('while the NIC is looked for, the routes that stand are nobody else’s', () => {
+    const before = ready();
+    const { ownedRoutes, lastLink } = before.memory;
+    const world = { ...before, memory: { ...up, ownedRoutes, lastLink } };
+    expect(judged(world).routes).toMatchObject([
+      { state: 'waiting', why: 'it leads to 192.168.64.2 on bridge100, where the link was last seen' },
+    ]);
+    const { findings } = conditionsOf(world);
+    expect(findings.find(({ type }) => type === 'Routes')).toMatchObject({
+      reason: 'Pending',
+      message: 'held back until the VM’s NIC is found (see TapAttached): 172.17.0.0/16',
+    });
+    // Through another gateway, or without a word of it in the journal, they are somebody's.
+    for (const owned of [[], ownedRoutes.map((own) => ({ ...own, gateway: '192.168.64.7' }))])
+      expect(judged({ ...world, memory: { ...world.memory, ownedRoutes: owned } }).routes).toMatchObject([
+        { state: 'foreign' },
+      ]);
   });
 
   test('macOS renumbers the bridge: the new address is found, and every route leads there', () => {

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { contextsBy, createContexts } from '../../../daemon/guest/contexts.js';
+import { createSettings } from '../../../daemon/guest/settings.js';
 import { workshop } from '../../product/bundle-crash/world.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -189,6 +190,54 @@ describe('the child', () => {
     } finally {
       rmSync(secret, { recursive: true });
     }
+  });
+});
+
+describe('Docker Desktop’s settings', () => {
+  const store = 'Library/Group Containers/group.com.docker/settings-store.json';
+  const older = 'Library/Group Containers/group.com.docker/settings.json';
+  const askSettings = () => contextsBy(join(tools, 'worker.mjs'))({ ...owner, home, settings: true });
+
+  test.each<[string, Record<string, string>, boolean | null]>([
+    ['a fresh install', { [store]: '{"AutoStart":false,"SettingsVersion":43}' }, false],
+    ['it is on', { [store]: '{"KernelForUDP":true,"SettingsVersion":43}' }, true],
+    ['it is off', { [store]: '{"KernelForUDP":false,"SettingsVersion":40}' }, false],
+    ['4.27', { [older]: '{"kernelForUDP":true,"settingsVersion":35}' }, true],
+    ['4.27, updated', { [older]: '{"kernelForUDP":true}', [store]: '{"SettingsVersion":43}' }, false],
+    ['a file of before the setting', { [older]: '{"settingsVersion":20}' }, null],
+    ['no file', {}, null],
+  ])('are read as the user has them: %s', async (_what, files, kernelForUdp) => {
+    for (const [path, text] of Object.entries(files)) put(path, text);
+    expect(await askSettings()).toEqual({ ok: true, kernelForUdp });
+  });
+
+  test.each(['[]', '{', '{"KernelForUDP":"yes"}'])('that make no sense tell nothing: %s', async (text) => {
+    put(store, text);
+    expect(await askSettings()).toMatchObject({ ok: false });
+  });
+
+  test('are asked for once a VM, and nobody waits', async () => {
+    let asked = 0;
+    let told = 0;
+    let answer: unknown = { ok: true, kernelForUdp: false };
+    const settings = createSettings({
+      ask: () => {
+        asked += 1;
+        return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+      },
+      onAnswer: () => void (told += 1),
+    });
+    const person = { name: 'person', uid: 501, gid: 20, home: '/Users/person' };
+    expect(settings.kernelForUdp(person, '700@then')).toMatchObject({ known: false });
+    await new Promise(setImmediate);
+    for (let pass = 0; pass < 5; pass += 1)
+      expect(settings.kernelForUdp(person, '700@then')).toEqual({ known: true, value: false });
+    expect([asked, told]).toEqual([1, 1]);
+    answer = new Error('EPERM');
+    settings.kernelForUdp(person, '701@later');
+    await new Promise(setImmediate);
+    expect(settings.kernelForUdp(person, '701@later')).toEqual({ known: false, why: 'EPERM' });
+    expect([asked, told]).toEqual([2, 2]);
   });
 });
 

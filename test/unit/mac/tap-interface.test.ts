@@ -26,6 +26,14 @@ test('an interface just opened is not up and has no address', () => {
   ).toMatchObject({ up: false, addresses: [], holder: 9 });
 });
 
+test('a mask with holes is no network of the tap’s', () => {
+  expect(
+    parseInterface(
+      'tap1: flags=8943<UP,BROADCAST,RUNNING> mtu 1500\n\tinet 10.0.75.1 netmask 0xff00ff00 broadcast 10.0.75.3\n\topen (pid 731)\n',
+    ),
+  ).toMatchObject({ up: true, addresses: [], holder: 731 });
+});
+
 test('what is no interface is none', () => {
   expect(parseInterface('')).toBeNull();
 });
