@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { messageOf } from '../lib/text.js';
 import { createJobs } from './jobs.js';
 import { listenPrivately } from './listen.js';
+import { metricsType } from './metrics-listener.js';
 import { type Follow, streamStatuses } from './stream.js';
 import {
   type Action,
@@ -138,7 +139,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
       return {
         status: 200,
         body: handlers.metrics(),
-        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+        headers: { 'content-type': metricsType },
       };
     if (path !== '/v1/status') return failure(404, 'NotFound', `there is no ${path}`);
     const status = handlers.status();
