@@ -182,7 +182,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
         'RootOnly',
         action === 'restore'
           ? 'only root restores hyperkit: sudo tuntapctl shim restore'
-          : 'only root removes tuntapd: sudo make uninstall-daemon',
+          : 'only root removes tuntapd: sudo tuntapctl uninstall, or sudo make uninstall-daemon',
       );
     // Whoever hung up while the body was read waits for nothing.
     if (response.destroyed) return failure(499, 'Failed', 'nobody waits');
