@@ -135,7 +135,7 @@ const wanted = Object.fromEntries(
     .flat()
     .map((name) => [name, lock[`node_modules/${name}`]]),
 );
-const made = await make(runtimes ?? npmRuntimes(wanted, join(root, 'build/runtimes')));
+const made = await make(runtimes ?? npmRuntimes(wanted, join(root, 'node_modules/.cache/tuntapd-runtimes')));
 const work = `${into}.${process.pid}`;
 rmSync(work, { recursive: true, force: true });
 mkdirSync(work, { recursive: true });

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Listen } from '../../config/listen.js';
+import { createServer } from '../lib/http.js';
 import { messageOf } from '../lib/text.js';
 
 /** What Prometheus' text format is called (exposition format 0.0.4). */

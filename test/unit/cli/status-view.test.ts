@@ -48,6 +48,16 @@ test('a healthy Mac fits on one screen', () => {
   expect(statusLines(healthyStatus, view(80)).length).toBeLessThanOrEqual(24);
 });
 
+test('containers that a status has no room for are counted, and told in one line', () => {
+  const { containers = [] } = healthyStatus;
+  const text = shown({ ...healthyStatus, moreContainers: 1200 });
+  expect(text).toContain(`, ${containers.length + 1200} containers`);
+  expect(text).toContain(
+    '\nAnd 1200 containers more, for which there is no room here: docker ps lists them\n',
+  );
+  expect(shown(healthyStatus)).not.toContain('no room');
+});
+
 test('a hundred containers of one network do not fill the screen, unless all are asked for', () => {
   const containers = Array.from({ length: 100 }, (_, index) => ({
     id: `${index}`,
