@@ -5,10 +5,10 @@ ROUNDS ?= 5
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: install-daemon uninstall-daemon demo test build lint bench fuzz agent clean help packages lab-tools
+.PHONY: install-daemon uninstall-daemon demo test build dist release lint bench fuzz agent clean help packages lab-tools
 
-install-daemon: ## On a Mac, with sudo: build as you, install as root, wait until the daemon answers
-	@launchd/install-daemon.sh
+install-daemon: ## On a Mac, with sudo: build as you, install as root, wait until the daemon answers. PLAN=1 only says what it does
+	@PLAN='$(PLAN)' launchd/install-daemon.sh
 
 uninstall-daemon: ## On a Mac, with sudo: undo all of it. PURGE=1 removes log and configuration too, FORCE=1 goes on whatever fails
 	@PURGE='$(PURGE)' FORCE='$(FORCE)' launchd/uninstall-daemon.sh
@@ -21,6 +21,12 @@ test: lab-tools packages ## Type check, lint, unit tests; on Linux as root also 
 
 build: packages ## Bundle the product into build/product, unless it is up to date
 	@node launchd/build.mjs
+
+dist: packages ## Make a release in build/dist: a tarball for each processor, and what goes with it. URL=… for Homebrew
+	@URL='$(URL)' node launchd/dist.mjs
+
+release: packages ## Cut one from CHANGELOG.md, with make dist: VERSION=x.y.z. Commits and pushes nothing
+	@URL='$(URL)' node launchd/release.mjs '$(VERSION)'
 
 lint: packages ## Type check, eslint, knip, prettier and shellcheck alone
 	@test/all.sh --gates

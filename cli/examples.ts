@@ -41,6 +41,10 @@ export const examples: Readonly<Record<string, readonly (readonly [line: string,
     ],
   ],
   'config init': [['sudo tuntapctl config init', 'begin with a file that explains itself']],
+  uninstall: [
+    ['sudo tuntapctl uninstall', 'log and configuration stay'],
+    ['sudo tuntapctl uninstall --purge', 'nothing stays'],
+  ],
   completion: [
     ['tuntapctl completion zsh > /usr/local/share/zsh/site-functions/_tuntapctl', 'for zsh'],
     ['tuntapctl completion fish > ~/.config/fish/completions/tuntapctl.fish', 'for fish'],

@@ -24,6 +24,8 @@ export interface Io {
   readonly configPath: string;
   readonly layout: Layout;
   readonly run: (file: string, args: readonly string[]) => Promise<CommandResult>;
+  /** Has a program do the rest on this terminal, in a clean environment; returns its exit status. */
+  readonly inForeground: (file: string, args: readonly string[]) => Promise<number>;
   /** Whether a kernel answers TCP there (null: on a port that hardly anybody has), asked from an address of this Mac's. */
   readonly connect: (
     address: string,

@@ -57,6 +57,10 @@ const answers = {
     source: text,
     problems: z.array(z.looseObject({ key: text, message: text })).readonly(),
   }),
+  'tuntapctl uninstall': z.object({
+    removed: z.literal(true),
+    said: z.array(text).describe('What was done, and what was left as it is'),
+  }),
   'tuntapctl completion': z.object({ shell: text, script: text }),
   'GET /v1/version': versionSchema,
   'GET /v1/status': statusSchema,

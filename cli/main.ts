@@ -20,6 +20,7 @@ import { ping } from './commands/ping.js';
 import { routes } from './commands/routes.js';
 import { shimShow } from './commands/shim.js';
 import { status } from './commands/status.js';
+import { uninstall } from './commands/uninstall.js';
 import { version } from './commands/version.js';
 import { watch } from './commands/watch.js';
 import { examplesText } from './examples.js';
@@ -212,6 +213,13 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
   add(program, 'metrics', 'print what is counted, as text for Prometheus').action(async () => {
     finish(await metrics(io));
   });
+  add(program, 'uninstall', 'remove tuntapd, and give hyperkit back (as root)')
+    .option('--purge', 'log and configuration too')
+    .option('--force', 'go on even if hyperkit cannot be given back')
+    .addOption(json())
+    .action(async (options: Json & { purge?: boolean; force?: boolean }) => {
+      finish(await uninstall(io, options));
+    });
   add(program, 'version', 'print the versions of tuntapctl and of the running daemon')
     .addOption(json())
     .action(async (options: Json) => {

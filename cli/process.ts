@@ -1,11 +1,24 @@
+import { spawn } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
 import { version } from '../config/version.js';
-import { run } from '../daemon/lib/command.js';
+import { cleanEnvironment, run } from '../daemon/lib/command.js';
 import { answersTcp } from '../daemon/lib/tcp-probe.js';
 import { renderShim } from '../daemon/docker-app/shim.js';
 import type { Layout } from '../daemon/lib/layout.js';
 import { exit } from './exit.js';
 import { main } from './main.js';
+
+/** Ctrl-C reaches the program too, which says whether it stops: until it has ended, this process waits for it. */
+function inForeground(file: string, args: readonly string[]): Promise<number> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  return new Promise((resolve, reject) => {
+    const program = spawn(file, args, { cwd: '/', env: cleanEnvironment, stdio: 'inherit' });
+    program.once('error', reject);
+    program.once('exit', (code) => {
+      resolve(code ?? exit.failed);
+    });
+  });
+}
 
 /** Runs `tuntapctl` as this process, with its arguments and streams. Returns the exit code; never throws. */
 export function runProcess(layout: Layout): Promise<number> {
@@ -31,6 +44,7 @@ export function runProcess(layout: Layout): Promise<number> {
     configPath: `${layout.configuration}/config.toml`,
     layout,
     run,
+    inForeground,
     lookUp: (host, port) => {
       const resolver = new Resolver({ timeout: 2000, tries: 1 });
       resolver.setServers([`127.0.0.1:${port}`]);

@@ -133,12 +133,13 @@ function dockerLine({ bundles }: Status): string {
   return `Desktop ${version}${plain(first.app, 200)}, ${shim}${more}`;
 }
 
-function engineLine({ engine, vm, containers, conditions }: Status): string {
+function engineLine({ engine, vm, containers, moreContainers = 0, conditions }: Status): string {
   if (engine === undefined) return 'not known';
   if (engine === null && conditions.some(({ type, reason }) => type === 'Engine' && reason === 'NotNeeded'))
     return 'not asked: nothing can be set up in this VM';
   if (engine === null) return vm === null ? 'not asked while no VM runs' : 'does not answer (yet)';
-  const running = containers === undefined ? '' : `, ${counted(containers.length, 'container')}`;
+  const running =
+    containers === undefined ? '' : `, ${counted(containers.length + moreContainers, 'container')}`;
   return `${plain(engine.version, 40)}, ${counted(engine.networks, 'network')}${running}`;
 }
 
@@ -215,6 +216,14 @@ function networkLines(status: Status, view: View): string[] {
     status.phase === 'down' || problems.some(({ message }) => message.includes(why));
   const lines = routed.flatMap((found) => network(found, name, isTold, view));
   if (lines.length > 0) lines.unshift(view.paint('bold', 'Networks'));
+  const { moreContainers = 0 } = status;
+  if (moreContainers > 0)
+    lines.push(
+      ...wrapped(
+        `And ${counted(moreContainers, 'container')} more, for which there is no room here: docker ps lists them`,
+        view.width,
+      ),
+    );
   if (never.length > 0) {
     const named = never.slice(0, 8).map((each) => plain(each, 100));
     const more = never.length > named.length ? ` and ${never.length - named.length} more` : '';

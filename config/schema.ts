@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { linkProblem } from './link.js';
+import { allowedListen, listenOf } from './listen.js';
 import { allowedZone, isOwnZone } from './zone.js';
 
 /** What `allowed` says is what people read when a value is wrong, and in the reference. */
@@ -38,6 +39,12 @@ export const configSchema = z.strictObject({
     .default('auto')
     .describe(
       'What to do when the VM runs without our tap: restart Docker when nobody would notice, only say so, or nothing.',
+    ),
+  notifications: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether the user in front of the Mac is told, once each: that Docker needs a restart, that the shim is back after an update of Docker, and that nothing goes on without a person.',
     ),
   link: z
     .enum(['auto', 'tap', 'vmnet'])
@@ -133,6 +140,16 @@ export const configSchema = z.strictObject({
       .default('docker')
       .describe(
         'The domain of these names. This Mac asks tuntapd alone for everything below it, so it must be nobody’s: `docker.test` is reserved for such a use (RFC 6761), `docker` is only not taken yet.',
+      ),
+  }),
+  metrics: section({
+    listen: z
+      .string()
+      .refine((text) => listenOf(text) !== null, allowedListen)
+      .meta({ allowed: allowedListen })
+      .optional()
+      .describe(
+        'Where Prometheus may ask for what `tuntapctl metrics` prints, at `/metrics`: without this it is told over the control socket alone. Anybody who is logged in to this Mac can read it then.',
       ),
   }),
   log: section({

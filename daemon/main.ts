@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { followConfig, type Followed } from '../config/follow.js';
 import { type Config, configSchema } from '../config/schema.js';
+import { listenOf } from '../config/listen.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
 import { sharedRun } from './lib/shared-run.js';
@@ -13,6 +14,7 @@ import type { Judgement } from './core/judgement.js';
 import { chosenLink } from './core/link/choice.js';
 import { neededOfContainers } from './core/names/names.js';
 import { watchDataPath } from './runtime/data-path.js';
+import { serveMetrics } from './control/metrics-listener.js';
 import { serveControl } from './control/server.js';
 import { createFeed } from './control/stream.js';
 import { childIn } from './docker-app/bundle-child.js';
@@ -27,6 +29,7 @@ import { createExecutors } from './runtime/executors.js';
 import { type Log, openLog } from './runtime/log.js';
 import { glanceAt, watchedPaths } from './mac/glance.js';
 import { answersTcp } from './lib/tcp-probe.js';
+import { notify } from './mac/notify.js';
 import { watchRoutes } from './mac/route-monitor.js';
 import { createMeter } from './runtime/meter.js';
 import { keepMemory } from './runtime/memory.js';
@@ -43,6 +46,7 @@ import { createReconciler } from './runtime/reconciler.js';
 import { createReporter } from './runtime/reporter.js';
 import { createHandlers } from './runtime/requests.js';
 import { keepRoutes } from './runtime/route-keeper.js';
+import { createTeller } from './runtime/tell-blocked.js';
 import type { Step } from './core/steps.js';
 import { createTakeBack } from './runtime/take-back.js';
 import { messageOf } from './lib/text.js';
@@ -169,6 +173,7 @@ async function start(
       if (settlesIn !== null) settled = setTimeout(trigger('bundle'), settlesIn + 50);
     },
   });
+  const tellIfBlocked = createTeller({ memory, notify });
   const executors = createExecutors({ bundles, engine, memory, names, log });
   const reporter = createReporter({
     maker: chosenLink,
@@ -190,6 +195,7 @@ async function start(
     report: (judgement, failures, pass) => {
       const status = reporter.report(judgement, failures, pass);
       meter.end(status);
+      tellIfBlocked(judgement, status);
       statuses.tell(status);
       dataPath.follow(judgement.probe);
       names.follow(judgement.names);
@@ -267,6 +273,14 @@ async function start(
       pause,
     }),
   });
+  const listen = config.metrics.listen === undefined ? null : listenOf(config.metrics.listen);
+  const listener =
+    listen &&
+    serveMetrics({
+      listen,
+      text: () => meter.text(reporter.status()),
+      log: (level, message) => log.log(level, message),
+    });
   log.info(`tuntapd ${version} started`, { pid: process.pid });
   reconciler.trigger('start');
 
@@ -289,7 +303,7 @@ async function start(
     outside.stop();
     sockets.stop();
     bundleWatch.stop();
-    await Promise.race([Promise.all([control.close(), reconciler.stop()]), pause(1500)]);
+    await Promise.race([Promise.all([control.close(), listener?.close(), reconciler.stop()]), pause(1500)]);
     await Promise.race([names.stop(), pause(1500)]);
     // A step that is still at work must not write over what the next run knows.
     await memory.close();

@@ -7,25 +7,12 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { compile, manual } from './compile.mjs';
 
 const root = join(import.meta.dirname, '..');
 const product = join(root, 'build/product');
-const programs = {
-  tuntapd: 'daemon/main.ts',
-  'bundle-worker': 'daemon/docker-app/bundle-worker.ts',
-  'process-lister': 'daemon/vm/process-lister.ts',
-  'watch-worker': 'daemon/docker-app/watch-worker.ts',
-  'context-worker': 'daemon/guest/context-worker.ts',
-  'outside-worker': 'daemon/docker-app/outside-worker.ts',
-  'names-worker': 'daemon/names/names-worker.ts',
-  tuntapctl: 'cli/tuntapctl.ts',
-  install: 'launchd/install.ts',
-  uninstall: 'launchd/uninstall.ts',
-};
-/** Made by docs/make.mjs, held by a test. */
-const manual = 'docs/tuntapctl.1';
 /** Whose compiler nobody trusts with root: no account has files of this uid. */
 const nobody = 65534;
 
@@ -58,57 +45,6 @@ function upToDate(inputs) {
   } catch {
     return false;
   }
-}
-
-/** Licence texts of the packages that ended up in a bundle, as their licences ask for. */
-function thirdParty(inputs) {
-  const folders = new Set(
-    inputs
-      .map((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1])
-      .filter((folder) => folder !== undefined),
-  );
-  const runtime = readdirSync(join(root, 'node_modules')).filter((name) =>
-    existsSync(join(root, 'node_modules', name, 'bin/node')),
-  );
-  for (const name of runtime) folders.add(`node_modules/${name}`);
-  return [...folders]
-    .sort()
-    .map((folder) => {
-      const { name, version, license } = JSON.parse(read(`${folder}/package.json`));
-      const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
-      const text = file ? read(`${folder}/${file}`).toString().trim() : `Licence: ${license}`;
-      return `${name} ${version}\n\n${text}\n`;
-    })
-    .join(`\n${'-'.repeat(80)}\n\n`);
-}
-
-/** Everything that is to be written, as path and text. */
-async function compile() {
-  const { build } = await import('esbuild');
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: programs,
-    outdir: 'lib',
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    write: false,
-    metafile: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    loader: { '.sh': 'text', '.agent': 'binary' },
-    legalComments: 'none',
-    logLevel: 'warning',
-    banner: {
-      // Packages in CommonJS (winston's) still ask for node's own modules by require.
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
-  });
-  const files = outputFiles.map(({ path, text }) => ({ path: relative(root, path), text }));
-  files.push({ path: 'THIRD_PARTY.txt', text: thirdParty(Object.keys(metafile.inputs)) });
-  files.push({ path: 'share/man/man1/tuntapctl.1', text: read(manual).toString() });
-  files.push({ path: 'LICENSE', text: read('LICENSE').toString() });
-  return files;
 }
 
 function write(files, inputs) {
@@ -146,14 +82,14 @@ function compileAsNobody() {
 }
 
 const mode = process.argv[2];
-if (mode === '--print') process.stdout.write(JSON.stringify(await compile()));
+if (mode === '--print') process.stdout.write(JSON.stringify((await compile()).files));
 else {
   const inputs = inputsHash();
   if (upToDate(inputs)) {
     if (mode !== '--check') console.log('build/product is up to date');
   } else if (mode === '--check') process.exitCode = 1;
   else {
-    write(mode === '--unprivileged' ? compileAsNobody() : await compile(), inputs);
+    write(mode === '--unprivileged' ? compileAsNobody() : (await compile()).files, inputs);
     console.log('build/product is built');
   }
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# `sudo make install-daemon`: builds as the invoking user, then installs as root.
+# `sudo make install-daemon`: says what it does, builds as the invoking user, then installs as root. With PLAN=1 it only
+# says so.
 # Runs with macOS's own tools alone.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,7 +9,15 @@ if [ "$(/usr/bin/uname -s)" != Darwin ] || [ ! -x /usr/bin/sw_vers ]; then
   echo 'This is not macOS, and tuntapd is for Macs. To see it at work here: make demo' >&2
   exit 1
 fi
-if [ "$(/usr/bin/id -u)" != 0 ]; then
+case ${PLAN:-} in
+  1 | [Yy][Ee][Ss] | [Tt][Rr][Uu][Ee]) only_says=yes ;;
+  '' | 0 | [Nn][Oo] | [Ff][Aa][Ll][Ss][Ee]) only_says= ;;
+  *)
+    echo "PLAN=$PLAN is neither yes nor no. Give PLAN=1, or leave it out. Nothing was done." >&2
+    exit 2
+    ;;
+esac
+if [ -z "$only_says" ] && [ "$(/usr/bin/id -u)" != 0 ]; then
   echo 'This needs root: sudo make install-daemon' >&2
   exit 1
 fi
@@ -26,6 +35,13 @@ owner=$(ls -ld . | awk '{print $3}')
 case $owner in *[!0-9]*) ;; *) owner="#$owner" ;; esac
 builder=${SUDO_USER:-root}
 if [ "$builder" = root ] || [ "$owner" = root ]; then builder=$owner; fi
+
+version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
+launchd/plan.sh "$version" "$builder"
+if [ -n "$only_says" ]; then
+  echo 'Nothing was done: PLAN=1 only says what would be.'
+  exit
+fi
 
 if [ -z "$node" ] || ! runtime launchd/dependencies.mjs; then
   if [ "$builder" = root ]; then

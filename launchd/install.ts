@@ -1,4 +1,7 @@
-/** `sudo make install-daemon`, after the build: run as root by the runtime that is to be installed. */
+/**
+ * `sudo make install-daemon`, after the build, and `sudo ./install` of a release (`install.mjs release`): run as root by the
+ * runtime that is to be installed.
+ */
 import '../daemon/lib/no-inspector.js';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,24 +9,27 @@ import { plain } from '../daemon/lib/text.js';
 import { install } from './installation.js';
 import { layoutAt } from '../daemon/lib/layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';
+import { checkout, release } from './origin.js';
 import { Problem } from './problem.js';
 import { readProduct, requireOfficial } from './product.js';
 import { machineOf, runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
 
 await toTheEnd(async () => {
-  await requireRootOnMac('sudo make install-daemon');
+  const origin = process.argv[2] === 'release' ? release : checkout;
+  await requireRootOnMac(origin.command);
   const layout = layoutAt();
-  const product = await readProduct(join(import.meta.dirname, '..'));
+  const product = await readProduct(join(import.meta.dirname, '..'), origin);
   const runtime = await realpath(process.execPath);
   const macos = (await mac.run('/usr/bin/sw_vers', ['-productVersion'])).stdout.trim();
   const { processor } = machineOf((await mac.run('/usr/bin/uname', ['-mv'])).stdout);
   const node = runtimeFor(macos, processor);
   if (!node) throw new Problem(`No runtime is known for macOS ${plain(macos)}. Nothing was done.`);
-  requireOfficial(runtime, process.versions.node, { node: node.version, processor });
+  requireOfficial(runtime, process.versions.node, { node: node.version, processor }, origin);
   const answer = await install({
     outside: mac,
     layout,
     product,
+    origin,
     runtime,
     node: node.version,
     caution: unsupported(node, macos),

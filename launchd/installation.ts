@@ -7,6 +7,7 @@ import { daemonPlist, renderPlist } from './io.github.tuntapd.plist.js';
 import { isLoaded, load, type Outside, unload } from './launchctl.js';
 import type { Layout } from '../daemon/lib/layout.js';
 import { rotationOf } from './newsyslog.js';
+import type { Origin } from './origin.js';
 import { Problem } from './problem.js';
 import type { Product } from './product.js';
 import { requireSignature } from './signature.js';
@@ -16,6 +17,7 @@ export interface Installation {
   readonly outside: Outside;
   readonly layout: Layout;
   readonly product: Product;
+  readonly origin: Origin;
   /** The official runtime that is copied. */
   readonly runtime: string;
   /** Its version. */
@@ -106,7 +108,7 @@ async function giveUp(given: Installation, error: unknown): Promise<never> {
   // Once it ran it may have given hyperkit the shim: only a daemon can take that back.
   if (loaded)
     throw new Problem(
-      `${messageOf(error)}\nIt stays installed, and launchd keeps starting it. To remove it: sudo make uninstall-daemon`,
+      `${messageOf(error)}\nIt stays installed, and launchd keeps starting it. To remove it: sudo ${layout.cli} uninstall, or sudo make uninstall-daemon`,
       { cause: error },
     );
   for (const path of [layout.plist, layout.rotation, layout.prefix, layout.staged])
@@ -116,7 +118,7 @@ async function giveUp(given: Installation, error: unknown): Promise<never> {
 
 /** Installs as `install` does, with nobody else at work. */
 async function installAlone(given: Installation): Promise<Answer> {
-  const { layout, outside, product, runtime, node, caution, say } = given;
+  const { layout, outside, product, origin, runtime, node, caution, say } = given;
   await mendSwap(layout);
   // An installation whose plist was deleted can be gone back to all the same.
   const oldPlist = (await exists(layout.prefix))
@@ -130,7 +132,7 @@ async function installAlone(given: Installation): Promise<Answer> {
     if (!(await exists(parent))) await folder(parent, 0o755, uid, gid);
   }
   try {
-    await requireSignature(outside, await stage(layout, product, runtime, outside), runtime);
+    await requireSignature(outside, await stage(layout, product, runtime, outside), runtime, origin);
   } catch (error) {
     await rm(layout.staged, { recursive: true, force: true });
     throw error;

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { Processor } from '../daemon/lib/runtimes.js';
+import type { Origin } from './origin.js';
 import { Problem } from './problem.js';
 
 const manifestSchema = z.object({
@@ -22,20 +23,18 @@ export interface Product {
 }
 
 /** Reads the product in `folder`. Throws Problem when there is none, or a file is not what its manifest says. */
-export async function readProduct(folder: string): Promise<Product> {
+export async function readProduct(folder: string, origin: Origin): Promise<Product> {
   let manifest;
   try {
     manifest = manifestSchema.parse(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')));
   } catch (error) {
-    throw new Problem(`${folder} contains no complete build. Build it with: make build`, { cause: error });
+    throw new Problem(`${folder} contains no complete build. ${origin.product}`, { cause: error });
   }
   const files = await Promise.all(
     manifest.files.map(async ({ path, sha256 }) => {
       const content = await readFile(join(folder, path));
       if (createHash('sha256').update(content).digest('hex') !== sha256)
-        throw new Problem(
-          `${join(folder, path)} differs from what was built. Rebuild it with: make clean build`,
-        );
+        throw new Problem(`${join(folder, path)} differs from what was built. ${origin.product}`);
       return { path, content };
     }),
   );
@@ -50,11 +49,11 @@ export function requireOfficial(
   path: string,
   version: string,
   { node, processor }: { node: string; processor: Processor },
+  origin: Origin,
 ): void {
   const [, builtFor] = /\/node_modules\/node-[a-z]+(?:-old|-11)?-(x64|arm64)\/bin\/node$/.exec(path) ?? [];
   if (builtFor === processor && version === node) return;
   throw new Problem(
-    `${path} (${version}) is not the official build of node ${node} that root is to run. ` +
-      'npm has that one; in the checkout, as yourself and never as root: npm ci && sudo make install-daemon',
+    `${path} (${version}) is not the official build of node ${node} that root is to run. ${origin.runtime}`,
   );
 }

@@ -14,6 +14,16 @@ import { enable, isLoaded, load, type Outside, unload } from './launchctl.js';
 import type { Layout } from '../daemon/lib/layout.js';
 import { Problem } from './problem.js';
 
+/** How a removal is asked for, in words to type again. */
+export interface Wording {
+  readonly command: string;
+  readonly purge: string;
+  readonly force: string;
+}
+
+export const byMake: Wording = { command: 'sudo make uninstall-daemon', purge: 'PURGE=1', force: 'FORCE=1' };
+export const byCommand: Wording = { command: 'sudo tuntapctl uninstall', purge: '--purge', force: '--force' };
+
 export interface Removal {
   readonly outside: Outside;
   readonly layout: Layout;
@@ -21,6 +31,7 @@ export interface Removal {
   readonly purge: boolean;
   /** Whether to go on although hyperkit is not what it was. */
   readonly force: boolean;
+  readonly wording: Wording;
   /** Milliseconds that a daemon has to answer. */
   readonly timeout: number;
   readonly say: (line: string) => void;
@@ -71,7 +82,7 @@ async function leave(given: Removal): Promise<Outcome> {
     if (!running.answer) {
       if (!(await exists(layout.plist)) || !(await exists(layout.runtime)))
         throw new Problem(
-          `no daemon runs, and ${layout.plist} or ${layout.prefix} is missing to start one; both come back with: sudo make install-daemon`,
+          `no daemon runs, and ${layout.plist} or ${layout.prefix} is missing to start one; both come back when tuntapd is installed again: sudo make install-daemon`,
         );
       say('no daemon answers; starting it once more to clean up');
       await unload(outside);
@@ -87,7 +98,7 @@ async function leave(given: Removal): Promise<Outcome> {
 
 /** Removes as `remove` does, with nobody else at work. */
 async function removeAlone(given: Removal): Promise<readonly string[]> {
-  const { outside, layout, purge, force, say } = given;
+  const { outside, layout, purge, force, wording, say } = given;
   const installed =
     (await isLoaded(outside)) ||
     (await exists(layout.plist)) ||
@@ -102,7 +113,7 @@ async function removeAlone(given: Removal): Promise<readonly string[]> {
     if (!left.done && !force)
       throw new Problem(
         `hyperkit could not be restored:\n${list}${hint}\n` +
-          'Nothing was removed. Try again (sudo make uninstall-daemon), or remove it regardless (sudo make uninstall-daemon FORCE=1).',
+          `Nothing was removed. Try again (${wording.command}), or remove it regardless (${wording.command} ${wording.force}).`,
       );
     if (left.done) say('hyperkit restored; addresses, routes and rules are gone');
     if (list !== '') say(`left as it is:\n${list.trimEnd()}`);
@@ -129,7 +140,7 @@ async function removeAlone(given: Removal): Promise<readonly string[]> {
 
   const kept = [];
   for (const path of [layout.logs, layout.configuration]) if (await exists(path)) kept.push(path);
-  if (kept.length > 0) say(`kept: ${kept.join(', ')} (PURGE=1 removes them too)`);
+  if (kept.length > 0) say(`kept: ${kept.join(', ')} (${wording.purge} removes them too)`);
   return problems;
 }
 

@@ -1,4 +1,5 @@
 import type { Outside } from './launchctl.js';
+import type { Origin } from './origin.js';
 import { Problem } from './problem.js';
 
 /** Node.js's own Developer ID. Without a requirement codesign takes what anybody signed, and what signed itself. */
@@ -11,7 +12,12 @@ const notSatisfied = 3;
  * Throws Problem unless the runtime `staged`, copied from `source`, is as Node.js signed it: it runs as root, and a
  * privacy grant hangs on its signature.
  */
-export async function requireSignature(outside: Outside, staged: string, source: string): Promise<void> {
+export async function requireSignature(
+  outside: Outside,
+  staged: string,
+  source: string,
+  origin: Origin,
+): Promise<void> {
   const { exitCode, stdout, stderr } = await outside.run('/usr/bin/codesign', [
     '--verify',
     '--strict',
@@ -23,6 +29,6 @@ export async function requireSignature(outside: Outside, staged: string, source:
   const what = exitCode === notSatisfied ? 'is not signed by Node.js' : 'is not as Node.js signed it';
   throw new Problem(
     `The runtime ${source} ${what}; codesign --verify said: ${words}\n` +
-      'Install it again, in the checkout, as yourself and never as root: rm -rf node_modules && npm ci. Nothing was changed.',
+      `${origin.runtime}. Nothing was changed.`,
   );
 }

@@ -1,6 +1,7 @@
 /** The one client of the control socket, for tuntapctl and the installation: what each makes of a reply is its own. */
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { boundedBody } from '../lib/bounded-body.js';
+import { request } from '../lib/http.js';
 import { unfitSocketPath } from '../lib/socket-path.js';
 import { type Action, actionTimeout } from './messages.js';
 

@@ -131,6 +131,7 @@ export const statusSchema = z.object({
   bundles: z.array(bundleSchema).readonly().optional(),
   link: linkSchema.nullable().optional(),
   containers: z.array(containerSchema).readonly().optional().describe('Those that run; left out: not known'),
+  moreContainers: z.int().optional().describe('How many more run than there is room for; left out: none'),
 });
 
 export type Status = z.infer<typeof statusSchema>;

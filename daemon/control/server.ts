@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from '../lib/http.js';
 import { messageOf } from '../lib/text.js';
 import { createJobs } from './jobs.js';
 import { listenPrivately } from './listen.js';
+import { metricsType } from './metrics-listener.js';
 import { type Follow, streamStatuses } from './stream.js';
 import {
   type Action,
@@ -138,7 +140,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
       return {
         status: 200,
         body: handlers.metrics(),
-        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+        headers: { 'content-type': metricsType },
       };
     if (path !== '/v1/status') return failure(404, 'NotFound', `there is no ${path}`);
     const status = handlers.status();
@@ -181,7 +183,7 @@ export async function serveControl(options: ControlOptions): Promise<ControlServ
         'RootOnly',
         action === 'restore'
           ? 'only root restores hyperkit: sudo tuntapctl shim restore'
-          : 'only root removes tuntapd: sudo make uninstall-daemon',
+          : 'only root removes tuntapd: sudo tuntapctl uninstall, or sudo make uninstall-daemon',
       );
     // Whoever hung up while the body was read waits for nothing.
     if (response.destroyed) return failure(499, 'Failed', 'nobody waits');

@@ -69,10 +69,12 @@ const composed = ({ labels }: Container, key: 'project' | 'service'): string | n
   return value === undefined ? null : plain(value, 100);
 };
 
-/** As many as fit. Whoever shares another's network, or has none, has no addresses. */
-function toldContainers(containers: readonly Container[]): readonly RunningContainer[] {
+/** As many as fit, and how many do not. Whoever shares another's network, or has none, has no addresses. */
+function toldContainers(
+  containers: readonly Container[],
+): Required<Pick<Status, 'containers'>> & Pick<Status, 'moreContainers'> {
   let bytes = 0;
-  return containers
+  const told = containers
     .map((container): RunningContainer => ({
       id: container.id,
       name: container.name,
@@ -83,7 +85,9 @@ function toldContainers(containers: readonly Container[]): readonly RunningConta
       ),
       ports: container.ports.flatMap(({ port, protocol }) => (protocol === 'tcp' ? [port] : [])),
     }))
-    .filter((told) => (bytes += Buffer.byteLength(JSON.stringify(told))) <= maxContainers);
+    .filter((one) => (bytes += Buffer.byteLength(JSON.stringify(one))) <= maxContainers);
+  const moreContainers = containers.length - told.length;
+  return { containers: told, ...(moreContainers === 0 ? {} : { moreContainers }) };
 }
 
 /** Bytes of JSON that all names, and what stands against any, may take. */
@@ -150,8 +154,6 @@ export function statusOf(parts: {
         }
       : {}),
     ...(link === undefined ? {} : { link }),
-    ...(engine.known && engine.value?.containers.known
-      ? { containers: toldContainers(engine.value.containers.value) }
-      : {}),
+    ...(engine.known && engine.value?.containers.known ? toldContainers(engine.value.containers.value) : {}),
   };
 }

@@ -1,11 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as z from 'zod';
 import { parseUntrusted } from './json.js';
 import { jsonLines } from './json-lines.js';
 import { boundedBody } from '../lib/bounded-body.js';
+import { request } from '../lib/http.js';
 import { plain } from '../lib/text.js';
 
 /** An answer the engine refused with, in its own words. */

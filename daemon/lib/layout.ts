@@ -17,6 +17,8 @@ export interface Layout {
   /** A second copy of the runtime, for the CLI and for anybody. */
   readonly cliRuntime: string;
   readonly daemon: string;
+  /** The program that takes all of this away. */
+  readonly uninstaller: string;
   readonly cli: string;
   readonly cliLink: string;
   readonly plist: string;
@@ -60,6 +62,7 @@ export function layoutAt(
     runtime: join(prefix, 'bin/tuntapd'),
     cliRuntime: join(prefix, 'bin/node'),
     daemon: join(prefix, 'lib/tuntapd.mjs'),
+    uninstaller: join(prefix, 'lib/uninstall.mjs'),
     cli: join(prefix, 'bin/tuntapctl'),
     cliLink: join(root, 'usr/local/bin/tuntapctl'),
     plist: join(root, `Library/LaunchDaemons/${label}.plist`),

@@ -77,6 +77,74 @@ test.each([
   },
 );
 
+/** Whatever a path of these is, without its times: what launchd of the lab, the machine and the kernel write is left out. */
+const isOthers = /^\/(?:var\/log\/com\.apple|var\/run\/(?!tuntapd)|dev\/|var\/folders|tmp)/;
+
+/** Each path of the Mac where an installation, or what it starts, could leave something: kind, mode, owner, target. */
+async function contents(mac: Mac, format = '%p %y %m %U:%G %l\\n'): Promise<ReadonlyMap<string, string>> {
+  const places = ['/Applications', '/Library', '/Users', '/dev', '/etc', '/opt', '/usr/local', '/var'];
+  const listed = await must(mac, ['/usr/bin/find', ...places.map((place) => `${place}/`), '-printf', format]);
+  return new Map(
+    listed
+      .split('\n')
+      .map((line) => line.replace(/^\/private\//, '/'))
+      .filter((line) => line !== '' && !isOthers.test(line))
+      .map((line) => [line.split(' ')[0] ?? '', line]),
+  );
+}
+
+const changed = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] =>
+  [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path));
+
+test('says every path first, touches no other, and goes without the checkout: from a path with blanks, by a strict umask', async () => {
+  await onMac('14.6.1', async (mac) => {
+    const place = '/Users/Shared/my code/tunt apd';
+    await must(mac, ['/bin/mkdir', '-p', place]);
+    await must(mac, ['/.lab/bin/mount', '--bind', process.cwd(), place]);
+    const install = (words: string) =>
+      mac.run(
+        ['/bin/sh', '-c', `umask 077; cd / && exec /usr/bin/make --no-print-directory -C '${place}' install-daemon ${words}`],
+        {
+          timeout: 150_000,
+        },
+      );
+    const outside = async (format?: string) =>
+      new Map([...(await contents(mac, format))].filter(([path]) => !path.startsWith('/Users/Shared/my')));
+    const timed = '%p %y %m %U:%G %s %T@ %l\\n';
+
+    const untouched = await outside(timed);
+    const plan = await install('PLAN=1');
+    expect(plan).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(changed(untouched, await outside(timed))).toEqual([]);
+
+    const before = await outside();
+    const { stdout, exitCode } = await install('');
+    expect(exitCode).toBe(0);
+    expect(stdout.startsWith(plan.stdout.replace(/Nothing was done.*\n$/, ''))).toBe(true);
+    const named = [...plan.stdout.matchAll(/(?<=[ ,])\/(?!Users)[\w./-]*\w/g)].map(([path]) => path);
+    const touched = changed(before, await outside());
+    expect(touched).toEqual(expect.arrayContaining(['/opt/tuntapd/bin/tuntapd', '/usr/local/bin/tuntapctl']));
+    expect(
+      touched.filter(
+        (path) => !named.some((own) => `${path}/`.startsWith(`${own}/`) || `${own}/`.startsWith(`${path}/`)),
+      ),
+    ).toEqual([]);
+    expect((await mac.asUser(['/usr/local/bin/tuntapctl', 'version'])).exitCode).toBe(0);
+
+    await must(mac, ['/.lab/bin/umount', place]);
+    const leave = ['/usr/local/bin/tuntapctl', 'uninstall', '--purge'];
+    expect(await mac.asUser(leave)).toMatchObject({
+      exitCode: 1,
+      stderr: 'tuntapctl: only root removes tuntapd: sudo tuntapctl uninstall --purge\n',
+    });
+    const left = await mac.run(leave, { timeout: 120_000 });
+    expect(left).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(left.stdout).toMatch(/hyperkit restored[^]*\ntuntapd is removed\.\n$/);
+    expect(changed(before, await outside())).toEqual([]);
+    expect((await mac.run(['/bin/launchctl', 'print', 'system/io.github.tuntapd'])).exitCode).not.toBe(0);
+  });
+});
+
 test('macOS 10.14 is told that it is too old, before anything is done', async () => {
   await onMac('10.14.6', async (mac) => {
     const { stderr, exitCode } = await make(mac, 'install-daemon');

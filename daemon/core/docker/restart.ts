@@ -11,13 +11,13 @@ const updating = 60_000;
 const reopening = 600_000;
 
 /** Quits Docker, or tells its user; in this VM once. */
-export function restartSteps({ memory, restart: verdict }: Judgement): Step[] {
+export function restartSteps({ config, memory, restart: verdict }: Judgement): Step[] {
   if (verdict.act === 'restart') {
     const { vm, user, bundle, gui, why } = verdict;
     const key = `quit ${vm.id}`;
     return [{ kind: 'quit-docker', key, why, vm, user, gui, app: bundle.app, bundle: bundle.identity }];
   }
-  if (verdict.act !== 'ask' || memory.restart.told === verdict.vm.id) return [];
+  if (verdict.act !== 'ask' || !config.notifications || memory.restart.told === verdict.vm.id) return [];
   const { vm, user, why } = verdict;
   const text = `Containers cannot be reached yet: ${inSentence(restartDocker)} (${why})`;
   return [{ kind: 'tell-user', key: `tell ${vm.id}`, why, vm: vm.id, user, text }];

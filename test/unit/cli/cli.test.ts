@@ -53,6 +53,8 @@ let errors: string;
 let server: ControlServer | null;
 let stop: AbortController;
 let feed: Feed;
+/** What was left to another program. */
+let handedOver: readonly string[];
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'cli-'));
@@ -63,6 +65,7 @@ beforeEach(async () => {
   errors = '';
   server = null;
   feed = createFeed();
+  handedOver = [];
   stop = new AbortController();
   io = {
     stdout: { write: (text) => (out += text) },
@@ -81,6 +84,10 @@ beforeEach(async () => {
         stderr: '',
         exitCode: 0,
       }),
+    inForeground: (file, args) => {
+      handedOver = [file, ...args];
+      return Promise.resolve(1);
+    },
     connect: (address, port) => {
       const said = address === '172.17.0.2' && port === 80 ? 'connected' : 'ECONNREFUSED';
       return Promise.resolve({ alive: true, said });
@@ -1479,6 +1486,40 @@ describe('transcripts, each looked at', () => {
     const code = await cli(...command.split(' '));
     const said = `${out}${errors}`.replaceAll(root, '').replaceAll(/node \d+\.\d+\.\d+/g, 'node N.N.N');
     expect(`\n$ tuntapctl ${command}\n${said}[exit ${code}]\n`).toMatchSnapshot();
+  });
+});
+
+describe('uninstall', () => {
+  test('is for root alone, who is given the line to paste', async () => {
+    expect(await cli('uninstall', '--purge', '--force')).toBe(1);
+    expect(errors).toContain('only root removes tuntapd: sudo tuntapctl uninstall --purge --force\n');
+    expect(handedOver).toEqual([]);
+  });
+
+  describe('as root', () => {
+    beforeEach(() => {
+      io = { ...io, uid: 0 };
+    });
+
+    test('ends as the installed uninstaller does', async () => {
+      const { cliRuntime, uninstaller } = io.layout;
+      for (const path of [cliRuntime, uninstaller]) {
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(path, '');
+      }
+      expect(await cli('uninstall', '--purge')).toBe(1);
+      expect(handedOver).toEqual([cliRuntime, uninstaller, 'tuntapctl', '--purge']);
+      await cli('uninstall', '--json');
+      expect(handedOver).toEqual([cliRuntime, uninstaller, 'tuntapctl', '--json']);
+    });
+
+    test('says what is missing of an installation that cannot remove itself', async () => {
+      expect(await cli('uninstall')).toBe(1);
+      expect(errors).toContain(
+        `${io.layout.cliRuntime} cannot be read, and without it tuntapd is not removed`,
+      );
+      expect(handedOver).toEqual([]);
+    });
   });
 });
 

@@ -75,6 +75,16 @@ test('the same networks are told in the same order, whichever the engine has', (
   expect(told(refused)).toContain('Not routed: host, lan, none.');
 });
 
+test('containers that a status has no room for are counted, and told in one line', () => {
+  const { containers = [] } = healthyStatus;
+  const text = shown({ ...healthyStatus, moreContainers: 1200 });
+  expect(text).toContain(`, ${containers.length + 1200} containers`);
+  expect(text).toContain(
+    '\nAnd 1200 containers more, for which there is no room here: docker ps lists them\n',
+  );
+  expect(shown(healthyStatus)).not.toContain('no room');
+});
+
 test('a hundred containers of one network do not fill the screen, unless all are asked for', () => {
   const containers = Array.from({ length: 100 }, (_, index) => ({
     id: `${index}`,

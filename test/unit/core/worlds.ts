@@ -44,6 +44,7 @@ export const up: Memory = {
   launched: [],
   apps: [],
   restart: noRestart,
+  toldBlocked: [],
   lastLink: null,
   link: noLinkMemory,
   nics: null,

