@@ -1,4 +1,4 @@
-import { Resolver } from 'node:dns/promises';
+import { lookup, Resolver } from 'node:dns/promises';
 import { version } from '../config/version.js';
 import { run } from '../daemon/lib/command.js';
 import { answersTcp } from '../daemon/lib/tcp-probe.js';
@@ -36,6 +36,7 @@ export function runProcess(layout: Layout): Promise<number> {
       resolver.setServers([`127.0.0.1:${port}`]);
       return resolver.resolve4(host);
     },
+    addressesOf: async (host) => (await lookup(host, { family: 4, all: true })).map(({ address }) => address),
     connect: (address, port, from) => answersTcp(address, from, port === null ? {} : { port }),
     renderShim,
     untilInterrupted: () => {
