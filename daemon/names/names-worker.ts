@@ -1,7 +1,7 @@
 /**
  * The child that answers for the zone, since every user of this Mac can talk to it: started as root from the daemon's
  * own runtime, it binds a port that only root can bind, and then gives root up before it reads a packet. Every line on
- * stdin is JSON: first who to become and which ports to try, then the names. On stdout it says `port N` once it
+ * stdin is JSON: first who to become and which ports to try, then the names (`linesFor`). On stdout it says `port N` once it
  * answers, `failed WHY` when it cannot, and `stale` when what it told is no longer true. It ends with whoever started it.
  */
 import '../lib/no-inspector.js';
@@ -10,7 +10,7 @@ import { giveUpRoot } from '../lib/give-up-root.js';
 import { messageOf, plain } from '../lib/text.js';
 import { createHistory } from './history.js';
 import { bind, serve } from './serve.js';
-import { type NamesData, type NamesTable, tableOf } from './table.js';
+import { createTableReader, type NamesTable } from './table.js';
 
 interface Start {
   readonly uid: number;
@@ -19,6 +19,7 @@ interface Start {
 }
 
 const history = createHistory();
+const read = createTableReader();
 let table: NamesTable | null = null;
 let begun = false;
 
@@ -51,7 +52,9 @@ createInterface({ input: process.stdin })
       void start(JSON.parse(line) as Start);
       return;
     }
-    table = tableOf(JSON.parse(line) as NamesData);
+    const next = read(line);
+    if (!next) return;
+    table = next;
     if (history.isStale(table, performance.now())) say('stale');
   })
   .on('close', () => process.exit());

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type Answer, type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
 import fc from 'fast-check';
 import { answerTo, type Reply } from '../../../daemon/names/answer.js';
-import { type NamesTable, tableOf } from '../../../daemon/names/table.js';
+import { createTableReader, linesFor, type NamesTable, tableOf } from '../../../daemon/names/table.js';
 
 const many = Array.from({ length: 200 }, (_, index) => `172.17.3.${index}`);
 const data = {
@@ -304,3 +304,18 @@ test('200,000 mutated packets: none breaks it, and each takes well under a milli
   expect(longest).toBeLessThanOrEqual(1232);
   expect(user / 200_000).toBeLessThan(500);
 }, 120_000);
+
+test('the names as lines are the same names again, however many, and lines of another list begin anew', () => {
+  const few = { ...data, names: data.names.map(([name, addresses]) => [name, [...addresses]] as const) };
+  const many = {
+    zone: 'docker.test',
+    isCurrent: false,
+    names: Array.from({ length: 2345 }, (_, index) => [`n${index}.web`, ['172.17.0.2']] as const),
+  };
+  const read = createTableReader();
+  for (const names of [few, many, { ...few, names: [] }, few]) {
+    const tables = Array.from(linesFor(names), read);
+    expect(tables.slice(0, -1).every((table) => table === null)).toBe(true);
+    expect(tables.at(-1)).toEqual(tableOf(names));
+  }
+});
