@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
-import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { encode } from 'dns-packet';
 
 const nobody = 4_294_967_294;
@@ -44,14 +44,14 @@ async function ask(port, names) {
     if (began !== undefined) times.push(performance.now() - began);
   });
   const began = performance.now();
-  for (let count = 0; count < rate * seconds; count += 1) {
-    while (performance.now() - began < (count * 1000) / rate) await turn();
-    const [name] = names[(count * 7919) % names.length];
-    const id = count % 0x1_0000;
-    const questions = [{ name: `${count % 3 === 0 ? `absent-${count}` : name}.${zone}`, type: 'A' }];
-    sent.set(id, performance.now());
-    socket.send(encode({ type: 'query', id, questions }), port, '127.0.0.1');
-  }
+  for (let count = 0; count < rate * seconds; await pause(1))
+    for (const due = ((performance.now() - began) * rate) / 1000; count < due; count += 1) {
+      const [name] = names[(count * 7919) % names.length];
+      const id = count % 0x1_0000;
+      const questions = [{ name: `${count % 3 === 0 ? `absent-${count}` : name}.${zone}`, type: 'A' }];
+      sent.set(id, performance.now());
+      socket.send(encode({ type: 'query', id, questions }), port, '127.0.0.1');
+    }
   await pause(200);
   socket.close();
   return times.toSorted((a, b) => a - b);
@@ -67,7 +67,7 @@ export async function timeNames(worker) {
     const at = (share) => (times[Math.floor(times.length * share)] ?? NaN).toFixed(2);
     return [
       `names of 5000 containers, ${rate} queries a second: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms   (target p99 <= 2 ms)`,
-      `  answered: ${times.length} of ${rate * seconds}`,
+      `  answered: ${times.length} in ${seconds} s`,
     ];
   } finally {
     end();

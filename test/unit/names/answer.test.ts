@@ -276,6 +276,33 @@ test('whatever comes, nothing breaks, nothing outside of the zone is answered, a
   );
 });
 
+test('a name outside of the zone is refused, whatever it is and whatever is asked of it, and is not remembered', () => {
+  const label = fc.stringMatching(/^[a-zA-Z0-9_-]{1,20}$/);
+  const outside = fc
+    .oneof(
+      fc.domain(),
+      fc.array(label, { minLength: 1, maxLength: 5 }).map((labels) => labels.join('.')),
+      label.map((before) => `${before}docker`),
+      label.map((after) => `web.docker.${after}`),
+    )
+    .filter((name) => !/(^|\.)docker$/i.test(name));
+  const type = fc.constantFrom('A', 'AAAA', 'ANY', 'NS', 'SOA', 'TXT', 'AXFR');
+  fc.assert(
+    fc.property(outside, type, fc.boolean(), (name, asked, isKnown) => {
+      const reply = answerTo(query(name, asked), isKnown ? current : unsure, 'udp');
+      const { code, values, kinds, flag_aa: isAuthority } = told(reply);
+      expect({ code, values, kinds, isAuthority, asked: reply.asked }).toEqual({
+        code: 5,
+        values: [],
+        kinds: [],
+        isAuthority: false,
+        asked: null,
+      });
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test('200,000 mutated packets: none breaks it, and each takes well under a millisecond', () => {
   const bases = [
     query('web.docker', 'A', edns(1232)),
