@@ -7,6 +7,7 @@
 import '../lib/no-inspector.js';
 import { createInterface } from 'node:readline';
 import { giveUpRoot } from '../lib/give-up-root.js';
+import { inSlices } from '../lib/in-slices.js';
 import { messageOf, plain } from '../lib/text.js';
 import { createHistory } from './history.js';
 import { bind, serve } from './serve.js';
@@ -44,6 +45,19 @@ async function start({ uid, gid, ports }: Start): Promise<void> {
   }
 }
 
+let isLooking = false;
+
+/** With a newer table that comes meanwhile it looks once more. */
+async function sayIfStale(): Promise<void> {
+  if (isLooking) return;
+  isLooking = true;
+  for (let looked: NamesTable | null = null; table && table !== looked;) {
+    looked = table;
+    if (await inSlices(history.findStale(looked, performance.now()))) say('stale');
+  }
+  isLooking = false;
+}
+
 process.stdout.on('error', () => process.exit());
 createInterface({ input: process.stdin })
   .on('line', (line) => {
@@ -55,6 +69,6 @@ createInterface({ input: process.stdin })
     const next = read(line);
     if (!next) return;
     table = next;
-    if (history.isStale(table, performance.now())) say('stale');
+    void sayIfStale();
   })
   .on('close', () => process.exit());
