@@ -12,7 +12,7 @@ import { type Answer, fail, pass, unclear } from './answer.js';
 import { isSilent } from './client.js';
 import { CliError, exit } from './exit.js';
 import type { Io } from './io.js';
-import { namesAnswer } from './names-check.js';
+import { namesAnswer, namesFound } from './names-check.js';
 
 export interface Check {
   /** Never given to another question. */
@@ -155,6 +155,14 @@ async function runtime(io: Io): Promise<Answer> {
     : fail(`node ${installed}, where macOS ${macos} runs node ${wanted.version}`, install);
 }
 
+/** A check of names: the daemon knows which there are. */
+const ofNames =
+  (check: (io: Io, status: Status) => Promise<Answer>): Check['ask'] =>
+  (io, status) =>
+    status instanceof CliError
+      ? Promise.resolve(unclear('the daemon, which knows the names, does not answer'))
+      : check(io, status);
+
 /** What is asked of every Mac, in this order; what the daemon's own conditions say comes after. */
 export const checks: readonly Check[] = [
   { id: 'TT001', question: 'Is there a way to this Docker’s VM?', ask: wayToVm },
@@ -196,11 +204,9 @@ export const checks: readonly Check[] = [
   {
     id: 'TT012',
     question: 'Does tuntapd’s server answer for a container’s name?',
-    ask: (io, status) =>
-      status instanceof CliError
-        ? Promise.resolve(unclear('the daemon, which knows the names, does not answer'))
-        : namesAnswer(io, status),
+    ask: ofNames(namesAnswer),
   },
+  { id: 'TT013', question: 'Do programs find a container by its name?', ask: ofNames(namesFound) },
 ];
 
 /** `ask`, with a crash of it as an answer: one check that fails to run is not the end. */

@@ -27,10 +27,12 @@ export const examples: Readonly<Record<string, readonly (readonly [line: string,
   ping: [
     ['tuntapctl ping web', 'why it can, or cannot, be reached'],
     ['tuntapctl ping 172.17.0.2', 'the same by address'],
+    ['tuntapctl ping web.docker', 'and by a name of its'],
   ],
   open: [
     ['tuntapctl open web', 'on the likeliest of its ports'],
     ['tuntapctl open web:8080', 'on this one'],
+    ['tuntapctl open web.docker', 'by that name'],
   ],
   down: [['tuntapctl down', 'until tuntapctl up, also across restarts of the Mac']],
   'config set': [

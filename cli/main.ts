@@ -199,7 +199,7 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       finish(await names(io, options));
     });
   add(program, 'ping', 'check each hop on the way to a container')
-    .argument('<container>', 'its name, the beginning of its id, or an address')
+    .argument('<container>', 'its name, also with its domain, the beginning of its id, or an address')
     .addOption(json())
     .action(async (container: string, options: Json) => {
       finish(await ping(io, container, options));

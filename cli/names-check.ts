@@ -8,28 +8,65 @@ import type { Io } from './io.js';
 
 const moreOfIt = 'tuntapctl doctor TT120';
 
-/** Whether the server that macOS is sent to has, for one of the names, the addresses that the daemon tells. */
-export async function namesAnswer({ layout, lookUp }: Io, { names, conditions }: Status): Promise<Answer> {
+interface Example {
+  readonly zone: string;
+  /** With its zone. */
+  readonly host: string;
+  readonly addresses: readonly string[];
+}
+
+/** One of the names that can be asked for; or what stands in the way of asking, as an answer. */
+function exampleOf({ names, conditions }: Status): Example | Answer {
   const told = conditions.find(({ type }) => type === 'Names');
   if (told && told.status !== 'True') return unclear('names do not work now', moreOfIt);
   if (!names) return pass('there are to be no names');
   const [first] = names.names;
   if (!first) return pass('no container has a name now');
-  const path = join(layout.resolvers, names.zone);
+  return { zone: names.zone, host: `${first.name}.${names.zone}`, addresses: first.addresses };
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
+
+/** Whether the server that macOS is sent to has, for one of the names, the addresses that the daemon tells. */
+export async function namesAnswer({ layout, lookUp }: Io, status: Status): Promise<Answer> {
+  const example = exampleOf(status);
+  if (!('host' in example)) return example;
+  const { zone, host, addresses } = example;
+  const path = join(layout.resolvers, zone);
   const port = portIn(await readFile(path, 'utf8'));
   if (port === null) return unclear(`${path} is not tuntapd’s`, moreOfIt);
-  const host = `${first.name}.${names.zone}`;
   const server = `127.0.0.1, port ${port},`;
   try {
     const found = await lookUp(host, port);
-    return found.every((address) => first.addresses.includes(address))
+    return found.every((address) => addresses.includes(address))
       ? pass(`${host} is ${found.join(' ')}`)
       : fail(
-          `${server} has ${found.join(' ')} for ${host}, which is ${first.addresses.join(' ')}`,
+          `${server} has ${found.join(' ')} for ${host}, which is ${addresses.join(' ')}`,
           readLogs.command,
         );
   } catch (error) {
-    const { code = String(error) } = error as NodeJS.ErrnoException;
-    return fail(`${server} does not answer for ${host} (${code})`, readLogs.command);
+    return fail(`${server} does not answer for ${host} (${codeOf(error)})`, readLogs.command);
+  }
+}
+
+/** Whether a program that asks macOS for one of the names gets the addresses that the daemon tells. */
+export async function namesFound({ addressesOf }: Io, status: Status): Promise<Answer> {
+  const example = exampleOf(status);
+  if (!('host' in example)) return example;
+  const { host, addresses } = example;
+  const fixes = [
+    'See what macOS asks whom: scutil --dns',
+    'End VPNs, DNS profiles and DNS proxies one by one, and try again',
+  ];
+  try {
+    const found = await addressesOf(host);
+    return found.every((address) => addresses.includes(address))
+      ? pass(`${host} is ${found.join(' ')}`)
+      : fail(`macOS says that ${host} is ${found.join(' ')}, and not ${addresses.join(' ')}`, ...fixes);
+  } catch (error) {
+    return fail(
+      `macOS does not find ${host} (${codeOf(error)}): somebody else answers in tuntapd’s place`,
+      ...fixes,
+    );
   }
 }

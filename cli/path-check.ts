@@ -5,6 +5,7 @@ import { causeOf } from '../daemon/api/reasons/consequences.js';
 import { commandLine } from '../daemon/lib/command.js';
 import { contains, parseAddress, parsePrefix } from '../daemon/lib/prefix.js';
 import { plain } from '../daemon/lib/text.js';
+import { addressNamed } from './dns-names.js';
 import type { Io } from './io.js';
 
 export interface Hop {
@@ -54,11 +55,16 @@ const within = ({ subnet }: Route, address: string): boolean => {
 const routesTo = ({ routes }: Status, address: string): readonly Route[] =>
   routes.filter((route) => within(route, address));
 
-/** The running container that somebody means by a name, the beginning of an id, or an address; null: none. */
-export function targetOf(status: Status, said: string): Target | null {
+/**
+ * The running container that somebody means by its name, one of its names in the zone, the beginning of an id, or an
+ * address; null: none.
+ */
+export function targetOf(status: Status, meant: string): Target | null {
   const containers = status.containers ?? [];
+  const named = containers.find(({ name }) => name === meant);
+  const said = (named ? null : addressNamed(status, meant)) ?? meant;
   const found =
-    containers.find(({ name }) => name === said) ??
+    named ??
     containers.find(({ endpoints }) => endpoints.some(({ address }) => address === said)) ??
     (/^[0-9a-f]{4,64}$/.test(said) ? containers.find(({ id }) => id.startsWith(said)) : undefined);
   if (!found)

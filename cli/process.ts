@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { Resolver } from 'node:dns/promises';
+import { lookup, Resolver } from 'node:dns/promises';
 import { version } from '../config/version.js';
 import { cleanEnvironment, run } from '../daemon/lib/command.js';
 import { answersTcp } from '../daemon/lib/tcp-probe.js';
@@ -50,6 +50,7 @@ export function runProcess(layout: Layout): Promise<number> {
       resolver.setServers([`127.0.0.1:${port}`]);
       return resolver.resolve4(host);
     },
+    addressesOf: async (host) => (await lookup(host, { family: 4, all: true })).map(({ address }) => address),
     connect: (address, port, from) => answersTcp(address, from, port === null ? {} : { port }),
     renderShim,
     untilInterrupted: () => {

@@ -1,8 +1,9 @@
-/** What the product weighs: size of every bundle, time and memory of a start of the command, time of the shim. */
+/** What the product weighs: size of every bundle, time and memory of a start of the command, time of shim and names. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { timeNames } from './bench-names.mjs';
 import { compareShims, median } from './bench-shim.mjs';
 
 const lib = join(import.meta.dirname, '../build/product/lib');
@@ -45,3 +46,4 @@ const { stdout: shim } = spawnSync(process.execPath, [join(lib, 'tuntapctl.mjs')
 });
 if (!shim.startsWith('#!/bin/sh\n')) throw new Error('`tuntapctl shim show` printed no shim');
 for (const line of await compareShims(shim)) console.log(line);
+for (const line of await timeNames(join(lib, 'names-worker.mjs'))) console.log(line);

@@ -1,5 +1,7 @@
+import type { Status } from '../../daemon/api/messages.js';
 import { commandLine } from '../../daemon/lib/command.js';
 import { askStatus } from '../client.js';
+import { addressNamed } from '../dns-names.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { printJson, printLine } from '../terminal.js';
@@ -10,7 +12,7 @@ const preferred = [80, 8080, 3000, 8000, 5000, 443, 8443];
 
 const tls: readonly number[] = [443, 8443];
 
-/** `name`, `name:8080` or `address:80`. Throws CliError, a usage error, for what is no port. */
+/** `name`, `name.docker`, `name:8080` or `address:80`. Throws CliError, a usage error, for what is no port. */
 function partsOf(said: string): { who: string; port: number | null } {
   const [, who = said, digits] = /^(.*):([^:]*)$/.exec(said) ?? [];
   if (digits === undefined) return { who, port: null };
@@ -19,6 +21,9 @@ function partsOf(said: string): { who: string; port: number | null } {
     throw new CliError(`${digits} is no port: a whole number up to 65535`, exit.usage);
   return { who, port };
 }
+
+const isFound = ({ conditions }: Status): boolean =>
+  conditions.some(({ type, status }) => type === 'Names' && status === 'True');
 
 /**
  * The command that opens a URL: with sudo, as whoever called it (`-u #uid`, sudo(8)), since a browser of root's is
@@ -46,8 +51,10 @@ export async function open(io: Io, said: string, options: { json?: boolean }): P
     throw new CliError(
       `nobody listens on port ${port} of ${name} (${answer}): see ${commandLine('tuntapctl', ['ping', name])}`,
     );
-  const host = `${address}${[80, 443].includes(port) ? '' : `:${port}`}`;
-  const url = `${tls.includes(port) ? 'https' : 'http'}://${host}/`;
+  // What serves several hosts by name is to hear the name, where macOS finds it.
+  const host = addressNamed(status, who) === address && isFound(status) ? who.toLowerCase() : address;
+  const place = `${host}${[80, 443].includes(port) ? '' : `:${port}`}`;
+  const url = `${tls.includes(port) ? 'https' : 'http'}://${place}/`;
   const command = opener(io, url);
   if (!command) throw new CliError(`root opens no browser: open ${url} as yourself`);
   const [file, ...args] = command;

@@ -1,4 +1,5 @@
 /** What was told of late, and is kept by whoever asked: when it is no longer true somebody has to be told. */
+import type { Work } from '../lib/work.js';
 import type { Asked } from './answer.js';
 import { find, type NamesTable } from './table.js';
 
@@ -11,8 +12,11 @@ const maxEntries = 10_000;
 export interface History {
   /** Notes that this was asked, and what the table has of it; `now` in ms. */
   readonly note: (asked: Asked, table: NamesTable, now: number) => void;
-  /** Whether a name that was denied is there by now, or one that was given is elsewhere: each is said once. */
-  readonly isStale: (table: NamesTable, now: number) => boolean;
+  /**
+   * Whether a name that was denied is there by now, or one that was given is elsewhere: each is said once. Anybody can
+   * have it remember long names: it yields after each of them.
+   */
+  readonly findStale: (table: NamesTable, now: number) => Work<boolean>;
 }
 
 /** The addresses of that kind, as one text; none where there are none. */
@@ -36,9 +40,13 @@ export function createHistory(): History {
       const [oldest] = entries.keys();
       if (entries.size > maxEntries && oldest !== undefined) entries.delete(oldest);
     },
-    isStale: (table, now) => {
+    findStale: function* (table, now) {
       let stale = false;
-      for (const [key, { asked, told, until }] of entries) {
+      for (const [key, entry] of [...entries]) {
+        yield;
+        // Asked again meanwhile, and told anew.
+        if (entries.get(key) !== entry) continue;
+        const { asked, told, until } = entry;
         const is = addressesOf(table, asked);
         const moved = is !== '' && is !== told;
         if (until <= now || moved) entries.delete(key);

@@ -1,16 +1,17 @@
 /**
  * The child that answers for the zone, since every user of this Mac can talk to it: started as root from the daemon's
  * own runtime, it binds a port that only root can bind, and then gives root up before it reads a packet. Every line on
- * stdin is JSON: first who to become and which ports to try, then the names. On stdout it says `port N` once it
+ * stdin is JSON: first who to become and which ports to try, then the names (`linesFor`). On stdout it says `port N` once it
  * answers, `failed WHY` when it cannot, and `stale` when what it told is no longer true. It ends with whoever started it.
  */
 import '../lib/no-inspector.js';
 import { createInterface } from 'node:readline';
 import { giveUpRoot } from '../lib/give-up-root.js';
+import { inSlices } from '../lib/in-slices.js';
 import { messageOf, plain } from '../lib/text.js';
 import { createHistory } from './history.js';
 import { bind, serve } from './serve.js';
-import { type NamesData, type NamesTable, tableOf } from './table.js';
+import { createTableReader, type NamesTable } from './table.js';
 
 interface Start {
   readonly uid: number;
@@ -19,6 +20,7 @@ interface Start {
 }
 
 const history = createHistory();
+const read = createTableReader();
 let table: NamesTable | null = null;
 let begun = false;
 
@@ -43,6 +45,19 @@ async function start({ uid, gid, ports }: Start): Promise<void> {
   }
 }
 
+let isLooking = false;
+
+/** With a newer table that comes meanwhile it looks once more. */
+async function sayIfStale(): Promise<void> {
+  if (isLooking) return;
+  isLooking = true;
+  for (let looked: NamesTable | null = null; table && table !== looked;) {
+    looked = table;
+    if (await inSlices(history.findStale(looked, performance.now()))) say('stale');
+  }
+  isLooking = false;
+}
+
 process.stdout.on('error', () => process.exit());
 createInterface({ input: process.stdin })
   .on('line', (line) => {
@@ -51,7 +66,9 @@ createInterface({ input: process.stdin })
       void start(JSON.parse(line) as Start);
       return;
     }
-    table = tableOf(JSON.parse(line) as NamesData);
-    if (history.isStale(table, performance.now())) say('stale');
+    const next = read(line);
+    if (!next) return;
+    table = next;
+    void sayIfStale();
   })
   .on('close', () => process.exit());

@@ -4,7 +4,7 @@ import type { NamesServing } from '../core/names/observation.js';
 import { cleanEnvironment } from '../lib/command.js';
 import { messageOf, plain } from '../lib/text.js';
 import { selfQuery } from './self-query.js';
-import type { NamesData } from './table.js';
+import { linesFor, type NamesData } from './table.js';
 
 /**
  * Where it may be: below 1024, so that on 127.0.0.1 nobody but root can take its place; below 600, where macOS begins to
@@ -58,10 +58,10 @@ export function keepNamesServer(parts: {
   /** One that does not read is not written to: the latest names go once it does. */
   const tell = (): void => {
     if (!child?.stdin || !data || child.stdin.writableLength > 0) return;
-    const text = JSON.stringify(data);
+    const text = Array.from(linesFor(data), (line) => `${line}\n`).join('');
     if (text === sent) return;
     sent = text;
-    child.stdin.write(`${text}\n`);
+    child.stdin.write(text);
   };
 
   /** Whether it answers is found out once it says so, and then once a minute. */

@@ -19,12 +19,50 @@ export interface NamesTable {
   readonly parents: ReadonlySet<string>;
 }
 
-export function tableOf({ zone, isCurrent, names }: NamesData): NamesTable {
-  const parents = new Set<string>();
-  for (const [name] of names)
+interface Growing {
+  readonly addresses: Map<string, readonly string[]>;
+  readonly parents: Set<string>;
+}
+
+const empty = (): Growing => ({ addresses: new Map(), parents: new Set() });
+
+function add({ addresses, parents }: Growing, names: NamesData['names']): void {
+  for (const [name, own] of names) {
+    addresses.set(name, own);
     for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1))
       parents.add(name.slice(dot + 1));
-  return { zone, isCurrent, addresses: new Map(names), parents };
+  }
+}
+
+export function tableOf({ zone, isCurrent, names }: NamesData): NamesTable {
+  const made = empty();
+  add(made, names);
+  return { zone, isCurrent, ...made };
+}
+
+/** Names of one line: to read thousands at once would keep whoever asks meanwhile waiting. */
+const namesOfLine = 500;
+
+/** What the server is handed, as lines of JSON: lists of names, and then what completes them. */
+export function* linesFor({ zone, isCurrent, names }: NamesData): Generator<string, void> {
+  for (let from = 0; from < names.length; from += namesOfLine)
+    yield JSON.stringify(names.slice(from, from + namesOfLine));
+  yield JSON.stringify({ zone, isCurrent });
+}
+
+/** What reads those lines: it returns the table that a line completes, null while there is more to come. */
+export function createTableReader(): (line: string) => NamesTable | null {
+  let made = empty();
+  return (line) => {
+    const said = JSON.parse(line) as NamesData['names'] | Pick<NamesData, 'zone' | 'isCurrent'>;
+    if ('zone' in said) {
+      const table = { zone: said.zone, isCurrent: said.isCurrent, ...made };
+      made = empty();
+      return table;
+    }
+    add(made, said);
+    return null;
+  };
 }
 
 /**

@@ -17,7 +17,7 @@ import {
 } from '../core/observation.js';
 import { createAtWork } from './at-work.js';
 import type { EngineLink } from './engine.js';
-import { inSlices } from './in-slices.js';
+import { inSlices } from '../lib/in-slices.js';
 import type { MemoryKeeper } from './memory.js';
 import type { Sight } from './observe.js';
 import type { RouteKeeper } from './route-keeper.js';

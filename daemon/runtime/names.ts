@@ -14,8 +14,11 @@ import { askTaken } from '../mac/taken-resolver.js';
 import { keepNamesServer } from '../names/server.js';
 import type { NamesData } from '../names/table.js';
 
-/** Milliseconds between two times that macOS is to forget: it costs every program its names. */
-const leastApart = 2000;
+/**
+ * Milliseconds between two times that macOS is to forget, which costs every program its names: of several containers that
+ * start one after the other the last one too is found within a second.
+ */
+const leastApart = 500;
 /** Milliseconds for which it is believed that macOS asks our server, and in which it notices a new file. */
 const validity = 60_000;
 const noticed = 3000;

@@ -2,6 +2,7 @@
  * Bundles the programs of the lab Mac into build/lab: `node test/lab/build.mjs`. The facades become
  * `facades/NAME` (what is installed at the macOS path, see `facades/paths`) and `NAME.mjs` (what it runs).
  */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -25,6 +26,7 @@ const processes = {
   cp: '/bin/cp',
   launchctl: '/bin/launchctl',
   logger: '/usr/bin/logger',
+  mDNSResponder: '/usr/sbin/mDNSResponder',
   open: '/usr/bin/open',
   osascript: '/usr/bin/osascript',
   readlink: '/usr/bin/readlink',
@@ -34,6 +36,7 @@ const processes = {
 /** Those that the machine answers (facades/served.ts): on a Mac they take a few ms, which node does not start in. */
 const served = {
   arp: '/usr/sbin/arp',
+  dscacheutil: '/usr/bin/dscacheutil',
   dscl: '/usr/bin/dscl',
   ifconfig: '/sbin/ifconfig',
   kextload: '/sbin/kextload',
@@ -130,6 +133,10 @@ export async function buildLab(target = join(here, '../../build/lab')) {
       ),
       outdir: made,
     });
+    execFileSync('gcc', [
+      ...['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror'],
+      ...['-o', join(made, 'libnss_mac.so.2'), join(here, 'nss/mac.c')],
+    ]);
     writeFileSync(join(made, 'package.json'), '{ "type": "module" }\n');
     writeFileSync(join(made, 'official.json'), JSON.stringify(officialRuntimes()));
     rmSync(target, { recursive: true, force: true });

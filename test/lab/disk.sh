@@ -106,6 +106,7 @@ cat >etc/passwd <<'PASSWD'
 nobody:*:4294967294:4294967294:Unprivileged User:/var/empty:/usr/bin/false
 root:*:0:0:System Administrator:/var/root:/bin/sh
 daemon:*:1:1:System Services:/var/root:/usr/bin/false
+_mdnsresponder:*:65:65:mDNSResponder:/var/empty:/usr/bin/false
 _windowserver:*:88:88:WindowServer:/var/empty:/usr/bin/false
 person:*:501:20:A Person:/Users/person:/bin/bash
 other:*:502:20:Another Person:/Users/other:/bin/bash
@@ -120,14 +121,17 @@ tty:*:4:root
 operator:*:5:root
 everyone:*:12:
 staff:*:20:root
+_mdnsresponder:*:65:
 _windowserver:*:88:
 admin:*:80:root,person
 GROUP
 rm -f etc/shadow etc/gshadow etc/sudoers etc/ld.so.preload etc/profile etc/environment
 rm -rf etc/profile.d etc/tuntapd
+# Names are mDNSResponder's.
+cp .lab/lib/libnss_mac.so.2 usr/lib/
 echo 'passwd: files
 group: files
-hosts: files dns' >etc/nsswitch.conf
+hosts: files mac' >etc/nsswitch.conf
 echo '127.0.0.1 localhost
 255.255.255.255 broadcasthost
 ::1 localhost

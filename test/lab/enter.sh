@@ -15,7 +15,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 umask 022
 
 if [ "${1:-}" != --inside ]; then
-  needed=(ip perl tini setpriv nsenter unshare mount umount ps chattr npm dnsmasq)
+  needed=(ip perl tini setpriv nsenter unshare mount umount ps chattr npm dnsmasq gcc)
   [ -z "$3" ] || needed+=(qemu-system-x86_64 qemu-img)
   for tool in "${needed[@]}"; do
     command -v "$tool" >/dev/null || {

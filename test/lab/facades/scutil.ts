@@ -1,13 +1,12 @@
 /** `scutil` with `show State:/Users/ConsoleUser` on stdin, and `scutil --dns` (configd, scutil.tproj). */
-import { readFileSync } from 'node:fs';
 import type { Login, Logins } from '../mac/logins.js';
-import { type FileResolver, resolverFiles } from '../mac/resolver-files.js';
+import type { DnsResolver } from '../mac/dns/configuration.js';
 import { type Caller, finish } from './lib/served.js';
 
 const loginWindow = 'loginwindow';
 
 export async function scutil({ args, call, stdin }: Caller): Promise<never> {
-  if (args[0] === '--dns' && args.length === 1) finish(0, { out: dns() });
+  if (args[0] === '--dns' && args.length === 1) finish(...(await dns(call)));
   if (args.length > 0)
     finish(64, {
       err: `scutil: unrecognized option \`${args[0] ?? ''}'\nusage: scutil\n\tinteractive access to the dynamic store.\n\n   or: scutil --dns\n\tshow DNS configuration.\n`,
@@ -58,46 +57,51 @@ function session(index: number, login: Login | null, onConsole: boolean): string
 `;
 }
 
-/** A resolver of a file as configd shows it (dnsinfo_logging.h): no `Supplemental`, and what is not set is left out. */
-function block({ domain, nameservers, port, timeout, flags }: FileResolver, number: number): string {
-  const asked = flags
-    ? ['a', 'aaaa']
-        .filter((flag) => flags.includes(flag))
-        .map((flag) => `Request ${flag.toUpperCase()} records`)
-    : ['Request A records'];
+/** The two that this Mac meets: a server that is the Mac itself, and one beyond a router. */
+const reachOf = ({ isMulticast, nameservers: [first = ''] }: DnsResolver): string =>
+  isMulticast
+    ? '0x00000000 (Not Reachable)'
+    : first.startsWith('127.')
+      ? '0x00030002 (Reachable,Local Address,Directly Reachable Address)'
+      : '0x00000002 (Reachable)';
+
+/** A resolver as configd shows it (dnsinfo_logging.h): what is not set is left out. Up to macOS 14 `port` is a signed short. */
+function block(resolver: DnsResolver, number: number, macos: string, scoped = false): string {
+  const { domain, nameservers, port, timeout, isMulticast, records, order, interface: by } = resolver;
+  const flags = [
+    ...(scoped ? ['Scoped'] : []),
+    ...(records.a ? ['Request A records'] : []),
+    ...(records.aaaa ? ['Request AAAA records'] : []),
+  ];
+  const shown = port !== null && port > 0x7fff && Number.parseInt(macos, 10) < 15 ? port - 0x1_0000 : port;
   return [
     `resolver #${number}`,
-    `  domain   : ${domain}`,
+    ...(domain === null ? [] : [`  domain   : ${domain}`]),
     ...nameservers.map((server, index) => `  nameserver[${index}] : ${server}`),
-    ...(port === null ? [] : [`  port     : ${port}`]),
+    ...(isMulticast ? ['  options  : mdns'] : []),
+    ...(shown === null ? [] : [`  port     : ${shown}`]),
     ...(timeout === null ? [] : [`  timeout  : ${timeout}`]),
-    `  flags    : ${asked.join(', ')}`,
-    '  reach    : 0x00030002 (Reachable,Local Address,Directly Reachable Address)',
+    ...(by ? [`  if_index : ${by.index} (${by.name})`] : []),
+    ...(flags.length === 0 ? [] : [`  flags    : ${flags.join(', ')}`]),
+    `  reach    : ${reachOf(resolver)}`,
+    ...(order === 0 ? [] : [`  order    : ${order}`]),
     '',
     '',
   ].join('\n');
 }
 
-function dns(): string {
-  const servers = readFileSync('/etc/resolv.conf', 'utf8')
-    .split('\n')
-    .flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
-  const files = resolverFiles();
-  if (servers.length === 0 && files.length === 0) return 'No DNS configuration available\n';
-  if (servers.length === 0)
-    return `DNS configuration\n\n${files.map((file, index) => block(file, index + 1)).join('')}`;
-  const list = servers.map((server, index) => `  nameserver[${index}] : ${server}\n`).join('');
-  return `DNS configuration
-
-resolver #1
-${list}  flags    : Request A records
-  reach    : 0x00000002 (Reachable)
-
-${files.map((file, index) => block(file, index + 2)).join('')}DNS configuration (for scoped queries)
-
-resolver #1
-${list}  if_index : 4 (en0)
-  flags    : Scoped, Request A records
-  reach    : 0x00000002 (Reachable)
-`;
+async function dns(call: Caller['call']): Promise<[status: number, said: { out: string }]> {
+  const [resolvers, { macos }] = await Promise.all([
+    call<readonly DnsResolver[]>('dns.configuration'),
+    call<{ macos: string }>('mac.about'),
+  ]);
+  if (resolvers.length === 0) return [1, { out: 'No DNS configuration available\n' }];
+  const all = resolvers.map((resolver, index) => block(resolver, index + 1, macos)).join('');
+  const scoped = resolvers
+    .filter(({ interface: by }) => by !== null)
+    .map((resolver, index) => block(resolver, index + 1, macos, true))
+    .join('');
+  const parts = [`DNS configuration\n\n${all}`];
+  if (scoped !== '') parts.push(`DNS configuration (for scoped queries)\n\n${scoped}`);
+  return [0, { out: `${parts.join('').trimEnd()}\n` }];
 }

@@ -1,4 +1,5 @@
 import { arp } from './arp.js';
+import { dscacheutil } from './dscacheutil.js';
 import { dscl } from './dscl.js';
 import { ifconfig } from './ifconfig.js';
 import { kextload } from './kextload.js';
@@ -13,6 +14,7 @@ import { uname } from './uname.js';
 /** The macOS commands that the machine's own process answers, by name; all others are processes of their own. */
 export const served: Readonly<Record<string, Facade>> = {
   arp,
+  dscacheutil,
   dscl,
   ifconfig,
   kextload,

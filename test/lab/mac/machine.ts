@@ -21,6 +21,8 @@ import { type DockerCli, type Layout, writeDockerApp } from '../docker/bundle.js
 import { brewPrefix, installColima } from '../docker/colima-files.js';
 import { served } from '../facades/served.js';
 import { serveFacades } from './facade-server.js';
+import { createConfigd } from './dns/configd.js';
+import { keepResponder } from './dns/keep-responder.js';
 import { createLaunchd } from './launchd/launchd.js';
 import { logIn, type Logins, logOut, nobody } from './logins.js';
 import type { MacOptions } from './options.js';
@@ -81,6 +83,10 @@ const xnu = createXnu({ kext: options.kext });
 
 const vmnet = createVmnet(xnu.network, options.vmnet);
 
+const responder = keepResponder();
+
+const configd = createConfigd({ macos: options.macos, network: xnu.network, tell: responder.tell });
+
 const privacy = createPrivacy(dockerApp, options);
 
 /** Empties a folder, but for what is mounted below it (the checkout, when it lies in /tmp). */
@@ -111,6 +117,7 @@ function linkSocket(): void {
 const handlers: Handlers = {
   ...xnu.handlers,
   ...vmnet.handlers,
+  ...configd.handlers,
   ...launchd.handlers,
   ...privacy.handlers,
   'mac.about': () => ({ macos: options.macos, processor: options.processor }),
@@ -139,6 +146,8 @@ const handlers: Handlers = {
     notifications = [];
     vmnet.reset();
     xnu.reset();
+    configd.reset();
+    await responder.start();
     linkSocket();
     launchd.boot();
   },
@@ -193,6 +202,8 @@ if (options.vm) writeFileSync('/.lab/run/vm.json', JSON.stringify(options.vm), {
 if (options.docker) writeDockerApp({ path: dockerApp, owner, ...options.docker });
 privacy.start();
 linkSocket();
+configd.start();
+await responder.start();
 launchd.boot();
 if (options.login !== null) become(logIn(nobody, 'the screen', personCalled(options.login)));
 await serve(handlers);

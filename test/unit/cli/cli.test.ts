@@ -96,6 +96,10 @@ beforeEach(async () => {
       host === 'web.docker' && port === 299
         ? Promise.resolve(['172.17.0.2'])
         : Promise.reject(Object.assign(new Error('queryA'), { code: 'ENOTFOUND' })),
+    addressesOf: (host) =>
+      host === 'web.docker'
+        ? Promise.resolve(['172.17.0.2'])
+        : Promise.reject(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' })),
     uid: 501,
     renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
     untilInterrupted: () => stop.signal,
@@ -822,6 +826,7 @@ describe('doctor', () => {
       TT010: 'fail',
       TT011: 'unknown',
       TT012: 'pass',
+      TT013: 'pass',
       TT103: 'fail',
     });
     out = '';
@@ -1024,6 +1029,17 @@ describe('ping and open', () => {
     );
     expect(await cli('open', 'web:http')).toBe(2);
     expect(opened).toHaveLength(2);
+  });
+
+  test('open takes a name to the browser, which tells it to whom it asks; where macOS finds none, an address', async () => {
+    expect(await cli('open', 'blog.web.docker:80')).toBe(0);
+    await server?.close();
+    const conditions = healthyStatus.conditions.map((each) =>
+      each.type === 'Names' ? { ...each, status: 'False' as const } : each,
+    );
+    await daemon({ ...healthyStatus, conditions });
+    expect(await cli('open', 'blog.web.docker')).toBe(0);
+    expect(opened).toEqual(['http://blog.web.docker/', 'http://172.17.0.2/']);
   });
 
   test('root opens nothing itself: whoever called sudo does, or nobody', async () => {
@@ -1388,9 +1404,27 @@ describe('names', () => {
       expect(out).toContain(detail);
     });
 
-    test('of a daemon that is dead nobody knows', async () => {
-      await cli('doctor', 'TT012');
-      expect(out).toMatch(/^\? TT012 .*\n +the daemon, which knows the names, does not answer\n/);
+    test.each<[string, Partial<Status>, string, string]>([
+      ['macOS finds it', served('web', ['172.17.0.2']), 'ok', 'web.docker is 172.17.0.2'],
+      [
+        'macOS has another address',
+        served('web', ['172.17.0.9']),
+        'FAIL',
+        'macOS says that web.docker is 172.17.0.2, and not 172.17.0.9',
+      ],
+      ['macOS does not find it', served('db', ['172.17.0.9']), 'FAIL', 'does not find db.docker (ENOTFOUND)'],
+      ['names do not work', served('web', ['172.17.0.2'], 'False'), '?', 'names do not work now'],
+      ['there are none', { names: null }, 'ok', 'there are to be no names'],
+    ])('to programs: %s', async (_what, status, sign, detail) => {
+      await daemon(madeUpStatus(status));
+      await cli('doctor', 'TT013');
+      expect(out).toContain(`${sign} TT013 Do programs find a container by its name?\n`);
+      expect(out).toContain(detail);
+    });
+
+    test.each(['TT012', 'TT013'])('of a daemon that is dead nobody knows: %s', async (code) => {
+      await cli('doctor', code);
+      expect(out).toMatch(/^\? TT01[23] .*\n +the daemon, which knows the names, does not answer\n/);
     });
   });
 

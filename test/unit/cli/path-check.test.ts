@@ -151,6 +151,15 @@ describe('who is meant', () => {
     ['10.1.1.1', undefined],
     ['nobody', undefined],
     ['de', undefined],
+    ['web.docker', '172.17.0.2'],
+    ['WEB.docker.', '172.17.0.2'],
+    ['blog.web.docker', '172.17.0.2'],
+    ['1.db.shop.docker', '172.18.0.2'],
+    ['shop_web_1.docker', '172.18.0.3'],
+    ['absent.docker', undefined],
+    ['shop.docker', undefined],
+    ['docker', undefined],
+    ['web.docker.example', undefined],
   ])('%s', (said, address) => {
     expect(targetOf(status, said)?.address).toBe(address);
   });

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Work } from '../../../daemon/lib/work.js';
-import { inSlices } from '../../../daemon/runtime/in-slices.js';
+import { inSlices } from '../../../daemon/lib/in-slices.js';
 
 /** Work of so many milliseconds, which may be put down after each of them. */
 function* busyFor(milliseconds: number): Work<string> {

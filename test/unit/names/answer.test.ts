@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type Answer, type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
 import fc from 'fast-check';
 import { answerTo, type Reply } from '../../../daemon/names/answer.js';
-import { type NamesTable, tableOf } from '../../../daemon/names/table.js';
+import { createTableReader, linesFor, type NamesTable, tableOf } from '../../../daemon/names/table.js';
 
 const many = Array.from({ length: 200 }, (_, index) => `172.17.3.${index}`);
 const data = {
@@ -276,6 +276,33 @@ test('whatever comes, nothing breaks, nothing outside of the zone is answered, a
   );
 });
 
+test('a name outside of the zone is refused, whatever it is and whatever is asked of it, and is not remembered', () => {
+  const label = fc.stringMatching(/^[a-zA-Z0-9_-]{1,20}$/);
+  const outside = fc
+    .oneof(
+      fc.domain(),
+      fc.array(label, { minLength: 1, maxLength: 5 }).map((labels) => labels.join('.')),
+      label.map((before) => `${before}docker`),
+      label.map((after) => `web.docker.${after}`),
+    )
+    .filter((name) => !/(^|\.)docker$/i.test(name));
+  const type = fc.constantFrom('A', 'AAAA', 'ANY', 'NS', 'SOA', 'TXT', 'AXFR');
+  fc.assert(
+    fc.property(outside, type, fc.boolean(), (name, asked, isKnown) => {
+      const reply = answerTo(query(name, asked), isKnown ? current : unsure, 'udp');
+      const { code, values, kinds, flag_aa: isAuthority } = told(reply);
+      expect({ code, values, kinds, isAuthority, asked: reply.asked }).toEqual({
+        code: 5,
+        values: [],
+        kinds: [],
+        isAuthority: false,
+        asked: null,
+      });
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test('200,000 mutated packets: none breaks it, and each takes well under a millisecond', () => {
   const bases = [
     query('web.docker', 'A', edns(1232)),
@@ -304,3 +331,18 @@ test('200,000 mutated packets: none breaks it, and each takes well under a milli
   expect(longest).toBeLessThanOrEqual(1232);
   expect(user / 200_000).toBeLessThan(500);
 }, 120_000);
+
+test('the names as lines are the same names again, however many, and lines of another list begin anew', () => {
+  const few = { ...data, names: data.names.map(([name, addresses]) => [name, [...addresses]] as const) };
+  const many = {
+    zone: 'docker.test',
+    isCurrent: false,
+    names: Array.from({ length: 2345 }, (_, index) => [`n${index}.web`, ['172.17.0.2']] as const),
+  };
+  const read = createTableReader();
+  for (const names of [few, many, { ...few, names: [] }, few]) {
+    const tables = Array.from(linesFor(names), read);
+    expect(tables.slice(0, -1).every((table) => table === null)).toBe(true);
+    expect(tables.at(-1)).toEqual(tableOf(names));
+  }
+});

@@ -44,6 +44,8 @@ export interface Network {
   /** Out of the table and of Linux, with every route through it. */
   readonly detach: (name: string) => void;
   readonly apply: (name: string, action: IfconfigAction) => Promise<void>;
+  /** Calls back after every change of an interface or a route. */
+  readonly listen: (listener: () => void) => void;
   /** Linux's own `ip`; the second one passes over what Linux refuses. */
   readonly ip: (...args: readonly string[]) => void;
   readonly ipQuietly: (...args: readonly string[]) => void;
@@ -367,6 +369,7 @@ export function createXnu(options: { kext: KextState }): {
         tell(`RTM_IFINFO: iface status change: len 112, if# ${index ?? 0}, flags:<BROADCAST>`);
       },
       apply,
+      listen: (listener) => void listeners.add(listener),
       ip,
       ipQuietly,
     },

@@ -3,14 +3,16 @@
  * keyword at the beginning of a line, one blank or tab, and the value up to the next one; `#` and `;` as the first
  * character alone; of each key the first, of nameservers three.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface FileResolver {
   readonly domain: string;
   readonly nameservers: readonly string[];
   readonly port: number | null;
+  /** Seconds. */
   readonly timeout: number | null;
+  readonly order: number;
   /** Null: those of the network in use. */
   readonly flags: readonly string[] | null;
 }
@@ -26,7 +28,7 @@ const numberIn = (text: string | undefined): number | null => {
   );
 };
 
-function parseResolverFile(name: string, text: string): FileResolver {
+export function parseResolverFile(name: string, text: string): FileResolver {
   const values = new Map<string, string>();
   const nameservers: string[] = [];
   let flags: string[] | null = null;
@@ -44,12 +46,13 @@ function parseResolverFile(name: string, text: string): FileResolver {
     nameservers,
     port: numberIn(values.get('port')),
     timeout: numberIn(values.get('timeout')),
+    order: numberIn(values.get('search_order')) ?? 0,
     flags,
   };
 }
 
-/** All of them; an entry that is no file is passed over. */
-export function resolverFiles(folder = '/etc/resolver'): readonly FileResolver[] {
+/** All of them; an entry that leads to no file is passed over (a FIFO would hold configd for ever). */
+export function resolverFiles(folder: string): readonly FileResolver[] {
   let names: string[];
   try {
     names = readdirSync(folder).sort();
@@ -58,6 +61,7 @@ export function resolverFiles(folder = '/etc/resolver'): readonly FileResolver[]
   }
   return names.flatMap((name) => {
     try {
+      if (!statSync(join(folder, name)).isFile()) return [];
       return [parseResolverFile(name, readFileSync(join(folder, name), 'utf8'))];
     } catch {
       return [];

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Work } from '../lib/work.js';
+import type { Work } from './work.js';
 
 /** Milliseconds of work between two turns of the loop. */
 const slice = 5;
