@@ -103,7 +103,11 @@ test('says every path first, touches no other, and goes without the checkout: fr
     await must(mac, ['/.lab/bin/mount', '--bind', process.cwd(), place]);
     const install = (words: string) =>
       mac.run(
-        ['/bin/sh', '-c', `umask 077; cd / && exec /usr/bin/make --no-print-directory -C '${place}' install-daemon ${words}`],
+        [
+          '/bin/sh',
+          '-c',
+          `umask 077; cd / && exec /usr/bin/make --no-print-directory -C '${place}' install-daemon ${words}`,
+        ],
         {
           timeout: 150_000,
         },
