@@ -1,9 +1,28 @@
-/** What a person types who looks for a container, or for why it cannot be reached. */
+/** What a person types who looks for a container, or for why it cannot be reached; and an engine that has no image. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
+import { agentImage } from '../../daemon/guest/agent/image.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { chaptersOn } from './lib/chapter.js';
-import { containerAnswers, dockerOf, engineAnswers, install, openDocker } from './lib/vocabulary.js';
+import { restartDockerd } from './lib/dockerd.js';
+import {
+  answers,
+  conditionOf,
+  dockerOf,
+  engineAnswers,
+  fetchFromMac,
+  install,
+  logOf,
+  openDocker,
+  phaseIs,
+  pingFromMac,
+  statusOf,
+} from './lib/vocabulary.js';
 import { until } from '../lib/until.js';
+
+const program = readFileSync(join(import.meta.dirname, '../../daemon/guest/agent/amd64.agent'));
+const [inDockersStore, inContainerdsStore] = agentImage(program, 'amd64').ids;
 
 let mac: Mac;
 
@@ -18,6 +37,8 @@ const once = (what: string, wanted: RegExp, ...words: readonly string[]): Promis
 
 beforeAll(async () => {
   mac = await bootMac({ engine: 'sid' });
+  mkdirSync(mac.path('/etc/tuntapd'), { recursive: true });
+  writeFileSync(mac.path('/etc/tuntapd/config.toml'), '[guest]\nmanage = false\n');
   await install(mac);
   await openDocker(mac);
   await engineAnswers(mac);
@@ -29,9 +50,23 @@ afterAll(async () => {
 
 const chapter = chaptersOn(() => mac);
 
+let address: string;
+
+chapter(
+  'with the VM left to its operator no container is reached: that is really tuntapd’s work',
+  async () => {
+    address = await until('the container starts', 60, () => dockerOf(mac).serve('web'));
+    const end = Date.now() + 15_000;
+    while (Date.now() < end) await expect(fetchFromMac(mac, address)).rejects.toThrow(/curl/);
+    expect(
+      (await mac.run(['/usr/local/bin/tuntapctl', 'config', 'set', 'guest.manage', 'true'])).exitCode,
+    ).toBe(0);
+    await answers(mac, 'web', address, 60);
+  },
+);
+
 chapter('status has what to type into a browser: each container with its address, by project', async () => {
   const docker = dockerOf(mac);
-  const address = await containerAnswers(mac, 'web');
   await docker.createNetwork('shop_default', '172.30.0.0/24');
   const labels = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'db' };
   const db = await docker.serve('shop-db-1', 'shop_default', { labels });
@@ -63,3 +98,33 @@ chapter('ping goes all the way, and says where it ends when a firewall in the VM
   expect([exitCode, stdout]).toEqual([1, expect.stringMatching(/ok VM[^]*FAIL firewall +the VM answers/)]);
   expect((await tuntapctl('ping', 'web')).exitCode).toBe(0);
 });
+
+chapter(
+  'the VM is set up also where the engine has no image: in its own store, and in containerd’s',
+  async () => {
+    const docker = dockerOf(mac);
+    const reports = (): number => logOf(mac, 'the helper container reported').length;
+    await phaseIs(mac, 'ready', 90);
+    expect(await docker.store()).toBe('docker');
+    expect(await docker.imageIds()).toContain(inDockersStore);
+
+    // The other store knows none of the images of the first one.
+    const before = reports();
+    await restartDockerd(mac, {
+      begun: `mkdir -p /etc/docker; echo '{"features":{"containerd-snapshotter":true}}' >/etc/docker/daemon.json`,
+    });
+    await until('dockerd has the other store', 120, async () => (await docker.store()) === 'containerd');
+    await until(
+      'the VM is set up anew',
+      120,
+      async () => reports() > before && (await statusOf(mac)).phase === 'ready',
+    );
+    expect(await docker.imageIds()).toEqual([inContainerdsStore]);
+    expect((await conditionOf(mac, 'Guest')).status).toBe('True');
+    expect(await pingFromMac(mac, '10.0.75.2')).toBe(true);
+
+    expect((await tuntapctl('down')).exitCode).toBe(0);
+    expect([await docker.imageIds(), await docker.containers()]).toEqual([[], []]);
+    expect(await pingFromMac(mac, '10.0.75.2')).toBe(false);
+  },
+);
