@@ -101,7 +101,7 @@ socket.bind(53, '127.0.2.2', () => console.log('bound'));
 beforeAll(async () => {
   mac = await bootMac({ engine: 'sid', login: 'person' });
   await install(mac);
-}, 240_000);
+}, 1_200_000);
 afterAll(async () => {
   await mac.end();
 }, 60_000);
