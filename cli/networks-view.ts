@@ -1,5 +1,6 @@
 /** Docker's networks as a person sees them: with their containers, and those of a compose project together. Pure. */
 import type { RouteState, Status } from '../daemon/api/messages.js';
+import { areNamesFound } from './dns-names.js';
 
 export interface ContainerView {
   readonly name: string;
@@ -33,9 +34,9 @@ const byProject = (
  * The name to say for each address: of those it has, the one that stands for the fewest addresses, then the shortest.
  * Empty while macOS finds none of them.
  */
-function namesByAddress({ names, conditions }: Status): ReadonlyMap<string, string> {
-  const isAnswered = conditions.some(({ type, status }) => type === 'Names' && status === 'True');
-  if (!names || !isAnswered) return new Map();
+function namesByAddress(status: Status): ReadonlyMap<string, string> {
+  const { names } = status;
+  if (!names || !areNamesFound(status)) return new Map();
   // A later entry replaces an earlier one, so that the best comes last.
   const best = names.names.toSorted(
     (a, b) =>

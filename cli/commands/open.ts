@@ -1,7 +1,6 @@
-import type { Status } from '../../daemon/api/messages.js';
 import { commandLine } from '../../daemon/lib/command.js';
 import { askStatus } from '../client.js';
-import { addressNamed } from '../dns-names.js';
+import { addressNamed, areNamesFound } from '../dns-names.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { printJson, printLine } from '../terminal.js';
@@ -21,9 +20,6 @@ function partsOf(said: string): { who: string; port: number | null } {
     throw new CliError(`${digits} is no port: a whole number up to 65535`, exit.usage);
   return { who, port };
 }
-
-const isFound = ({ conditions }: Status): boolean =>
-  conditions.some(({ type, status }) => type === 'Names' && status === 'True');
 
 /**
  * The command that opens a URL: with sudo, as whoever called it (`-u #uid`, sudo(8)), since a browser of root's is
@@ -52,7 +48,7 @@ export async function open(io: Io, said: string, options: { json?: boolean }): P
       `nobody listens on port ${port} of ${name} (${answer}): see ${commandLine('tuntapctl', ['ping', name])}`,
     );
   // What serves several hosts by name is to hear the name, where macOS finds it.
-  const host = addressNamed(status, who) === address && isFound(status) ? who.toLowerCase() : address;
+  const host = addressNamed(status, who) === address && areNamesFound(status) ? who.toLowerCase() : address;
   const place = `${host}${[80, 443].includes(port) ? '' : `:${port}`}`;
   const url = `${tls.includes(port) ? 'https' : 'http'}://${place}/`;
   const command = opener(io, url);

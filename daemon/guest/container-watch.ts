@@ -10,8 +10,8 @@ export interface ContainerWatch {
   readonly snapshot: () => Seen<readonly Container[]>;
   /** From now on they are asked for after each change, or not at all. */
   readonly keep: (need: Need) => void;
-  /** They may have become others. `soon`: what they become is only told in a moment. */
-  readonly changed: (when: 'now' | 'soon') => void;
+  /** They may have become others; what comes of one that ends or joins a network is only told in a moment. */
+  readonly changed: (how: 'now' | 'ending' | 'joining') => void;
   /** The containers as they are; without a request where nothing has changed. Rejects when the engine does not tell. */
   readonly current: () => Promise<readonly Container[]>;
   /** Nothing is known any more, for this reason. */
@@ -21,10 +21,10 @@ export interface ContainerWatch {
 /** Milliseconds from one list to the next: a change is asked after this late at the most. */
 const leastApart = 1000;
 /**
- * A container joins its networks some hundred ms before it starts, and what is restarted dies first: one list is for
- * both, and whoever joins while it runs is on the list by then.
+ * What is restarted ends first: one list is for both. A container joins its networks up to a second before it starts: it is
+ * not on a list before that, and the next one would be late. Its start is told, whenever that is.
  */
-const lull = 500;
+const lulls = { now: 0, ending: 500, joining: 1000 } as const;
 
 const notNeeded = 'the containers are not asked for while nothing is to be reached';
 
@@ -107,9 +107,9 @@ export function watchContainers(parts: {
         become(unknown(notNeeded));
       }
     },
-    changed: (when) => {
+    changed: (how) => {
       heard += 1;
-      if (need !== 'nothing' || waiters.length > 0) arm(when === 'now' ? 0 : lull);
+      if (need !== 'nothing' || waiters.length > 0) arm(lulls[how]);
       else become(unknown(notNeeded));
     },
     current: () => {

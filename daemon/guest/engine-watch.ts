@@ -260,8 +260,8 @@ export function watchEngine(options: {
         (line) => {
           const { data: event } = eventSchema.safeParse(line);
           if (!event || isQuiet(event)) return;
-          if (event.Type === 'container') containers.changed(event.Action === 'die' ? 'soon' : 'now');
-          else if (comings.includes(event.Action)) containers.changed('soon');
+          if (event.Type === 'container') containers.changed(event.Action === 'die' ? 'ending' : 'now');
+          else if (comings.includes(event.Action)) containers.changed('joining');
           if (event.Action === renamed) return;
           const network = event.Type === 'network' ? event.Actor?.ID : undefined;
           // With an overlay's first container comes docker_gwbridge, of which no event tells.

@@ -25,6 +25,7 @@ export interface DockerClient {
   readonly inVmByContainer: (script: string) => Promise<string>;
   readonly removeNetwork: (name: string) => Promise<void>;
   readonly remove: (container: string) => Promise<void>;
+  readonly rename: (container: string, name: string) => Promise<void>;
   /** Makes the engine a swarm of its own. */
   readonly beginSwarm: () => Promise<void>;
   readonly leaveSwarm: () => Promise<void>;
@@ -36,6 +37,8 @@ export interface ServeOptions {
   readonly publish?: number;
   /** An address of its own on the network, as a compose file gives one; started again whenever the engine starts. */
   readonly always?: string;
+  /** Further names on that network. */
+  readonly aliases?: readonly string[];
   readonly labels?: Labels;
 }
 
@@ -102,7 +105,7 @@ export function dockerClient(socketPath: string, shellPath: string): DockerClien
 
   return {
     version: async () => (await call<{ Version: string }>('GET', '/version')).Version,
-    serve: async (name, network = 'bridge', { publish, always, labels = {} } = {}) => {
+    serve: async (name, network = 'bridge', { publish, always, aliases, labels = {} } = {}) => {
       const id = await create(name, {
         Cmd: ['sh', '-c', page, 'sh', name],
         Labels: labels,
@@ -112,10 +115,17 @@ export function dockerClient(socketPath: string, shellPath: string): DockerClien
           ...(publish === undefined ? {} : { PortBindings: { '80/tcp': [{ HostPort: String(publish) }] } }),
           ...(always === undefined ? {} : { RestartPolicy: { Name: 'always' } }),
         },
-        ...(always === undefined
+        ...(always === undefined && aliases === undefined
           ? {}
           : {
-              NetworkingConfig: { EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: always } } } },
+              NetworkingConfig: {
+                EndpointsConfig: {
+                  [network]: {
+                    ...(always === undefined ? {} : { IPAMConfig: { IPv4Address: always } }),
+                    ...(aliases === undefined ? {} : { Aliases: aliases }),
+                  },
+                },
+              },
             }),
       });
       await call('POST', `/containers/${id}/start`);
@@ -144,6 +154,7 @@ export function dockerClient(socketPath: string, shellPath: string): DockerClien
       });
     },
     removeNetwork: (name) => call('DELETE', `/networks/${name}`),
+    rename: (container, name) => call('POST', `/containers/${container}/rename?name=${name}`),
     remove: (container) => call('DELETE', `/containers/${container}?force=true`),
     beginSwarm: async () => {
       await call('POST', '/swarm/init', { ListenAddr: '127.0.0.1:2377', AdvertiseAddr: '127.0.0.1' });

@@ -12,6 +12,7 @@ import {
   containerAnswers,
   dockerOf,
   explained,
+  fetchFromMac,
   hyperkit,
   install,
   installed,
@@ -70,6 +71,14 @@ function chapters(mac: Mac): readonly Chapter[] {
       play: async () => {
         await openDocker(mac);
         await containerAnswers(mac, 'first');
+      },
+    },
+    {
+      title: 'the container answers by its name',
+      play: async () => {
+        await until('http://first.docker/ is served by first', 30, async () =>
+          (await fetchFromMac(mac, 'first.docker')).includes('served by first'),
+        );
       },
     },
     {
@@ -153,6 +162,7 @@ function chapters(mac: Mac): readonly Chapter[] {
             '/var/log/tuntapd',
             '/var/db/tuntapd.claims',
             '/etc/tuntapd',
+            '/etc/resolver',
             '/etc/newsyslog.d/tuntapd.conf',
             '/var/run/tuntapd.sock',
             '/Library/LaunchDaemons/io.github.tuntapd.plist',

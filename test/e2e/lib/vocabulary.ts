@@ -79,9 +79,9 @@ export const logOf = (mac: Mac, begin = ''): readonly LogLine[] =>
     .map((line) => JSON.parse(line) as LogLine)
     .filter(({ message }) => message.startsWith(begin));
 
-/** The answer of a web server to the Mac, asked on the container's own address. */
-export const fetchFromMac = (mac: Mac, address: string): Promise<string> =>
-  must(mac, ['/usr/bin/curl', '--silent', '--show-error', '--max-time', '3', `http://${address}/`]);
+/** The answer of a web server to the Mac, asked on the container's own address, or by its name. */
+export const fetchFromMac = (mac: Mac, host: string): Promise<string> =>
+  must(mac, ['/usr/bin/curl', '--silent', '--show-error', '--max-time', '3', `http://${host}/`]);
 
 /** Whether an address answers the Mac's ping. */
 export const pingFromMac = async (mac: Mac, address: string): Promise<boolean> =>

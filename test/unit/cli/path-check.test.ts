@@ -160,6 +160,8 @@ describe('who is meant', () => {
     ['shop.docker', undefined],
     ['docker', undefined],
     ['web.docker.example', undefined],
+    ['a/b.web.docker', undefined],
+    ['\u001b[2J.web.docker', undefined],
   ])('%s', (said, address) => {
     expect(targetOf(status, said)?.address).toBe(address);
   });

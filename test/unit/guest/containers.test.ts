@@ -264,6 +264,18 @@ describe('running containers', () => {
     expect(await until('it is gone', () => namesNow().length === 0)).toBeLessThan(1000);
   });
 
+  test('one that starts long after it joined its network is known at its start, by one list', async () => {
+    await kept();
+    const before = lists();
+    await pause(1200);
+    engine.emit(joined('web'));
+    await pause(800);
+    runs(listed('web', '172.17.0.2'));
+    engine.emit(started('web'));
+    expect(await until('it is known', () => namesNow().includes('web'))).toBeLessThan(500);
+    expect(lists() - before).toBe(1);
+  });
+
   test('one that joins another network while it runs is known there', async () => {
     await kept(listed('web', '172.17.0.2'));
     const more = { b: { NetworkID: 'n2', IPAddress: '172.18.0.2' }, a: { IPAddress: '172.17.0.2' } };
