@@ -29,7 +29,9 @@ export function blockedNotice(
   const nothing = { notice: null, toldBlocked };
   if (phase === 'ready') return toldBlocked.length === 0 ? nothing : { notice: null, toldBlocked: [] };
   const user = valueOf(consoleUser);
-  const cause = phase === 'blocked' ? causeOf(conditions) : null;
+  // What no other condition shows is said by the summary alone.
+  const summary = conditions.find(({ type }) => type === 'Ready') ?? null;
+  const cause = phase === 'blocked' ? (causeOf(conditions) ?? summary) : null;
   // Of a VM without the tap its own notice tells (docker/restart.ts), as `restartDocker` has it.
   if (!config.notifications || user === null || cause === null || cause.type === 'TapAttached')
     return nothing;

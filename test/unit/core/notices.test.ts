@@ -68,6 +68,8 @@ const withoutTap: Condition = {
   message: 'restart it',
 };
 
+const summary: Condition = { ...refused, type: 'Ready', reason: 'AppManagement', message: 'not permitted' };
+
 const said = (phase: Phase, ...conditions: Condition[]) => madeUpStatus({ phase, conditions });
 
 describe('blocked', () => {
@@ -90,6 +92,12 @@ describe('blocked', () => {
       said('blocked', unreadable),
       ['TapDevice KextNotApproved'],
       'line 3',
+    ],
+    [
+      'is told by its summary where no other condition shows why',
+      said('blocked', summary),
+      [],
+      'not permitted',
     ],
     ['is told once', said('blocked', refused), ['TapDevice KextNotApproved'], null],
     ['only: what may pass by itself is not', said('degraded', refused), [], null],
