@@ -68,6 +68,11 @@ const withoutTap: Condition = {
   message: 'restart it',
 };
 
+const noNetwork: Condition = {
+  ...withoutTap,
+  reason: 'NoSharedNetwork',
+  message: 'switch on kernel networking',
+};
 const summary: Condition = { ...refused, type: 'Ready', reason: 'AppManagement', message: 'not permitted' };
 
 const said = (phase: Phase, ...conditions: Condition[]) => madeUpStatus({ phase, conditions });
@@ -99,6 +104,7 @@ describe('blocked', () => {
       [],
       'not permitted',
     ],
+    ['is told of a VM without a network to share', said('blocked', noNetwork), [], 'kernel networking'],
     ['is told once', said('blocked', refused), ['TapDevice KextNotApproved'], null],
     ['only: what may pass by itself is not', said('degraded', refused), [], null],
     ['for want of a restart of Docker has a notice of its own', said('blocked', withoutTap), [], null],
