@@ -1,9 +1,12 @@
 import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadConfig } from '../config/load.js';
+import { describeConfig } from '../config/keys.js';
+import { ConfigError, loadConfig } from '../config/load.js';
+import { tomlValue } from '../config/toml-value.js';
 import type { Status } from '../daemon/api/messages.js';
 import { entryOf } from '../daemon/api/reasons/registry.js';
 import { inWords } from '../daemon/api/reasons/remedies.js';
+import { commandLine } from '../daemon/lib/command.js';
 import { messageOf } from '../daemon/lib/text.js';
 import { label } from '../daemon/lib/layout.js';
 import { machineOf, macWith, runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
@@ -11,6 +14,7 @@ import { type Distrust, distrusted } from '../daemon/lib/trusted-path.js';
 import { type Answer, fail, pass, unclear } from './answer.js';
 import { isSilent } from './client.js';
 import { CliError, exit } from './exit.js';
+import { install, inTheWay, kickstart, parts, room, versions } from './installed-checks.js';
 import type { Io } from './io.js';
 import { namesAnswer, namesFound } from './names-check.js';
 
@@ -18,11 +22,11 @@ export interface Check {
   /** Never given to another question. */
   readonly id: string;
   readonly question: string;
+  /** Checks whose failure is the cause of this one’s: beside one of them it is not shown. */
+  readonly after?: readonly string[];
   readonly ask: (io: Io, status: Status | CliError) => Promise<Answer>;
 }
 
-const install = 'sudo make install-daemon';
-const kickstart = `sudo launchctl kickstart -k system/${label}`;
 /** An installation has a few files; this is a bound, not a limit of it. */
 const maxFiles = 1000;
 
@@ -171,10 +175,16 @@ export const checks: readonly Check[] = [
   { id: 'TT004', question: 'Do shells find tuntapctl?', ask: link },
   { id: 'TT005', question: 'Will launchd accept the plist?', ask: plist },
   { id: 'TT006', question: 'Has launchd loaded the daemon?', ask: loaded },
-  { id: 'TT007', question: 'Is the control socket open to root and admin alone?', ask: socket },
+  {
+    id: 'TT007',
+    question: 'Is the control socket open to root and admin alone?',
+    after: ['TT006'],
+    ask: socket,
+  },
   {
     id: 'TT008',
     question: 'Does the daemon answer?',
+    after: ['TT006'],
     ask: (_io, status) =>
       Promise.resolve(
         status instanceof CliError
@@ -187,18 +197,7 @@ export const checks: readonly Check[] = [
           : pass(`pid ${status.pid}`),
       ),
   },
-  {
-    id: 'TT009',
-    question: 'Do daemon and tuntapctl have the same version?',
-    ask: (io, status) => {
-      if (status instanceof CliError) return Promise.resolve(unclear('the daemon does not answer'));
-      return Promise.resolve(
-        status.version === io.version
-          ? pass(io.version)
-          : fail(`tuntapd ${status.version}, tuntapctl ${io.version}`, install),
-      );
-    },
-  },
+  { id: 'TT009', question: 'Do daemon and tuntapctl have the same version?', ask: versions },
   { id: 'TT010', question: 'Is the configuration valid, and writable by root alone?', ask: configuration },
   { id: 'TT011', question: 'Does root run the newest runtime for this macOS?', ask: runtime },
   {
@@ -207,7 +206,23 @@ export const checks: readonly Check[] = [
     ask: ofNames(namesAnswer),
   },
   { id: 'TT013', question: 'Do programs find a container by its name?', ask: ofNames(namesFound) },
+  { id: 'TT014', question: 'Is there room on the disk for log and memory?', ask: room },
+  { id: 'TT015', question: 'Are shim and runtime those that were installed?', ask: parts },
+  { id: 'TT016', question: 'Can something else on this Mac be in the way?', ask: inTheWay },
 ];
+
+/** The command that gives the keys that are wrong their defaults; null where one of them has none, or is none. */
+function backToDefaults({ problems }: ConfigError): string | null {
+  const keys = describeConfig();
+  const words = problems.flatMap(({ key }): (string | null)[] => {
+    const known = keys.find((one) => one.key === key.replace(/\[\d+\]$/, ''));
+    return known?.default === undefined ? [null] : [known.key, tomlValue(known.default)];
+  });
+  const given = words.filter((word) => word !== null);
+  return given.length < Math.max(words.length, 1)
+    ? null
+    : commandLine('sudo', ['tuntapctl', 'config', 'set', ...given]);
+}
 
 /** `ask`, with a crash of it as an answer: one check that fails to run is not the end. */
 export async function askSafely(check: Check, io: Io, status: Status | CliError): Promise<Answer> {
@@ -215,8 +230,8 @@ export async function askSafely(check: Check, io: Io, status: Status | CliError)
     return await check.ask(io, status);
   } catch (error) {
     const message = messageOf(error);
-    return (error as Error).name === 'ConfigError'
-      ? fail(message, 'tuntapctl config check')
+    return error instanceof ConfigError
+      ? fail(message, error.fix ?? backToDefaults(error) ?? 'tuntapctl config check')
       : unclear(message);
   }
 }

@@ -24,6 +24,21 @@ const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoExc
 const wholeFile = (path: string, message: string, cause?: unknown): ConfigError =>
   new ConfigError(path, [{ key: '', line: null, value: null, message }], { cause });
 
+/** Root obeys what others could change here; `fix` takes it from them. */
+const distrusted = (path: string, what: string, fix: string): ConfigError =>
+  new ConfigError(
+    path,
+    [
+      {
+        key: '',
+        line: null,
+        value: null,
+        message: `${what}, so anybody could change what root does: ${fix}`,
+      },
+    ],
+    { fix },
+  );
+
 const octal = (stats: Stats): string => (stats.mode & 0o7777).toString(8).padStart(4, '0');
 
 /** Who else than root could change it, as words; null when nobody could. */
@@ -42,9 +57,10 @@ async function checkFolders(path: string, owner: number): Promise<void> {
   for (let folder = await realpath(dirname(path)); ; folder = dirname(folder)) {
     const trouble = openToOthers(await lstat(folder), owner);
     if (trouble !== null)
-      throw wholeFile(
+      throw distrusted(
         path,
-        `its folder ${folder} ${trouble}, so anybody could change what root does: sudo chown root ${folder} && sudo chmod go-w ${folder}`,
+        `its folder ${folder} ${trouble}`,
+        `sudo chown root ${folder} && sudo chmod go-w ${folder}`,
       );
     if (folder === dirname(folder)) return;
   }
@@ -55,10 +71,7 @@ async function readChecked(file: FileHandle, path: string, owner: number): Promi
   if (!stats.isFile()) throw wholeFile(path, 'it is not a regular file');
   const trouble = openToOthers(stats, owner);
   if (trouble !== null)
-    throw wholeFile(
-      path,
-      `it ${trouble}, so anybody could change what root does: sudo chown root ${path} && sudo chmod 644 ${path}`,
-    );
+    throw distrusted(path, `it ${trouble}`, `sudo chown root ${path} && sudo chmod 644 ${path}`);
   if (stats.size > maxBytes) throw wholeFile(path, `it is larger than ${maxBytes} bytes`);
   const bytes = Buffer.alloc(maxBytes + 1);
   let length = 0;

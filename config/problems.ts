@@ -22,11 +22,13 @@ const sentence = ({ key, line, value, message }: ConfigProblem): string => {
 export class ConfigError extends Error {
   readonly path: string;
   readonly problems: readonly ConfigProblem[];
+  /** The command that mends it, where one does; null: somebody has to edit the file. */
+  readonly fix: string | null;
 
   constructor(
     path: string,
     problems: readonly ConfigProblem[],
-    options: { headline?: string; cause?: unknown } = {},
+    options: { headline?: string; cause?: unknown; fix?: string | null } = {},
   ) {
     super(
       [
@@ -38,5 +40,6 @@ export class ConfigError extends Error {
     this.name = 'ConfigError';
     this.path = path;
     this.problems = problems;
+    this.fix = options.fix ?? null;
   }
 }

@@ -110,6 +110,15 @@ function tell(io: Io, findings: readonly Finding[]): void {
   printLine(io.stdout, `\n${count('pass')} as it should be, ${count('fail')} wrong${unknown}`);
 }
 
+/** Without those that fail merely because another one does. */
+function causesAmong(findings: readonly Finding[]): readonly Finding[] {
+  const failing = findings.filter(({ status }) => status === 'fail').map(({ id }) => id);
+  const causesOf = (wanted: string): readonly string[] => checks.find(({ id }) => id === wanted)?.after ?? [];
+  return findings.filter(
+    ({ id, status }) => status !== 'fail' || !causesOf(id).some((cause) => failing.includes(cause)),
+  );
+}
+
 /**
  * `tuntapctl doctor [CODE …]`, as text without what merely follows from something else: 3 when no daemon runs, 4 when
  * anything fails, 0 otherwise (unknown fails nothing).
@@ -127,8 +136,11 @@ export async function doctor(io: Io, codes: readonly string[], options: { json?:
     isFine: (condition: Condition) => !(status instanceof CliError) && isCalm(status, condition),
     tap: await configuredTap(io),
   };
-  const withConditions = (list: readonly Condition[]): readonly Finding[] => [
-    ...checked,
+  const withConditions = (
+    list: readonly Condition[],
+    own: readonly Finding[] = checked,
+  ): readonly Finding[] => [
+    ...own,
     ...list
       .map((condition) => ofCondition(condition, about))
       .filter((finding) => codes.length === 0 || isChosen(finding)),
@@ -138,7 +150,11 @@ export async function doctor(io: Io, codes: readonly string[], options: { json?:
   const findings = withConditions(conditions);
   if (options.json === true) printJson(io, findings);
   // Whoever asks for one by its code wants it told, consequence or not.
-  else tell(io, codes.length > 0 ? findings : withConditions(withoutConsequences(conditions)));
+  else
+    tell(
+      io,
+      codes.length > 0 ? findings : withConditions(withoutConsequences(conditions), causesAmong(checked)),
+    );
   if (status instanceof CliError && status.code === exit.notRunning) return exit.notRunning;
   return findings.some((finding) => finding.status === 'fail') ? exit.degraded : exit.healthy;
 }

@@ -1,6 +1,7 @@
 /** When the user in front of the Mac is told that nothing goes on without a person: once for a reason. Pure. */
 import type { Status } from '../api/messages.js';
 import { causeOf } from '../api/reasons/consequences.js';
+import type { ReasonOf } from '../api/reasons/registry.js';
 import type { Config } from '../../config/schema.js';
 import type { Memory } from './memory.js';
 import { type Observation, valueOf } from './observation.js';
@@ -8,6 +9,9 @@ import type { Notice } from './steps.js';
 
 /** Reasons that are kept; there are hardly as many. */
 const maxTold = 32;
+
+/** It has a notice of its own (docker/restart.ts), as `restartDocker` has it. */
+const toldElsewhere: ReasonOf<'TapAttached'> = 'RestartNeeded';
 
 export interface BlockedNotice {
   /** Whom to tell what; null: nobody of anything. */
@@ -29,9 +33,10 @@ export function blockedNotice(
   const nothing = { notice: null, toldBlocked };
   if (phase === 'ready') return toldBlocked.length === 0 ? nothing : { notice: null, toldBlocked: [] };
   const user = valueOf(consoleUser);
-  const cause = phase === 'blocked' ? causeOf(conditions) : null;
-  // Of a VM without the tap its own notice tells (docker/restart.ts), as `restartDocker` has it.
-  if (!config.notifications || user === null || cause === null || cause.type === 'TapAttached')
+  // What no other condition shows is said by the summary alone.
+  const summary = conditions.find(({ type }) => type === 'Ready') ?? null;
+  const cause = phase === 'blocked' ? (causeOf(conditions) ?? summary) : null;
+  if (!config.notifications || user === null || cause === null || cause.reason === toldElsewhere)
     return nothing;
   const key = `${cause.type} ${cause.reason}`;
   if (toldBlocked.includes(key)) return nothing;

@@ -688,7 +688,8 @@ describe('doctor', () => {
     const { layout } = io;
     for (const file of [layout.daemon, layout.cli, layout.plist, layout.cliLink])
       await mkdir(dirname(file), { recursive: true });
-    for (const file of [layout.daemon, layout.cli, layout.plist]) await writeFile(file, '', { mode: 0o644 });
+    for (const file of [layout.daemon, layout.cli, layout.plist, layout.runtime, layout.cliRuntime])
+      await writeFile(file, '', { mode: 0o644 });
     await symlink(layout.cli, layout.cliLink);
   }
   function onMac(machine: string, macos: string, node: string): void {
@@ -765,6 +766,89 @@ describe('doctor', () => {
     expect(found('TT001')?.fix).toHaveLength(steps);
   });
 
+  test.each([
+    ['whose files are new already is started again', '1.2.3', kickstart],
+    ['of an old installation is replaced', '0.9', 'sudo make install-daemon'],
+  ])('a daemon of another version %s', async (_what, installed, fix) => {
+    await install();
+    await writeFile(join(io.layout.prefix, 'manifest.json'), JSON.stringify({ version: installed }));
+    await daemon(madeUpStatus({ version: '0.9' }));
+    await cli('doctor', '--json');
+    expect(found('TT009')).toMatchObject({
+      status: 'fail',
+      detail: 'tuntapd 0.9, tuntapctl 1.2.3',
+      fix: [fix],
+    });
+  });
+
+  test('the shim of another version, and a runtime that is not the one of root, are told', async () => {
+    await install();
+    const [bundle] = healthyStatus.bundles ?? [];
+    if (!bundle) throw new Error('there is a bundle');
+    await daemon(madeUpStatus({ bundles: [{ ...bundle, target: 'outdated-shim' }] }));
+    await cli('doctor', 'TT015', '--json');
+    expect(found('TT015')).toMatchObject({
+      status: 'fail',
+      detail: `the shim of another version stands at ${bundle.hyperkit}`,
+      fix: ['tuntapctl up'],
+    });
+    out = '';
+    await appendFile(io.layout.cliRuntime, 'another');
+    await cli('doctor', 'TT015', '--json');
+    expect(found('TT015')).toMatchObject({ status: 'fail', fix: ['sudo make install-daemon'] });
+  });
+
+  test.each([
+    ['a value that is not allowed', '[log]\nlevel = "loud"\nmaxFiles = 0\n'],
+    ['an element of a list', '[routes]\nallow = ["10.0.0.0/8", "everything"]\n'],
+    ['another value', 'restartDocker = "perhaps"\n'],
+  ])('the configuration has %s: what is printed mends it', async (_what, text) => {
+    await writeFile(io.configPath, text, { mode: 0o644 });
+    await cli('doctor', 'TT010', '--json');
+    expect(found('TT010')?.status).toBe('fail');
+    const [typed = ''] = found('TT010')?.fix ?? [];
+    const words = execFileSync('sh', ['-c', typed.replace(/^sudo tuntapctl/, "printf '%s\\n'")], {
+      encoding: 'utf8',
+    });
+    await cli(...words.trim().split('\n'));
+    out = '';
+    await cli('doctor', 'TT010', '--json');
+    expect(found('TT010')?.status).toBe('pass');
+  });
+
+  test.each([
+    ['is not TOML', 'level = ', 'tuntapctl config check'],
+    ['has a key that there is not', 'colour = "red"\n', 'tuntapctl config check'],
+    ['has a value wrong of a key without a default', '[docker]\napp = "here"\n', 'tuntapctl config check'],
+  ])('a configuration that %s is for a person to edit', async (_what, text, fix) => {
+    await writeFile(io.configPath, text, { mode: 0o644 });
+    await cli('doctor', 'TT010', '--json');
+    expect(found('TT010')).toMatchObject({ status: 'fail', fix: [fix] });
+  });
+
+  describe('what no command tells is explained where it may be the cause', () => {
+    const dataPath = (status: string, reason: string) =>
+      madeUpStatus({ conditions: [{ ...condition('DataPath', status as 'True'), reason }] });
+    const allow = /allowed in System Settings, Privacy & Security, Local Network/;
+
+    test.each([
+      ['14.6.1', 'True', 'Answering', 'pass', /^this Mac is answered$/, 0],
+      ['15.1', 'True', 'Answering', 'pass', allow, 0],
+      ['15.1', 'False', 'NoLink', 'pass', allow, 0],
+      ['14.6.1', 'False', 'NothingAnswers', 'unknown', /^What tuntapd asks nobody about: rules of pf/, 1],
+      ['26.0', 'False', 'NothingAnswers', 'unknown', allow, 1],
+    ] as const)('macOS %s, DataPath %s: %s', async (macos, status, reason, verdict, detail, steps) => {
+      onMac(intel, macos, current.version);
+      await daemon(dataPath(status, reason));
+      await cli('doctor', 'TT016', '--json');
+      expect(found('TT016')).toMatchObject({
+        status: verdict,
+        detail: expect.stringMatching(detail) as unknown,
+      });
+      expect(found('TT016')?.fix).toHaveLength(steps);
+    });
+  });
+
   test('whether there is a way to the VM is not known while no daemon looks', async () => {
     await cli('doctor', '--json');
     expect(found('TT001')).toMatchObject({
@@ -827,6 +911,9 @@ describe('doctor', () => {
       TT011: 'unknown',
       TT012: 'pass',
       TT013: 'pass',
+      TT014: 'pass',
+      TT015: 'pass',
+      TT016: 'unknown',
       TT103: 'fail',
     });
     out = '';

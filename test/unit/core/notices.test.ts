@@ -68,6 +68,13 @@ const withoutTap: Condition = {
   message: 'restart it',
 };
 
+const noNetwork: Condition = {
+  ...withoutTap,
+  reason: 'NoSharedNetwork',
+  message: 'switch on kernel networking',
+};
+const summary: Condition = { ...refused, type: 'Ready', reason: 'AppManagement', message: 'not permitted' };
+
 const said = (phase: Phase, ...conditions: Condition[]) => madeUpStatus({ phase, conditions });
 
 describe('blocked', () => {
@@ -91,6 +98,13 @@ describe('blocked', () => {
       ['TapDevice KextNotApproved'],
       'line 3',
     ],
+    [
+      'is told by its summary where no other condition shows why',
+      said('blocked', summary),
+      [],
+      'not permitted',
+    ],
+    ['is told of a VM without a network to share', said('blocked', noNetwork), [], 'kernel networking'],
     ['is told once', said('blocked', refused), ['TapDevice KextNotApproved'], null],
     ['only: what may pass by itself is not', said('degraded', refused), [], null],
     ['for want of a restart of Docker has a notice of its own', said('blocked', withoutTap), [], null],
