@@ -2,7 +2,7 @@
 import type { Link } from '../link/link.js';
 import { type Observation, valueOf } from '../observation.js';
 import { type ProtectedAddress, protectedAddresses } from './guard.js';
-import { type Claim, claimsIn, type OwnedRoute, withoutOwned } from './table.js';
+import { asJournalled, type Claim, claimsIn, type OwnedRoute } from './table.js';
 
 export interface Others {
   readonly claims: readonly Claim[];
@@ -11,7 +11,7 @@ export interface Others {
 
 /**
  * What rows and resolvers say of them; nothing while the table is not known. `owned`: the routes that the journal calls
- * ours, by which their rows are told from others' while the link is not known.
+ * ours, by which their rows are told from others' where they do not lead to the link as it is now, or nobody knows it.
  */
 export function othersOn(
   link: Link | null,
@@ -20,7 +20,8 @@ export function othersOn(
 ): Others {
   const table = valueOf(routes);
   if (!table) return { claims: [], addresses: [] };
-  const theirs = link ? table : withoutOwned(owned, table);
+  const isOurs = asJournalled(owned);
+  const theirs = table.filter((row) => !isOurs(row));
   return {
     claims: claimsIn(link, theirs),
     addresses: protectedAddresses(link, theirs, valueOf(resolvers) ?? []),

@@ -32,17 +32,14 @@ const isScoped = ({ flags }: Route): boolean => flags.includes('I');
 export const isRowOf = (subnet: string, row: Route): boolean =>
   row.destination.text === subnet && !isCloned(row) && !isScoped(row);
 
-/** The rows that the journal does not call ours, each with its gateway and interface. */
-export function withoutOwned(owned: readonly OwnedRoute[], table: readonly Route[]): readonly Route[] {
+/** Whether a row is a route of ours just as the journal has it, wherever the link is by now. */
+export function asJournalled(owned: readonly OwnedRoute[]): (row: Route) => boolean {
   const known = new Map(owned.map((route) => [route.subnet, route]));
-  return table.filter((row) => {
-    const own = known.get(row.destination.text);
-    return !(
-      own?.gateway === row.gateway &&
-      own.interface === row.interface &&
-      isRowOf(row.destination.text, row)
-    );
-  });
+  return (row) => {
+    const { text } = row.destination;
+    const own = known.get(text);
+    return own?.gateway === row.gateway && own.interface === row.interface && isRowOf(text, row);
+  };
 }
 
 /** The row of exactly the link's network; the kernel has one at most. */

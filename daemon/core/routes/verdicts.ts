@@ -12,7 +12,7 @@ import { anotherSubnet, conflictOf, explain } from './conflicts.js';
 import { guard, type RouteRules, rulesOf } from './guard.js';
 import type { Others } from './others.js';
 import type { HeldRoute } from './yield.js';
-import { isRowOf } from './table.js';
+import { asJournalled, isRowOf } from './table.js';
 import { plain } from '../../lib/text.js';
 
 /** As much of a judgement as routes are judged by. */
@@ -52,6 +52,8 @@ interface Situation extends Others {
   /** Rows that `route add` would find, by prefix. */
   readonly rows: ReadonlyMap<string, Route>;
   readonly owned: ReadonlySet<string>;
+  /** Whether a row is ours, wherever it leads. */
+  readonly isOurs: (row: Route) => boolean;
   readonly held: ReadonlyMap<string, HeldRoute>;
 }
 
@@ -71,37 +73,38 @@ function situationOf(
       table.filter((row) => isRowOf(row.destination.text, row)).map((row) => [row.destination.text, row]),
     ),
     owned: new Set(memory.ownedRoutes.map(({ subnet }) => subnet)),
+    isOurs: asJournalled(memory.ownedRoutes),
     held: new Map(memory.heldRoutes.map((held) => [held.subnet, held])),
   };
 }
 
 function decide(situation: Situation, subnet: Prefix): Decision {
-  const { rules, link, addresses, claims, rows, owned, held, unsure } = situation;
+  const { rules, link, addresses, claims, rows, owned, isOurs, held, unsure } = situation;
   const refusal = guard(rules, link, subnet, addresses);
   if (refusal) return refusal;
   const conflict = conflictOf(subnet, claims);
   if (conflict && (conflict.relation === 'same' || !rules.forced.has(subnet.text)))
     return { state: 'foreign', why: explain(conflict) };
   const row = rows.get(subnet.text);
-  if (link && row?.interface === link.interface) {
+  if (link && row?.interface === link.interface && row.gateway === link.vmAddress) {
     const way = `via ${link.vmAddress} on ${link.interface}`;
-    if (row.gateway === link.vmAddress)
-      return {
-        state: 'routed',
-        why: owned.has(subnet.text) ? way : `${way}, by a route that is not tuntapd’s and stays`,
-      };
+    return {
+      state: 'routed',
+      why: owned.has(subnet.text) ? way : `${way}, by a route that is not tuntapd’s and stays`,
+    };
+  }
+  if (row && isOurs(row))
+    return {
+      state: 'waiting',
+      why: `it leads to ${row.gateway} on ${row.interface}, where the link was before`,
+    };
+  if (link && row?.interface === link.interface) {
     // Somebody's own row through the link is no claim, but the kernel would refuse ours beside it.
     return {
       state: 'foreign',
       why: explain({ relation: 'same', claim: { range: subnet, row, isOnLink: false } }),
     };
   }
-  // Others' row of the same prefix is a claim: this one is ours.
-  if (!link && row)
-    return {
-      state: 'waiting',
-      why: `it leads to ${row.gateway} on ${row.interface}, where the link was last seen`,
-    };
   const kept = held.get(subnet.text);
   if (kept?.state === 'yielded')
     return {

@@ -265,7 +265,7 @@ describe('what changes while the VM runs', () => {
     const { ownedRoutes, lastLink } = before.memory;
     const world = { ...before, memory: { ...up, ownedRoutes, lastLink } };
     expect(judged(world).routes).toMatchObject([
-      { state: 'waiting', why: 'it leads to 192.168.64.2 on bridge100, where the link was last seen' },
+      { state: 'waiting', why: 'it leads to 192.168.64.2 on bridge100, where the link was before' },
     ]);
     const { findings } = conditionsOf(world);
     expect(findings.find(({ type }) => type === 'Routes')).toMatchObject({
@@ -284,6 +284,25 @@ describe('what changes while the VM runs', () => {
     expect(done.map(({ kind }) => kind)).toContain('find-nic');
     expect(routedIn(world)).toEqual(['172.17.0.0/16 via 192.168.66.9 on bridge100']);
     expect(world.letIn).toBe('192.168.66.1');
+  });
+
+  test('routes that still lead to the VM’s former address are nobody else’s', () => {
+    const before = ready();
+    const nics = [outside, nic({ addresses: [{ address: '192.168.64.7', prefix: 24 }] })];
+    const moved = { ...before, nics, neighbours: neighboursOf([bridge100], nics) };
+    const found = {
+      vm: virtualVm.id,
+      bridges: [bridge100],
+      generation: 0,
+      nics,
+      neighbours: moved.neighbours,
+    };
+    const world = { ...moved, memory: { ...moved.memory, nics: found } };
+    expect(judged(world).routes).toMatchObject([
+      { state: 'waiting', why: 'it leads to 192.168.64.2 on bridge100, where the link was before' },
+    ]);
+    expect(reasonOf(world, 'Routes')).toBe('Pending');
+    expect(routedIn(settled(world).world)).toEqual(['172.17.0.0/16 via 192.168.64.7 on bridge100']);
   });
 
   test('the bridge has another address in the same network: the VM lets in that one', () => {
