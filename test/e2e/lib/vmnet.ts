@@ -77,3 +77,11 @@ export const routesByBridge = async (mac: Mac): Promise<RouteByBridge[]> =>
     .flatMap(([destination = '', gateway = '', flags = '', bridge = '']) =>
       flags.startsWith('UGS') && bridge.startsWith('bridge') ? [{ destination, gateway, bridge }] : [],
     );
+
+/** All of Docker's networks are led to the NIC that the VM has now, and to nothing else. */
+export const leadsToTheNic = (mac: Mac): Promise<unknown> =>
+  until('every route leads to the NIC', 60, async () => {
+    const { address } = await vmNic(mac);
+    const routes = await routesByBridge(mac);
+    return routes.length >= 2 && routes.every(({ gateway }) => gateway === address);
+  });
