@@ -1,6 +1,7 @@
 # GNU Make 3.81 (macOS's own) is enough.
 ENGINE ?= sid
 ROUNDS ?= 5
+LINK ?= tap
 # A shell that Debian's `su` gave has none of root's folders.
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -13,8 +14,8 @@ install-daemon: ## On a Mac, with sudo: build as you, install as root, wait unti
 uninstall-daemon: ## On a Mac, with sudo: undo all of it. PURGE=1 removes log and configuration too, FORCE=1 goes on whatever fails
 	@PURGE='$(PURGE)' FORCE='$(FORCE)' launchd/uninstall-daemon.sh
 
-demo: lab-tools packages build ## On Debian, as root: the whole story on a lab Mac with a real VM. ENGINE=bookworm, trixie or sid
-	@node test/lab/start.mjs test/e2e/demo.ts --engine '$(ENGINE)'
+demo: lab-tools packages build ## On Debian, as root: the whole story on a lab Mac with a real VM. ENGINE=bookworm, trixie or sid, LINK=tap or vmnet
+	@node test/lab/start.mjs test/e2e/demo.ts --engine '$(ENGINE)' --link '$(LINK)'
 
 test: lab-tools packages ## Type check, lint, unit tests; on Linux as root also the lab's own and the end-to-end tests
 	@test/all.sh

@@ -1,23 +1,31 @@
 /** `make demo`: the story, told by the machine itself. */
 import { parseArgs } from 'node:util';
 import { bootMac, type EngineName } from '../lab/lab.js';
-import { story } from './lib/story.js';
+import { macOf, story, type StoryLink } from './lib/story.js';
 import { phaseIs } from './lib/vocabulary.js';
 
 const engines = ['bookworm', 'trixie', 'sid'] as const;
 
-const { values } = parseArgs({ options: { engine: { type: 'string', default: 'sid' } } });
-const engine = engines.find((name) => name === values.engine);
-if (!engine) {
-  console.error(`--engine is one of ${engines.join(', ')}, not ${values.engine}`);
+const links = ['tap', 'vmnet'] as const;
+
+const { values } = parseArgs({
+  options: { engine: { type: 'string', default: 'sid' }, link: { type: 'string', default: 'tap' } },
+});
+
+/** The one of this name; ends the process where it is none of them. */
+function chosen<T extends string>(option: string, names: readonly T[], name: string): T {
+  const found = names.find((one) => one === name);
+  if (found !== undefined) return found;
+  console.error(`--${option} is one of ${names.join(', ')}, not ${name}`);
   process.exit(2);
 }
 
-async function tell(name: EngineName): Promise<boolean> {
+async function tell(name: EngineName, link: StoryLink): Promise<boolean> {
   const say = (line: string): void => {
     console.log(line);
   };
   const mac = await bootMac({
+    ...macOf[link],
     engine: name,
     progress: (line) => {
       say(`  ${line}`);
@@ -29,7 +37,7 @@ async function tell(name: EngineName): Promise<boolean> {
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
-    const chapters = story(mac);
+    const chapters = story(mac, link);
     for (const [index, { title, play }] of chapters.entries()) {
       const began = Date.now();
       const seconds = (): string => ((Date.now() - began) / 1000).toFixed(1).padStart(6);
@@ -56,4 +64,6 @@ async function tell(name: EngineName): Promise<boolean> {
   }
 }
 
-process.exitCode = (await tell(engine)) ? 0 : 1;
+const engine = chosen('engine', engines, values.engine);
+const link = chosen('link', links, values.link);
+process.exitCode = (await tell(engine, link)) ? 0 : 1;

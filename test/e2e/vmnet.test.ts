@@ -3,14 +3,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { machO } from '../lab/docker/mach-o.js';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { hold } from '../lab/mac/rpc.js';
+import type { Nic } from '../lab/mac/vmnet.js';
 import { chaptersOn } from './lib/chapter.js';
-import { shop } from './lib/story.js';
+import { chaptersOf, shop } from './lib/story.js';
 import {
   answers,
   conditionIs,
   containerAnswers,
   dockerOf,
-  engineAnswers,
   hasShim,
   hyperkit,
   install,
@@ -20,16 +21,17 @@ import {
   phaseIs,
   quitDocker,
   routedToTheVm,
-  statusOf,
 } from './lib/vocabulary.js';
 import { until } from '../lib/until.js';
 import {
   appleSilicon,
   bridgesOf,
+  colimaOf,
+  commandLines,
+  leadsToTheNic,
   restartDocker,
   routesByBridge,
   setDocker,
-  virtualMachineOf,
   vmNic,
 } from './lib/vmnet.js';
 
@@ -37,52 +39,69 @@ const app = '/Applications/Docker.app';
 const tuntapctl = (mac: Mac, ...words: string[]): Promise<string> =>
   must(mac, ['/usr/local/bin/tuntapctl', ...words]);
 
+const titles = chaptersOf({} as Mac, 'vmnet');
+
 describe('with kernel networking for UDP', () => {
   let mac: Mac;
+  let told: ReturnType<typeof chaptersOf>;
   let asShipped: readonly string[];
   const files = (): string[] => readdirSync(mac.path(app), { recursive: true }).map(String).toSorted();
 
   const chapter = chaptersOn(() => mac, 600_000);
-
-  const shopAnswers = (): Promise<string> => answers(mac, shop.name, shop.address, 180);
-
-  /** All of Docker's networks are led to the NIC that the VM has now, and to nothing else. */
-  const leadsToTheNic = (): Promise<unknown> =>
-    until('every route leads to the NIC', 60, async () => {
-      const { address } = await vmNic(mac);
-      const routes = await routesByBridge(mac);
-      return routes.length >= 2 && routes.every(({ gateway }) => gateway === address);
+  /** A chapter of the story, and what is so after it. */
+  const tells = (name: keyof typeof titles, then: () => Promise<unknown> = () => Promise.resolve()): void => {
+    chapter(titles[name].title, async () => {
+      await told[name].play();
+      await then();
     });
-
-  const openAnew = async (settings: Readonly<Record<string, boolean>>): Promise<void> => {
-    await quitDocker(mac);
-    await setDocker(mac, settings);
-    await openDocker(mac);
-    await engineAnswers(mac);
   };
+
+  const shopAnswers = async (): Promise<void> => {
+    await answers(mac, shop.name, shop.address, 180);
+    await leadsToTheNic(mac);
+  };
+  const noRoute = (): Promise<unknown> =>
+    until('no route is left', 30, async () => (await routesByBridge(mac)).length === 0);
+  const isOpen = async (): Promise<boolean> =>
+    (await dockerOf(mac).inVm('iptables-save')).includes('tuntapd');
 
   beforeAll(async () => {
     mac = await bootMac({ ...appleSilicon, engine: 'sid' });
+    told = chaptersOf(mac, 'vmnet');
     asShipped = files();
-    await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
   }, 1_200_000);
 
   afterAll(async () => {
     await mac.end();
   }, 60_000);
 
+  tells('installed');
+
   chapter('the setting is off: one sentence says what to switch on, and nothing is changed', async () => {
     await openDocker(mac);
-    await engineAnswers(mac);
     const { message } = await conditionIs(mac, 'TapAttached', { reason: 'NoSharedNetwork' }, 60);
     expect(message).toContain('Use kernel networking for UDP');
     expect(await routesByBridge(mac)).toEqual([]);
     expect(files()).toEqual(asShipped);
+    await quitDocker(mac);
   });
 
-  chapter('it is on: a container answers on its own address, by the bridge', async () => {
-    await openAnew({ KernelForUDP: true });
-    await containerAnswers(mac, 'first');
+  chapter('Docker VMM has no such NIC: it is said what to choose, and its engine is left alone', async () => {
+    await setDocker(mac, { UseLibkrun: true, UseVirtualizationFramework: false, KernelForUDP: true });
+    await openDocker(mac);
+    // Neither a file nor a bridge tells of such a VM: a person who waits asks.
+    await until('Docker VMM runs', 30, async () =>
+      (await commandLines(mac)).some((line) => line.endsWith('/com.docker.sailor')),
+    );
+    await mac.run(['/usr/local/bin/tuntapctl', 'up']);
+    const { message } = await conditionIs(mac, 'VirtualMachine', { reason: 'DockerVmm' }, 30);
+    expect(message).toContain('Docker VMM');
+    await conditionIs(mac, 'Engine', { reason: 'NotNeeded' }, 10);
+    expect(await routesByBridge(mac)).toEqual([]);
+    await quitDocker(mac);
+  });
+
+  tells('opened', async () => {
     await phaseIs(mac, 'ready', 60);
     const { address } = await vmNic(mac);
     expect(await routesByBridge(mac)).toEqual([
@@ -94,131 +113,120 @@ describe('with kernel networking for UDP', () => {
     );
   });
 
-  chapter('a network made later is reached too, and its route goes with it', async () => {
-    await dockerOf(mac).createNetwork('later', '172.28.5.0/24');
-    await containerAnswers(mac, 'second', 'later');
-    await dockerOf(mac).remove('second');
-    await dockerOf(mac).removeNetwork('later');
-    await until('the route is gone', 20, async () =>
-      (await routesByBridge(mac)).every(({ destination }) => destination !== '172.28.5/24'),
-    );
-  });
-
-  chapter('the VM is killed: the next one has another NIC, and what starts with it is reached', async () => {
-    await dockerOf(mac).createNetwork(shop.network, shop.subnet);
-    await dockerOf(mac).serve(shop.name, shop.network, { always: shop.address });
-    await shopAnswers();
-    // It has been there for long: nothing of it is still to be written to the VM's disk.
-    await dockerOf(mac).inVm('sync');
-    const before = await vmNic(mac);
-    const vm = await virtualMachineOf(mac);
-    await must(mac, ['/bin/kill', '-KILL', String(vm)]);
-    await until('a new VM', 60, async () => {
-      const now = await virtualMachineOf(mac);
-      return now !== null && now !== vm;
-    });
-    await shopAnswers();
-    const after = await vmNic(mac);
-    expect(after.mac).not.toBe(before.mac);
-    expect(after.address).not.toBe(before.address);
-    await leadsToTheNic();
-  });
-
-  chapter('Docker restarts itself: the address is another one, and the routes follow', async () => {
-    const before = await vmNic(mac);
-    await restartDocker(mac);
-    await shopAnswers();
-    expect((await vmNic(mac)).address).not.toBe(before.address);
-    await leadsToTheNic();
-  });
-
-  chapter('macOS renumbers the bridge while the VM runs', async () => {
-    await mac.call('vmnet.renumber', { network: '192.168.66.0' });
-    await until('the VM has taken it', 60, async () => (await vmNic(mac)).address.startsWith('192.168.66.'));
-    await shopAnswers();
-    await leadsToTheNic();
-    await mac.call('vmnet.renumber', { network: '192.168.64.0' });
-    await shopAnswers();
-    await leadsToTheNic();
-  });
+  tells('network');
 
   chapter(
-    'tuntapd is killed: launchd starts it again, and containers made meanwhile are reached',
+    'the VM is killed while another VM is on its bridge: the next one has another NIC there',
     async () => {
-      const { pid } = await statusOf(mac);
-      await must(mac, ['/bin/kill', '-KILL', String(pid)]);
-      await dockerOf(mac).createNetwork('meanwhile', '172.29.7.0/24');
-      await containerAnswers(mac, 'after-daemon-kill', 'meanwhile');
+      const other = await hold<Nic>('vmnet.attach', { uid: 501 }, mac.path('/.lab/run/mac.sock'));
+      expect(other.value.bridge).toBe('bridge100');
+      const before = await vmNic(mac);
+      await told.vmKilled.play();
+      const after = await vmNic(mac);
+      expect(after.mac).not.toBe(before.mac);
+      expect(after.address).not.toBe(before.address);
+      expect(await bridgesOf(mac)).toEqual(['bridge100']);
+      other.close();
+      await shopAnswers();
     },
   );
 
+  chapter('a VPN has the bridge’s network: it is told, and when it goes all is well', async () => {
+    await mac.call('xnu.tunnel.open', { name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1' });
+    await must(mac, ['/sbin/route', '-n', 'add', '-net', '192.168.0.0/16', '10.80.0.1']);
+    const { message } = await conditionIs(mac, 'TapAddress', { reason: 'LinkCollision' }, 30);
+    expect(message).toContain('192.168.0.0/16 via 10.80.0.1 on utun4');
+    expect(message).not.toContain('config set');
+    await noRoute();
+    await mac.call('xnu.tunnel.close', { name: 'utun4' });
+    await shopAnswers();
+  });
+
+  chapter(
+    'an exit node takes the bridge’s own row: routes are given back until macOS has renumbered',
+    async () => {
+      await mac.call('xnu.tunnel.open', { name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1' });
+      await mac.call('xnu.tunnel.take', { name: 'utun4', network: '192.168.64.0/24' });
+      const { message } = await conditionIs(mac, 'TapAddress', { reason: 'LinkTaken' }, 30);
+      expect(message).toContain('a VPN on this Mac takes every local network');
+      await noRoute();
+      await mac.call('xnu.tunnel.close', { name: 'utun4' });
+      await mac.call('vmnet.renumber', { network: '192.168.66.0' });
+      await until('the VM has taken it', 60, async () =>
+        (await vmNic(mac)).address.startsWith('192.168.66.'),
+      );
+      await shopAnswers();
+      await mac.call('vmnet.renumber', { network: '192.168.64.0' });
+      await shopAnswers();
+    },
+  );
+
+  tells('daemonKilled');
+
   chapter('down takes every route away, up brings them back', async () => {
     await tuntapctl(mac, 'down');
-    await until('no route is left', 30, async () => (await routesByBridge(mac)).length === 0);
+    await noRoute();
     expect(await bridgesOf(mac)).toEqual(['bridge100']);
     await tuntapctl(mac, 'up');
     await shopAnswers();
   });
 
-  chapter('bootpd is blocked: the VM has IPv6 alone, and it is said what to do', async () => {
-    await mac.call('vmnet.set', { bootpd: 'blocked' });
-    await openAnew({ KernelForUDP: true });
-    expect((await conditionIs(mac, 'TapAttached', { reason: 'NicWithoutAddress' }, 120)).message).toContain(
-      'bootpd',
-    );
-    expect(await routesByBridge(mac)).toEqual([]);
-    await mac.call('vmnet.set', { bootpd: 'answers' });
+  chapter('somebody else comes to the front: nothing of ours stays in the first user’s VM', async () => {
+    expect(await isOpen()).toBe(true);
+    await mac.login('other');
+    await noRoute();
+    await until('the VM has no rule of ours', 30, async () => !(await isOpen()));
+    await phaseIs(mac, 'idle', 30);
+    await mac.login('person');
     await shopAnswers();
   });
 
   chapter(
-    'another VM app has bridge100 and the same network: the way is that of Docker’s own bridge',
+    'Docker restarts itself while bootpd is blocked: it is said what to do, and then routes follow',
     async () => {
+      const before = await vmNic(mac);
+      await mac.call('vmnet.set', { bootpd: 'blocked' });
+      await restartDocker(mac);
+      expect((await conditionIs(mac, 'TapAttached', { reason: 'NicWithoutAddress' }, 120)).message).toContain(
+        'bootpd',
+      );
+      expect(await routesByBridge(mac)).toEqual([]);
+      await mac.call('vmnet.set', { bootpd: 'answers' });
+      await shopAnswers();
+      expect((await vmNic(mac)).address).not.toBe(before.address);
+    },
+  );
+
+  chapter(
+    'Docker is updated while another VM app takes bridge100: the way is that of Docker’s own bridge',
+    async () => {
+      await mac.call('docker.stage-update', { version: '4.91.0', seed: 'update', cli: 'with-desktop' });
       await quitDocker(mac);
       await until('the bridge is gone', 20, async () => (await bridgesOf(mac)).length === 0);
       await mac.call('vmnet.other', { network: '198.19.249.0' });
       await openDocker(mac);
       await shopAnswers();
-      await leadsToTheNic();
-      expect((await routesByBridge(mac)).map(({ bridge }) => bridge)).not.toContain('bridge100');
+      expect(new Set((await routesByBridge(mac)).map(({ bridge }) => bridge))).toEqual(
+        new Set(['bridge101']),
+      );
       await mac.call('vmnet.other-ends');
       await shopAnswers();
+      expect(files()).toEqual(asShipped);
     },
   );
 
-  chapter('Docker VMM has no such NIC: it is said what to choose', async () => {
-    await openAnew({ UseLibkrun: true, UseVirtualizationFramework: false, KernelForUDP: true });
-    const { message } = await conditionIs(mac, 'VirtualMachine', { reason: 'DockerVmm' }, 60);
-    expect(message).toContain('Docker VMM');
-    expect(await routesByBridge(mac)).toEqual([]);
-    await openAnew({ KernelForUDP: true });
-    await shopAnswers();
-  });
+  tells('rebooted');
 
-  chapter('the Mac is rebooted, the user logs in, Docker starts', async () => {
-    await mac.reboot();
-    await mac.login('person');
-    expect(await bridgesOf(mac)).toEqual([]);
-    await openDocker(mac);
-    await shopAnswers();
-    await leadsToTheNic();
-  });
-
-  chapter('tuntapd is uninstalled and leaves no trace', async () => {
-    await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon', 'PURGE=1'], 120_000);
-    expect(await routesByBridge(mac)).toEqual([]);
+  tells('uninstalled', async () => {
     expect(await bridgesOf(mac)).toEqual(['bridge100']);
     expect(files()).toEqual(asShipped);
-    expect(await dockerOf(mac).inVm('iptables-save')).not.toContain('tuntapd');
-    for (const path of ['/opt/tuntapd', '/var/db/tuntapd', '/var/log/tuntapd', '/usr/local/bin/tuntapctl'])
-      expect(existsSync(mac.path(path))).toBe(false);
   });
 });
 
 test(
   'an update changes how the VM runs: the shim is taken back, the link is the other one, and back again',
   () =>
-    onMac({ macos: '12.7.6', docker: { version: '4.34.0' }, engine: 'sid' }, async (mac) => {
+    onMac({ macos: '12.7.6', docker: { version: '4.34.0' }, engine: 'bookworm' }, async (mac) => {
       await install(mac);
       await openDocker(mac);
       await containerAnswers(mac, 'by-tap');
@@ -241,6 +249,37 @@ test(
       await openDocker(mac);
       await until('hyperkit has the shim again', 90, () => Promise.resolve(hasShim(mac)));
       expect(await routesByBridge(mac)).toEqual([]);
+    }),
+  900_000,
+);
+
+test(
+  'colima’s VM is served as Docker Desktop’s is, and loses all of ours when Docker Desktop is opened',
+  () =>
+    onMac({ ...appleSilicon, engine: 'trixie' }, async (mac) => {
+      const colima = colimaOf(mac);
+      await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
+      await mac.call('colima.install');
+      const { exitCode, stderr } = await mac.asUser(
+        ['/opt/homebrew/bin/colima', 'start', '--network-address'],
+        { timeout: 240_000 },
+      );
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+      await containerAnswers(mac, 'in-colima', undefined, colima);
+      expect(await colima.inVm('iptables-save')).toContain('tuntapd');
+      expect((await routesByBridge(mac)).map(({ gateway }) => gateway)).toEqual([
+        (await vmNic(mac, colima, 'col0')).address,
+      ]);
+
+      await setDocker(mac, { KernelForUDP: true });
+      await openDocker(mac);
+      await containerAnswers(mac, 'in-desktop');
+      await until(
+        'colima’s VM has no rule of ours',
+        60,
+        async () => !(await colima.inVm('iptables-save')).includes('tuntapd'),
+      );
+      expect((await routesByBridge(mac)).map(({ gateway }) => gateway)).toEqual([(await vmNic(mac)).address]);
     }),
   900_000,
 );

@@ -3,16 +3,13 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import {
   appleSilicon,
   bridgesOf,
+  colimaOf,
   commandLines,
   restartDocker,
   setDocker,
   vmNic,
   type VmNic,
 } from '../e2e/lib/vmnet.js';
-import { join } from 'node:path';
-import { dockerClient } from '../e2e/lib/docker-client.js';
-import { colimaPaths } from './docker/colima-files.js';
-import { shellFile } from './docker/qemu.js';
 import { bootMac, type Mac } from './lab.js';
 import { answers, dockerOf, engineAnswers, must, openDocker, quitDocker } from '../e2e/lib/vocabulary.js';
 import { until } from '../lib/until.js';
@@ -137,8 +134,7 @@ test('colima with --network-address: limactl is the VM’s process, and its engi
     Name: 'colima',
     Endpoints: { docker: { Host: 'unix:///Users/person/.colima/default/docker.sock' } },
   });
-  const { socket, instance } = colimaPaths(mac.path('/Users/person'));
-  const docker = dockerClient(socket, join(instance, shellFile));
+  const docker = colimaOf(mac);
   const nic = await vmNic(mac, docker, 'col0');
   const address = await docker.serve('web');
   await reachByHand(nic, '172.17.0.0/16', 'col0', docker);

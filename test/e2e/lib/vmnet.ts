@@ -1,5 +1,9 @@
 /** A Docker whose VM runs by the Virtualization framework, as tests speak of it. */
+import { join } from 'node:path';
+import { colimaPaths } from '../../lab/docker/colima-files.js';
+import { shellFile } from '../../lab/docker/qemu.js';
 import type { Mac } from '../../lab/lab.js';
+import { dockerClient, type DockerClient } from './docker-client.js';
 import { dockerOf, must } from './vocabulary.js';
 import { until } from '../../lib/until.js';
 
@@ -29,6 +33,12 @@ export async function restartDocker(mac: Mac): Promise<void> {
   const docker = '/Applications/Docker.app/Contents/Resources/bin/docker';
   const { exitCode, stderr } = await mac.asUser([docker, 'desktop', 'restart'], { timeout: 180_000 });
   if (exitCode !== 0) throw new Error(`docker desktop restart: ${stderr}`);
+}
+
+/** The engine of person's colima. */
+export function colimaOf(mac: Mac): DockerClient {
+  const { socket, instance } = colimaPaths(mac.path('/Users/person'));
+  return dockerClient(socket, join(instance, shellFile));
 }
 
 export interface VmNic {
@@ -77,3 +87,11 @@ export const routesByBridge = async (mac: Mac): Promise<RouteByBridge[]> =>
     .flatMap(([destination = '', gateway = '', flags = '', bridge = '']) =>
       flags.startsWith('UGS') && bridge.startsWith('bridge') ? [{ destination, gateway, bridge }] : [],
     );
+
+/** All of Docker's networks are led to the NIC that the VM has now, and to nothing else. */
+export const leadsToTheNic = (mac: Mac): Promise<unknown> =>
+  until('every route leads to the NIC', 60, async () => {
+    const { address } = await vmNic(mac);
+    const routes = await routesByBridge(mac);
+    return routes.length >= 2 && routes.every(({ gateway }) => gateway === address);
+  });
