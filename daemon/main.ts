@@ -8,6 +8,7 @@ import { followConfig, type Followed } from '../config/follow.js';
 import { type Config, configSchema } from '../config/schema.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
+import { needsIpv6 } from './core/ipv6-need.js';
 import type { Judgement } from './core/judgement.js';
 import { chosenLink } from './core/link/choice.js';
 import { neededOfContainers } from './core/names/names.js';
@@ -41,6 +42,7 @@ import { createReporter } from './runtime/reporter.js';
 import { createHandlers } from './runtime/requests.js';
 import { keepRoutes } from './runtime/route-keeper.js';
 import type { Step } from './core/steps.js';
+import { isIpv6 } from './lib/prefix.js';
 import { messageOf } from './lib/text.js';
 import { pidFilesIn } from './vm/pid-files.js';
 import { watchVm } from './vm/watch.js';
@@ -105,6 +107,15 @@ async function start(
     setTimer,
   });
 
+  const dataPath6 = watchDataPath({
+    probe: answersTcp,
+    containers: async () => addressesOf(await engine.containers(), 6),
+    onChange: trigger('data path by IPv6'),
+    onRepair: () => undefined,
+    now: () => performance.now(),
+    setTimer,
+  });
+
   const names = keepNames({
     zone: config.names.zone,
     worker: paths.namesWorker,
@@ -126,6 +137,12 @@ async function start(
       config,
       apps: () => memory.now().apps,
       owed: () => memory.now().restart.reopen,
+      needsIpv6: () => {
+        const known = memory.now();
+        return (
+          known.ownedRoutes.some(({ subnet }) => isIpv6(subnet)) || needsIpv6(config, engine.last(), known)
+        );
+      },
       bundles,
       contexts,
     }),
@@ -134,6 +151,7 @@ async function start(
     routes: routeKeeper,
     engine,
     dataPath: dataPath.snapshot,
+    dataPath6: dataPath6.snapshot,
     names: names.observe,
     longestRunning: () => longestRunning(engine.client()),
     onUser: (user) => {
@@ -171,6 +189,7 @@ async function start(
       meter.end(status);
       statuses.tell(status);
       dataPath.follow(judgement.probe);
+      dataPath6.follow(judgement.ipv6?.probe ?? null);
       names.follow(judgement.names);
       engine.keepContainers(neededOfContainers(judgement));
     },
@@ -253,7 +272,10 @@ async function start(
     clearInterval(ticker);
     clearTimeout(settled);
     // Routes and addresses of the link as it was would be nobody's afterwards.
-    const linkOf = ({ docker: { context }, link, tap }: Config): unknown => ({ context, link, tap });
+    const linkOf = ({ docker: { context }, link, tap, ipv6 }: Config): unknown => ({
+      ...{ context, link, tap },
+      ...{ manage: ipv6.manage, ends: [ipv6.address, ipv6.peer, ipv6.prefix] },
+    });
     if (next && !isDeepStrictEqual(linkOf(next), linkOf(config))) {
       ending = true;
       await reconciler.settled('configuration');
@@ -263,6 +285,7 @@ async function start(
     glance.stop();
     engine.stop();
     dataPath.stop();
+    dataPath6.stop();
     routeWatch.stop();
     routeKeeper.stop();
     outside.stop();

@@ -6,6 +6,7 @@ import { isFit, removeImage, withAgent } from './agent-container.js';
 import { type GuestEnd, lookAtNics, prepare, release } from './agent-work.js';
 import { withDeadline } from './deadline.js';
 import type { EngineClient } from './engine-client.js';
+import { isIpv6 } from '../lib/prefix.js';
 import { NetlinkError } from './netlink.js';
 
 /** For all that is asked of an engine in one step, in ms. */
@@ -83,6 +84,17 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+/** What fails on the way by IPv6 as a matter of that alone: what it has in common with IPv4 is told there. */
+async function asOfFamily<T>({ vmAddress }: Pick<GuestEnd, 'vmAddress'>, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isIpv6(vmAddress) || !(error instanceof StepError) || error.why.condition !== 'Guest') throw error;
+    const { message, blocked } = error;
+    throw new StepError(message, { condition: 'Ipv6', reason: 'GuestFailed', blocked, cause: error });
+  }
+}
+
 /** What the VM has of network interfaces. Changes nothing there. */
 export async function lookIntoGuest(
   engine: EngineClient,
@@ -100,10 +112,11 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
   const { session, engineVersion, generation, log } = how;
   const work = (agent: Conversation) =>
     refusing(prepare(agent, { ...how, needsRaw: needsRawRule(engineVersion) }));
-  const { result, gone } = await inTurn(engine, how, async (bounded, signal) => {
+  const prepared = inTurn(engine, how, async (bounded, signal) => {
     await refuseNftables(bounded, engineVersion);
     return withAgent(bounded, { signal, log }, work);
   });
+  const { result, gone } = await asOfFamily(how, prepared);
   // The way is open; the container's end need not be waited for, but by the next one.
   void oneAtATime(() => gone);
   return {
@@ -124,7 +137,7 @@ export async function releaseGuest(
 ): Promise<void> {
   // Where no agent runs, nothing was ever done.
   if (!isFit(engine.architecture)) return;
-  await inTurn(engine, { signal: outer, timeout }, async (bounded, signal) => {
+  const released = inTurn(engine, { signal: outer, timeout }, async (bounded, signal) => {
     if (hasNic) {
       const work = (agent: Conversation) => refusing(release(agent, end));
       const { gone } = await withAgent(bounded, { signal, log: () => undefined }, work);
@@ -132,4 +145,5 @@ export async function releaseGuest(
     }
     await removeImage(bounded);
   });
+  await asOfFamily(end, released);
 }

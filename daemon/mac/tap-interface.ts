@@ -1,11 +1,33 @@
 import { run, type Run } from '../lib/command.js';
-import { type Seen, seen, type TapInterface, unknown } from '../core/observation.js';
+import { type Ipv6Address, type Seen, seen, type TapInterface, unknown } from '../core/observation.js';
 import { type AddressTap, StepError, type UnaddressTap } from '../core/steps.js';
+import { addressText, parseAddress } from '../lib/prefix.js';
 import { messageOf, plain } from '../lib/text.js';
 
-const ifconfig = '/sbin/ifconfig';
+export const ifconfig = '/sbin/ifconfig';
 
 const prefixOf = (mask: number): number => 32 - Math.round(Math.log2(0x1_0000_0000 - mask));
+
+/** The IPv6 addresses in ifconfig's words (af_inet6.c in6_status()): what is not said of an address is not so. Link-local ones (with a zone) are the kernel's own. */
+const inet6Line = /^\s+inet6 ([0-9a-f:.]+)(?: --> \S+)? prefixlen (\d+)(.*)$/gm;
+
+export function ipv6In(text: string): readonly Ipv6Address[] {
+  return [...text.matchAll(inet6Line)].flatMap(([, said = '', prefix, flags = '']): Ipv6Address[] => {
+    const address = parseAddress(said);
+    const words = flags.trim().split(/\s+/);
+    const state = (['duplicated', 'tentative', 'detached'] as const).find((word) => words.includes(word));
+    if (!address) return [];
+    return [
+      {
+        address: addressText(address),
+        prefix: Number(prefix),
+        ...(words.includes('temporary') ? { isTemporary: true } : {}),
+        ...(words.includes('deprecated') ? { isDeprecated: true } : {}),
+        state: state ?? 'usable',
+      },
+    ];
+  });
+}
 
 /** What `ifconfig tapN` prints (ifconfig.c status(); the last line is the driver's own, tuntap.cc). */
 export function parseInterface(text: string): TapInterface | null {
@@ -15,12 +37,16 @@ export function parseInterface(text: string): TapInterface | null {
   const addresses = [
     ...text.matchAll(/^\s+inet (\d+\.\d+\.\d+\.\d+)(?: --> \S+)? netmask 0x([0-9a-f]+)/gm),
   ].map(([, address = '', mask = '']) => ({ address, prefix: prefixOf(Number.parseInt(mask, 16)) }));
+  const ipv6 = ipv6In(text);
+  const isDisabled = /^\s+nd6 options=[0-9a-f]+<(?:[^>]*,)?IFDISABLED[,>]/m.test(text);
   const holder = /^\s+open \(pid (\d+)\)/m.exec(text)?.[1];
   return {
     name,
     up: flags.split(',').includes('UP'),
     mtu: Number(mtu),
     addresses,
+    ...(ipv6.length === 0 ? {} : { ipv6 }),
+    ...(isDisabled ? { isIpv6Disabled: true } : {}),
     holder: holder === undefined ? null : Number(holder),
   };
 }

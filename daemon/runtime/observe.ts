@@ -8,6 +8,7 @@ import {
   unknown,
   type Vm,
 } from '../core/observation.js';
+import { run } from '../lib/command.js';
 import type { RestartMemory } from '../core/docker/restart-memory.js';
 import { followedVm } from '../core/docker/runtime.js';
 import type { Contexts } from '../guest/contexts.js';
@@ -51,16 +52,17 @@ export interface Sight {
 
 /**
  * Reads the world by way of every room; changes nothing. `apps`: Docker.apps in unusual places that are remembered;
- * `owed`: the Docker that was quit and is to be opened again.
+ * `owed`: the Docker that was quit and is to be opened again; `needsIpv6`: whether its table is read too.
  */
 export function createObserver(parts: {
   config: Config;
   apps: () => readonly string[];
   owed: () => RestartMemory['reopen'];
+  needsIpv6: () => boolean;
   bundles: Pick<BundleRoom, 'observe' | 'touched'>;
   contexts: Pick<Contexts, 'read'>;
 }): () => Promise<Sight> {
-  const { config, apps, owed, bundles, contexts } = parts;
+  const { config, apps, owed, needsIpv6, bundles, contexts } = parts;
   const observeResolvers = createResolverObserver();
   let macos: Observation['macos'] = unknown('not asked');
   const ownerOf = createOwners();
@@ -70,12 +72,13 @@ export function createObserver(parts: {
     // It does not change while a daemon lives.
     if (!macos.known) macos = await macosVersion();
     const early = neededProcesses ? listProcesses() : null;
-    const [consoleUser, device, kext, tapInterface, routes] = await Promise.all([
+    const [consoleUser, device, kext, tapInterface, routes, routes6] = await Promise.all([
       observeConsoleUser(),
       observeTapDevice(config.tap.device),
       config.link === 'vmnet' ? unknown('link is "vmnet", which needs no kext') : observeKext(),
       observeTapInterface(config.tap.device),
       observeRoutes(),
+      needsIpv6() ? observeRoutes(run, 6) : null,
     ]);
     const user = consoleUser.known ? consoleUser.value : null;
     const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
@@ -111,10 +114,10 @@ export function createObserver(parts: {
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
     const { vm, others } = followedVm(config, vms, runtimes);
     const mayShare = vm.known && vm.value !== null && kindOf(vm.value) === 'virtualization';
-    const [resolvers, { found, places }, bridges] = await Promise.all([
+    const [resolvers, { found, places }, vmnet] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       observeBundles({ config, user, remembered: apps(), running, bundles }),
-      mayShare ? observeBridges() : seen([]),
+      mayShare ? observeBridges() : { bridges: seen([]) },
     ]);
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
     return {
@@ -123,8 +126,9 @@ export function createObserver(parts: {
         macos,
         consoleUser,
         tap: { device, kext, interface: tapInterface },
-        vmnet: { bridges },
+        vmnet,
         routes,
+        ...(routes6 && { ipv6: { routes: routes6 } }),
         resolvers,
         bundles: found,
         vm,
