@@ -1,4 +1,5 @@
 import { commandLine } from '../../daemon/lib/command.js';
+import { isIpv6 } from '../../daemon/lib/prefix.js';
 import { askStatus } from '../client.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
@@ -35,7 +36,7 @@ export async function open(io: Io, said: string, options: { json?: boolean }): P
   const { who, port: wanted } = partsOf(said);
   const status = await askStatus(io.socketPath);
   const { name, address, container } = wantedTarget(status, who);
-  const from = status.link?.address;
+  const from = address !== null && isIpv6(address) ? status.link?.ipv6?.address : status.link?.address;
   const ports = container?.ports ?? [];
   const port = wanted ?? preferred.find((each) => ports.includes(each)) ?? ports[0] ?? 80;
   const { said: answer } =
@@ -46,7 +47,7 @@ export async function open(io: Io, said: string, options: { json?: boolean }): P
     throw new CliError(
       `nobody listens on port ${port} of ${name} (${answer}): see ${commandLine('tuntapctl', ['ping', name])}`,
     );
-  const host = `${address}${[80, 443].includes(port) ? '' : `:${port}`}`;
+  const host = `${isIpv6(address) ? `[${address}]` : address}${[80, 443].includes(port) ? '' : `:${port}`}`;
   const url = `${tls.includes(port) ? 'https' : 'http'}://${host}/`;
   const command = opener(io, url);
   if (!command) throw new CliError(`root opens no browser: open ${url} as yourself`);
