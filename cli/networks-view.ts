@@ -17,8 +17,8 @@ export interface NetworkView {
   /** The one compose project whose containers are all there are on it; null: none, or several. */
   readonly project: string | null;
   readonly subnets: readonly { readonly subnet: string; readonly state: RouteState; readonly why: string }[];
-  /** What is said of a route of tuntapd's that stands. */
-  readonly usualWay: string | null;
+  /** What is said of a route of tuntapd's that stands, by either family. */
+  readonly usualWays: readonly string[];
   readonly containers: readonly ContainerView[];
 }
 
@@ -82,11 +82,19 @@ export function networksOf(status: Status): {
   const { routes, containers = [], link } = status;
   const dnsNames = namesByAddress(status);
   const names = [...new Set(routes.filter(({ state }) => state !== 'refused').map(({ network }) => network))];
-  const usualWay = link ? `via ${link.peer} on ${link.interface}` : null;
+  const usualWays = (link ? [link, ...(link.ipv6 ? [link.ipv6] : [])] : []).map(
+    ({ peer }) => `via ${peer} on ${link?.interface ?? ''}`,
+  );
   const routed = names.map((name): NetworkView => {
     const here = containersOn(name, containers, dnsNames);
     const subnets = routes.filter(({ network, state }) => network === name && state !== 'refused');
-    return { name, project: onlyOf(here.map(({ project }) => project)), subnets, usualWay, containers: here };
+    return {
+      name,
+      project: onlyOf(here.map(({ project }) => project)),
+      subnets,
+      usualWays,
+      containers: here,
+    };
   });
   const never = routes
     .filter(({ state }) => state === 'refused')

@@ -3,7 +3,7 @@ import type { Route, RunningContainer, Status } from '../daemon/api/messages.js'
 import { questionOf } from '../daemon/api/reasons/registry.js';
 import { causeOf } from '../daemon/api/reasons/consequences.js';
 import { commandLine } from '../daemon/lib/command.js';
-import { contains, parseAddress, parsePrefix } from '../daemon/lib/prefix.js';
+import { contains, isIpv6, parseAddress, parsePrefix } from '../daemon/lib/prefix.js';
 import { plain } from '../daemon/lib/text.js';
 import { addressNamed } from './dns-names.js';
 import type { Io } from './io.js';
@@ -82,8 +82,29 @@ function wayIn(said: string): { gateway: string | null; interface: string | null
   return { gateway: of('gateway'), interface: of('interface') };
 }
 
-async function routeHop(address: string, link: NonNullable<Status['link']>, outside: Outside): Promise<Hop> {
-  const { stdout, stderr } = await outside.run('/sbin/route', ['-n', 'get', address]);
+/** The link by the family of an address. */
+interface Way {
+  readonly interface: string;
+  /** The Mac's end. */
+  readonly address: string;
+  /** The VM's. */
+  readonly peer: string;
+  /** What asks macOS for the way to an address of this family. */
+  readonly get: readonly string[];
+}
+
+/** The way that leads to an address while the link is up by its family; null: there is none. */
+function wayTo({ link }: Status, address: string): Way | null {
+  if (!link) return null;
+  const ends = isIpv6(address) ? link.ipv6 : link;
+  if (ends?.state !== 'up') return null;
+  const get = isIpv6(address) ? ['-n', 'get', '-inet6'] : ['-n', 'get'];
+  return { interface: link.interface, address: ends.address, peer: ends.peer, get };
+}
+
+async function routeHop(address: string, link: Way, outside: Outside): Promise<Hop> {
+  const command = [...link.get, address];
+  const { stdout, stderr } = await outside.run('/sbin/route', command);
   const way = wayIn(stdout);
   if (way.interface === link.interface && way.gateway === link.peer)
     return pass('route', `${address} leaves by ${link.interface} to ${link.peer}`);
@@ -93,9 +114,9 @@ async function routeHop(address: string, link: NonNullable<Status['link']>, outs
   return fail(
     'route',
     `this Mac does not send ${address} to the VM: ${where}${by}`,
-    commandLine('route', ['-n', 'get', address]),
+    commandLine('route', command),
     'tuntapctl up',
-    doctorOf('Routes'),
+    doctorOf(isIpv6(address) ? 'Ipv6' : 'Routes'),
   );
 }
 
@@ -122,7 +143,9 @@ async function portsHop(target: Target, address: string, from: string, outside: 
         'ports',
         detail,
         dockerCommand(target, 'logs'),
-        'See that the program in it listens on 0.0.0.0, not on 127.0.0.1',
+        isIpv6(address)
+          ? 'See that the program in it listens on [::], not on 0.0.0.0 or [::1] alone'
+          : 'See that the program in it listens on 0.0.0.0, not on 127.0.0.1',
       );
 }
 
@@ -152,9 +175,11 @@ export async function* checkPath(status: Status, target: Target, outside: Outsid
   }
   yield pass('network', `${network} has ${route.subnet}, which is routed`);
 
-  const { link } = status;
-  if (link?.state !== 'up') {
-    const cause = causeOf(status.conditions);
+  const link = wayTo(status, address);
+  if (!link) {
+    const by6 = status.conditions.find(({ type, status: is }) => type === 'Ipv6' && is !== 'True');
+    const isOnly6 = isIpv6(address) && status.link?.state === 'up';
+    const cause = (isOnly6 ? by6 : undefined) ?? causeOf(status.conditions);
     yield fail(
       'link',
       cause ? plain(cause.message, 1000) : 'the link is not up',

@@ -162,12 +162,21 @@ function linkLine({ link }: Status, { signs }: View): string | null {
     : `${ends}, round trip ${roundTrip < 10 ? roundTrip.toFixed(1) : Math.round(roundTrip)} ms`;
 }
 
+/** The link by IPv6, where there is one to be. */
+function ipv6Line({ link }: Status, { signs }: View): string | null {
+  if (!link?.ipv6) return null;
+  const { address, peer, state } = link.ipv6;
+  const ends = `${plain(address, 45)} ${signs.link} ${plain(peer, 45)}`;
+  return state === 'up' ? ends : `${ends}, ${state}`;
+}
+
 function facts(status: Status, view: View): string[] {
   const rows: [string, string | null][] = [
     ['Docker', dockerLine(status)],
     ['Engine', engineLine(status)],
     ['VM', vmLine(status, view)],
     ['Link', linkLine(status, view)],
+    ['IPv6', ipv6Line(status, view)],
   ];
   return rows.flatMap(([name, text]) =>
     text === null ? [] : [`  ${view.paint('dim', name.padEnd(6))}  ${cut(text, view.width - 10)}`],
@@ -186,7 +195,7 @@ function network(found: NetworkView, name: number, isTold: (why: string) => bool
     const sign = marks[state];
     const title = index === 0 ? plain(found.name, 80) : '';
     const cells = `${cut(title, name).padEnd(name)}  ${plain(subnet, 60).padEnd(18)}`;
-    const isPlain = state === 'routed' && why === found.usualWay;
+    const isPlain = state === 'routed' && found.usualWays.includes(why);
     const note = index === 0 && project !== '' ? `  ${project}` : '';
     const room = width - signs[sign].length - 3 - cells.length;
     const head = `  ${paint(colours[sign], signs[sign])} ${cells}${cut(`${state}${note}`, room)}`.trimEnd();

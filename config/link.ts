@@ -1,3 +1,5 @@
+import { contains, isSpecial6, parseAddress, parsePrefix, type Prefix } from '../daemon/lib/prefix.js';
+
 const toNumber = (address: string): number =>
   address.split('.').reduce((number, octet) => number * 256 + Number(octet), 0);
 
@@ -9,12 +11,18 @@ const isUnusable = (address: string): boolean => {
   return first === 0 || first === 127 || first >= 224;
 };
 
-/** What is wrong with the two ends of the link, as the key to blame and what is allowed there; null when nothing is. */
+/** What is wrong, as the key to blame and what is allowed there. */
+interface LinkProblem {
+  readonly key: 'address' | 'peer';
+  readonly message: string;
+}
+
+/** What is wrong with the two ends of the link; null when nothing is. */
 export function linkProblem(tap: {
   readonly address: string;
   readonly peer: string;
   readonly prefix: number;
-}): { readonly key: 'address' | 'peer'; readonly message: string } | null {
+}): LinkProblem | null {
   const size = 2 ** (32 - tap.prefix);
   const networkOf = (address: string): number => Math.floor(toNumber(address) / size) * size;
   const isHost = (address: string): boolean => {
@@ -35,6 +43,28 @@ export function linkProblem(tap: {
     return {
       key: 'peer',
       message: `a host of the same network as tap.address (${tap.address}/${tap.prefix}): ${hosts}`,
+    };
+  return null;
+}
+
+/** What is wrong with the two ends of the link by IPv6; null when nothing is. */
+export function link6Problem(ipv6: {
+  readonly address: string;
+  readonly peer: string;
+  readonly prefix: number;
+}): LinkProblem | null {
+  const network = parsePrefix(`${ipv6.address}/${ipv6.prefix}`);
+  const [address, peer] = [parseAddress(ipv6.address), parseAddress(ipv6.peer)];
+  if (!network || !address || isSpecial6(address))
+    return { key: 'address', message: 'an address that a host can have beyond its own wire' };
+  // Of a network's addresses the first is every router's (RFC 4291, 2.6.1).
+  const isFirst = (each: Prefix): boolean => !each.bits.slice(ipv6.prefix).includes('1');
+  if (isFirst(address))
+    return { key: 'address', message: `another address than the first of ${network.text}` };
+  if (!peer || !contains(network, peer) || isFirst(peer) || peer.bits === address.bits)
+    return {
+      key: 'peer',
+      message: `another address of ipv6.address’s network ${network.text}, and not its first`,
     };
   return null;
 }

@@ -1,10 +1,15 @@
 import * as z from 'zod';
-import { linkProblem } from './link.js';
+import { link6Problem, linkProblem } from './link.js';
 import { allowedListen, listenOf } from './listen.js';
 import { allowedZone, isOwnZone } from './zone.js';
 
 /** What `allowed` says is what people read when a value is wrong, and in the reference. */
 const ipv4 = z.ipv4().meta({ allowed: 'an IPv4 address, like 10.0.75.1' });
+const ipv6 = z.ipv6().meta({ allowed: 'an IPv6 address, like fd3e:d10f:52ef:75::1' });
+const cidr6 = z.cidrv6().meta({ allowed: 'an IPv6 network, like fc00::/7' });
+const anyCidr = z
+  .union([z.cidrv4(), z.cidrv6()])
+  .meta({ allowed: 'a network, like 172.16.0.0/12 or fd00:dead::/48' });
 const cidr = z.cidrv4().meta({ allowed: 'an IPv4 network, like 172.16.0.0/12' });
 const mac = z
   .string()
@@ -116,7 +121,7 @@ export const configSchema = z.strictObject({
     exclude: z.array(choice).default([]).describe('Which of them are not, in the same form.'),
     minPrefix: z.int().min(8).max(32).default(12).describe('Subnets larger than this are never routed.'),
     force: z
-      .array(cidr)
+      .array(anyCidr)
       .default([])
       .describe(
         'Subnets that are routed although an interface or a route of somebody else has addresses of theirs. A DNS resolver may lie in one of them, where it is a container. One that would take a gateway away, or that is routed already with the very same prefix, cannot be forced. With the link’s own network listed, the link may lie in somebody’s larger one on the Mac.',
@@ -128,6 +133,39 @@ export const configSchema = z.strictObject({
         'Further subnets that are routed through the VM, of pods and services of a Kubernetes in it for instance (`["10.96.0.0/12", "10.1.0.0/16"]`): the VM has to know the way from there. `allow`, `minPrefix` (which lets a /12 pass), `force` and whatever else on the Mac has a subnet hold for them as for Docker’s; `include` and `exclude` do not.',
       ),
   }),
+  ipv6: z
+    .strictObject({
+      manage: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Whether the IPv6 subnets of Docker’s networks are routed too. Without such a network nothing is done for it.',
+        ),
+      address: ipv6.default('fd3e:d10f:52ef:75::1').describe('The Mac’s end of the link by IPv6.'),
+      peer: ipv6
+        .default('fd3e:d10f:52ef:75::2')
+        .describe('The VM’s end of it: the gateway of every IPv6 route.'),
+      prefix: z.int().min(64).max(126).default(126).describe('Prefix length of the link’s IPv6 network.'),
+      allow: z
+        .array(cidr6)
+        .default(['fc00::/7'])
+        .describe(
+          'IPv6 subnets outside of these ranges are never routed. Link-local, multicast and mapped IPv4 addresses never are.',
+        ),
+      minPrefix: z
+        .int()
+        .min(16)
+        .max(128)
+        .default(48)
+        .describe('IPv6 subnets larger than this are never routed.'),
+    })
+    .superRefine((ends, context) => {
+      if (context.issues.some(({ path }) => ['address', 'peer', 'prefix'].includes(String(path?.[0]))))
+        return;
+      const problem = link6Problem(ends);
+      if (problem) context.addIssue({ code: 'custom', path: [problem.key], message: problem.message });
+    })
+    .prefault({}),
   names: section({
     manage: z
       .boolean()

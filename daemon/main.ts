@@ -9,6 +9,7 @@ import { type Config, configSchema } from '../config/schema.js';
 import { listenOf } from '../config/listen.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
+import { needsIpv6 } from './core/ipv6-need.js';
 import { sharedRun } from './lib/shared-run.js';
 import type { Judgement } from './core/judgement.js';
 import { chosenLink } from './core/link/choice.js';
@@ -49,6 +50,7 @@ import { keepRoutes } from './runtime/route-keeper.js';
 import { createTeller } from './runtime/tell-blocked.js';
 import type { Step } from './core/steps.js';
 import { createTakeBack } from './runtime/take-back.js';
+import { isIpv6 } from './lib/prefix.js';
 import { messageOf } from './lib/text.js';
 import { pidFilesIn } from './vm/pid-files.js';
 import { watchVm } from './vm/watch.js';
@@ -123,6 +125,15 @@ async function start(
     setTimer,
   });
 
+  const dataPath6 = watchDataPath({
+    probe: answersTcp,
+    containers: async () => addressesOf(await engine.containers(), 6),
+    onChange: trigger('data path by IPv6'),
+    onRepair: () => undefined,
+    now: () => performance.now(),
+    setTimer,
+  });
+
   const dns = sharedRun();
   const names = keepNames({
     zone: config.names.zone,
@@ -146,6 +157,12 @@ async function start(
       config,
       apps: () => memory.now().apps,
       owed: () => memory.now().restart.reopen,
+      needsIpv6: () => {
+        const known = memory.now();
+        return (
+          known.ownedRoutes.some(({ subnet }) => isIpv6(subnet)) || needsIpv6(config, engine.last(), known)
+        );
+      },
       bundles,
       contexts,
       dns,
@@ -159,6 +176,7 @@ async function start(
     routes: routeKeeper,
     engine,
     dataPath: dataPath.snapshot,
+    dataPath6: dataPath6.snapshot,
     names: names.observe,
     longestRunning: () => longestRunning(engine.client()),
     onUser: (user) => {
@@ -198,6 +216,7 @@ async function start(
       tellIfBlocked(judgement, status);
       statuses.tell(status);
       dataPath.follow(judgement.probe);
+      dataPath6.follow(judgement.ipv6?.probe ?? null);
       names.follow(judgement.names);
       engine.keepContainers(neededOfContainers(judgement));
     },
@@ -288,7 +307,10 @@ async function start(
     clearInterval(ticker);
     clearTimeout(settled);
     // Routes and addresses of the link as it was would be nobody's afterwards.
-    const linkOf = ({ docker: { context }, link, tap }: Config): unknown => ({ context, link, tap });
+    const linkOf = ({ docker: { context }, link, tap, ipv6 }: Config): unknown => ({
+      ...{ context, link, tap },
+      ...{ manage: ipv6.manage, ends: [ipv6.address, ipv6.peer, ipv6.prefix] },
+    });
     if (next && !isDeepStrictEqual(linkOf(next), linkOf(config))) {
       ending = true;
       await reconciler.settled('configuration');
@@ -298,6 +320,7 @@ async function start(
     glance.stop();
     engine.stop();
     dataPath.stop();
+    dataPath6.stop();
     routeWatch.stop();
     routeKeeper.stop();
     outside.stop();

@@ -68,7 +68,7 @@ const byHand = (
     '  hyperkit   next to it lies the original as …/com.docker.hyperkit.original; quit Docker, then as its owner:',
     '             mv -f com.docker.hyperkit.original com.docker.hyperkit',
     ...hyperkits.map((hyperkit) => `             here: ${plain(hyperkit, 1000)}`),
-    `  routes     netstat -rn -f inet shows them with gateway ${gateways.join(' or ')}; a reboot or the end of the VM removes them`,
+    `  routes     netstat -rn shows them with gateway ${gateways.join(' or ')}; a reboot or the end of the VM removes them`,
     '  VM rules   gone with the VM: restart Docker',
     `  /dev/${device}  root’s again after a reboot`,
   ].join('\n');

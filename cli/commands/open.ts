@@ -1,4 +1,5 @@
 import { commandLine } from '../../daemon/lib/command.js';
+import { isIpv6 } from '../../daemon/lib/prefix.js';
 import { askStatus } from '../client.js';
 import { addressNamed, areNamesFound } from '../dns-names.js';
 import { CliError, exit } from '../exit.js';
@@ -36,7 +37,7 @@ export async function open(io: Io, said: string, options: { json?: boolean }): P
   const { who, port: wanted } = partsOf(said);
   const status = await askStatus(io.socketPath);
   const { name, address, container } = wantedTarget(status, who);
-  const from = status.link?.address;
+  const from = address !== null && isIpv6(address) ? status.link?.ipv6?.address : status.link?.address;
   const ports = container?.ports ?? [];
   const port = wanted ?? preferred.find((each) => ports.includes(each)) ?? ports[0] ?? 80;
   const { said: answer } =
@@ -48,7 +49,8 @@ export async function open(io: Io, said: string, options: { json?: boolean }): P
       `nobody listens on port ${port} of ${name} (${answer}): see ${commandLine('tuntapctl', ['ping', name])}`,
     );
   // What serves several hosts by name is to hear the name, where macOS finds it.
-  const host = addressNamed(status, who) === address && areNamesFound(status) ? who.toLowerCase() : address;
+  const isNamed = addressNamed(status, who) === address && areNamesFound(status);
+  const host = isNamed ? who.toLowerCase() : isIpv6(address) ? `[${address}]` : address;
   const place = `${host}${[80, 443].includes(port) ? '' : `:${port}`}`;
   const url = `${tls.includes(port) ? 'https' : 'http'}://${place}/`;
   const command = opener(io, url);

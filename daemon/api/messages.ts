@@ -85,6 +85,8 @@ const bundleSchema = z.object({
     .optional(),
 });
 
+const linkStateSchema = z.enum(['up', 'present', 'absent', 'unknown']);
+
 /** The link between the Mac and the VM. */
 const linkSchema = z.object({
   maker: z.string().describe('Who makes it: tap or vmnet'),
@@ -94,8 +96,17 @@ const linkSchema = z.object({
   peer: z.string().describe('The VM’s end: the gateway of every route'),
   network: z.string(),
   mtu: z.int().describe('Bytes'),
-  state: z.enum(['up', 'present', 'absent', 'unknown']),
+  state: linkStateSchema,
   roundTrip: z.number().optional().describe('Milliseconds that the last answer over it took'),
+  ipv6: z
+    .object({
+      address: z.string().describe('The Mac’s end'),
+      peer: z.string().describe('The VM’s end: the gateway of every IPv6 route'),
+      network: z.string(),
+      state: linkStateSchema,
+    })
+    .optional()
+    .describe('The same by IPv6; left out: no network of Docker’s needs it'),
 });
 
 /** A running container of the user's. */
@@ -104,7 +115,7 @@ const containerSchema = z.object({
   name: z.string(),
   project: z.string().nullable().describe('Of docker compose, by the container’s labels'),
   service: z.string().nullable(),
-  /** Its addresses, with the name of the network that each is on. */
+  /** Its addresses, with the name of the network that each is on; of IPv6 those that are reached. */
   endpoints: z.array(z.object({ network: z.string(), address: z.string() })).readonly(),
   ports: z.array(z.int()).readonly().describe('TCP ports that its image exposes, or that are published'),
 });

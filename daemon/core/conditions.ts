@@ -18,6 +18,7 @@ import { dataPath } from './data-path.js';
 import { engine } from './docker/engine.js';
 import { virtualMachine } from './docker/virtual-machine.js';
 import { guest } from './guest.js';
+import { ipv6 } from './ipv6.js';
 import type { Judgement } from './judgement.js';
 import type { LinkMaker, MakersCondition } from './link/maker.js';
 import type { Memory } from './memory.js';
@@ -51,6 +52,7 @@ const judges: { readonly [T in Exclude<ConditionType, MakersCondition | 'Ready'>
   Routes: routes,
   DataPath: dataPath,
   Names: names,
+  Ipv6: ipv6,
 };
 
 const link: readonly ConditionType[] = ['TapAttached', 'TapAddress', 'Engine', 'Guest', 'Routes', 'DataPath'];
@@ -70,7 +72,9 @@ const because = (phase: Phase, { reason, message }: Finding | Failure): Summary 
   verdict: no(reason, message),
 });
 
-function phaseOf(memory: Memory, findings: readonly Finding[], failures: readonly Failure[]): Summary {
+function phaseOf(memory: Memory, findings: readonly Finding[], all: readonly Failure[]): Summary {
+  // IPv6 that fails takes nothing from what IPv4 does; only what is to be down must be so by both.
+  const failures = memory.wanted === 'up' ? all.filter(({ condition }) => condition !== 'Ipv6') : all;
   const of = (wanted: ConditionType): Finding | undefined => findings.find(({ type }) => type === wanted);
   const bad = (types: readonly ConditionType[]): Finding | undefined =>
     findings.find(({ type, status }) => types.includes(type) && status !== 'True');

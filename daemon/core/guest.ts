@@ -1,21 +1,40 @@
 /** The VM's end of the link: its address and the firewall's accept rule. Pure. */
 import { failed, type Judge, no, yes } from './condition.js';
-import type { Judgement } from './judgement.js';
+import type { Family, Prefix } from '../lib/prefix.js';
+import type { FamilyJudgement } from './judgement.js';
+import type { Link } from './link/link.js';
 import { type GuestReport, valueOf } from './observation.js';
-import type { Step } from './steps.js';
+import { keyOf, type Step } from './steps.js';
 
 const given = (isGiven = false): { isGiven?: boolean } => (isGiven ? { isGiven } : {});
 
 /** An end that nobody has looked at in this life: rules of ours are found without it. */
-const unseen = { nic: '', vmAddress: '', network: { bits: '' }, isGiven: true };
+const unseen: Readonly<
+  Record<Family, Pick<Link, 'nic' | 'vmAddress' | 'isGiven'> & { network: Pick<Prefix, 'bits'> }>
+> = {
+  4: { nic: '', vmAddress: '', network: { bits: '' }, isGiven: true },
+  6: { nic: '', vmAddress: '::', network: { bits: '' }, isGiven: true },
+};
 
 /** Whether it is this NIC that was set up. */
 const isAbout = (nic: string, report: GuestReport): boolean => (report.nic ?? nic) === nic;
 
+/** Whether the VM's end is set up in this session, or left to its operator. */
+export function isPrepared({
+  config,
+  observation,
+  memory: { guest: report },
+  link: { link },
+}: FamilyJudgement): boolean {
+  if (!config.guest.manage) return true;
+  const session = valueOf(observation.engine)?.session;
+  return report !== null && report.session === session && (!link || isAbout(link.nic, report));
+}
+
 /**
  * Sets the VM's end up: once a session, for each generation, for each NIC, and for each address of the Mac that it lets in.
  */
-export function prepareSteps({ config, observation, memory, link: state }: Judgement): Step[] {
+export function prepareSteps({ config, observation, memory, link: state }: FamilyJudgement): Step[] {
   const engine = valueOf(observation.engine);
   const { generation } = observation.dataPath;
   // With our end addressed first, the routes are added while the VM is worked on.
@@ -33,7 +52,7 @@ export function prepareSteps({ config, observation, memory, link: state }: Judge
   return [
     {
       kind: 'prepare-guest',
-      key: `guest ${engine.session}`,
+      key: keyOf(`guest ${engine.session}`, vmAddress),
       why: report ? again : `the VM has not been set up in session ${engine.session}`,
       session: engine.session,
       engineVersion: engine.version,
@@ -49,15 +68,18 @@ export function prepareSteps({ config, observation, memory, link: state }: Judge
 }
 
 /** Undoes it in this session; where the VM has no such NIC, the agent’s image is in its engine all the same. */
-export function releaseSteps({ config, observation, link: state }: Judgement, why: string): Step[] {
+export function releaseSteps(
+  { family, config, observation, link: state }: FamilyJudgement,
+  why: string,
+): Step[] {
   const engine = valueOf(observation.engine);
   const { link, hasNic } = state;
   if (!engine || !config.guest.manage) return [];
-  const { nic, vmAddress, network, isGiven } = link ?? unseen;
+  const { nic, vmAddress, network, isGiven } = link ?? unseen[family];
   return [
     {
       kind: 'release-guest',
-      key: `release ${engine.session}`,
+      key: keyOf(`release ${engine.session}`, vmAddress),
       why,
       session: engine.session,
       hasNic,

@@ -3,6 +3,7 @@ import { tidyPath } from '../lib/tidy-path.js';
 import { launchedNow } from './docker/first-launch.js';
 import { type Bundles, type ConsoleUser, kindOf, type Seen, valueOf } from './observation.js';
 import type { Journalled, Lived, Memory } from './memory.js';
+import { needsIpv6 } from './ipv6-need.js';
 import { learnRestart } from './docker/restart.js';
 import type { Look } from './judgement.js';
 
@@ -54,9 +55,9 @@ const joined = (known: readonly string[], more: readonly string[], most: number)
 /** What a look teaches that the next ones need; empty when nothing. Pure. */
 export function learn(
   config: Config,
-  { observation, link }: Look,
+  { observation, link, link6 }: Look,
   memory: Memory,
-): Partial<Journalled & Pick<Lived, 'mayBeSetUp'>> {
+): Partial<Journalled & Pick<Lived, 'mayBeSetUp' | 'ipv6'>> {
   const { docker, consoleUser, bundles } = observation;
   const usual = usualApps(config, consoleUser.known ? consoleUser.value : null);
   const elsewhere = (docker.known ? docker.value : [])
@@ -66,12 +67,16 @@ export function learn(
   const apps = joined(stillThere(memory.apps, elsewhere, bundles), elsewhere, maxApps);
   const restart = learnRestart(memory.restart, observation, link.vm !== null && !link.vm.runtime);
   const mayBeSetUp = link.vm && link.isAddressed ? link.vm.id : memory.mayBeSetUp;
+  const isNeeded = needsIpv6(config, observation.engine, memory);
+  const mayBeSetUp6 = link6?.vm && link6.isAddressed ? link6.vm.id : memory.ipv6.mayBeSetUp;
+  const isSame6 = isNeeded === memory.ipv6.isNeeded && mayBeSetUp6 === memory.ipv6.mayBeSetUp;
   const vm = valueOf(observation.vm);
   // Another runtime's VM tells nothing of Docker Desktop's next one.
   const lastLink = vm && !vm.runtime ? (kindOf(vm) === 'hyperkit' ? 'tap' : 'vmnet') : memory.lastLink;
   return {
     ...(lastLink === memory.lastLink ? {} : { lastLink }),
     ...(mayBeSetUp === memory.mayBeSetUp ? {} : { mayBeSetUp }),
+    ...(isSame6 ? {} : { ipv6: { ...memory.ipv6, isNeeded, mayBeSetUp: mayBeSetUp6 } }),
     ...(launched === memory.launched ? {} : { launched }),
     ...(apps === memory.apps ? {} : { apps }),
     ...(restart === memory.restart ? {} : { restart }),

@@ -67,20 +67,40 @@ export interface Kext {
   readonly bundles: readonly string[];
 }
 
+/** An IPv6 address that is no link-local one, as `ifconfig` shows it. */
+export interface Ipv6Address {
+  /** Canonical. */
+  readonly address: string;
+  readonly prefix: number;
+  /** Whether it is one of those that change by the day, with which connections leave first. Left out: no. */
+  readonly isTemporary?: boolean;
+  /** Whether only what is open already goes on with it. Left out: no. */
+  readonly isDeprecated?: boolean;
+  /**
+   * `tentative`: whether somebody else has it is still being asked; until then packets leave with another. `duplicated`:
+   * somebody has. `detached`: its network is gone.
+   */
+  readonly state: 'usable' | 'tentative' | 'duplicated' | 'detached';
+}
+
 /** `tapN` as `ifconfig` shows it: there only while somebody holds the device open (tuntap.cc). */
 export interface TapInterface {
   readonly name: string;
   readonly up: boolean;
   readonly mtu: number;
   readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
+  /** Left out: none. */
+  readonly ipv6?: readonly Ipv6Address[];
+  /** Whether the kernel uses no IPv6 there, since its link-local address is somebody's too. Left out: it does. */
+  readonly isIpv6Disabled?: boolean;
   /** From the driver's own line `open (pid N)`. */
   readonly holder: number | null;
 }
 
-/** A row of `netstat -rn -f inet`. */
+/** A row of `netstat -rn -f inet`, or of inet6. */
 export interface Route {
   readonly destination: Prefix;
-  /** An IPv4 address, `link#N`, a MAC or an interface name, as printed. */
+  /** An address (canonical), one with a zone (`fe80::1%en0`), `link#N`, a MAC or an interface name, as printed. */
   readonly gateway: string;
   /** The gateway where it is an address. */
   readonly via: Prefix | null;
@@ -317,6 +337,13 @@ export interface DataPath {
   readonly generation: number;
 }
 
+export const unchecked: DataPath = {
+  session: null,
+  state: 'unchecked',
+  detail: 'not checked yet',
+  generation: 0,
+};
+
 /** What the helper container found and did in the VM. */
 export interface GuestReport {
   readonly session: string;
@@ -378,6 +405,8 @@ export interface GuestNic {
   readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
   /** Whether it has an IPv6 address beyond its own wire: somebody on it advertises a network. */
   readonly hasIpv6: boolean;
+  /** Those. Left out: not told. */
+  readonly ipv6?: readonly { readonly address: string; readonly prefix: number }[];
 }
 
 /** What only a link over a network of macOS's vmnet needs. */
@@ -386,6 +415,8 @@ export interface VmnetObservation {
   readonly bridges: Seen<readonly VmBridge[]>;
   /** Whether Docker’s settings ask for such a NIC; null inside: they do not tell. Left out: nobody looked. */
   readonly setting?: Seen<boolean | null>;
+  /** Their IPv6 addresses, by a bridge’s name. Left out: none has any. */
+  readonly ipv6?: Readonly<Record<string, readonly Ipv6Address[]>>;
 }
 
 export interface Observation {
@@ -397,7 +428,13 @@ export interface Observation {
   readonly tap: TapObservation;
   readonly vmnet: VmnetObservation;
   readonly routes: Seen<readonly Route[]>;
-  /** IPv4 addresses of every DNS resolver that the Mac asks. */
+  /** Left out: nobody needs IPv6, so it was not looked at. */
+  readonly ipv6?: {
+    readonly routes: Seen<readonly Route[]>;
+    /** Left out: unchecked. */
+    readonly dataPath?: DataPath;
+  };
+  /** Addresses of every DNS resolver that the Mac asks. */
   readonly resolvers: Seen<readonly Prefix[]>;
   readonly bundles: Seen<Bundles>;
   /** The newest of whoever's VM holds the tap, or else the console user's newest. */

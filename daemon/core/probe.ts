@@ -1,6 +1,6 @@
 /** What there is to check by a connection through the link. Pure. */
 import type { Config } from '../../config/schema.js';
-import { contains, parseAddress, parsePrefix, type Prefix } from '../lib/prefix.js';
+import { contains, type Family, isIpv6, parseAddress, parsePrefix, type Prefix } from '../lib/prefix.js';
 import type { LinkState } from './link/link.js';
 import type { Memory } from './memory.js';
 import type { Container, Engine } from './observation.js';
@@ -20,19 +20,22 @@ export interface ProbeTarget {
   readonly generation: number;
   readonly macAddress: string;
   readonly vmAddress: string;
-  /** The subnets routed over the link, in canonical text. */
+  /** The subnets of this family routed over the link, in canonical text. */
   readonly subnets: readonly string[];
 }
 
-/** What there is to check, once every table looks right; null before. */
+/** What there is to check of the way by one family, once its table looks right; null before. */
 export function probeTargetOf(found: {
+  family: Family;
   config: Config;
   engine: Engine | null;
   link: LinkState;
   memory: Memory;
   routes: readonly RouteVerdict[];
 }): ProbeTarget | null {
-  const { config, engine, link, memory, routes } = found;
+  const { family, config, engine, link, memory } = found;
+  // Neither way waits for anything of the other.
+  const routes = found.routes.filter(({ subnet }) => isIpv6(subnet) === (family === 6));
   if (memory.wanted !== 'up' || !engine || link.kind !== 'up') return null;
   if (config.guest.manage && memory.guest?.session !== engine.session) return null;
   if (config.routes.manage && routes.some(({ state }) => state === 'pending')) return null;
@@ -49,11 +52,11 @@ export function probeTargetOf(found: {
   };
 }
 
-/** The IPv4 addresses of those containers that can answer, in the engine's order. */
-export const addressesOf = (containers: readonly Container[]): readonly string[] =>
+/** The addresses of a family of those containers that can answer, in the engine's order. */
+export const addressesOf = (containers: readonly Container[], family: Family = 4): readonly string[] =>
   containers
     .filter(({ paused }) => !paused)
-    .flatMap(({ endpoints }) => endpoints.flatMap(({ ipv4 }) => ipv4 ?? []));
+    .flatMap(({ endpoints }) => endpoints.flatMap(({ ipv4, ipv6 }) => (family === 4 ? ipv4 : ipv6) ?? []));
 
 /** Of the containers' addresses those that are tried: one of each routed subnet first. */
 export function pickContainers(addresses: readonly string[], subnets: readonly string[]): readonly string[] {

@@ -8,7 +8,8 @@ import {
   type Status,
   statusFormat,
 } from '../api/messages.js';
-import type { LinkState } from './link/link.js';
+import { contains, isIpv6, parseAddress, parsePrefix } from '../lib/prefix.js';
+import type { Link, LinkState } from './link/link.js';
 import type { NamesVerdict } from './names/names.js';
 import type { Container, DataPath, Observation } from './observation.js';
 import type { RouteVerdict } from './routes/verdicts.js';
@@ -39,11 +40,22 @@ function fitting(routes: readonly RouteVerdict[]): readonly RouteVerdict[] {
   return [...routes.slice(0, cut), { subnet: '-', network: '…', state: 'refused', why }];
 }
 
+const ipv6Of = (
+  { macAddress, vmAddress, network }: Link,
+  state: LinkState['kind'],
+): NonNullable<NonNullable<Status['link']>['ipv6']> => ({
+  address: macAddress,
+  peer: vmAddress,
+  network: network.text,
+  state,
+});
+
 /** The link; null: there is none, undefined: its addresses are not known. */
 function linkOf(
   { kind, link }: LinkState,
   told: string | null,
   { state, roundTrip }: DataPath,
+  link6: LinkState | null,
 ): Status['link'] {
   if (!link) return kind === 'absent' ? null : undefined;
   const { maker, interface: name, macAddress, vmAddress, network, mtu } = link;
@@ -57,6 +69,7 @@ function linkOf(
     mtu,
     state: kind,
     ...(state === 'alive' && roundTrip !== undefined ? { roundTrip } : {}),
+    ...(link6?.link ? { ipv6: ipv6Of(link6.link, link6.kind) } : {}),
   };
 }
 
@@ -69,19 +82,32 @@ const composed = ({ labels }: Container, key: 'project' | 'service'): string | n
   return value === undefined ? null : plain(value, 100);
 };
 
-/** As many as fit, and how many do not. Whoever shares another's network, or has none, has no addresses. */
+/**
+ * As many as fit, and how many do not. Whoever shares another's network, or has none, has no addresses; of IPv6 those that
+ * are reached are told.
+ */
 function toldContainers(
   containers: readonly Container[],
+  routes: readonly RouteVerdict[],
 ): Required<Pick<Status, 'containers'>> & Pick<Status, 'moreContainers'> {
   let bytes = 0;
+  const reached = routes
+    .filter(({ state, subnet }) => state === 'routed' && isIpv6(subnet))
+    .map(({ subnet }) => parsePrefix(subnet));
+  const isReached = (text: string): boolean => {
+    const address = parseAddress(text);
+    return address !== null && reached.some((subnet) => subnet !== null && contains(subnet, address));
+  };
   const told = containers
     .map((container): RunningContainer => ({
       id: container.id,
       name: container.name,
       project: composed(container, 'project'),
       service: composed(container, 'service'),
-      endpoints: container.endpoints.flatMap(({ network, ipv4 }) =>
-        ipv4 === null ? [] : [{ network: plain(network, 80), address: ipv4 }],
+      endpoints: container.endpoints.flatMap(({ network, ipv4, ipv6 }) =>
+        [ipv4, ipv6 !== null && isReached(ipv6) ? ipv6 : null]
+          .filter((address) => address !== null)
+          .map((address) => ({ network: plain(network, 80), address })),
       ),
       ports: container.ports.flatMap(({ port, protocol }) => (protocol === 'tcp' ? [port] : [])),
     }))
@@ -113,12 +139,14 @@ export function statusOf(parts: {
   names: NamesVerdict;
   observation: Observation;
   link: LinkState;
+  /** The same by IPv6; left out or null: nobody needs it. */
+  link6?: LinkState | null;
   /** What the link is, for people; left out or null: there is none. */
   told?: string | null;
 }): Status {
-  const { observation, link: state, told = null, ...judged } = parts;
+  const { observation, link: state, link6 = null, told = null, ...judged } = parts;
   const { vm, engine, bundles } = observation;
-  const link = linkOf(state, told, observation.dataPath);
+  const link = linkOf(state, told, observation.dataPath, link6);
   return {
     format: statusFormat,
     version,
@@ -154,6 +182,8 @@ export function statusOf(parts: {
         }
       : {}),
     ...(link === undefined ? {} : { link }),
-    ...(engine.known && engine.value?.containers.known ? toldContainers(engine.value.containers.value) : {}),
+    ...(engine.known && engine.value?.containers.known
+      ? toldContainers(engine.value.containers.value, parts.routes)
+      : {}),
   };
 }

@@ -5,6 +5,7 @@
 
 import type { ConditionType } from '../api/reasons/record.js';
 import type { Reason, ReasonOf } from '../api/reasons/registry.js';
+import { isIpv6 } from '../lib/prefix.js';
 import type { ConsoleUser, DockerProcess, Vm, VmBridge } from './observation.js';
 
 interface Cause {
@@ -195,6 +196,16 @@ export type Executors = {
   readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>, signal: AbortSignal) => Promise<void>;
 };
 
+/** A step's key of these words, which says so where it is about IPv6, as an address of its tells. */
+export const keyOf = (words: string, address: string): string => (isIpv6(address) ? `${words} IPv6` : words);
+
+/** Whether a step is about the way by IPv6. */
+export function isAboutIpv6(step: Step): boolean {
+  if ('subnet' in step) return isIpv6(step.subnet);
+  if ('vmAddress' in step) return isIpv6(step.vmAddress);
+  return 'macAddress' in step && isIpv6(step.macAddress);
+}
+
 /** The condition that a kind of step is about; the summary, where no other is. */
 export const conditionOf = {
   'load-kext': 'TapDevice',
@@ -216,7 +227,11 @@ export const conditionOf = {
 } as const satisfies Readonly<Record<Step['kind'], ConditionType>>;
 
 /** A condition that a step can fail. */
-export type StepCondition = (typeof conditionOf)[Step['kind']] | 'TapAttached';
+export type StepCondition = (typeof conditionOf)[Step['kind']] | 'TapAttached' | 'Ipv6';
+
+/** The condition that a step is about, by its family too. */
+export const conditionFor = (step: Step): Exclude<StepCondition, 'TapAttached'> =>
+  isAboutIpv6(step) ? 'Ipv6' : conditionOf[step.kind];
 
 interface ReasonFor<T extends StepCondition> {
   readonly condition: T;

@@ -1,13 +1,23 @@
 /** What the daemon does in the VM by way of the agent: the VM's end of the link, set up and taken away again. */
 import type { ReasonOf } from '../api/reasons/registry.js';
 import type { GuestNic, GuestReport } from '../core/observation.js';
-import { overlaps, parsePrefix } from '../lib/prefix.js';
+import { type Family, isIpv6, overlaps, parsePrefix } from '../lib/prefix.js';
 import { StepError } from '../core/steps.js';
 import { plain } from '../lib/text.js';
-import type { Conversation } from './agent/conversation.js';
+import { AgentError, type Conversation } from './agent/conversation.js';
 import { arpRequest } from './arp.js';
 import { findDockerd } from './dockerd.js';
-import { accept, type Chain, changeChain, changeOf, close, iptablesOf, listChain } from './firewall.js';
+import {
+  accept,
+  type Chain,
+  changeChain,
+  changeOf,
+  close,
+  type Iptables,
+  IptablesMissing,
+  iptablesOf,
+  listChain,
+} from './firewall.js';
 import {
   acknowledged,
   ask,
@@ -79,32 +89,100 @@ export async function lookAtNics(agent: Conversation): Promise<readonly GuestNic
     kernel(ask.addresses(4)).then(readAddresses),
     kernel(ask.addresses(6)).then(readAddresses),
   ]);
+  // fe80::/10 is every card's.
+  const global6 = ipv6.filter((own) => !/^fe[89ab]/.test(own.address));
   return links.map(({ index, name, mac, isCard }) => ({
     name: plain(name, 15),
     mac,
     isCard,
     hasDefaultRoute: isWayOut(rows, index),
     addresses: ipv4.filter((own) => own.index === index).map(({ address, prefix }) => ({ address, prefix })),
-    // fe80::/10 is every card's.
-    hasIpv6: ipv6.some((own) => own.index === index && !/^fe[89ab]/.test(own.address)),
+    hasIpv6: global6.some((own) => own.index === index),
+    ipv6: global6.filter((own) => own.index === index).map(({ address, prefix }) => ({ address, prefix })),
   }));
 }
 
+/** Has chains begin with our rules: `raw` that of its table, null where none is needed. Resolves to the chains that have some. */
+async function letIn(
+  iptables: Iptables,
+  inRaw: readonly string[] | null,
+  inFilter: readonly (readonly string[])[],
+): Promise<readonly string[]> {
+  const rules: string[] = [];
+  const begin = async (chain: Chain, wanted: readonly (readonly string[])[]): Promise<string | null> => {
+    const listed = await listChain(iptables, chain);
+    if ('refused' in listed) return listed.refused;
+    await changeChain(iptables, chain, changeOf(listed, wanted));
+    rules.push(`${chain.table} ${chain.chain}`);
+    return null;
+  };
+  if (inRaw) {
+    const refused = await begin(raw, [inRaw]);
+    if (refused !== null) throw refuse('GuestRefused', `the raw table cannot be listed: ${refused}`);
+  }
+  if ((await begin(dockerUser, inFilter)) !== null) {
+    const refused = await begin(forward, inFilter);
+    if (refused !== null) throw refuse('GuestRefused', `the filter table cannot be listed: ${refused}`);
+  }
+  return rules;
+}
+
+/** Takes our rules out of every chain that may have some. */
+async function letNobodyIn(iptables: Iptables): Promise<void> {
+  for (const chain of [raw, dockerUser, forward]) {
+    const listed = await listChain(iptables, chain);
+    if (!('refused' in listed)) await changeChain(iptables, chain, changeOf(listed, []));
+  }
+}
+
+/** No rules, where a dockerd without ip6tables keeps nobody out by IPv6. */
+const noneBy =
+  (family: Family) =>
+  (error: unknown): readonly string[] => {
+    if (family === 6 && error instanceof IptablesMissing) return [];
+    throw error;
+  };
+
 /**
- * Sets the VM's end of the link up: NIC, MTU, address, rules. Idempotent. Resolves to the NIC's name, the chains that
- * have rules of ours, and whom alone these let in, if not whoever is there. Rejects with StepError: `NoTapNic`,
- * `NoDockerd`, `LinkCollision`, `GuestRefused`.
+ * Rejects with StepError where the VM has no way by IPv6. Forwarding is only read: to switch it on would take the VM's
+ * own default route away, where a router had announced that (addrconf.c).
+ */
+async function mustForward(agent: Conversation): Promise<void> {
+  const found = await agent.read('/proc/sys/net/ipv6/conf/all/forwarding').catch((error: unknown) => {
+    if (error instanceof AgentError && error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (found?.kind !== 'file')
+    throw new StepError('IPv4 only: the VM’s kernel has no IPv6', {
+      condition: 'Ipv6',
+      reason: 'NotInVm',
+      blocked: true,
+    });
+  if (found.bytes.toString('latin1').trim() === '0')
+    throw new StepError('IPv4 only: the VM does not forward IPv6 (net.ipv6.conf.all.forwarding is 0)', {
+      condition: 'Ipv6',
+      reason: 'NotForwarding',
+      blocked: true,
+    });
+}
+
+/**
+ * Sets the VM's end of the link up by the family of its address: NIC, MTU, address, rules. Idempotent. Resolves to the
+ * NIC's name, the chains that have rules of ours, and whom alone these let in, if not whoever is there. Rejects with
+ * StepError: `NoTapNic`, `NoDockerd`, `LinkCollision`, `GuestRefused`; by IPv6 also `NotInVm`, `NotForwarding`.
  */
 export async function prepare(
   agent: Conversation,
   end: GuestEnd & { readonly mtu: number; readonly macAddress: string; readonly needsRaw: boolean },
 ): Promise<Omit<GuestReport, 'session' | 'observedGeneration'>> {
   const { nic: mac, vmAddress: address, prefix, isGiven = false, mtu, macAddress, needsRaw } = end;
+  const family = isIpv6(address) ? 6 : 4;
   const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
+  if (family === 6) await mustForward(agent);
   const [links, rows, addresses, dockerd] = await Promise.all([
     kernel(ask.links()).then(readLinks),
-    kernel(ask.routes(4)).then(readRoutes),
-    kernel(ask.addresses(4)).then(readAddresses),
+    kernel(ask.routes(family)).then(readRoutes),
+    kernel(ask.addresses(family)).then(readAddresses),
     findDockerd(agent),
   ]);
   const nic = links.find((link) => link.mac === mac);
@@ -114,7 +192,7 @@ export async function prepare(
   if (claim)
     throw refuse(
       'LinkCollision',
-      `the VM itself has ${claim.address ?? ''}/${claim.prefix} dev ${links.find(({ index }) => index === claim.index)?.name ?? '?'}, which overlaps the link’s network: ${isGiven ? 'take it away there' : 'set tap.address and tap.peer to a pair that nobody uses'}`,
+      `the VM itself has ${claim.address ?? ''}/${claim.prefix} dev ${links.find(({ index }) => index === claim.index)?.name ?? '?'}, which overlaps the link’s network: ${isGiven ? 'take it away there' : `set ${family === 4 ? 'tap.address and tap.peer' : 'ipv6.address and ipv6.peer'} to a pair that nobody uses`}`,
       true,
     );
 
@@ -128,32 +206,19 @@ export async function prepare(
 
   // On a tap there is nobody but the Mac; a network of macOS's has every other VM on it, too.
   const source = isGiven ? macAddress : undefined;
-  const open = accept(nic.name, source);
-  const iptables = iptablesOf(agent, dockerd);
-  const rules: string[] = [];
-  const begin = async (chain: Chain, wanted: readonly (readonly string[])[]): Promise<string | null> => {
-    const listed = await listChain(iptables, chain);
-    if ('refused' in listed) return listed.refused;
-    await changeChain(iptables, chain, changeOf(listed, wanted));
-    rules.push(`${chain.table} ${chain.chain}`);
-    return null;
-  };
-  if (needsRaw) {
-    const refused = await begin(raw, [open]);
-    if (refused !== null) throw refuse('GuestRefused', `the raw table cannot be listed: ${refused}`);
-  }
   const ways = waysOut(links, rows, nic.index);
   // By a NIC that is a way out itself what the VM has on no bridge would go back to the Mac.
   const closed = isWayOut(rows, nic.index) ? [...ways, nic.name] : ways;
+  const open = accept(nic.name, source);
   const filter = [...closed.map((way) => close(nic.name, way)), open];
-  if ((await begin(dockerUser, filter)) !== null) {
-    const refused = await begin(forward, filter);
-    if (refused !== null) throw refuse('GuestRefused', `the filter table cannot be listed: ${refused}`);
-  }
+  const rules = await letIn(iptablesOf(agent, dockerd, family), needsRaw ? open : null, filter).catch(
+    noneBy(family),
+  );
 
   // A Mac that asked for us before we were here waits a second before it asks again, and after some times in vain tells
-  // whoever tries that the host is down. Our asking for it answers that, and lets through what waits.
-  await agent.announce(nic.index, arpRequest({ mac, sender: address, target: macAddress }));
+  // whoever tries that the host is down. Our asking for it answers that, and lets through what waits. By IPv6 its asking
+  // again is waited for.
+  if (family === 4) await agent.announce(nic.index, arpRequest({ mac, sender: address, target: macAddress }));
   return { interface: nic.name, rules, ...(source === undefined ? {} : { source }) };
 }
 
@@ -162,22 +227,20 @@ export async function release(
   agent: Conversation,
   { nic: mac, vmAddress: address, prefix, isGiven = false }: GuestEnd,
 ): Promise<void> {
+  const family = isIpv6(address) ? 6 : 4;
   const kernel = (message: Buffer) => agent.netlink(routeProtocol, message);
   const [links, addresses, dockerd] = await Promise.all([
     kernel(ask.links()).then(readLinks),
-    kernel(ask.addresses(4)).then(readAddresses),
+    kernel(ask.addresses(family)).then(readAddresses),
     findDockerd(agent),
   ]);
   if (!dockerd) throw refuse('NoDockerd', 'no dockerd in the VM’s own namespaces');
-  const iptables = iptablesOf(agent, dockerd);
-  for (const chain of [raw, dockerUser, forward]) {
-    const listed = await listChain(iptables, chain);
-    if (!('refused' in listed)) await changeChain(iptables, chain, changeOf(listed, []));
-  }
+  await letNobodyIn(iptablesOf(agent, dockerd, family)).catch(noneBy(family));
   const nic = isGiven ? undefined : links.find((link) => link.mac === mac);
   if (!nic) return;
   for (const own of addresses)
     if (own.index === nic.index && own.address === address && own.prefix === prefix)
       acknowledged(await kernel(ask.removeAddress(own)));
-  acknowledged(await kernel(ask.takeDown(nic.index)));
+  // The NIC is IPv4's to take down.
+  if (family === 4) acknowledged(await kernel(ask.takeDown(nic.index)));
 }

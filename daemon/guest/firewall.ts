@@ -3,6 +3,7 @@
  * dockerd's own rules. A rule is ours by its comment. Ours stand first in their chain, in their order and once: what
  * comes before them could refuse what they accept.
  */
+import { type Family, isIpv6 } from '../lib/prefix.js';
 import { StepError } from '../core/steps.js';
 import { plain } from '../lib/text.js';
 import { AgentError, type Conversation, type Ran } from './agent/conversation.js';
@@ -17,7 +18,7 @@ const mark: readonly string[] = ['-m', 'comment', '--comment', 'tuntapd'];
 
 /** Accepts what comes in by our NIC, of one address alone where one is named; in the order of `iptables -S`. */
 export const accept = (nic: string, source?: string): readonly string[] => [
-  ...(source === undefined ? [] : ['-s', `${source}/32`]),
+  ...(source === undefined ? [] : ['-s', `${source}/${isIpv6(source) ? 128 : 32}`]),
   '-i',
   nic,
   ...mark,
@@ -70,27 +71,34 @@ export function changeOf(rules: readonly string[], wanted: readonly (readonly st
 const lockSeconds = 5;
 const timeout = 15_000;
 
+/** Where dockerd looks for programs there is none: nobody can have made a rule with it. */
+export class IptablesMissing extends StepError {
+  constructor(program: string) {
+    super(`dockerd’s own root in the VM has no ${program}`, { condition: 'Guest', reason: 'GuestRefused' });
+  }
+}
+
 /** Runs dockerd's iptables. */
 export type Iptables = (table: Chain['table'], words: readonly string[]) => Promise<Ran>;
 
-/** dockerd's own iptables: the first one on its PATH. Rejects with StepError `GuestRefused` where it has none. */
+/** The program that has the rules of a family, whose words are the same. */
+const programOf: Readonly<Record<Family, string>> = { 4: 'iptables', 6: 'ip6tables' };
+
+/** dockerd's own iptables: the first one on its PATH. Rejects with IptablesMissing where it has none. */
 export function iptablesOf(
   agent: Conversation,
   { pid, folders }: { readonly pid: number; readonly folders: readonly string[] },
+  family: Family = 4,
 ): Iptables {
   let rest = folders;
   return async (table, words) => {
     for (;;) {
       const [folder] = rest;
-      if (folder === undefined)
-        throw new StepError('dockerd’s own root in the VM has no iptables', {
-          condition: 'Guest',
-          reason: 'GuestRefused',
-        });
+      if (folder === undefined) throw new IptablesMissing(programOf[family]);
       try {
         return await agent.run(
           pid,
-          [`${folder}/iptables`, '-w', String(lockSeconds), '-t', table, ...words],
+          [`${folder}/${programOf[family]}`, '-w', String(lockSeconds), '-t', table, ...words],
           {
             environment: [`PATH=${folders.join(':')}`],
             timeout,

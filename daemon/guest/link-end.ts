@@ -6,6 +6,7 @@ import { isFit, removeImage, withAgent } from './agent-container.js';
 import { type GuestEnd, lookAtNics, prepare, release } from './agent-work.js';
 import { withDeadline } from './deadline.js';
 import type { EngineClient } from './engine-client.js';
+import { isIpv6 } from '../lib/prefix.js';
 import { NetlinkError } from './netlink.js';
 
 /** For all that is asked of an engine in one step, in ms. */
@@ -83,6 +84,17 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+/** What fails on the way by IPv6 as a matter of that alone: what it has in common with IPv4 is told there. */
+async function asOfFamily<T>({ vmAddress }: Pick<GuestEnd, 'vmAddress'>, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isIpv6(vmAddress) || !(error instanceof StepError) || error.why.condition !== 'Guest') throw error;
+    const { message, blocked } = error;
+    throw new StepError(message, { condition: 'Ipv6', reason: 'GuestFailed', blocked, cause: error });
+  }
+}
+
 /** What the VM has of network interfaces. Changes nothing there. */
 export async function lookIntoGuest(
   engine: EngineClient,
@@ -100,10 +112,11 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
   const { session, engineVersion, generation, log } = how;
   const work = (agent: Conversation) =>
     refusing(prepare(agent, { ...how, needsRaw: needsRawRule(engineVersion) }));
-  const { result, gone } = await inTurn(engine, how, async (bounded, signal) => {
+  const prepared = inTurn(engine, how, async (bounded, signal) => {
     await refuseNftables(bounded, engineVersion);
     return withAgent(bounded, { signal, log }, work);
   });
+  const { result, gone } = await asOfFamily(how, prepared);
   // The way is open; the container's end need not be waited for, but by the next one.
   void oneAtATime(() => gone);
   return {
@@ -114,9 +127,15 @@ export async function prepareGuest(engine: EngineClient, how: PrepareParameters)
   };
 }
 
-/** Takes our rules out of the VM and, where we set it, our address. */
-async function releaseEnd(engine: EngineClient, end: GuestEnd, signal: AbortSignal): Promise<void> {
-  const work = (agent: Conversation) => refusing(release(agent, end));
+/** Takes our rules out of the VM and, where we set it, our address: of one family after the other. */
+async function releaseEnds(
+  engine: EngineClient,
+  ends: readonly GuestEnd[],
+  signal: AbortSignal,
+): Promise<void> {
+  const work = async (agent: Conversation): Promise<void> => {
+    for (const end of ends) await refusing(release(agent, end));
+  };
   const { gone } = await withAgent(engine, { signal, log: () => undefined }, work);
   await gone;
 }
@@ -131,14 +150,17 @@ export async function releaseGuest(
 ): Promise<void> {
   // Where no agent runs, nothing was ever done.
   if (!isFit(engine.architecture)) return;
-  await inTurn(engine, { signal: outer, timeout }, async (bounded, signal) => {
-    if (hasNic) await releaseEnd(bounded, end, signal);
+  const released = inTurn(engine, { signal: outer, timeout }, async (bounded, signal) => {
+    if (hasNic) await releaseEnds(bounded, [end], signal);
     await removeImage(bounded);
   });
+  await asOfFamily(end, released);
 }
 
-/** An end of which only our rules are known, by their mark. */
-const rulesAlone: GuestEnd = { nic: '', vmAddress: '', prefix: 0, isGiven: true };
+/** Ends, one of each family, of which only our rules are known, by their mark. */
+const rulesAlone = ['0.0.0.0', '::'].map(
+  (vmAddress): GuestEnd => ({ nic: '', vmAddress, prefix: 0, isGiven: true }),
+);
 
 /**
  * The same in a VM that is no longer followed: its rules and the image, without waiting for who is at work in another VM,
@@ -150,7 +172,7 @@ export async function leaveGuest(
 ): Promise<void> {
   if (!isFit(engine.architecture)) return;
   await withDeadline(engine, { milliseconds: timeout, signal }, async (bounded, ended) => {
-    await releaseEnd(bounded, rulesAlone, ended);
+    await releaseEnds(bounded, rulesAlone, ended);
     await removeImage(bounded);
   });
 }

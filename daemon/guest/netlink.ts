@@ -57,9 +57,12 @@ function interfaceMessage(index: number, set = 0, change = 0): Buffer {
   return bytes;
 }
 
+/** IFA_F_NODAD: usable at once, without asking whether somebody else has it. Of IPv4 nobody asks. */
+const addressFlags: Readonly<Record<Family, number>> = { 4: 0, 6: 0x02 };
+
 /** struct ifaddrmsg: family:u8 prefix:u8 flags:u8 scope:u8 index:u32 */
-const addressMessage = (family: Family, prefix: number, index: number): Buffer =>
-  Buffer.concat([Buffer.from([familyNumber[family], prefix, 0, 0]), u32(index)]);
+const addressMessage = (family: Family, prefix: number, index: number, set = 0): Buffer =>
+  Buffer.concat([Buffer.from([familyNumber[family], prefix, set, 0]), u32(index)]);
 
 /** An address as the kernel keeps it: the interface's index, the address and its prefix. */
 export interface InterfaceAddress {
@@ -87,20 +90,21 @@ export const ask = {
   bringUp: (index: number, mtu: number): Buffer =>
     message(types.newLink, flags.ack, interfaceMessage(index, isUp, isUp), attribute(4, u32(mtu))),
   takeDown: (index: number): Buffer => message(types.newLink, flags.ack, interfaceMessage(index, 0, isUp)),
-  /** Sets an address; one that is there already stays. Throws RangeError when it is no address. */
+  /** Sets an address, usable at once; one that is there already stays. Throws RangeError when it is no address. */
   addAddress: ({ index, address, prefix }: InterfaceAddress): Buffer => {
     const { family, attributes } = addressAttributes(address);
     return message(
       types.newAddress,
       flags.ack | flags.create | flags.replace,
-      addressMessage(family, prefix, index),
+      addressMessage(family, prefix, index, addressFlags[family]),
       attributes,
     );
   },
   /** Takes an address away. Throws RangeError when it is no address. */
   removeAddress: ({ index, address, prefix }: InterfaceAddress): Buffer => {
     const { family, attributes } = addressAttributes(address);
-    return message(types.deleteAddress, flags.ack, addressMessage(family, prefix, index), attributes);
+    const head = addressMessage(family, prefix, index, addressFlags[family]);
+    return message(types.deleteAddress, flags.ack, head, attributes);
   },
 } as const;
 

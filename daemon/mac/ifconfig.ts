@@ -1,4 +1,6 @@
 /** What `ifconfig` prints of interfaces. Pure. */
+import type { Ipv6Address } from '../core/observation.js';
+import { addressText, parseAddress } from '../lib/prefix.js';
 
 export interface PrintedInterface {
   readonly name: string;
@@ -31,3 +33,27 @@ export const interfacesIn = (text: string): readonly PrintedInterface[] =>
     });
     return [{ name, flags: flags.split(','), mtu: Number(mtu), addresses, text: block }];
   });
+
+const inet6 = /^\s+inet6 ([0-9a-f:.]+)(?: --> \S+)? prefixlen (\d+)(.*)$/gm;
+
+/**
+ * The IPv6 addresses in ifconfig's words (af_inet6.c in6_status()): what is not said of an address is not so. Link-local
+ * ones (with a zone) are the kernel's own.
+ */
+export function ipv6In(text: string): readonly Ipv6Address[] {
+  return [...text.matchAll(inet6)].flatMap(([, said = '', prefix, flags = '']): Ipv6Address[] => {
+    const address = parseAddress(said);
+    const words = flags.trim().split(/\s+/);
+    const state = (['duplicated', 'tentative', 'detached'] as const).find((word) => words.includes(word));
+    if (!address) return [];
+    return [
+      {
+        address: addressText(address),
+        prefix: Number(prefix),
+        ...(words.includes('temporary') ? { isTemporary: true } : {}),
+        ...(words.includes('deprecated') ? { isDeprecated: true } : {}),
+        state: state ?? 'usable',
+      },
+    ];
+  });
+}

@@ -45,7 +45,8 @@ export interface RoutingTable {
 }
 
 /** U first, as on every route in use; no interface's name begins so. */
-const isFlags = (word: string | undefined): boolean => word !== undefined && /^U[A-Za-z0-9]*$/.test(word);
+export const isFlags = (word: string | undefined): boolean =>
+  word !== undefined && /^U[A-Za-z0-9]*$/.test(word);
 
 function parseRow(line: string, isOld: boolean): Route | null {
   const words = line.trim().split(/\s+/);

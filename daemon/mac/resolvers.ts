@@ -4,7 +4,7 @@ import { run, type Run } from '../lib/command.js';
 import { type Route, type Seen, seen, unknown } from '../core/observation.js';
 import { messageOf, plain } from '../lib/text.js';
 
-/** The IPv4 addresses that this pattern finds, each once. */
+/** The addresses that this pattern finds, each once; those with a zone are in no network of Docker's. */
 const serversIn = (text: string, pattern: RegExp): readonly Prefix[] => [
   ...new Map(
     [...text.matchAll(pattern)]
@@ -15,7 +15,7 @@ const serversIn = (text: string, pattern: RegExp): readonly Prefix[] => [
 ];
 
 /**
- * The IPv4 servers of `scutil --dns`, each once: those of every resolver, also of scoped ones and of single domains
+ * The servers of `scutil --dns`, each once: those of every resolver, also of scoped ones and of single domains
  * (configd, scutil.tproj/dns.c: `  nameserver[0] : 10.64.3.20`). Null for what is no such text.
  */
 export function parseResolvers(text: string): readonly Prefix[] | null {
@@ -23,7 +23,7 @@ export function parseResolvers(text: string): readonly Prefix[] | null {
   return serversIn(text, /^\s*nameserver\[\d+\] : (\S+)\s*$/gm);
 }
 
-/** The IPv4 servers of a resolv.conf (resolver.5), each once. */
+/** The servers of a resolv.conf (resolver.5), each once. */
 const parseResolvConf = (text: string): readonly Prefix[] => serversIn(text, /^nameserver\s+(\S+)/gm);
 
 /** What configd mirrors of the main resolver for programs that cannot ask it; without any resolver it has no such file. */

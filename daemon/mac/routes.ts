@@ -2,16 +2,36 @@ import { run, type Run } from '../lib/command.js';
 import { type Route, type Seen, seen, unknown } from '../core/observation.js';
 import { isRowOf } from '../core/routes/table.js';
 import { type AddRoute, StepError } from '../core/steps.js';
+import { type Family, isIpv6 } from '../lib/prefix.js';
 import { messageOf, plain } from '../lib/text.js';
-import { readRoutingTable } from './netstat.js';
+import { readRoutingTable, type RoutingTable } from './netstat.js';
+import { readRoutingTable6 } from './netstat-inet6.js';
 
-/** The Mac's IPv4 routing table. */
-export async function observeRoutes(command: Run = run): Promise<Seen<readonly Route[]>> {
+/** How macOS's commands are told of a family, and what they print of it read. */
+const inWords: Readonly<
+  Record<
+    Family,
+    {
+      readonly netstat: string;
+      readonly route: string;
+      readonly read: (text: string) => RoutingTable;
+      readonly condition: 'Routes' | 'Ipv6';
+    }
+  >
+> = {
+  4: { netstat: 'inet', route: '-net', read: readRoutingTable, condition: 'Routes' },
+  // Before the addresses, or they are taken for names; the length is always written, or they are hosts (route.c).
+  6: { netstat: 'inet6', route: '-inet6', read: readRoutingTable6, condition: 'Ipv6' },
+};
+
+/** The Mac's routing table of one family. */
+export async function observeRoutes(command: Run = run, family: Family = 4): Promise<Seen<readonly Route[]>> {
+  const { netstat, read } = inWords[family];
   try {
-    const { stdout, stderr, exitCode } = await command('/usr/sbin/netstat', ['-rn', '-f', 'inet']);
+    const { stdout, stderr, exitCode } = await command('/usr/sbin/netstat', ['-rn', '-f', netstat]);
     if (exitCode !== 0 || !stdout.startsWith('Routing tables'))
       return unknown(`netstat: ${plain(stderr || stdout)}`);
-    const { routes, unread } = readRoutingTable(stdout);
+    const { routes, unread } = read(stdout);
     // One odd row is nobody's loss; a table of which nothing is understood is not an empty one.
     if (routes.length === 0 && unread.length > 0)
       return unknown(`no row of the routing table can be read, e.g. “${plain(unread[0] ?? '')}”`);
@@ -22,11 +42,11 @@ export async function observeRoutes(command: Run = run): Promise<Seen<readonly R
 }
 
 /** Rows that `route` could find, by prefix. Throws while the table cannot be read. */
-async function readRows(command: Run): Promise<ReadonlyMap<string, Route>> {
-  const table = await observeRoutes(command);
+async function readRows(command: Run, family: Family): Promise<ReadonlyMap<string, Route>> {
+  const table = await observeRoutes(command, family);
   if (!table.known)
     throw new StepError(`the routing table cannot be read: ${table.why}`, {
-      condition: 'Routes',
+      condition: inWords[family].condition,
       reason: 'TableUnknown',
     });
   return new Map(
@@ -35,6 +55,9 @@ async function readRows(command: Run): Promise<ReadonlyMap<string, Route>> {
 }
 
 type Target = Pick<AddRoute, 'subnet' | 'gateway' | 'interface'>;
+
+/** The family of routes that are worked on together: they are of one. */
+const familyOf = ([first]: readonly Target[]): Family => (isIpv6(first?.subnet ?? '') ? 6 : 4);
 
 /** `route` takes one route a process. */
 const atOnce = 8;
@@ -55,11 +78,12 @@ async function routeEach(
 ): Promise<ReadonlyMap<string, Said>> {
   const said = new Map<string, Said>();
   const rest = [...targets];
+  const { route } = inWords[familyOf(targets)];
   const work = async (): Promise<void> => {
     for (let target = rest.shift(); target; target = rest.shift()) {
       const { subnet, gateway } = target;
       try {
-        const { stdout, stderr } = await command('/sbin/route', ['-n', verb, '-net', subnet, gateway]);
+        const { stdout, stderr } = await command('/sbin/route', ['-n', verb, route, subnet, gateway]);
         said.set(subnet, { text: plain(`${stdout} ${stderr}`), refused: stderr.trim() !== '' });
       } catch (error) {
         said.set(subnet, { text: messageOf(error), refused: true });
@@ -74,15 +98,16 @@ const leadsTo = (row: Route | undefined, { gateway, interface: name }: Target): 
   row?.gateway === gateway && row.interface === name;
 
 async function deleteSome(targets: readonly Target[], command: Run): Promise<readonly (Error | null)[]> {
-  const before = await readRows(command);
+  const family = familyOf(targets);
+  const before = await readRows(command, family);
   const asked = targets.filter((target) => leadsTo(before.get(target.subnet), target));
   if (asked.length === 0) return targets.map(() => null);
   const said = await routeEach('delete', asked, command);
-  const after = await readRows(command);
+  const after = await readRows(command, family);
   return targets.map((target) =>
     leadsTo(after.get(target.subnet), target)
       ? new StepError(`route delete ${target.subnet}: ${said.get(target.subnet)?.text ?? ''}`, {
-          condition: 'Routes',
+          condition: inWords[family].condition,
           reason: 'RouteRefused',
         })
       : null,
@@ -103,11 +128,11 @@ export async function deleteRoutes(
   return results;
 }
 
-const foreign = ({ subnet }: Target, row: Route): StepError =>
+const foreign = (target: Target, row: Route): StepError =>
   new StepError(
-    `${subnet} already goes to ${row.gateway} on ${row.interface}; that route is not ours and stays. Take it away, or ` +
+    `${target.subnet} already goes to ${row.gateway} on ${row.interface}; that route is not ours and stays. Take it away, or ` +
       'give the Docker network another subnet',
-    { condition: 'Routes', reason: 'ForeignRoute', blocked: true },
+    { condition: inWords[familyOf([target])].condition, reason: 'ForeignRoute', blocked: true },
   );
 
 /** Those that lead to our gateway on another interface, with that: bound there while the tap had no address. */
@@ -120,8 +145,8 @@ const misbound = (rows: ReadonlyMap<string, Route>, targets: readonly Target[]):
   });
 
 /**
- * Adds routes and proves them by the table, since `route` exits 0 when the kernel refused, and a gateway that is not
- * on-link is silently bound to the default route's interface (route.c). Never replaces anybody's route. Returns for
+ * Adds routes of one family and proves them by the table, since `route` exits 0 when the kernel refused, and a gateway
+ * that is not on-link is silently bound to the default route's interface (route.c). Never replaces anybody's route. Returns for
  * each what went wrong, or null; rejects while the table cannot be read.
  */
 export async function addRoutes(
@@ -129,14 +154,16 @@ export async function addRoutes(
   command: Run = run,
 ): Promise<readonly (Error | null)[]> {
   // Not looked for before: what is there already the kernel keeps as it is (`File exists`).
+  const family = familyOf(targets);
+  const { condition } = inWords[family];
   const said = new Map(await routeEach('add', targets, command));
-  let rows = await readRows(command);
+  let rows = await readRows(command, family);
   // A route that was there before is made again; a new one would be bound there once more.
   const stale = misbound(rows, targets).filter(({ subnet }) => said.get(subnet)?.refused === true);
   if (stale.length > 0) {
     await deleteRoutes(stale, command);
     for (const [subnet, words] of await routeEach('add', stale, command)) said.set(subnet, words);
-    rows = await readRows(command);
+    rows = await readRows(command, family);
   }
   const bound = misbound(rows, targets);
   if (bound.length > 0) await deleteRoutes(bound, command);
@@ -149,14 +176,14 @@ export async function addRoutes(
       // Added, and gone already: the next look sees that something removed it, and counts that.
       if (told?.refused === false) return null;
       return new StepError(`route add ${subnet}: ${told?.text ?? ''}`, {
-        condition: 'Routes',
+        condition,
         reason: 'RouteRefused',
       });
     }
     if (row.gateway !== gateway) return foreign(target, row);
     return new StepError(
       `the kernel bound ${subnet} to ${row.interface} instead of ${name}, so it was taken back: ${gateway} is not on ${name}`,
-      { condition: 'Routes', reason: 'RouteMisbound' },
+      { condition, reason: 'RouteMisbound' },
     );
   });
 }

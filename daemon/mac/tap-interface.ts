@@ -2,21 +2,25 @@ import { run, type Run } from '../lib/command.js';
 import { type Seen, seen, type TapInterface, unknown } from '../core/observation.js';
 import { type AddressTap, StepError, type UnaddressTap } from '../core/steps.js';
 import { messageOf, plain } from '../lib/text.js';
-import { interfacesIn } from './ifconfig.js';
+import { interfacesIn, ipv6In } from './ifconfig.js';
 
-const ifconfig = '/sbin/ifconfig';
+export const ifconfig = '/sbin/ifconfig';
 
 /** What `ifconfig tapN` prints; the last line is the driver's own (tuntap.cc). */
 export function parseInterface(text: string): TapInterface | null {
   const [printed] = interfacesIn(text);
   if (!printed) return null;
   const { name, flags, mtu, addresses } = printed;
+  const ipv6 = ipv6In(printed.text);
+  const isDisabled = /^\s+nd6 options=[0-9a-f]+<(?:[^>]*,)?IFDISABLED[,>]/m.test(printed.text);
   const holder = /^\s+open \(pid (\d+)\)/m.exec(printed.text)?.[1];
   return {
     name,
     up: flags.includes('UP'),
     mtu,
     addresses,
+    ...(ipv6.length === 0 ? {} : { ipv6 }),
+    ...(isDisabled ? { isIpv6Disabled: true } : {}),
     holder: holder === undefined ? null : Number(holder),
   };
 }

@@ -4,7 +4,7 @@
  * not at all without: then nobody waits for the way, and the VM may sleep.
  */
 import { pickContainers, type ProbeTarget } from '../core/probe.js';
-import type { DataPath } from '../core/observation.js';
+import { type DataPath, unchecked } from '../core/observation.js';
 
 const idle = 60_000;
 /** Before a silence is believed it is heard twice. */
@@ -20,8 +20,6 @@ export interface DataPathWatch {
   readonly snapshot: () => DataPath;
   readonly stop: () => void;
 }
-
-const unchecked: DataPath = { session: null, state: 'unchecked', detail: 'not checked yet', generation: 0 };
 
 const isSameButContainers = (one: ProbeTarget, other: ProbeTarget): boolean =>
   JSON.stringify({ ...one, listed: 0 }) === JSON.stringify({ ...other, listed: 0 });

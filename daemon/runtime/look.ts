@@ -43,6 +43,8 @@ export function createLook(parts: {
   routes: Pick<RouteKeeper, 'notice'>;
   engine: Pick<EngineLink, 'follow' | 'last'>;
   dataPath: () => DataPath;
+  /** The same of the way by IPv6. */
+  dataPath6: () => DataPath;
   names: () => Promise<NamesObservation>;
   /** The container of the user's that has been running longest. */
   longestRunning: Parameters<typeof createAtWork>[0];
@@ -76,13 +78,17 @@ export function createLook(parts: {
           ? engine.follow(owner.value, vm && isAsked(vm, memory.now()) ? vm : null)
           : engine.last(),
       dataPath: parts.dataPath(),
+      ...(mac.ipv6 && { ipv6: { ...mac.ipv6, dataPath: parts.dataPath6() } }),
       names,
     };
-    const look = { observation, link: maker.state(config, observation, memory.now()) };
+    const link = maker.state(config, observation, memory.now());
+    const link6 = maker.ipv6?.state(config, observation, memory.now(), link) ?? null;
+    const look = { observation, link, link6 };
     await parts.routes.notice(look);
-    const { mayBeSetUp, ...lasting } = learn(config, look, memory.now());
+    const { mayBeSetUp, ipv6, ...lasting } = learn(config, look, memory.now());
     await Promise.all([
       mayBeSetUp === undefined ? null : memory.learn({ mayBeSetUp }),
+      ipv6 === undefined ? null : memory.learn({ ipv6 }),
       Object.keys(lasting).length === 0 ? null : memory.record(lasting),
     ]);
     const judgement = await inSlices(judging(config, look, parts.remembered()));

@@ -1,7 +1,6 @@
 import { readJournal, writeJournal } from '../api/journal.js';
-import { noLinkMemory } from '../core/link/yield.js';
 import type { Log } from './log.js';
-import type { Journalled, Lived, Memory, Wish } from '../core/memory.js';
+import { type Journalled, type Lived, type Memory, noWay, type Wish } from '../core/memory.js';
 import { messageOf } from '../lib/text.js';
 
 export interface MemoryKeeper {
@@ -29,14 +28,7 @@ export async function keepMemory(path: string, log: Log, tapDevice: string): Pro
     ...told,
     ownedRoutes: ownedRoutes.map((route) => ({ ...route, interface: route.interface ?? tapDevice })),
   };
-  let lived: Lived = {
-    guest: null,
-    released: null,
-    mayBeSetUp: null,
-    heldRoutes: [],
-    link: noLinkMemory,
-    nics: null,
-  };
+  let lived: Lived = { ...noWay, heldRoutes: [], ipv6: { ...noWay, isNeeded: false }, nics: null };
   let closed = false;
   /** Why the journal does not hold what is remembered. */
   let trouble: string | null = null;

@@ -14,7 +14,7 @@ import { wantsSetting } from '../core/link/vmnet.js';
 import type { Contexts } from '../guest/contexts.js';
 import type { Settings } from '../guest/settings.js';
 import type { BundleRoom } from '../docker-app/bundles.js';
-import type { Run } from '../lib/command.js';
+import { run, type Run } from '../lib/command.js';
 import { observeBridges } from '../mac/bridges.js';
 import { observeConsoleUser } from '../mac/console-user.js';
 import { userByUid } from '../mac/directory.js';
@@ -54,19 +54,20 @@ export interface Sight {
 
 /**
  * Reads the world by way of every room; changes nothing. `apps`: Docker.apps in unusual places that are remembered;
- * `owed`: the Docker that was quit and is to be opened again.
+ * `owed`: the Docker that was quit and is to be opened again; `needsIpv6`: whether its table is read too.
  */
 export function createObserver(parts: {
   config: Config;
   apps: () => readonly string[];
   owed: () => RestartMemory['reopen'];
+  needsIpv6: () => boolean;
   bundles: Pick<BundleRoom, 'observe' | 'touched'>;
   contexts: Pick<Contexts, 'read'>;
   settings: Settings;
   /** Asks `scutil --dns`. */
   dns: Run;
 }): () => Promise<Sight> {
-  const { config, apps, owed, bundles, contexts, settings, dns } = parts;
+  const { config, apps, owed, needsIpv6, bundles, contexts, settings, dns } = parts;
   const observeResolvers = createResolverObserver(dns);
   let macos: Observation['macos'] = unknown('not asked');
   const ownerOf = createOwners();
@@ -76,12 +77,13 @@ export function createObserver(parts: {
     // It does not change while a daemon lives.
     if (!macos.known) macos = await macosVersion();
     const early = neededProcesses ? listProcesses() : null;
-    const [consoleUser, device, kext, tapInterface, routes] = await Promise.all([
+    const [consoleUser, device, kext, tapInterface, routes, routes6] = await Promise.all([
       observeConsoleUser(),
       observeTapDevice(config.tap.device),
       config.link === 'vmnet' ? unknown('link is "vmnet", which needs no kext') : observeKext(),
       observeTapInterface(config.tap.device),
       observeRoutes(),
+      needsIpv6() ? observeRoutes(run, 6) : null,
     ]);
     const user = consoleUser.known ? consoleUser.value : null;
     const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
@@ -117,16 +119,16 @@ export function createObserver(parts: {
     const running = docker.known ? docker.value.map(({ app }) => app) : [];
     const { vm, others } = followedVm(config, vms, runtimes);
     const mayShare = vm.known && vm.value !== null && kindOf(vm.value) === 'virtualization';
-    const [resolvers, { found, places }, bridges] = await Promise.all([
+    const [resolvers, { found, places }, vmnet] = await Promise.all([
       observeResolvers(routes, config.tap.peer),
       observeBundles({ config, user, remembered: apps(), running, bundles }),
-      mayShare ? observeBridges() : seen([]),
+      mayShare ? observeBridges() : { bridges: seen([]) },
     ]);
     const owner = vm.known ? await ownerOf(vm.value, user) : vm;
     const at = Date.now();
     const whose = owner.known ? owner.value : null;
     const setting =
-      vm.known && vm.value && whose && wantsSetting({ at, vm, vmnet: { bridges }, macos })
+      vm.known && vm.value && whose && wantsSetting({ at, vm, vmnet, macos })
         ? settings.kernelForUdp(whose, vm.value.id)
         : null;
     return {
@@ -135,8 +137,9 @@ export function createObserver(parts: {
         macos,
         consoleUser,
         tap: { device, kext, interface: tapInterface },
-        vmnet: { bridges, ...(setting && { setting }) },
+        vmnet: { ...vmnet, ...(setting && { setting }) },
         routes,
+        ...(routes6 && { ipv6: { routes: routes6 } }),
         resolvers,
         bundles: found,
         vm,

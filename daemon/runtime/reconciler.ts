@@ -4,9 +4,10 @@
  */
 import { messageOf } from '../lib/text.js';
 import {
-  conditionOf,
+  conditionFor,
   costly,
   independent,
+  isAboutIpv6,
   onMacAlone,
   StepError,
   type Step,
@@ -88,6 +89,7 @@ const isWanted = (running: Step, steps: readonly Step[]): boolean =>
   steps.some(
     (step) =>
       step.kind === running.kind &&
+      isAboutIpv6(step) === isAboutIpv6(running) &&
       'session' in step &&
       'session' in running &&
       step.session === running.session,
@@ -160,7 +162,7 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       const blocked = error instanceof StepError && error.blocked;
       const once = error instanceof StepError && error.once;
       const why: StepReason =
-        error instanceof StepError ? error.why : { condition: conditionOf[step.kind], reason: 'Failed' };
+        error instanceof StepError ? error.why : { condition: conditionFor(step), reason: 'Failed' };
       const message = messageOf(error);
       const longest = costly.has(step.kind) ? longestCostly : longestPause;
       const pause = Math.min(longest, firstPause * 2 ** (attempts - 1)) * (0.75 + parts.random() / 2);
@@ -267,6 +269,8 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       for (const key of backoffs.keys()) if (!asked.has(key)) backoffs.delete(key);
       const due = steps.filter(isDue);
       if (due.length === 0) break;
+      // Whoever waits for the way by IPv4 need not wait for the other.
+      if (round > 0 && due.every(isAboutIpv6)) report(world, pass);
       let progress = false;
       for (const together of groupsOf(due)) {
         if (isStopped()) break;

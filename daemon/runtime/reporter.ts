@@ -59,6 +59,7 @@ export function createReporter(parts: {
         names: judgement.names,
         observation: judgement.observation,
         link: judgement.link,
+        link6: judgement.ipv6?.link ?? null,
         told: toldLink(judgement),
       }));
     },

@@ -93,7 +93,8 @@ export function createHandlers(parts: {
         done: false,
         tolerated: longest,
       };
-    const failed = failures();
+    // Whoever asks for the link waits for IPv4: what IPv6 lacks is a condition of its own.
+    const failed = failures().filter(({ condition }) => !isUp || condition !== 'Ipv6');
     if (failed.length > 0)
       return {
         problems: failed.map(({ message }) => message),
@@ -145,7 +146,10 @@ export function createHandlers(parts: {
     await Promise.all([
       memory.wish({ wanted }),
       ...(wanted === 'up'
-        ? [memory.learn({ guest: null, nics: null }), memory.record({ restart: anew })]
+        ? [
+            memory.learn({ guest: null, nics: null, ipv6: { ...memory.now().ipv6, guest: null } }),
+            memory.record({ restart: anew }),
+          ]
         : []),
     ]);
     bundles.lookAnew();

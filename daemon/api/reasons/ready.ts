@@ -7,7 +7,9 @@ export const ready = {
   question: 'Do containers answer on their own addresses?',
   /** In the order in which they count as the cause: that nobody is logged in comes last. Addresses answer without names. */
   dependsOn: [
-    ...conditionTypes.filter((type) => type !== 'ConsoleUser' && type !== 'Names' && type !== 'Ready'),
+    ...conditionTypes.filter(
+      (type) => type !== 'ConsoleUser' && type !== 'Names' && type !== 'Ipv6' && type !== 'Ready',
+    ),
     'ConsoleUser',
   ],
   reasons: {

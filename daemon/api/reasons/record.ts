@@ -14,6 +14,7 @@ export const conditionTypes = [
   'Routes',
   'DataPath',
   'Names',
+  'Ipv6',
   'Ready',
 ] as const;
 

@@ -7,6 +7,7 @@ import { consoleUser } from './console-user.js';
 import { dataPath } from './data-path.js';
 import { engine } from './engine.js';
 import { guest } from './guest.js';
+import { ipv6 } from './ipv6.js';
 import { names } from './names.js';
 import { ready } from './ready.js';
 import { type ConditionType, conditionTypes, type ReasonRecord, type Topic } from './record.js';
@@ -30,6 +31,7 @@ const topics = {
   Routes: routes,
   DataPath: dataPath,
   Names: names,
+  Ipv6: ipv6,
   Ready: ready,
 } as const satisfies Readonly<Record<ConditionType, Topic>>;
 

@@ -67,4 +67,10 @@ export const chosenLink: LinkMaker = {
     TapAttached: judge('TapAttached'),
     TapAddress: judge('TapAddress'),
   },
+  ipv6: {
+    state: (config, observation, memory, ipv4) =>
+      makerOf({ config, observation, memory }).ipv6?.state(config, observation, memory, ipv4) ?? null,
+    steps: (judgement) => makerOf(judgement).ipv6?.steps(judgement) ?? [],
+    undo: (judgement, why) => makerOf(judgement).ipv6?.undo(judgement, why) ?? [],
+  },
 };

@@ -1,6 +1,6 @@
 /** Whether others use the two addresses of the link already, and which pair is free. Pure. */
 import type { Config } from '../../../config/schema.js';
-import { contains, overlaps, parsePrefix, type Prefix } from '../../lib/prefix.js';
+import { contains, type Family, overlaps, parsePrefix, type Prefix } from '../../lib/prefix.js';
 import { conflictOf } from '../routes/conflicts.js';
 import { type Observation, type Route, seen, valueOf } from '../observation.js';
 import { rulesOf } from '../routes/guard.js';
@@ -9,8 +9,14 @@ import { told } from '../routes/table.js';
 import { type Link, type LinkState, takenBy } from './link.js';
 import { plain } from '../../lib/text.js';
 
-/** Where a pair is looked for: the far ends of the private ranges, and of the one for benchmarks (RFC 2544). */
-const farEnds = ['10.255.255', '192.168.255', '172.31.255', '198.19.255'];
+/**
+ * Where a pair is looked for: the far ends of the private ranges, and of the one for benchmarks (RFC 2544); and networks
+ * whose 40 bits were drawn by lot (RFC 4193), none of which anybody is known to have.
+ */
+const pairs: Readonly<Record<Family, readonly (readonly [address: string, peer: string])[]>> = {
+  4: ['10.255.255', '192.168.255', '172.31.255', '198.19.255'].map((end) => [`${end}.253`, `${end}.254`]),
+  6: ['fd3e:d10f:52ef:76', 'fdb1:5c07:e94a:75', 'fd86:2f9d:c31b:75'].map((end) => [`${end}::1`, `${end}::2`]),
+};
 
 interface Holder {
   readonly who: string;
@@ -61,13 +67,15 @@ function move(link: Link, others: Others, observation: Observation): string {
   // macOS numbers its own networks, and nobody can tell it which one to take.
   if (link.isGiven === true)
     return 'macOS gives the link this network: end what has it besides, or give that another network';
-  const free = farEnds.find((end) => {
-    const network = parsePrefix(`${end}.253/${link.network.bits.length}`);
+  const { family, bits } = link.network;
+  const section = family === 4 ? 'tap' : 'ipv6';
+  const free = pairs[family].find(([address]) => {
+    const network = parsePrefix(`${address}/${bits.length}`);
     return network !== null && holdersOf(network, others, observation).length === 0;
   });
-  return free === undefined
-    ? 'set tap.address and tap.peer to a pair that nobody uses'
-    : `\`sudo tuntapctl config set tap.address ${free}.253 tap.peer ${free}.254\` moves it to a pair that nobody uses`;
+  if (!free) return `set ${section}.address and ${section}.peer to a pair that nobody uses`;
+  const [address, peer] = free;
+  return `\`sudo tuntapctl config set ${section}.address ${address} ${section}.peer ${peer}\` moves it to a pair that nobody uses`;
 }
 
 /**

@@ -11,6 +11,8 @@ const marks: Readonly<Record<KnownVpn, readonly string[]>> = {
   // Both ends: its utun and `chip0` in the VM (docker-mac-net-connect, client/main.go).
   'docker-mac-net-connect': ['10.33.33.1', '10.33.33.2'],
 };
+/** The networks that one of them routes to its tunnel, and nobody else: of Tailscale’s IPv6 addresses all. */
+const networks: Readonly<Partial<Record<KnownVpn, string>>> = { Tailscale: 'fd7a:115c:a1e0::/48' };
 const vpns = Object.keys(marks) as KnownVpn[];
 
 const isTunnel = (name: string): boolean => name.startsWith('utun');
@@ -20,8 +22,10 @@ export function vpnOn(name: string, table: readonly Route[]): KnownVpn | null {
   if (!isTunnel(name)) return null;
   const rows = table.filter((row) => row.interface === name);
   const isMarked = (vpn: KnownVpn): boolean =>
-    rows.some(({ destination, gateway }) =>
-      marks[vpn].some((address) => destination.text === `${address}/32` || gateway === address),
+    rows.some(
+      ({ destination, gateway }) =>
+        destination.text === networks[vpn] ||
+        marks[vpn].some((address) => destination.text === `${address}/32` || gateway === address),
     );
   return vpns.find(isMarked) ?? null;
 }

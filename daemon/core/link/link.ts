@@ -34,9 +34,11 @@ interface Common {
 }
 
 /**
+ * The state by one family; by IPv6 the same link has one of its own.
+ *
  * `absent`: no VM has it; `missed` is one that could have it after a restart, and its user. `present` but not up: it
  * `lacks` its `address` (or prefix, or MTU), its connected `row`, or that row is somebody else's, so it came after ours
- * (`network`). `up`: packets for the VM's end take it.
+ * (`network`); by IPv6 also that nobody else is known to have the address (`uniqueness`). `up`: packets for the VM's end take it.
  */
 export type LinkState = Common &
   (
@@ -49,6 +51,16 @@ export type LinkState = Common &
         readonly link: Link;
         readonly lacks: 'network';
         readonly row: Route;
+      }
+    | {
+        readonly kind: 'present';
+        readonly vm: Vm;
+        readonly link: Link;
+        readonly lacks: 'uniqueness';
+        /** For people: that it is being asked, or what was found. */
+        readonly why: string;
+        /** Whether it passes by itself within a few seconds. */
+        readonly isAsked: boolean;
       }
     | { readonly kind: 'up'; readonly vm: Vm; readonly link: Link }
   );

@@ -1,12 +1,17 @@
 /** What a person is told when another program has taken the row of the link's network from the link. Pure. */
-import type { Judgement } from '../judgement.js';
+import type { FamilyJudgement } from '../judgement.js';
+import { isIpv6 } from '../../lib/prefix.js';
 import { type Route, valueOf } from '../observation.js';
 import { hasVpn, vpnOn } from './known-vpns.js';
 import { isConnected, type Link, takenBy } from './link.js';
 import { rowOfLink } from '../routes/table.js';
 
 /** The row of the link's network that came after ours and leads elsewhere, and the link whose it was; or null. */
-export function takenRow({ observation, memory, link: state }: Judgement): { row: Route; link: Link } | null {
+export function takenRow({
+  observation,
+  memory,
+  link: state,
+}: FamilyJudgement): { row: Route; link: Link } | null {
   const { link } = state;
   const isTaken = memory.link.isTaken || takenBy(state) !== null;
   if (!isTaken || !link) return null;
@@ -26,7 +31,7 @@ function wayOut(row: Route, table: readonly Route[], network: string): string {
     );
   const allow = 'Allow access to local networks in its settings, or end it';
   return isRouted
-    ? `${allow}. Where no VPN runs any more, take the row away: \`sudo route -n delete -net ${network}\``
+    ? `${allow}. Where no VPN runs any more, take the row away: \`sudo route -n delete ${isIpv6(network) ? '-inet6' : '-net'} ${network}\``
     : allow;
 }
 

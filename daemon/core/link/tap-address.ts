@@ -1,13 +1,14 @@
 /** The Mac's end of a tap: its address, and the connected row of its network. Pure. */
 import { failed, type Judge, no, unclear, yes } from '../condition.js';
-import type { Judgement } from '../judgement.js';
+import type { FamilyJudgement } from '../judgement.js';
 import { valueOf } from '../observation.js';
-import type { Step } from '../steps.js';
+import { keyOf, type Step } from '../steps.js';
 import { takenRow, toldTaken } from './taken.js';
 
 /** Sets the address, also once more where the table has lost its row. */
-export function addressSteps({ observation, memory, link: state }: Judgement): Step[] {
-  if (state.kind !== 'present' || state.lacks === 'network' || memory.link.held) return [];
+export function addressSteps({ observation, memory, link: state }: FamilyJudgement): Step[] {
+  if (state.kind !== 'present' || state.lacks === 'network' || state.lacks === 'uniqueness') return [];
+  if (memory.link.held) return [];
   // While they are not known the pair could be anybody's.
   if (!observation.resolvers.known) return [];
   const { interface: name, macAddress, network, mtu } = state.link;
@@ -19,7 +20,7 @@ export function addressSteps({ observation, memory, link: state }: Judgement): S
   return [
     {
       kind: 'address-tap',
-      key: `address ${name}`,
+      key: keyOf(`address ${name}`, macAddress),
       why,
       interface: name,
       macAddress,
@@ -31,10 +32,11 @@ export function addressSteps({ observation, memory, link: state }: Judgement): S
 }
 
 /** Takes our address off again. */
-export function unaddressSteps({ link: { link, isAddressed } }: Judgement, why: string): Step[] {
+export function unaddressSteps({ link: { link, isAddressed } }: FamilyJudgement, why: string): Step[] {
   if (!link || !isAddressed) return [];
   const { interface: name, macAddress } = link;
-  return [{ kind: 'unaddress-tap', key: `unaddress ${name}`, why, interface: name, macAddress }];
+  const key = keyOf(`unaddress ${name}`, macAddress);
+  return [{ kind: 'unaddress-tap', key, why, interface: name, macAddress }];
 }
 
 export const tapAddress: Judge<'TapAddress'> = (judgement, failures) => {

@@ -13,6 +13,7 @@ import { rowOfLink } from '../routes/table.js';
 import type { LinkMaker } from './maker.js';
 import { addressSteps, tapAddress, unaddressSteps } from './tap-address.js';
 import { tapAttached } from './tap-attached.js';
+import { tapIpv6 } from './tap-ipv6.js';
 import { deviceSteps, disownSteps, tapDevice } from './tap-device.js';
 import { heldTap } from './tap-holder.js';
 
@@ -99,4 +100,5 @@ export const tap: LinkMaker = {
     after: disownSteps(judgement),
   }),
   judges: { TapDevice: tapDevice, Shim: shim, TapAttached: tapAttached, TapAddress: tapAddress },
+  ipv6: tapIpv6,
 };

@@ -23,6 +23,7 @@ import type { LinkMaker } from './maker.js';
 import { type Candidate, findNic, type FoundNic } from './nic.js';
 import { disownSteps } from './tap-device.js';
 import { takenRow, toldTaken } from './taken.js';
+import { vmnetIpv6 } from './vmnet-ipv6.js';
 
 /**
  * The bridge's name as the routing table prints it: macOS 11 and older cut names there (netstat.tproj/route.c).
@@ -204,4 +205,5 @@ export const vmnet: LinkMaker = {
     TapAttached: tapAttached,
     TapAddress: tapAddress,
   },
+  ipv6: vmnetIpv6,
 };

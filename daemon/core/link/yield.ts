@@ -64,6 +64,8 @@ export function followLink(
   const { link: state, routes, owned, isWanted, attempts, now } = look;
   const { link } = state;
   if (state.kind === 'unknown' || !link || !routes.known) return history;
+  // It is neither up nor lost while it is being asked whether somebody else has the address.
+  if (state.kind === 'present' && state.lacks === 'uniqueness') return history;
   const row = rowOfLink(link, routes.value);
   const isElsewhere = row !== null && !isConnected(link, row);
   const isOurs = ({ interface: name }: { interface: string }): boolean => name === link.interface;

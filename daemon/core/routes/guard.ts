@@ -3,7 +3,16 @@
  * no configuration allows, since the Mac itself would lose its way out. Pure.
  */
 import type { Config } from '../../../config/schema.js';
-import { addressText, contains, isDefault, overlaps, parsePrefix, type Prefix } from '../../lib/prefix.js';
+import {
+  addressText,
+  contains,
+  type Family,
+  isDefault,
+  isSpecial6,
+  overlaps,
+  parsePrefix,
+  type Prefix,
+} from '../../lib/prefix.js';
 import type { Link } from '../link/link.js';
 import type { Route } from '../observation.js';
 import { anotherSubnet } from './conflicts.js';
@@ -25,10 +34,13 @@ export interface ProtectedAddress {
 }
 
 /**
- * Docker Desktop’s own network (vpnkit’s, later gvisor’s), in which its VM has gateway and resolver. Docker Desktop moves
- * it away from a Mac that has a route there (4.50), so a route of ours would chase it.
+ * Docker Desktop’s own networks (vpnkit’s, later gvisor’s), in which its VM has gateway and resolver. Docker Desktop moves
+ * the first away from a Mac that has a route there (4.50), so a route of ours would chase it.
  */
-const vmsOuterNetwork = parsePrefix('192.168.65.0/24');
+const vmsOuterNetwork: Readonly<Record<Family, Prefix | null>> = {
+  4: parsePrefix('192.168.65.0/24'),
+  6: parsePrefix('fdc4:f303:9324::/64'),
+};
 
 /** Rows that come and go with a neighbour (W), refuse (R) or swallow (B) are no way to anybody. */
 const leadsNowhere = /[WRB]/;
@@ -79,8 +91,12 @@ function wayOut(found: ProtectedAddress, staysReached: (found: ProtectedAddress)
     : `, which is never covered by a route of ours. ${anotherSubnet}`;
 }
 
-/** What an operator allows to be routed, as prefixes. */
+/** What an operator allows to be routed of one family, as prefixes. */
 export interface RouteRules {
+  /** The section of the keys that say so. */
+  readonly section: 'routes' | 'ipv6';
+  /** The keys that move the link's own network, as people say them. */
+  readonly ends: string;
   readonly allow: readonly Prefix[];
   /** In the operator's words. */
   readonly allowed: readonly string[];
@@ -93,13 +109,22 @@ export interface RouteRules {
 const prefixes = (texts: readonly string[]): readonly Prefix[] =>
   texts.map(parsePrefix).filter((prefix) => prefix !== null);
 
-export const rulesOf = ({ routes }: Config): RouteRules => ({
-  allow: prefixes(routes.allow),
-  allowed: routes.allow,
-  minPrefix: routes.minPrefix,
-  forced: new Set(prefixes(routes.force).map(({ text }) => text)),
-  extra: [...new Map(prefixes(routes.extra).map((prefix) => [prefix.text, prefix])).values()],
-});
+export function rulesOf({ routes, ipv6 }: Config, family: Family = 4): RouteRules {
+  const section = family === 4 ? 'routes' : 'ipv6';
+  const { allow, minPrefix } = family === 4 ? routes : ipv6;
+  return {
+    section,
+    ends: family === 4 ? 'tap.address and tap.peer' : 'ipv6.address and ipv6.peer',
+    allow: prefixes(allow),
+    allowed: allow,
+    minPrefix,
+    forced: new Set(prefixes(routes.force).map(({ text }) => text)),
+    extra:
+      family === 4
+        ? [...new Map(prefixes(routes.extra).map((prefix) => [prefix.text, prefix])).values()]
+        : [],
+  };
+}
 
 /** Why this subnet may not be routed here, or null. */
 export function guard(
@@ -108,20 +133,22 @@ export function guard(
   subnet: Prefix,
   addresses: readonly ProtectedAddress[],
 ): Refusal | null {
-  const { allow, allowed, minPrefix, forced } = rules;
+  const { section, ends, allow, allowed, minPrefix, forced } = rules;
   const isForced = forced.has(subnet.text);
+  if (isSpecial6(subnet))
+    return { state: 'refused', why: 'it has addresses that are no host’s, or only on their own wire' };
   // Both are reported at once, so that fixing one does not uncover the other.
   const against = [
     ...(allow.some((range) => contains(range, subnet))
       ? []
-      : [`it lies outside of routes.allow (${allowed.join(', ')})`]),
-    ...(subnet.bits.length < minPrefix ? [`it is larger than /${minPrefix} (routes.minPrefix)`] : []),
+      : [`it lies outside of ${section}.allow (${allowed.join(', ')})`]),
+    ...(subnet.bits.length < minPrefix ? [`it is larger than /${minPrefix} (${section}.minPrefix)`] : []),
   ];
   if (against.length > 0) return { state: 'refused', why: against.join(', and ') };
   if (link && overlaps(link.network, subnet))
     return {
       state: 'refused',
-      why: `it overlaps tuntapd’s own link ${link.network.text}: set tap.address and tap.peer to another pair`,
+      why: `it overlaps tuntapd’s own link ${link.network.text}: set ${ends} to another pair`,
     };
   const staysReached = ({ reachedBy }: ProtectedAddress): boolean =>
     reachedBy !== null && reachedBy.bits.length > subnet.bits.length;
@@ -130,11 +157,12 @@ export function guard(
   const found =
     inside.find((each) => !each.isForcible && !staysReached(each)) ?? (isForced ? undefined : inside[0]);
   if (found) return { state: 'foreign', why: `it contains ${found.what}${wayOut(found, staysReached)}` };
-  if (isForced || !vmsOuterNetwork || !overlaps(vmsOuterNetwork, subnet)) return null;
+  const outer = vmsOuterNetwork[subnet.family];
+  if (isForced || !outer || !overlaps(outer, subnet)) return null;
   return {
     state: 'refused',
     why:
-      `it overlaps ${vmsOuterNetwork.text}, in which Docker Desktop’s VM has its own gateway and resolver. ` +
+      `it overlaps ${outer.text}, in which Docker Desktop’s VM has its own gateway and resolver. ` +
       `${anotherSubnet}, or, where Docker Desktop’s settings name another one there, list the subnet in routes.force`,
   };
 }

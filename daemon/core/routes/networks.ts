@@ -1,6 +1,7 @@
 /** Which of Docker's networks could have routes at all, and why the others could not. Pure. */
 import type { Config } from '../../../config/schema.js';
 import type { DockerNetwork } from '../observation.js';
+import type { Family } from '../../lib/prefix.js';
 import { plain } from '../../lib/text.js';
 
 const driverReason: Readonly<Record<string, string>> = {
@@ -20,14 +21,14 @@ const isOn = (value: string | undefined): boolean =>
   ['1', 't', 'T', 'true', 'True', 'TRUE'].includes(value ?? '');
 
 /**
- * Why the VM has no address in this bridge network's subnet, or null: what it is sent for there would leave by its
- * default route, to the Mac again (moby, drivers/bridge/bridge_linux.go).
+ * Why the VM has no address in this bridge network's subnets of a family, or null: what it is sent for there would leave
+ * by its default route, to the Mac again (moby, drivers/bridge/bridge_linux.go).
  */
-function withoutAddress(options: DockerNetwork['options']): string | null {
-  if (isOn(options['com.docker.network.bridge.inhibit_ipv4']))
+function withoutAddress(options: DockerNetwork['options'], family: Family): string | null {
+  if (family === 4 && isOn(options['com.docker.network.bridge.inhibit_ipv4']))
     return 'its bridge has no address in the VM (com.docker.network.bridge.inhibit_ipv4), so the VM itself cannot reach its containers';
-  if (options['com.docker.network.bridge.gateway_mode_ipv4'] === 'isolated')
-    return 'its bridge has no address in the VM (gateway_mode_ipv4 is isolated), so the VM itself cannot reach its containers';
+  if (options[`com.docker.network.bridge.gateway_mode_ipv${family}`] === 'isolated')
+    return `its bridge has no address in the VM (gateway_mode_ipv${family} is isolated), so the VM itself cannot reach its containers`;
   return null;
 }
 
@@ -56,15 +57,15 @@ function isMeant(entry: string, { name, driver, labels }: DockerNetwork): boolea
   return found !== undefined && (value === undefined || matches(value, found));
 }
 
-/** Why no subnet of this network is routed, or null. */
-export function unroutable({ routes }: Config, network: DockerNetwork): string | null {
+/** Why no subnet of a family of this network's is routed, or null. */
+export function unroutable({ routes }: Config, network: DockerNetwork, family: Family = 4): string | null {
   const { driver, scope, internal, options } = network;
   if (driver === 'ipvlan') return ipvlanReason(options['ipvlan_mode'] ?? 'l2');
   if (driver !== 'bridge')
     return driverReason[driver] ?? `driver ${plain(driver, 60)} is not known to be routable`;
   if (scope !== 'local') return 'it belongs to a swarm, not to this VM';
   if (internal) return 'it is internal: its containers cannot answer anyone outside';
-  const unaddressed = withoutAddress(options);
+  const unaddressed = withoutAddress(options, family);
   if (unaddressed !== null) return unaddressed;
   const excluded = routes.exclude.find((entry) => isMeant(entry, network));
   if (excluded !== undefined) return `routes.exclude has ${JSON.stringify(excluded)}`;

@@ -1,5 +1,5 @@
 /** How rows of the Mac's routing table are told apart. Pure. */
-import { contains, type Prefix } from '../../lib/prefix.js';
+import { contains, type Family, isHost, parseAddress, type Prefix } from '../../lib/prefix.js';
 import { type KnownVpn, vpnOn } from '../link/known-vpns.js';
 import type { Link } from '../link/link.js';
 import type { Route } from '../observation.js';
@@ -50,9 +50,10 @@ const isOnLink = ({ gateway, flags }: Route): boolean => gateway.startsWith('lin
 
 /**
  * No organisation's network is larger than 10/8: a row that is, like the halves 0/1 and 128/1, is a share of a full
- * tunnel's default route, and as little taken away by a container network as the default route itself.
+ * tunnel's default route, and as little taken away by a container network as the default route itself. Of IPv6's, like
+ * ::/1, 8000::/1 and 2000::/3, whatever is larger than all of the private ones, fc00::/7.
  */
-const largestClaim = 8;
+const largestClaim: Readonly<Record<Family, number>> = { 4: 8, 6: 7 };
 
 /**
  * What others have claimed: every row but default routes, those on or through our own link, and those that follow
@@ -62,16 +63,25 @@ export function claimsIn(link: Link | null, table: readonly Route[]): readonly C
   const vpns = new Map(
     [...new Set(table.map((row) => row.interface))].map((name) => [name, vpnOn(name, table)]),
   );
+  const own = parseAddress(link?.macAddress ?? '')?.text;
   const isOurs = (row: Route): boolean => {
     if (!link) return false;
     // The Mac's own address leads to lo0; on another interface a VPN has given it.
-    if (row.destination.text === `${link.macAddress}/32` && [link.interface, 'lo0'].includes(row.interface))
+    if (row.destination.text === own && [link.interface, 'lo0'].includes(row.interface)) return true;
+    // By IPv6 it has further ones in a network that macOS announces.
+    const { family } = row.destination;
+    if (
+      family === 6 &&
+      row.interface === 'lo0' &&
+      isHost(row.destination) &&
+      contains(link.network, row.destination)
+    )
       return true;
     return row.interface === link.interface && (row.gateway === link.vmAddress || !row.flags.includes('G'));
   };
   return table.flatMap((row): Claim[] => {
     const range = row.destination;
-    if (range.bits.length < largestClaim || isCloned(row) || isOurs(row)) return [];
+    if (range.bits.length < largestClaim[range.family] || isCloned(row) || isOurs(row)) return [];
     if (isScoped(row) && !isOnLink(row)) return [];
     return [{ range, row, isOnLink: isOnLink(row), vpn: vpns.get(row.interface) ?? null }];
   });

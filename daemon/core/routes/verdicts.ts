@@ -3,7 +3,7 @@
  * route only when nothing on the Mac would be taken away by it.
  */
 import type { Config } from '../../../config/schema.js';
-import { overlaps, type Prefix } from '../../lib/prefix.js';
+import { type Family, isIpv6, overlaps, type Prefix } from '../../lib/prefix.js';
 import type { Link, LinkState } from '../link/link.js';
 import type { Memory } from '../memory.js';
 import { unroutable } from './networks.js';
@@ -17,6 +17,7 @@ import { plain } from '../../lib/text.js';
 
 /** As much of a judgement as routes are judged by. */
 interface Found {
+  readonly family: Family;
   readonly config: Config;
   readonly observation: Observation;
   readonly link: LinkState;
@@ -61,12 +62,12 @@ type Decision = Pick<RouteVerdict, 'state' | 'why'>;
 
 function situationOf(
   table: readonly Route[],
-  { config, observation, link, memory, others }: Found,
+  { family, config, observation, link, memory, others }: Found,
 ): Situation {
   const { resolvers } = observation;
   return {
     ...others,
-    rules: rulesOf(config),
+    rules: rulesOf(config, family),
     link: link.link,
     unsure: resolvers.known ? null : resolvers.why,
     rows: new Map(
@@ -171,44 +172,61 @@ function decideAll(situation: Situation, candidates: readonly Candidate[]): Rout
   });
 }
 
+/** What all IPv6 subnets are, where none is judged by itself; `found` of IPv6, null: nothing is to be done for it. */
+function ofAllIpv6({ config, link, observation }: Found, found: Found | null): Decision | null {
+  if (!config.ipv6.manage) return { state: 'refused', why: 'IPv4 only: ipv6.manage is false' };
+  if (!found && !observation.ipv6)
+    return { state: 'waiting', why: 'the Mac’s IPv6 is looked at in a moment' };
+  // The same NIC has no address by it that the Mac could reach.
+  if (!found || (link.kind === 'up' && found.link.kind === 'absent'))
+    return { state: 'refused', why: 'IPv4 only: this link is not one by IPv6' };
+  const { routes } = found.observation;
+  return routes.known
+    ? null
+    : { state: 'waiting', why: `the IPv6 routing table is not known: ${routes.why}` };
+}
+
 /**
  * One verdict for every subnet that every network names (of thousands the last one is about the rest), in the engine's
  * order, and then for those of routes.extra; empty while the engine or the table is unknown. Wanted subnets of Docker
- * networks never overlap each other, and none is wanted twice.
+ * networks never overlap each other, and none is wanted twice. IPv6's are judged by `found6`.
  */
-export function judgeRoutes(found: Found): readonly RouteVerdict[] {
+export function judgeRoutes(found: Found, found6: Found | null): readonly RouteVerdict[] {
   const { config } = found;
   const { engine, routes } = found.observation;
   if (!engine.known || engine.value === null || !routes.known) return [];
   const situation = situationOf(routes.value, found);
-  const candidates: Candidate[] = [];
+  const ofIpv6 = ofAllIpv6(found, found6);
+  const candidates: Readonly<Record<Family, Candidate[]>> = { 4: [], 6: [] };
   const refused: RouteVerdict[] = [];
   const place = new Map<string, number>();
   const keyOf = ({ network, subnet }: Pick<RouteVerdict, 'network' | 'subnet'>): string =>
     `${network} ${subnet}`;
   for (const network of engine.value.networks) {
     const name = plain(network.name, 80);
-    const reason = unroutable(config, network);
-    const refuse = (subnet: string, why: string): void => {
+    const refuse = (subnet: string, why: string, state: RouteVerdict['state'] = 'refused'): void => {
       place.set(keyOf({ network: name, subnet }), place.size);
-      refused.push({ subnet, network: name, state: 'refused', why });
+      refused.push({ subnet, network: name, state, why });
     };
-    if (network.subnets.length === 0) refuse('-', reason ?? 'Docker names no subnet for it');
+    if (network.subnets.length === 0)
+      refuse('-', unroutable(config, network) ?? 'Docker names no subnet for it');
     for (const { text, prefix } of new Map(network.subnets.map((each) => [each.text, each])).values()) {
-      if (!prefix)
-        refuse(plain(text, 60), text.includes(':') ? 'IPv6 is not routed yet' : 'it is not an IPv4 network');
+      const family = prefix?.family ?? 4;
+      const reason = unroutable(config, network, family);
+      if (!prefix) refuse(plain(text, 60), `it is not an ${isIpv6(text) ? 'IPv6' : 'IPv4'} network`);
       else if (reason !== null) refuse(text, reason);
-      else if (candidates.length >= maxSubnets)
+      else if (family === 6 && ofIpv6) refuse(text, ofIpv6.why, ofIpv6.state);
+      else if (candidates[family].length >= maxSubnets)
         refuse(text, `more than ${maxSubnets} subnets are not routed`);
       else {
         place.set(keyOf({ network: name, subnet: text }), place.size);
-        candidates.push({ network, name, subnet: prefix });
+        candidates[family].push({ network, name, subnet: prefix });
       }
     }
   }
   for (const subnet of situation.rules.extra) {
     place.set(keyOf({ network: extraKey, subnet: subnet.text }), place.size);
-    candidates.push({ network: null, name: extraKey, subnet });
+    candidates[4].push({ network: null, name: extraKey, subnet });
   }
   // A list that no user's Docker has is cut, or the status would grow with it.
   const told = refused.slice(0, maxSubnets);
@@ -217,7 +235,10 @@ export function judgeRoutes(found: Found): readonly RouteVerdict[] {
     told.push({ subnet: '-', network: '…', state: 'refused', why });
   }
   const at = (verdict: RouteVerdict): number => place.get(keyOf(verdict)) ?? place.size;
-  return [...told, ...decideAll(situation, candidates)].toSorted((a, b) => at(a) - at(b));
+  const table6 = found6?.observation.routes;
+  const decided6 =
+    found6 && table6?.known === true ? decideAll(situationOf(table6.value, found6), candidates[6]) : [];
+  return [...told, ...decideAll(situation, candidates[4]), ...decided6].toSorted((a, b) => at(a) - at(b));
 }
 
 /** Subnets of ours that others have claimed since, and how. Needs no word of the engine: their owners do not wait for it. */

@@ -61,6 +61,11 @@ test('numbers, types and names that programs know: none of them ever changes', (
     'TT111 DataPath': 'Answering NoLink NotSeen NothingAnswers',
     'TT120 Names':
       'Ambiguous Answering Down Failed FileForeign FolderForeign NetworkNeeded NotManaged NotSeen NotServed NotTaken Starting',
+    'TT121 Ipv6':
+      'AddressNotRemoved AddressNotSet AddressRefused AddressUnusable Conflict Failed ForeignRoute GuestFailed ' +
+      'LinkCollision LinkTaken LinkYielded NoLink NoWayBack NoneRouted NotByThisLink NotForwarding NotInVm NotManaged ' +
+      'NotNeeded NotPrepared NotSeen NotSet NothingAnswers Pending ResolversUnknown RouteMisbound RouteRefused Set TableUnknown TapGone ' +
+      'Yielded',
     'TT110 Ready': 'AddressNotRemoved DockerClosed DockerStays Down Failed Idle InterfaceUnknown Ready',
   });
 });

@@ -44,6 +44,67 @@ test('a way that holds is told hop by hop, to the port', async () => {
   expect(hops.at(-1)?.detail).toBe('80 is open');
 });
 
+describe('by IPv6', () => {
+  const peer = 'fd3e:d10f:52ef:75::2';
+  const address = 'fd00:dead::2';
+  const by6 = (state: 'up' | 'present' = 'up'): Status => ({
+    ...healthyStatus,
+    link: healthyStatus.link && {
+      ...healthyStatus.link,
+      ipv6: { address: 'fd3e:d10f:52ef:75::1', peer, network: 'fd3e:d10f:52ef:75::/126', state },
+    },
+    conditions: [
+      ...healthyStatus.conditions,
+      {
+        ...{ type: 'Ipv6', status: state === 'up' ? 'True' : 'False', reason: 'AddressUnusable', since: '' },
+        message: 'somebody else has it too',
+      },
+    ],
+    routes: [
+      ...healthyStatus.routes,
+      { subnet: 'fd00:dead::/64', network: 'app', state: 'routed', why: `via ${peer} on tap1` },
+    ],
+    containers: [
+      {
+        ...{ id: 'f'.repeat(64), name: 'six', project: null, service: null, ports: [80] },
+        endpoints: [{ network: 'app', address }],
+      },
+    ],
+  });
+  const asked: string[] = [];
+  const mac: Outside = {
+    run: (file, args) => {
+      asked.push([file, ...args].join(' '));
+      return Promise.resolve({ stdout: leaves(peer, 'tap1'), stderr: '', exitCode: 0 });
+    },
+    connect: (to, port, from) => {
+      const isRight = from === 'fd3e:d10f:52ef:75::1' && [peer, address].includes(to);
+      return Promise.resolve({
+        alive: isRight,
+        said: isRight ? (port === null ? refuses : 'connected') : 'lost',
+      });
+    },
+  };
+
+  test('a way that holds is asked for and tried by its own ends', async () => {
+    asked.length = 0;
+    const hops = await hopsTo('six', mac, by6());
+    expect(hops.map(({ status }) => status)).toEqual(Array.from({ length: 7 }, () => 'pass'));
+    expect(hops.find(({ hop }) => hop === 'link')?.detail).toContain(peer);
+    expect(asked).toEqual([`/sbin/route -n get -inet6 ${address}`]);
+  });
+
+  test('a link that is none by IPv6 ends it, in the words of that', async () => {
+    const last = (await hopsTo('six', mac, by6('present'))).at(-1);
+    expect(last).toMatchObject({
+      hop: 'link',
+      status: 'fail',
+      detail: 'somebody else has it too',
+      fix: ['tuntapctl doctor TT121'],
+    });
+  });
+});
+
 test.each<[string, Hop['hop'], RegExp, Outside, Status]>([
   [
     'nobody listens',

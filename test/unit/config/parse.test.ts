@@ -103,6 +103,33 @@ describe('parseConfig', () => {
     expect(problems(`[tap]\n${lines}`).map((problem) => problem.key)).toEqual(keys);
   });
 
+  test.each([
+    ['peer = "fd3e:d10f:52ef:75::1"', ['ipv6.peer']],
+    ['peer = "fd3e:d10f:52ef:76::2"', ['ipv6.peer']],
+    ['peer = "fd3e:d10f:52ef:75::"', ['ipv6.peer']],
+    ['address = "fd3e:d10f:52ef:75::"', ['ipv6.address']],
+    ['address = "fe80::1"\npeer = "fe80::2"', ['ipv6.address']],
+    ['address = "ff02::1"\npeer = "ff02::2"', ['ipv6.address']],
+    ['address = "::1"\npeer = "::2"', ['ipv6.address']],
+    ['address = "10.0.75.1"', ['ipv6.address']],
+    ['prefix = 128', ['ipv6.prefix']],
+    ['prefix = 60\npeer = "fd00::1"', ['ipv6.prefix']],
+    ['allow = ["10.0.0.0/8"]', ['ipv6.allow[0]']],
+    ['allow = ["fc00::"]', ['ipv6.allow[0]']],
+    ['minPrefix = 8', ['ipv6.minPrefix']],
+    ['manage = "yes"', ['ipv6.manage']],
+  ])('what is wrong of IPv6 is blamed on its key: %s', (lines, keys) => {
+    expect(problems(`[ipv6]\n${lines}`).map((problem) => problem.key)).toEqual(keys);
+  });
+
+  test.each([
+    '[ipv6]\naddress = "FD12:3456::A"\npeer = "fd12:3456::b"\nprefix = 64',
+    '[ipv6]\nmanage = false\nallow = ["2001:db8::/32", "fc00::/7"]\nminPrefix = 64',
+    '[routes]\nforce = ["fd00:dead::/64", "172.18.0.0/16"]',
+  ])('%j is fine', (text) => {
+    expect(problems(text)).toEqual([]);
+  });
+
   test('another pair is fine', () => {
     expect(problems('tap = { address = "192.168.9.1", peer = "192.168.9.77", prefix = 24 }')).toEqual([]);
   });

@@ -5,13 +5,15 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Config, configSchema } from '../../../config/schema.js';
-import { overlaps, parsePrefix } from '../../../daemon/lib/prefix.js';
+import { isIpv6, overlaps, parsePrefix } from '../../../daemon/lib/prefix.js';
+import { isAboutIpv6 } from '../../../daemon/core/steps.js';
 import {
   type DockerNetwork,
   type Observation,
   type Route,
   seen,
   unknown,
+  valueOf,
 } from '../../../daemon/core/observation.js';
 import {
   followTable,
@@ -36,7 +38,8 @@ import {
   type World,
 } from './worlds.js';
 import type { Memory } from '../../../daemon/core/memory.js';
-import { isUp, judgeRoutes, linkCollision, linkKind, lookAt, plan } from './judged.js';
+import { isUp, judged, learn, linkCollision, linkKind, lookAt, plan } from './judged.js';
+import { lan6, later, looked as lookedBy, tableOf6, with6 } from './worlds6.js';
 
 interface Life {
   config: Config;
@@ -48,6 +51,8 @@ interface Life {
   networks: readonly DockerNetwork[];
   /** Every row that others entered. */
   readonly theirs: Set<Route>;
+  /** The same of the table of IPv6, which is there whether or not anybody looks. */
+  readonly theirs6: Set<Route>;
   /** What a VPN does about the link's own network while it runs. */
   follower: Follower;
   /** How often the address was set. */
@@ -76,6 +81,15 @@ const taken: Route = route({
 const claimed: Route = { ...taken, destination: net('10.0.75.0/24') };
 const isLinkRow = (row: Route): boolean => isRowOf(taken.destination.text, row);
 
+const rowsOf6 = ({ observation }: Pick<Life, 'observation'>): readonly Route[] => tableOf6(observation);
+
+const setTable6 = (life: Life, table: readonly Route[]): void => {
+  life.observation = with6(life.observation, table);
+};
+
+/** The Mac as the daemon sees it now. */
+const looked = ({ config, observation, memory }: Life): Observation => lookedBy(config, observation, memory);
+
 /** The follower sees the Mac. */
 function react(life: Life): void {
   const { follower } = life;
@@ -96,32 +110,37 @@ function react(life: Life): void {
 
 /** One look of the daemon: what main does between observing and planning. */
 function notice(life: Life): void {
-  const { config, observation, memory, now } = life;
-  const followed = followTable(life.history, { ...lookAt(config, observation), memory, now });
-  if (!followed) return;
-  life.history = followed.history;
-  life.memory = { ...memory, ...followed.change };
+  const { config, memory, now } = life;
+  const observation = looked(life);
+  const followed = followTable(life.history, { ...lookAt(config, observation, memory), memory, now });
+  if (followed) {
+    life.history = followed.history;
+    life.memory = { ...memory, ...followed.change };
+  }
+  const { ipv6 } = learn(config, observation, life.memory);
+  if (ipv6) life.memory = { ...life.memory, ipv6 };
 }
 
-const isShare = (row: Route): boolean => row.destination.bits.length < 8;
+const isShare = ({ destination: { family, bits } }: Route): boolean => bits.length < (family === 4 ? 8 : 7);
 
 /** Carries one step out, and checks what it must never do. */
 function carryOut(life: Life, step: ReturnType<typeof plan>[number]): void {
-  const before = tableOf(life);
+  const before = [...tableOf(life), ...rowsOf6(life)];
+  const isTheirs = (row: Route): boolean => life.theirs.has(row) || life.theirs6.has(row);
   if (step.kind === 'delete-route')
     for (const row of before.filter((each) => isRowOf(step.subnet, each)))
-      if (life.theirs.has(row)) throw new Error(`${step.subnet} via ${row.gateway} is not ours`);
+      if (isTheirs(row)) throw new Error(`${step.subnet} via ${row.gateway} is not ours`);
   const world: World = applied(life, step);
   life.observation = world.observation;
   life.memory = world.memory;
-  if (step.kind === 'address-tap') life.attempts += 1;
-  const after = new Set(tableOf(life));
-  for (const row of life.theirs)
+  if (step.kind === 'address-tap' && !isAboutIpv6(step)) life.attempts += 1;
+  const after = new Set([...tableOf(life), ...rowsOf6(life)]);
+  for (const row of [...life.theirs, ...life.theirs6])
     if (!after.has(row)) throw new Error(`${step.key} took ${row.destination.text}`);
   react(life);
   if (step.kind !== 'add-route') return;
   const subnet = parsePrefix(step.subnet);
-  for (const row of life.theirs) {
+  for (const row of [...life.theirs, ...life.theirs6]) {
     const range = row.destination;
     if (!subnet || isShare(row) || /[WI]/.test(row.flags) || row.interface === 'tap1') continue;
     const isForced = life.config.routes.force.includes(step.subnet);
@@ -134,7 +153,7 @@ function pass(life: Life, kill = Infinity): void {
   let steps = 0;
   for (let round = 0; round < 8; round += 1) {
     notice(life);
-    const planned = plan(life.config, life.observation, life.memory);
+    const planned = plan(life.config, looked(life), life.memory);
     if (planned.length === 0) return;
     for (const step of planned) {
       if (steps >= kill) return;
@@ -162,6 +181,35 @@ const canonical = subnet.filter((text) => {
   return prefix !== null && prefix.bits !== '' && text === prefix.text;
 });
 
+const group = fc.integer({ min: 0, max: 0xffff }).map((value) => value.toString(16));
+const subnet6 = fc.oneof(
+  fc.constantFrom(
+    ...[
+      'fd00:dead::/64',
+      'fd00:dead::/48',
+      'fd00:beef::/64',
+      'fd00:dead:0:0:8000::/65',
+      'fc00::/7',
+      'fd00::/8',
+    ],
+    ...[
+      'fd7a:115c:a1e0::/48',
+      'fd7a:115c:a1e0:5::/64',
+      'fd3e:d10f:52ef:75::/126',
+      'fd3e:d10f:52ef::/48',
+      '::/1',
+    ],
+    ...['8000::/1', '2001:db8:3::/64', 'fe80::/64', 'fd00:dead::1/128', 'fdc4:f303:9324::/64'],
+  ),
+  fc
+    .tuple(fc.constantFrom('fd00', 'fd7a', '2001'), group, group, fc.integer({ min: 0, max: 128 }))
+    .map(([a, b, c, prefix]) => `${a}:${b}:${c}::/${prefix}`),
+);
+const canonical6 = subnet6
+  .map((text) => net(text))
+  .filter(({ bits }) => bits !== '')
+  .map(({ text }) => text);
+
 const dockerNetworks = fc.uniqueArray(
   fc.record({
     id: fc.string({ minLength: 1, maxLength: 3 }),
@@ -172,9 +220,14 @@ const dockerNetworks = fc.uniqueArray(
     labels: fc.constantFrom<Record<string, string>>({}, { private: 'yes' }),
     options: fc.constant({}),
     subnets: fc
-      .array(fc.oneof({ weight: 6, arbitrary: subnet }, fc.constantFrom('', 'fd00::/64', '0.0.0.0/0')), {
-        maxLength: 3,
-      })
+      .array(
+        fc.oneof(
+          { weight: 6, arbitrary: subnet },
+          { weight: 4, arbitrary: subnet6 },
+          fc.constantFrom('', 'fd00::/64', '0.0.0.0/0', '::/0'),
+        ),
+        { maxLength: 4 },
+      )
       .map((texts) => subnetsOf(...texts)),
   }),
   { maxLength: 6, selector: ({ id }) => id },
@@ -190,6 +243,22 @@ const foreignRow = fc
     route({ destination, gateway, interface: name, flags: flags + more }),
   );
 
+const foreignRow6 = fc
+  .tuple(
+    canonical6,
+    fc.constantFrom(
+      ['fd00:8::1', 'utun4', 'UGSc'],
+      ['fe80::1%en0', 'en0', 'UGc'],
+      ['utun3', 'utun3', 'USc'],
+      ['link#9', 'bridge100', 'UC'],
+      ['::1', 'lo0', 'UGRSc'],
+    ),
+    fc.constantFrom('', '', '', 'I', 'W'),
+  )
+  .map(([destination, [gateway = '', name = '', flags = ''], more]): Route =>
+    route({ destination, gateway, interface: name, flags: flags + more }),
+  );
+
 type Event = (life: Life) => void;
 
 /** The VM starts, or starts anew: the tap is new, and whatever led through it is gone. */
@@ -197,11 +266,15 @@ const startVm: Event = (life) => {
   life.vms += 1;
   const id = `${900 + life.vms}@then`;
   for (const row of life.theirs) if (row.interface === 'tap1') life.theirs.delete(row);
+  for (const row of life.theirs6) if (row.interface === 'tap1') life.theirs6.delete(row);
   const { resolvers } = life.observation;
   life.observation = {
-    ...startedMac(
-      life.networks,
-      tableOf(life).filter((row) => row.interface !== 'tap1'),
+    ...with6(
+      startedMac(
+        life.networks,
+        tableOf(life).filter((row) => row.interface !== 'tap1'),
+      ),
+      rowsOf6(life).filter((row) => row.interface !== 'tap1'),
     ),
     resolvers,
     engine: seen({
@@ -214,6 +287,13 @@ const startVm: Event = (life) => {
     }),
   };
 };
+
+/** The same by IPv6. */
+function enter6(life: Life, row: Route): void {
+  if (rowsOf6(life).some((other) => isRowOf(row.destination.text, other))) return;
+  life.theirs6.add(row);
+  setTable6(life, [...rowsOf6(life), row]);
+}
 
 /** Somebody adds a route; one that is there already stays (`File exists`). */
 function enter(life: Life, row: Route): void {
@@ -242,7 +322,9 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   fc.constant<Event>((life) => {
     const table = tableOf(life).filter((row) => row.interface !== 'tap1');
     for (const row of life.theirs) if (row.interface === 'tap1') life.theirs.delete(row);
-    life.observation = { ...quietMac, routes: seen(table) };
+    for (const row of life.theirs6) if (row.interface === 'tap1') life.theirs6.delete(row);
+    const table6 = rowsOf6(life).filter((row) => row.interface !== 'tap1');
+    life.observation = with6({ ...quietMac, routes: seen(table) }, table6);
   }),
   dockerNetworks.map((networks): Event => (life) => {
     life.networks = networks;
@@ -282,6 +364,45 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       tableOf(life).filter((row) => !isFlushed(row)),
     );
   }),
+  foreignRow6.map((row): Event => (life) => {
+    enter6(life, row);
+  }),
+  // Somebody's own, through our peer by IPv6.
+  canonical6.map((destination): Event => (life) => {
+    if (judged(life.config, looked(life), life.memory).ipv6?.link.kind === 'up')
+      enter6(life, route({ destination, gateway: 'fd3e:d10f:52ef:75::2', interface: 'tap1', flags: 'UGSc' }));
+  }),
+  // A VPN client that deletes what is in its way first by IPv6, the row of the link too.
+  foreignRow6.map((row): Event => (life) => {
+    for (const other of life.theirs6) if (isRowOf(row.destination.text, other)) life.theirs6.delete(other);
+    life.theirs6.add(row);
+    setTable6(life, [...rowsOf6(life).filter((other) => !isRowOf(row.destination.text, other)), row]);
+  }),
+  fc.nat().map((pick): Event => (life) => {
+    const row = [...life.theirs6].filter((each) => !lan6.includes(each))[pick % 3];
+    if (!row) return;
+    life.theirs6.delete(row);
+    setTable6(
+      life,
+      rowsOf6(life).filter((each) => each !== row),
+    );
+  }),
+  // The row of the link's network goes, and nobody has it: by IPv6 no down and up of anybody's brings it back.
+  fc.constant<Event>((life) => {
+    setTable6(
+      life,
+      rowsOf6(life).filter(
+        (row) => life.theirs6.has(row) || row.destination.text !== 'fd3e:d10f:52ef:75::/126',
+      ),
+    );
+  }),
+  // The table of IPv6 cannot be read for a while.
+  fc.constant<Event>((life) => {
+    const table = rowsOf6(life);
+    life.observation = { ...life.observation, ipv6: { routes: unknown('it could not be asked') } };
+    pass(life);
+    setTable6(life, table);
+  }),
   // Killed after some steps; the journal is what is left.
   fc.nat({ max: 4 }).map((steps): Event => (life) => {
     pass(life, steps);
@@ -293,9 +414,12 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     life.memory = { ...life.memory, wanted };
     if (wanted === 'up') life.history = forgive(life.history);
   }),
+  fc.boolean().map((manage): Event => (life) => {
+    life.config = { ...life.config, ipv6: { ...life.config.ipv6, manage } };
+  }),
   fc
     .record({
-      force: fc.subarray(['172.18.0.0/16', '10.33.0.0/16', '10.0.75.0/30']),
+      force: fc.subarray(['172.18.0.0/16', '10.33.0.0/16', '10.0.75.0/30', 'fd00:dead::/64']),
       exclude: fc.subarray(['app*', 'driver=bridge', 'label=private']),
       include: fc.constantFrom(['*'], ['*'], ['app*']),
       allow: fc.constantFrom(defaults.routes.allow, ['172.16.0.0/12', '100.64.0.0/10']),
@@ -303,7 +427,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       minPrefix: fc.constantFrom(8, 12, 24),
     })
     .map((routes): Event => (life) => {
-      life.config = configSchema.parse({ routes });
+      life.config = { ...configSchema.parse({ routes }), ipv6: life.config.ipv6 };
     }),
   fc.nat({ max: 90_000 }).map((time): Event => (life) => {
     life.now += time;
@@ -357,13 +481,14 @@ const event: fc.Arbitrary<Event> = fc.oneof(
 
 const newLife = (): Life => ({
   config: defaults,
-  observation: quietMac,
+  observation: with6(quietMac, lan6),
   memory: up,
   history: noTableHistory,
   now: 1_000_000,
   vms: 0,
-  networks: [network('bridge', '172.17.0.0/16')],
+  networks: [network('bridge', '172.17.0.0/16'), network('both', '172.18.0.0/16', 'fd00:dead::/64')],
   theirs: new Set(lan),
+  theirs6: new Set(lan6),
   follower: 'none',
   attempts: 0,
 });
@@ -371,6 +496,8 @@ const newLife = (): Life => ({
 test('a thousand lives: nothing of anybody’s is touched, and when it is quiet everything that may be routed is', () => {
   let routed = 0;
   let refused = 0;
+  let routed6 = 0;
+  let refused6 = 0;
   fc.assert(
     fc.property(fc.array(event, { minLength: 1, maxLength: 20 }), (events) => {
       const life = newLife();
@@ -382,7 +509,9 @@ test('a thousand lives: nothing of anybody’s is touched, and when it is quiet 
         pass(life);
         // Set once, once more at once, and then only after pauses.
         expect(life.attempts - before).toBeLessThanOrEqual(2);
-        expect(plan(life.config, life.observation, life.memory)).toEqual([]);
+        expect(plan(life.config, looked(life), life.memory)).toEqual([]);
+        // Two seconds are enough for an address, and a pass follows.
+        life.observation = later(life.observation);
       }
       life.follower = 'none';
       react(life);
@@ -390,29 +519,47 @@ test('a thousand lives: nothing of anybody’s is touched, and when it is quiet 
       for (let look = 0; look < 3; look += 1) {
         life.now += 600_000;
         pass(life);
+        life.observation = later(life.observation);
       }
+      pass(life);
       expect(life.memory.heldRoutes).toEqual([]);
       expect(life.memory.link.held).toBeNull();
       const kind = linkKind(life.config, life.observation);
       const isFree = linkCollision(life.config, life.observation) === null;
       if (life.memory.wanted === 'up' && kind !== 'absent' && kind !== 'lacks network' && isFree)
         expect(kind).toBe('up');
-      const verdicts = judgeRoutes(life.config, life.observation, life.memory);
+      const judgement = judged(life.config, looked(life), life.memory);
+      if (looked(life).ipv6) expect(life.memory.ipv6.link.held).toBeNull();
+      const verdicts = judgement.routes.filter(({ subnet: each }) => !isIpv6(each));
+      const verdicts6 = judgement.routes.filter(({ subnet: each }) => isIpv6(each));
       const isLinked = isUp(life.config, life.observation);
       if (life.memory.wanted === 'up' && life.config.routes.manage && isLinked)
         expect(verdicts.filter(({ state }) => !['routed', 'refused', 'foreign'].includes(state))).toEqual([]);
+      if (life.memory.wanted === 'up' && life.config.routes.manage && judgement.ipv6?.link.kind === 'up')
+        expect(verdicts6.filter(({ state }) => !['routed', 'refused', 'foreign'].includes(state))).toEqual(
+          [],
+        );
       if (life.memory.wanted === 'down') expect(life.memory.ownedRoutes).toEqual([]);
+      if (life.memory.wanted === 'down' || !life.config.ipv6.manage)
+        expect(valueOf(life.observation.tap.interface)?.ipv6).toBeUndefined();
       // What stands and is not theirs is known to be ours.
       const ours = tableOf(life).filter((row) => row.gateway === '10.0.75.2' && !life.theirs.has(row));
-      expect(ours.map(({ destination }) => destination.text).toSorted()).toEqual(
+      const ours6 = rowsOf6(life).filter(
+        (row) => row.gateway === 'fd3e:d10f:52ef:75::2' && !life.theirs6.has(row),
+      );
+      expect([...ours, ...ours6].map(({ destination }) => destination.text).toSorted()).toEqual(
         life.memory.ownedRoutes.map(({ subnet: each }) => each).toSorted(),
       );
       routed += ours.length;
       refused += verdicts.length - ours.length;
+      routed6 += ours6.length;
+      refused6 += verdicts6.length - ours6.length;
     }),
     { numRuns: 1000, endOnFailure: true },
   );
   // The lives are worth living: routes stood at the end of many, and many were refused.
   expect(routed).toBeGreaterThan(100);
   expect(refused).toBeGreaterThan(100);
+  expect(routed6).toBeGreaterThan(100);
+  expect(refused6).toBeGreaterThan(100);
 });

@@ -15,13 +15,13 @@ import type { RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
 import type { Step } from '../../../daemon/core/steps.js';
 import { up } from './worlds.js';
 
-export const lookAt = (config: Config, observation: Observation): Look => ({
-  observation,
-  link: tap.state(config, observation, up),
-});
+export function lookAt(config: Config, observation: Observation, memory: Memory = up): Look {
+  const link = tap.state(config, observation, memory);
+  return { observation, link, link6: tap.ipv6?.state(config, observation, memory, link) ?? null };
+}
 
 export const judged = (config: Config, observation: Observation, memory: Memory): Judgement =>
-  judge(config, lookAt(config, observation), memory);
+  judge(config, lookAt(config, observation, memory), memory);
 
 export const plan = (config: Config, observation: Observation, memory: Memory): readonly Step[] =>
   planOf(tap, judged(config, observation, memory));
@@ -50,7 +50,7 @@ export const linkCollision = (config: Config, observation: Observation): string 
   judged(config, observation, up).collision;
 
 export const learn = (config: Config, observation: Observation, memory: Memory): Partial<Memory> =>
-  learnFrom(config, lookAt(config, observation), memory);
+  learnFrom(config, lookAt(config, observation, memory), memory);
 
 /** The link's state in one word: what a link that is there lacks, else its kind. */
 export function linkKind(config: Config, observation: Observation): string {

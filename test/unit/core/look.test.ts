@@ -54,6 +54,7 @@ test.each<[string, Pick<Vm, 'kind'>, Pick<Memory, 'wanted'>, 'asked' | 'left alo
     routes: { notice: nothing },
     engine: link,
     dataPath: () => quietMac.dataPath,
+    dataPath6: () => quietMac.dataPath,
     names: () => Promise.resolve(quietMac.names),
     longestRunning: () => Promise.resolve(null),
     onUser: () => undefined,

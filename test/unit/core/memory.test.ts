@@ -53,6 +53,21 @@ test('a route of a journal that names no interface was on the tap of the configu
   expect(complaints).toEqual([]);
 });
 
+test('routes of both families outlive the daemon in one list, and a journal from before IPv6 is read', async () => {
+  const memory = await keepMemory(path, log, 'tap1');
+  const dual = [route(1), { subnet: 'fd00:dead::/64', gateway: 'fd3e:d10f:52ef:75::2', interface: 'tap1' }];
+  await memory.record({ ownedRoutes: dual });
+  expect((await keepMemory(path, log, 'tap1')).now().ownedRoutes).toEqual(dual);
+  expect(complaints).toEqual([]);
+  writeFileSync(path, JSON.stringify({ wanted: 'up', ownedRoutes: [route(1)], lastLink: 'tap' }));
+  const after = (await keepMemory(path, log, 'tap1')).now();
+  expect(after).toMatchObject({
+    ownedRoutes: [route(1)],
+    ipv6: { guest: null, released: null, mayBeSetUp: null, isNeeded: false },
+  });
+  expect(complaints).toEqual([]);
+});
+
 test('changes that come while another one is being written are all in the journal', async () => {
   for (let round = 0; round < 20; round += 1) {
     const memory = await keepMemory(path, log, 'tap1');

@@ -45,7 +45,8 @@ describe('the route guard', () => {
     ['10.09.0.0/16', 'refused', /not an IPv4 network/],
     ['10.1.0.0/33', 'refused', /not an IPv4 network/],
     ['', 'refused', /not an IPv4 network/],
-    ['fd00:1::/64', 'refused', /IPv6 is not routed yet/],
+    ['fd00:1::/64', 'waiting', /IPv6 is looked at in a moment/],
+    ['fd00:1::/129', 'refused', /not an IPv6 network/],
     ['\u001b[2J', 'refused', /not an IPv4 network/],
   ])('%j is %s', (subnet, state, why) => {
     const [verdict, ...more] = verdictsFor([network('app', subnet)], [], {}, ['172.30.5.3', 'fd00::1']);
@@ -358,7 +359,7 @@ describe('which networks', () => {
       verdictsFor([network('two', '172.18.0.0/16', 'fd00::/64', '172.19.1.7/16'), network('none')]),
     ).toEqual([
       expect.objectContaining({ subnet: '172.18.0.0/16', state: 'pending' }),
-      expect.objectContaining({ subnet: 'fd00::/64', state: 'refused' }),
+      expect.objectContaining({ subnet: 'fd00::/64', state: 'waiting' }),
       expect.objectContaining({ subnet: '172.19.0.0/16', state: 'pending' }),
       expect.objectContaining({ subnet: '-', network: 'none', state: 'refused' }),
     ]);

@@ -131,6 +131,46 @@ const withContainers = (containers: readonly Container[]): Status => {
   });
 };
 
+test('of IPv6 the addresses that are reached are told, and both ends of the link', () => {
+  const { engine } = startedMac([]);
+  if (!engine.known || !engine.value) throw new Error('there is an engine');
+  const both = { ...end('app', '172.18.0.2'), ipv6: 'fd00:dead::2' };
+  const elsewhere = { ...end('lan', '172.19.0.2'), ipv6: '2001:db8::2' };
+  const containers = [
+    container('web', {}, [both, elsewhere]),
+    container('only6', {}, [{ ...both, ipv4: null }]),
+  ];
+  const observation = { ...startedMac([]), engine: seen({ ...engine.value, containers: seen(containers) }) };
+  const look = lookAt(config, { ...observation, ipv6: { routes: seen([]) } });
+  const status = statusOf({
+    ...{ pid: 1, since: 'now', phase: 'ready', conditions: [], names: { state: 'off' } },
+    routes: [
+      { subnet: 'fd00:dead::/64', network: 'app', state: 'routed', why: '' },
+      { subnet: '2001:db8::/64', network: 'lan', state: 'refused', why: '' },
+    ],
+    ...look,
+    link6: look.link6 ?? null,
+  });
+  expect(statusSchema.parse(status).containers?.map(({ name, endpoints }) => [name, endpoints])).toEqual([
+    [
+      'web',
+      [
+        { network: 'app', address: '172.18.0.2' },
+        { network: 'app', address: 'fd00:dead::2' },
+        { network: 'lan', address: '172.19.0.2' },
+      ],
+    ],
+    ['only6', [{ network: 'app', address: 'fd00:dead::2' }]],
+  ]);
+  expect(status.link?.ipv6).toEqual({
+    address: 'fd3e:d10f:52ef:75::1',
+    peer: 'fd3e:d10f:52ef:75::2',
+    network: 'fd3e:d10f:52ef:75::/126',
+    state: 'present',
+  });
+  expect(withContainers([]).link).not.toHaveProperty('ipv6');
+});
+
 test('containers are told with compose’s labels, and with the addresses that they have', () => {
   const labels = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'db\u202e' };
   const status = withContainers([

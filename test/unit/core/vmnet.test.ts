@@ -62,6 +62,7 @@ test('a VM on a bridge of the Mac: its NIC is found, let in and routed to, and n
     'Routes Set',
     'DataPath NotSeen',
     'Names Starting',
+    'Ipv6 NotNeeded',
     'Ready NotSeen',
   ]);
   expect(phase).toBe('working');

@@ -14,9 +14,9 @@ import {
 import { parseAddress, parsePrefix, type Prefix } from '../../../daemon/lib/prefix.js';
 import { resolverText } from '../../../daemon/lib/resolver-text.js';
 import { noLinkMemory } from '../../../daemon/core/link/yield.js';
-import type { Memory } from '../../../daemon/core/memory.js';
+import { type Memory, noWay } from '../../../daemon/core/memory.js';
 import { noRestart } from '../../../daemon/core/docker/restart-memory.js';
-import type { Step } from '../../../daemon/core/steps.js';
+import { isAboutIpv6, type Step } from '../../../daemon/core/steps.js';
 import {
   addRow,
   deleteRow,
@@ -30,6 +30,10 @@ import {
   setUp,
   type Table,
 } from '../../lab/mac/xnu/table.js';
+import { net, route } from './rows.js';
+import { applied6 } from './worlds6.js';
+
+export { net, route };
 
 export const config: Config = configSchema.parse({});
 
@@ -47,6 +51,7 @@ export const up: Memory = {
   toldBlocked: [],
   lastLink: null,
   link: noLinkMemory,
+  ipv6: { ...noWay, isNeeded: false },
   nics: null,
 };
 
@@ -84,23 +89,6 @@ export const bundlesOf = (withHyperkit: readonly Bundle[], more: Partial<Bundles
   outOfReach: [],
   replacing: [],
   ...more,
-});
-
-/** What the text of a network means. Throws on text that means none. */
-export function net(text: string): Prefix {
-  const prefix = parsePrefix(text);
-  if (!prefix) throw new Error(`${text} is no network`);
-  return prefix;
-}
-
-/** A row of the routing table as netstat prints it. */
-export const route = ({
-  destination,
-  ...row
-}: Omit<Route, 'destination' | 'via'> & { destination: string }): Route => ({
-  ...row,
-  destination: net(destination),
-  via: parseAddress(row.gateway),
 });
 
 /** Subnets as an engine tells them. */
@@ -283,7 +271,9 @@ const removeAddresses = (kernel: Table, name: string): void => {
 };
 
 /** What a step does to the world when it succeeds: the model that plan's properties are held against. */
-export function applied({ observation, memory }: World, step: Step): World {
+export function applied(world: World, step: Step): World {
+  if (isAboutIpv6(step)) return applied6(world, step);
+  const { observation, memory } = world;
   switch (step.kind) {
     case 'load-kext':
       return {

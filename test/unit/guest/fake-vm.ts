@@ -40,9 +40,15 @@ export interface FakeVm {
   /** Addresses as 32 hexadecimal digits. */
   readonly ipv6: { index: number; address: string; prefix: number }[];
   readonly routes: { address: string | null; prefix: number; index: number; table?: number }[];
+  /** Of IPv6; addresses as 32 hexadecimal digits. */
+  readonly routes6: { address: string | null; prefix: number; index: number }[];
+  /** Files below /proc/sys by their paths there. */
+  readonly sysctls: Map<string, string>;
   readonly processes: Map<number, FakeProcess>;
   /** Rules by table and chain, e.g. `filter DOCKER-USER`. */
   readonly chains: Map<string, string[]>;
+  /** The same of ip6tables. */
+  readonly chains6: Map<string, string[]>;
   /** ARP frames that were sent. */
   readonly announced: { readonly index: number; readonly packet: Buffer }[];
   /** Commands with their words, in the order in which they ran. */
@@ -135,6 +141,18 @@ function kernel(vm: FakeVm, request: Buffer): Buffer {
         end,
       ]);
     case 26:
+      if (body.readUInt8(0) === 10)
+        return Buffer.concat([
+          ...vm.routes6.map(({ address, prefix, index }) =>
+            message(
+              24,
+              Buffer.from([10, prefix, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0]),
+              ...(address === null ? [] : [attribute(1, Buffer.from(address, 'hex'))]),
+              attribute(4, u32(index)),
+            ),
+          ),
+          end,
+        ]);
       return Buffer.concat([
         ...vm.routes.map(({ address, prefix, index, table = 254 }) =>
           message(
@@ -157,6 +175,7 @@ function kernel(vm: FakeVm, request: Buffer): Buffer {
     case 20:
     case 21: {
       if (!nic) return acknowledge(errno.ENODEV);
+      if (body.readUInt8(0) === 10) return acknowledge(changeIpv6(vm, type, nic.index, body));
       const address = attributesIn(body.subarray(8)).get(2)?.join('.') ?? '';
       const own = { index: nic.index, address, prefix: body.readUInt8(1) };
       const at = vm.addresses.findIndex((one) => JSON.stringify(one) === JSON.stringify(own));
@@ -170,6 +189,21 @@ function kernel(vm: FakeVm, request: Buffer): Buffer {
   }
 }
 
+/** RTM_NEWADDR or RTM_DELADDR of IPv6; one without IFA_F_NODAD would be asked for first. Returns the errno. */
+function changeIpv6(vm: FakeVm, type: number, index: number, body: Buffer): number {
+  const address = attributesIn(body.subarray(8)).get(2)?.toString('hex') ?? '';
+  const own = { index, address, prefix: body.readUInt8(1) };
+  const at = vm.ipv6.findIndex((one) => JSON.stringify(one) === JSON.stringify(own));
+  if (type === 21) {
+    if (at === -1) return errno.EADDRNOTAVAIL;
+    vm.ipv6.splice(at, 1);
+    return 0;
+  }
+  if ((body.readUInt8(2) & 0x02) === 0) return errno.EINVAL;
+  if (at === -1) vm.ipv6.push(own);
+  return 0;
+}
+
 /** Letter, what is found, as the agent answers it. */
 function look(vm: FakeVm, path: string): Buffer {
   const data = (kind: number, text: string): Buffer =>
@@ -180,6 +214,8 @@ function look(vm: FakeVm, path: string): Buffer {
       ['.', '..', 'self', 'meminfo', ...vm.processes.keys(), agentPid].map((name) => `${name}\0`).join(''),
     );
   if (path === '/proc/self') return data(3, String(agentPid));
+  const sysctl = vm.sysctls.get(path.replace('/proc/sys/', ''));
+  if (sysctl !== undefined) return data(1, sysctl);
   const [, pid = '', what = ''] = /^\/proc\/(\d+)\/(.+)$/.exec(path) ?? [];
   const one =
     Number(pid) === agentPid
@@ -206,13 +242,13 @@ function look(vm: FakeVm, path: string): Buffer {
 
 /** iptables -w SECONDS -t TABLE (-S CHAIN | -I CHAIN NUMBER RULE… | -D CHAIN NUMBER) */
 function iptables(
-  vm: FakeVm,
+  chains: FakeVm['chains'],
   words: readonly string[],
 ): { status: number; stdout?: string; stderr?: string } {
   const [wait, seconds, option, table, verb, chain = '', place, ...rule] = words;
   if (wait !== '-w' || !/^\d+$/.test(seconds ?? '') || option !== '-t')
     return { status: 2, stderr: 'iptables: unknown option' };
-  const rules = vm.chains.get(`${table ?? ''} ${chain}`);
+  const rules = chains.get(`${table ?? ''} ${chain}`);
   if (!rules) return { status: 1, stderr: 'iptables: No chain/target/match by that name.\n' };
   const at = Number(place) - 1;
   if (verb === '-S')
@@ -239,7 +275,9 @@ function run(vm: FakeVm, body: Buffer): Buffer {
     status,
     stdout = '',
     stderr = '',
-  } = typeof instead === 'string' ? { status: 4, stderr: instead } : iptables(vm, rest);
+  } = typeof instead === 'string'
+    ? { status: 4, stderr: instead }
+    : iptables(program.endsWith('/ip6tables') ? vm.chains6 : vm.chains, rest);
   return Buffer.concat([
     ...(stdout === '' ? [] : [frame('O', Buffer.from(stdout))]),
     ...(stderr === '' ? [] : [frame('E', Buffer.from(stderr))]),
@@ -273,12 +311,15 @@ export function fakeVm(mac: string): FakeVm {
       { address: '192.168.65.0', prefix: 24, index: 2 },
       { address: '172.17.0.0', prefix: 16, index: 4 },
     ],
+    routes6: [{ address: 'fe800000000000000000000000000000', prefix: 64, index: 2 }],
+    sysctls: new Map(),
     processes: new Map([[900, dockerd()]]),
     chains: new Map([
       ['raw PREROUTING', ['-d 172.17.0.2/32 ! -i docker0 -j DROP']],
       ['filter DOCKER-USER', ['-s 10.9.9.9/32 -j DROP']],
       ['filter FORWARD', ['-j DOCKER-USER']],
     ]),
+    chains6: new Map(),
     announced: [],
     commands: [],
     beforeCommand: () => undefined,

@@ -65,6 +65,7 @@ test.each([
       hasDefaultRoute: false,
       addresses: [],
       hasIpv6: false,
+      ipv6: [],
     },
     {
       name: 'eth0',
@@ -73,8 +74,12 @@ test.each([
       hasDefaultRoute: true,
       addresses: [{ address: '192.168.65.3', prefix: 24 }],
       hasIpv6: false,
+      ipv6: [],
     },
-    { name: 'eth1', mac, isCard: true, hasDefaultRoute: false, addresses, hasIpv6: true },
+    {
+      ...{ name: 'eth1', mac, isCard: true, hasDefaultRoute: false, addresses, hasIpv6: true },
+      ipv6: [{ address: 'fda5:8591:e3fe:291f:b828:4ff:fefb:9a30', prefix: 64 }],
+    },
     {
       name: 'docker0',
       mac: '02:42:00:00:00:01',
@@ -82,6 +87,7 @@ test.each([
       hasDefaultRoute: false,
       addresses: [{ address: '172.17.0.1', prefix: 16 }],
       hasIpv6: false,
+      ipv6: [],
     },
   ]);
   expect(state()).toBe(before);

@@ -51,11 +51,19 @@ test('what could not be asked is not known, rather than empty', async () => {
     (stdout: string, exitCode = 0) =>
     () =>
       Promise.resolve({ stdout, stderr: '', exitCode });
-  expect(await observeBridges(says(printed('no-vm')))).toEqual(seen([]));
-  expect(await observeBridges(says(''))).toMatchObject({ known: false });
-  expect(await observeBridges(says(printed('no-vm'), 1))).toMatchObject({ known: false });
+  expect(await observeBridges(says(printed('no-vm')))).toEqual({ bridges: seen([]) });
+  expect(await observeBridges(says(''))).toMatchObject({ bridges: { known: false } });
+  expect(await observeBridges(says(printed('no-vm'), 1))).toMatchObject({ bridges: { known: false } });
   expect(await observeBridges(() => Promise.reject(new Error('took too long')))).toEqual({
-    known: false,
-    why: 'took too long',
+    bridges: { known: false, why: 'took too long' },
   });
+});
+
+test('their IPv6 addresses are told by a bridge’s name, the link-local ones left out', async () => {
+  const observe = async (name: string) =>
+    observeBridges(() => Promise.resolve({ stdout: printed(name), stderr: '', exitCode: 0 }));
+  expect((await observe('docker-without-dhcp-m1')).ipv6).toEqual({
+    bridge100: [{ address: 'fda5:8591:e3fe:291f:1ce8:3756:85a1:96ad', prefix: 64, state: 'usable' }],
+  });
+  expect(await observe('no-vm')).not.toHaveProperty('ipv6');
 });

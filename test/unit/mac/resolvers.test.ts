@@ -40,8 +40,9 @@ resolver #1
   reach    : Reachable,Directly Reachable Address
 `;
 
-test('every resolver’s IPv4 servers, each once', () => {
-  expect(parseResolvers(captured)).toEqual(resolversAt('10.20.0.53', '172.20.9.9'));
+test('every resolver’s servers, each once', () => {
+  expect(parseResolvers(captured)).toEqual(resolversAt('10.20.0.53', 'fd00:20::53', '172.20.9.9'));
+  expect(parseResolvers('DNS configuration\n  nameserver[0] : fe80::1%en0\n')).toEqual([]);
   expect(parseResolvers('No DNS configuration available\n')).toEqual([]);
   expect(parseResolvers('')).toBeNull();
   expect(parseResolvers('scutil: no such thing\n')).toBeNull();
@@ -106,7 +107,7 @@ test('when scutil has no such answer, the mirror of the main resolver counts', a
     expect(await createResolverObserver(observeFails, () => 0, mirror)(seen([]), '')).toEqual(seen([]));
     writeFileSync(mirror, '# mirrored\nsearch corp.example\nnameserver 10.20.0.53\nnameserver fd00::53\n');
     expect(await createResolverObserver(observeFails, () => 0, mirror)(seen([]), '')).toEqual(
-      seen(resolversAt('10.20.0.53')),
+      seen(resolversAt('10.20.0.53', 'fd00::53')),
     );
     mkdirSync(join(folder, 'odd'));
     expect(

@@ -48,6 +48,24 @@ const namesOf = (...containers: NamedContainer[]): Zone => zoneOf('docker', cont
 const told = ({ names }: Zone): Record<string, string> =>
   Object.fromEntries(names.map(({ name, addresses }) => [name, addresses.join(' ')]));
 
+test('a container that is reached by both has addresses of both, and of IPv6 only those that are routed', () => {
+  const both = { ...on('app', '172.21.0.2'), ipv6: 'FD00:DEAD:0:0::2' };
+  const ways = [routed('app', '172.21.0.0/16'), routed('app', 'fd00:dead::/64')];
+  const namesBy = (by: readonly RouteVerdict[]): Record<string, string> =>
+    told(
+      zoneOf(
+        'docker',
+        [container('web', [both]), container('six', [{ ...both, ipv4: null }])],
+        by,
+        parsePrefix,
+      ),
+    );
+  expect(namesBy(ways)).toEqual({ six: 'fd00:dead::2', web: '172.21.0.2 fd00:dead::2' });
+  expect(namesBy([routed('app', '172.21.0.0/16'), routed('app', 'fd00:dead::/64', 'foreign')])).toEqual({
+    web: '172.21.0.2',
+  });
+});
+
 describe('the names of a container', () => {
   test('its own, in lower case and with hyphens', () => {
     expect(told(namesOf(container('My_App', [on('bridge', '172.17.0.2')])))).toEqual({

@@ -1,0 +1,23 @@
+/** Whether anybody needs IPv6. While nobody does, nothing of it is looked at, and nothing of it is told. Pure. */
+import type { Config } from '../../config/schema.js';
+import type { Memory } from './memory.js';
+import type { DockerNetwork, Observation } from './observation.js';
+import { unroutable } from './routes/networks.js';
+
+/** Whether a network has an IPv6 subnet that could be routed. */
+const hasIpv6 = (config: Config, network: DockerNetwork): boolean =>
+  network.subnets.some(({ prefix }) => prefix?.family === 6) && unroutable(config, network, 6) === null;
+
+/**
+ * Whether a network of the engine's needs it; while the engine does not tell, whether one did when it last told, so that
+ * the next VM's link has its address before it is up.
+ */
+export function needsIpv6(
+  config: Config,
+  engine: Observation['engine'],
+  { ipv6 }: Pick<Memory, 'ipv6'>,
+): boolean {
+  if (!config.ipv6.manage) return false;
+  if (!engine.known || engine.value === null) return ipv6.isNeeded;
+  return engine.value.networks.some((network) => hasIpv6(config, network));
+}

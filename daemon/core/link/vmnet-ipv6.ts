@@ -1,0 +1,55 @@
+/**
+ * The link over a network of macOS's by IPv6: both ends have addresses that macOS announces there, and nothing of them is
+ * set. Pure.
+ */
+import type { Config } from '../../../config/schema.js';
+import { addressText, contains, parseAddress, parsePrefix } from '../../lib/prefix.js';
+import type { Memory } from '../memory.js';
+import { type Ipv6Address, type Observation, unknown, valueOf } from '../observation.js';
+import { rowOfLink } from '../routes/table.js';
+import { isConnected, type Link, type LinkState } from './link.js';
+import type { Ipv6Maker } from './maker.js';
+
+/** With what the Mac speaks to others there: an address that changes by the day goes first (RFC 6724, rule 7). */
+const spokenWith = (addresses: readonly Ipv6Address[]): readonly Ipv6Address[] =>
+  addresses
+    .filter(({ state, isDeprecated }) => state === 'usable' && isDeprecated !== true)
+    .toSorted((a, b) => Number(b.isTemporary === true) - Number(a.isTemporary === true));
+
+/** The ends that the very link has by IPv6; null: it has none. */
+function linkOf(ipv4: Link, { vmnet: { ipv6 = {} } }: Observation, { nics: search }: Memory): Link | null {
+  // Up to macOS 11 a table cuts names, and the link has that one.
+  const [, addresses = []] = Object.entries(ipv6).find(([name]) => name.startsWith(ipv4.interface)) ?? [];
+  const ends = search?.nics.find(({ mac }) => mac === ipv4.nic)?.ipv6 ?? [];
+  for (const own of spokenWith(addresses)) {
+    const network = parsePrefix(`${own.address}/${own.prefix}`);
+    const peer = ends
+      .map(({ address }) => parseAddress(address))
+      .find((address) => address !== null && network !== null && contains(network, address));
+    if (network && peer)
+      return { ...ipv4, macAddress: own.address, vmAddress: addressText(peer), network, isGiven: true };
+  }
+  return null;
+}
+
+/** By the NIC that was found for IPv4, and by the row of the bridge's network in the table of IPv6. */
+function state(_config: Config, observation: Observation, memory: Memory, ipv4: LinkState): LinkState | null {
+  const vm = valueOf(observation.vm);
+  const mayBeSetUp = vm !== null && memory.ipv6.mayBeSetUp === vm.id;
+  if (!observation.ipv6 && !mayBeSetUp) return null;
+  const { hasNic } = ipv4;
+  const none = { link: null, vm: null, isAddressed: false, hasNic };
+  if (ipv4.kind === 'unknown' && !ipv4.link) return { ...none, kind: 'unknown', why: ipv4.why };
+  const link = ipv4.link && linkOf(ipv4.link, observation, memory);
+  if (!link || !ipv4.vm) return { ...none, kind: 'absent', missed: null };
+  const there = { link, vm: ipv4.vm, isAddressed: true, hasNic };
+  const routes = observation.ipv6?.routes ?? unknown('no network of Docker’s needs IPv6');
+  if (!routes.known) return { ...there, kind: 'unknown', why: routes.why };
+  const row = rowOfLink(link, routes.value);
+  if (!row) return { ...there, kind: 'present', lacks: 'row' };
+  return isConnected(link, row)
+    ? { ...there, kind: 'up' }
+    : { ...there, kind: 'present', lacks: 'network', row };
+}
+
+export const vmnetIpv6: Ipv6Maker = { state, steps: () => [], undo: () => [] };
