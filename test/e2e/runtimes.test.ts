@@ -1,6 +1,7 @@
 /** Runtimes besides Docker Desktop: which VM is followed, and what is said of the others. */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { Mac } from '../lab/lab.js';
 import { conditionOf, logOf, must, onMac } from './lib/vocabulary.js';
@@ -88,4 +89,82 @@ test(
       await told(mac, 'RoutesItself', /^OrbStack’s VM runs/);
     }),
   500_000,
+);
+
+/** Answers as much of the Engine API as it takes to be followed, and tells its pid once it does. */
+const engineProgram = (socket: string): string => `
+const answers = { version: { Version: "29.8.1", ApiVersion: "1.51", MinAPIVersion: "1.44", Arch: "arm64" } };
+require("http").createServer((request, response) => {
+  const what = /^(?:.v[0-9.]+)?.([a-z]+)/.exec(request.url)[1];
+  if (what === "events") response.writeHead(200).flushHeaders();
+  else response.end(JSON.stringify(answers[what] ?? []));
+}).listen("${socket}", () => require("fs").writeFileSync("pid", String(process.pid)));`;
+
+/** What each keeps where (lima templates/docker.yaml; rancher-desktop paths.ts, lima.ts). */
+const others = [
+  {
+    name: 'Lima',
+    limactl: '/opt/homebrew/bin/limactl',
+    folder: `${home}/.lima/docker`,
+    socket: `${home}/.lima/docker/sock/docker.sock`,
+    context: 'lima-docker',
+    vm: 'docker',
+  },
+  {
+    name: 'Rancher Desktop',
+    limactl: '/Applications/Rancher Desktop.app/Contents/Resources/resources/darwin/lima/bin/limactl.ventura',
+    folder: `${home}/Library/Application Support/rancher-desktop/lima/0`,
+    socket: `${home}/.rd/docker.sock`,
+    context: 'rancher-desktop',
+    vm: '0',
+  },
+] as const;
+
+/** Its host agent, which offers the VM's engine on the Mac; returns its pid. */
+const startHostAgent = (
+  mac: Mac,
+  { limactl, folder, socket, vm }: Pick<(typeof others)[number], 'limactl' | 'folder' | 'socket' | 'vm'>,
+): Promise<string> =>
+  asPerson(
+    mac,
+    `mkdir -p '${folder}' '${dirname(socket)}' ~/room; cd ~/room; rm -f pid '${socket}'
+     cat >hostagent <<'END'
+${engineProgram(socket)}
+END
+     (exec -a '${limactl}' /usr/local/bin/node hostagent --pidfile '${folder}/ha.pid' --socket '${folder}/ha.sock' \
+       ${vm} </dev/null >/dev/null 2>&1 &)
+     until [ -s pid ]; do sleep 0.1; done; cat pid`,
+  );
+
+test(
+  'Lima and Rancher Desktop are followed by their contexts, each at its own socket; two at once are told apart',
+  () =>
+    onMac({ docker: null, macos: '26.2', processor: 'arm64' }, async (mac) => {
+      await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
+      const pids: string[] = [];
+      for (const one of others) {
+        pids.push(await startHostAgent(mac, one));
+        await createContext(mac, one.context, `unix://${one.socket}`);
+      }
+      const agents = others.map((one, at) => ({ ...one, pid: pids[at] ?? '' }));
+      await told(
+        mac,
+        'NotChosen',
+        /^Lima’s VM runs \(pid \d+\); Rancher Desktop’s VM runs \(pid \d+\), .*“default”/,
+      );
+      for (const { name, context, pid } of agents) {
+        await useContext(mac, context);
+        const said = await told(mac, 'Running', new RegExp(`^${name}’s VM runs as pid ${pid} `));
+        expect(said).toContain('is not followed: docker’s current context is not theirs');
+        await until('its engine answers', 30, async () => {
+          const { reason, message } = await conditionOf(mac, 'Engine');
+          return reason === 'Answering' && message.startsWith('Docker Engine 29.8.1');
+        });
+        const { message } = await conditionOf(mac, 'TapAttached');
+        expect(message).toContain('`vzNAT: true` under `networks`');
+      }
+      await asPerson(mac, `kill ${pids.join(' ')}`);
+      await told(mac, 'NotRunning', /does not run/);
+    }),
+  300_000,
 );

@@ -1,5 +1,6 @@
 /** Docker Desktop on Apple silicon: containers answer by a NIC of the VM's that is on a network of macOS's. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { machO } from '../lab/docker/mach-o.js';
 import { bootMac, type Mac } from '../lab/lab.js';
@@ -12,6 +13,8 @@ import {
   conditionIs,
   containerAnswers,
   dockerOf,
+  dockersPid,
+  engineAnswers,
   hasShim,
   hyperkit,
   install,
@@ -32,6 +35,7 @@ import {
   restartDocker,
   routesByBridge,
   setDocker,
+  virtualMachineOf,
   vmNic,
 } from './lib/vmnet.js';
 
@@ -182,6 +186,25 @@ describe('with kernel networking for UDP', () => {
   });
 
   chapter(
+    'Resource Saver: the VM goes off and its bridge with it, and the woken one is reached',
+    async () => {
+      const before = await vmNic(mac);
+      // Docker saves only after minutes of rest; of a container that has just ended the daemon still asks.
+      await pause(5000);
+      await must(mac, ['/bin/kill', '-USR1', String(dockersPid(mac))]);
+      await until('the VM is off', 30, async () => (await virtualMachineOf(mac)) === null);
+      await phaseIs(mac, 'idle', 30);
+      await noRoute();
+      expect(await bridgesOf(mac)).toEqual([]);
+      // It wakes for whoever asks the engine, and the daemon is none of them.
+      expect(await virtualMachineOf(mac)).toBeNull();
+      await engineAnswers(mac);
+      await shopAnswers();
+      expect((await vmNic(mac)).address).not.toBe(before.address);
+    },
+  );
+
+  chapter(
     'Docker restarts itself while bootpd is blocked: it is said what to do, and then routes follow',
     async () => {
       const before = await vmNic(mac);
@@ -198,16 +221,17 @@ describe('with kernel networking for UDP', () => {
   );
 
   chapter(
-    'Docker is updated while another VM app takes bridge100: the way is that of Docker’s own bridge',
+    'Docker is updated while Internet Sharing and another VM app take the first bridges: the way is that of its own',
     async () => {
       await mac.call('docker.stage-update', { version: '4.91.0', seed: 'update', cli: 'with-desktop' });
       await quitDocker(mac);
       await until('the bridge is gone', 20, async () => (await bridgesOf(mac)).length === 0);
+      await mac.call('vmnet.internet-sharing');
       await mac.call('vmnet.other', { network: '198.19.249.0' });
       await openDocker(mac);
       await shopAnswers();
       expect(new Set((await routesByBridge(mac)).map(({ bridge }) => bridge))).toEqual(
-        new Set(['bridge101']),
+        new Set(['bridge102']),
       );
       await mac.call('vmnet.other-ends');
       await shopAnswers();

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, afterAll, describe, expect, jest, test } from '@jest/globals';
+import { bridgesIn } from '../../daemon/mac/bridges.js';
 import { bootMac, type Mac, type RunResult } from './lab.js';
 import { call, type Held, hold } from './mac/rpc.js';
 import type { Nic } from './mac/vmnet.js';
@@ -168,6 +169,18 @@ describe('a bridge', () => {
     expect((await rows()).filter((row) => row.startsWith('192.168.64 '))).toEqual([
       expect.stringMatching(/ bridge100 !$/),
     ]);
+  });
+
+  test('of Internet Sharing takes a number too, and is none of a VM’s', async () => {
+    await call('vmnet.internet-sharing', {}, socket());
+    const { value } = await startVm();
+    expect(value.bridge).toBe('bridge101');
+    expect(await said('/sbin/ifconfig bridge100')).toMatch(
+      /\tinet 192\.168\.2\.1 netmask 0xffffff00 [^]*\n\tmember: en5 flags=3<LEARNING,DISCOVER>\n/,
+    );
+    expect(bridgesIn(await said('/sbin/ifconfig -a')).map(({ name }) => name)).toEqual(['bridge101']);
+    await call('vmnet.other-ends', {}, socket());
+    expect(await said('/sbin/ifconfig -l')).toBe('lo0 en0 vmenet0 bridge101\n');
   });
 
   test('may stay when its VM has ended, until the Mac is booted anew', async () => {

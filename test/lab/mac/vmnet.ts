@@ -201,6 +201,16 @@ export function createVmnet(
         const name = makeNic(0);
         return join(await open(firstOf(base), false), name, null);
       }),
+    /** Internet Sharing has a bridge of its own to another card, until `vmnet.other-ends`. */
+    'vmnet.internet-sharing': () =>
+      inTurn(async () => {
+        const name = firstFree('en', 5, names());
+        const mac = macAddress();
+        ip('tuntap', 'add', 'dev', name, 'mode', 'tap');
+        ip('link', 'set', name, 'address', mac, 'up');
+        network.attach({ name, kind: 'ethernet', mac, mtu: 1500, up: true, addresses: [], holder: null });
+        return join(await open('192.168.2.1', false), name, null);
+      }),
     'vmnet.other-ends': () => {
       for (const bridge of bridges.filter((one) => !one.shared)) {
         for (const name of bridge.members.keys()) network.detach(name);

@@ -28,7 +28,8 @@ export const bridgeLines = ({ name, index }: Interface, { members, inet6 }: Brid
   '\t\troot id 0:0:0:0:0:0 priority 0 ifcost 0 port 0',
   '\t\tipfilter disabled flags 0x0',
   ...members.flatMap((member) => [
-    `\tmember: ${member.name} flags=10803<LEARNING,DISCOVER,PRIVATE,CSUM>`,
+    // A card that Internet Sharing serves is an ordinary member.
+    `\tmember: ${member.name} flags=${member.name.startsWith('vmenet') ? '10803<LEARNING,DISCOVER,PRIVATE,CSUM>' : '3<LEARNING,DISCOVER>'}`,
     `\t        ifmaxaddr 0 port ${member.index} priority 0 path cost 0`,
   ]),
   '\tnd6 options=201<PERFORMNUD,DAD>',
