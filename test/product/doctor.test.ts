@@ -86,7 +86,7 @@ const faults: readonly (readonly [what: string, codes: readonly string[], how: s
   ],
   [
     'root’s node is not the command’s',
-    ['TT014'],
+    ['TT015'],
     `cp -p ${bin}/tuntapd ${bin}/new && cat OTHER >${bin}/new && mv ${bin}/new ${bin}/tuntapd`,
   ],
 ];
@@ -111,10 +111,10 @@ describe('an installation', () => {
     await raised(mac, []);
   });
 
-  test('a disk that is full: TT013, which is mended by making room', async () => {
+  test('a disk that is full: TT014, which is mended by making room', async () => {
     await raised(mac, []);
     await must(mac, ['/.lab/bin/mount', '-t', 'tmpfs', '-o', 'size=8m', 'full', '/var/log/tuntapd']);
-    const findings = await raised(mac, ['TT013']);
+    const findings = await raised(mac, ['TT014']);
     expect(findings[0]?.fix).toEqual(['sudo du -xhd 1 /var/log/tuntapd']);
     await must(mac, ['/bin/sh', '-c', findings[0]?.fix[0] ?? '']);
     await must(mac, ['/.lab/bin/umount', '-l', '/var/log/tuntapd']);
