@@ -16,6 +16,10 @@ const unseen: Readonly<
   6: { nic: '', vmAddress: '::', network: { bits: '' }, isGiven: true },
 };
 
+/** Whom a report of these says that it lets in. */
+export const sourceOf = (macAddress: string, sources: readonly string[] = [macAddress]): string =>
+  sources.join(' ');
+
 /** Whether it is this NIC that was set up. */
 const isAbout = (nic: string, report: GuestReport): boolean => (report.nic ?? nic) === nic;
 
@@ -39,10 +43,10 @@ export function prepareSteps({ config, observation, memory, link: state }: Famil
   const { generation } = observation.dataPath;
   // With our end addressed first, the routes are added while the VM is worked on.
   if (!config.guest.manage || !engine || state.kind !== 'up') return [];
-  const { nic, macAddress, vmAddress, network, mtu, isGiven } = state.link;
+  const { nic, macAddress, vmAddress, network, mtu, isGiven, sources } = state.link;
   const report = memory.guest?.session === engine.session ? memory.guest : null;
   const isOther = report !== null && !isAbout(nic, report);
-  const isLetIn = report?.source === (isGiven === true ? macAddress : undefined);
+  const isLetIn = report?.source === (isGiven === true ? sourceOf(macAddress, sources) : undefined);
   if (report && !isOther && isLetIn && report.observedGeneration === generation) return [];
   const again = isOther
     ? 'another NIC of the VM is on a network of the Mac'
@@ -62,6 +66,7 @@ export function prepareSteps({ config, observation, memory, link: state }: Famil
       ...given(isGiven),
       mtu,
       macAddress,
+      ...(sources ? { sources } : {}),
       generation,
     },
   ];

@@ -351,7 +351,7 @@ export interface GuestReport {
   readonly interface: string;
   /** Chains that hold our accept rule, e.g. `['raw PREROUTING', 'filter DOCKER-USER']`. */
   readonly rules: readonly string[];
-  /** The one address that it lets in. Left out: whoever is at the link’s other end. */
+  /** The addresses that it lets in, with blanks between them. Left out: whoever is at the link’s other end. */
   readonly source?: string;
   /** The data path’s generation that this was for. */
   readonly observedGeneration: number;

@@ -83,6 +83,8 @@ export interface PrepareGuest extends Cause {
   readonly isGiven?: boolean;
   readonly mtu: number;
   readonly macAddress: string;
+  /** Every address of the Mac’s that is let in, where the other end is given. Left out: `macAddress` alone. */
+  readonly sources?: readonly string[];
   /** The data path’s generation that this one answers. */
   readonly generation: number;
 }

@@ -2,6 +2,7 @@
 import type { ReasonOf } from '../api/reasons/registry.js';
 import type { GuestNic, GuestReport } from '../core/observation.js';
 import { type Family, isIpv6, overlaps, parsePrefix } from '../lib/prefix.js';
+import { sourceOf } from '../core/guest.js';
 import { StepError } from '../core/steps.js';
 import { plain } from '../lib/text.js';
 import { AgentError, type Conversation } from './agent/conversation.js';
@@ -105,7 +106,7 @@ export async function lookAtNics(agent: Conversation): Promise<readonly GuestNic
 /** Has chains begin with our rules: `raw` that of its table, null where none is needed. Resolves to the chains that have some. */
 async function letIn(
   iptables: Iptables,
-  inRaw: readonly string[] | null,
+  inRaw: readonly (readonly string[])[] | null,
   inFilter: readonly (readonly string[])[],
 ): Promise<readonly string[]> {
   const rules: string[] = [];
@@ -117,7 +118,7 @@ async function letIn(
     return null;
   };
   if (inRaw) {
-    const refused = await begin(raw, [inRaw]);
+    const refused = await begin(raw, inRaw);
     if (refused !== null) throw refuse('GuestRefused', `the raw table cannot be listed: ${refused}`);
   }
   if ((await begin(dockerUser, inFilter)) !== null) {
@@ -173,7 +174,12 @@ async function mustForward(agent: Conversation): Promise<void> {
  */
 export async function prepare(
   agent: Conversation,
-  end: GuestEnd & { readonly mtu: number; readonly macAddress: string; readonly needsRaw: boolean },
+  end: GuestEnd & {
+    readonly mtu: number;
+    readonly macAddress: string;
+    readonly sources?: readonly string[];
+    readonly needsRaw: boolean;
+  },
 ): Promise<Omit<GuestReport, 'session' | 'observedGeneration'>> {
   const { nic: mac, vmAddress: address, prefix, isGiven = false, mtu, macAddress, needsRaw } = end;
   const family = isIpv6(address) ? 6 : 4;
@@ -205,12 +211,12 @@ export async function prepare(
   }
 
   // On a tap there is nobody but the Mac; a network of macOS's has every other VM on it, too.
-  const source = isGiven ? macAddress : undefined;
+  const sources = isGiven ? (end.sources ?? [macAddress]) : [undefined];
   const ways = waysOut(links, rows, nic.index);
   // By a NIC that is a way out itself what the VM has on no bridge would go back to the Mac.
   const closed = isWayOut(rows, nic.index) ? [...ways, nic.name] : ways;
-  const open = accept(nic.name, source);
-  const filter = [...closed.map((way) => close(nic.name, way)), open];
+  const open = sources.map((source) => accept(nic.name, source));
+  const filter = [...closed.map((way) => close(nic.name, way)), ...open];
   const rules = await letIn(iptablesOf(agent, dockerd, family), needsRaw ? open : null, filter).catch(
     noneBy(family),
   );
@@ -219,7 +225,7 @@ export async function prepare(
   // whoever tries that the host is down. Our asking for it answers that, and lets through what waits. By IPv6 its asking
   // again is waited for.
   if (family === 4) await agent.announce(nic.index, arpRequest({ mac, sender: address, target: macAddress }));
-  return { interface: nic.name, rules, ...(source === undefined ? {} : { source }) };
+  return { interface: nic.name, rules, ...(isGiven ? { source: sourceOf(macAddress, end.sources) } : {}) };
 }
 
 /** Takes our rules out of the VM and, where we set it, our address, and the NIC down. What is gone already is no fault. */

@@ -23,6 +23,8 @@ export interface PrepareParameters extends GuestEnd, Limits {
   readonly session: string;
   readonly mtu: number;
   readonly macAddress: string;
+  /** Every address of the Mac's that is let in, where the end is given. Left out: `macAddress` alone. */
+  readonly sources?: readonly string[];
   readonly engineVersion: string;
   /** The data path’s generation. */
   readonly generation: number;

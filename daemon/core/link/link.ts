@@ -18,6 +18,8 @@ export interface Link {
   readonly nic: string;
   /** Whether the VM’s end has its address of its own (DHCP), so that it is neither set nor taken away. Left out: no. */
   readonly isGiven?: boolean;
+  /** Every address with which the Mac may speak to others there. Left out: `macAddress` alone. */
+  readonly sources?: readonly string[];
 }
 
 interface Common {

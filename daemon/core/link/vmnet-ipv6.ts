@@ -3,18 +3,23 @@
  * set. Pure.
  */
 import type { Config } from '../../../config/schema.js';
-import { addressText, contains, parseAddress, parsePrefix } from '../../lib/prefix.js';
+import { addressText, contains, parseAddress, parsePrefix, type Prefix } from '../../lib/prefix.js';
 import type { Memory } from '../memory.js';
 import { type Ipv6Address, type Observation, unknown, valueOf } from '../observation.js';
 import { rowOfLink } from '../routes/table.js';
 import { isConnected, type Link, type LinkState } from './link.js';
 import type { Ipv6Maker } from './maker.js';
 
-/** With what the Mac speaks to others there: an address that changes by the day goes first (RFC 6724, rule 7). */
+/** With what the Mac speaks first to others there: an address that changes by the day goes before (RFC 6724, rule 7). */
 const spokenWith = (addresses: readonly Ipv6Address[]): readonly Ipv6Address[] =>
   addresses
     .filter(({ state, isDeprecated }) => state === 'usable' && isDeprecated !== true)
     .toSorted((a, b) => Number(b.isTemporary === true) - Number(a.isTemporary === true));
+
+function isIn(network: Prefix, text: string): boolean {
+  const address = parseAddress(text);
+  return address !== null && contains(network, address);
+}
 
 /** The ends that the very link has by IPv6; null: it has none. */
 function linkOf(ipv4: Link, { vmnet: { ipv6 = {} } }: Observation, { nics: search }: Memory): Link | null {
@@ -26,8 +31,11 @@ function linkOf(ipv4: Link, { vmnet: { ipv6 = {} } }: Observation, { nics: searc
     const peer = ends
       .map(({ address }) => parseAddress(address))
       .find((address) => address !== null && network !== null && contains(network, address));
-    if (network && peer)
-      return { ...ipv4, macAddress: own.address, vmAddress: addressText(peer), network, isGiven: true };
+    if (!network || !peer) continue;
+    // What was opened with another one goes on with that.
+    const sources = addresses.map(({ address }) => address).filter((text) => isIn(network, text));
+    const ends6 = { macAddress: own.address, vmAddress: addressText(peer), network, sources };
+    return { ...ipv4, ...ends6, isGiven: true };
   }
   return null;
 }

@@ -454,7 +454,15 @@ describe('a link over a network of macOS’s', () => {
     );
     const steps = planOf(chosenLink, judgement);
     expect(steps).toMatchObject([
-      { kind: 'prepare-guest', isGiven: true, vmAddress: 'fd5a:9a11:1::7', macAddress: 'fd5a:9a11:1::bbbb' },
+      {
+        ...{
+          kind: 'prepare-guest',
+          isGiven: true,
+          vmAddress: 'fd5a:9a11:1::7',
+          macAddress: 'fd5a:9a11:1::bbbb',
+        },
+        sources: ['fd5a:9a11:1::1', 'fd5a:9a11:1::aaaa', 'fd5a:9a11:1::bbbb'],
+      },
     ]);
     expect(steps.every(isAboutIpv6)).toBe(true);
     expect(judgement.collision).toBeNull();
@@ -463,7 +471,10 @@ describe('a link over a network of macOS’s', () => {
     const guest = { session: '700@then#1', interface: 'eth1', rules: [], observedGeneration: 0 };
     const prepared: Memory = {
       ...memory,
-      ipv6: { ...memory.ipv6, guest: { ...guest, source: 'fd5a:9a11:1::bbbb', nic: nic().mac } },
+      ipv6: {
+        ...memory.ipv6,
+        guest: { ...guest, source: mine.map(({ address: text }) => text).join(' '), nic: nic().mac },
+      },
     };
     const link = chosenLink.state(config, observation, prepared);
     const link6 = chosenLink.ipv6?.state(config, observation, prepared, link) ?? null;

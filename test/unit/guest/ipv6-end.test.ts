@@ -90,6 +90,25 @@ test('has its rule in FORWARD where this engine has no chain of its user’s, an
   expect(vm.chains6.get('filter FORWARD')).toEqual([]);
 });
 
+test('of a network of macOS’s lets in each address of the Mac’s, and nobody else', async () => {
+  const mine = ['fd5a:9a11:1::1', 'fd5a:9a11:1::bbbb'];
+  const from = (source: string): string => `-s ${source}/128 ${ours}`;
+  const given = { ...end, vmAddress: 'fd5a:9a11:1::7', prefix: 64, isGiven: true };
+  const report = await prepareGuest(await connectEngine(engine.dial), {
+    ...given,
+    ...{ session: 's', mtu: 1500, macAddress: 'fd5a:9a11:1::bbbb', sources: mine },
+    ...{ engineVersion: '28.5.2', generation: 0, timeout: 5000, log: () => undefined },
+  });
+  expect(report).toMatchObject({ source: mine.join(' ') });
+  expect(Object.fromEntries(vm.chains6)).toMatchObject({
+    'raw PREROUTING': [...mine.map(from), theirDrop],
+    'filter DOCKER-USER': [closed, ...mine.map(from)],
+  });
+  expect(vm.ipv6).toEqual(fakeVm(mac).ipv6);
+  await releaseGuest(await connectEngine(engine.dial), { ...given, hasNic: true, timeout: 5000 });
+  expect(vm.chains6.get('filter DOCKER-USER')).toEqual([]);
+});
+
 test('needs no rule where dockerd has no ip6tables: it keeps nobody out', async () => {
   vm.processes.set(900, dockerd({ programs: ['/usr/sbin/iptables'] }));
   expect(await prepare()).toMatchObject({ rules: [] });
