@@ -160,9 +160,12 @@ export async function releaseGuest(
 }
 
 /** Ends, one of each family, of which only our rules are known, by their mark. */
-const rulesAlone = ['0.0.0.0', '::'].map(
-  (vmAddress): GuestEnd => ({ nic: '', vmAddress, prefix: 0, isGiven: true }),
-);
+const rulesAlone = ['0.0.0.0', '::'].map((vmAddress): GuestEnd => ({
+  nic: '',
+  vmAddress,
+  prefix: 0,
+  isGiven: true,
+}));
 
 /**
  * The same in a VM that is no longer followed: its rules and the image, without waiting for who is at work in another VM,

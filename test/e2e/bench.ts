@@ -8,6 +8,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { bootMac, type Mac } from '../lab/lab.js';
+import { text6 } from '../lab/mac/xnu/inet6.js';
 import { dockerOf, install, logOf, must, openDocker, quitDocker, statusOf } from './lib/vocabulary.js';
 
 const { values } = parseArgs({
@@ -15,6 +16,8 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'sid' },
     networks: { type: 'string', default: '500' },
     idle: { type: 'string', default: '300' },
+    /** Every network has IPv6 too, from Docker's second start on. */
+    inet6: { type: 'boolean', default: false },
   },
 });
 
@@ -51,14 +54,20 @@ const prefixOf = (mask: string): number =>
 
 /** What leads to tap1 by Linux's own table of the Mac's namespace: unlike a command in the lab it costs next to nothing. */
 const routedNow = (mac: Mac): ReadonlySet<string> =>
-  new Set(
-    readFileSync(`/proc/${mac.pid}/net/route`, 'utf8')
+  new Set([
+    ...readFileSync(`/proc/${mac.pid}/net/route`, 'utf8')
       .split('\n')
       .map((row) => row.split('\t'))
       .flatMap(([name, destination = '', , , , , , mask = '']) =>
         name === 'tap1' ? [`${dotted(destination)}/${prefixOf(mask)}`] : [],
       ),
-  );
+    ...readFileSync(`/proc/${mac.pid}/net/ipv6_route`, 'utf8')
+      .split('\n')
+      .map((row) => row.trim().split(/\s+/))
+      .flatMap(([destination = '', prefix = '', , , , , , , , name]) =>
+        name === 'tap1' ? [`${text6(BigInt(`0x${destination}`))}/${Number(`0x${prefix}`)}`] : [],
+      ),
+  ]);
 
 const routed = (mac: Mac, subnets: readonly string[], patience = 120): Promise<void> =>
   watch(`routes of ${subnets.length} networks`, patience, () => {
@@ -66,7 +75,14 @@ const routed = (mac: Mac, subnets: readonly string[], patience = 120): Promise<v
     return subnets.every((subnet) => now.has(subnet));
   });
 
-const subnetOf = (index: number): string => `10.${100 + (index >> 8)}.${index & 255}.0/24`;
+const subnetsOf = (index: number): readonly string[] => [
+  `10.${100 + (index >> 8)}.${index & 255}.0/24`,
+  ...(values.inet6 ? [`fd00:be:${(index + 1).toString(16)}::/64`] : []),
+];
+
+/** The engine's settings: what `more` says, and IPv6 on the default bridge where it is wanted. */
+const daemonJson = (more: object): string =>
+  JSON.stringify({ ...(values.inet6 ? { ipv6: true, 'fixed-cidr-v6': 'fd00:d0c::/64' } : {}), ...more });
 
 interface HelperRun {
   /** Milliseconds since the epoch. */
@@ -110,8 +126,11 @@ async function newVm(mac: Mac, name: string): Promise<void> {
   let address: string | null = null;
   while (address === null) address = await docker.serve(name).catch((): Promise<null> => pause(10, null));
   const started = since(began);
+  const address6 = await docker.address6(name).catch(() => null);
+  const first6 = address6 === null ? null : firstAnswer(mac, `[${address6}]`).then(() => since(began));
   await firstAnswer(mac, address);
   const answered = since(began);
+  const answered6 = await first6;
   // It may answer before the helper has reported: the rules are not the last that it does.
   await watch('the helper’s report', 60, () => helperRuns(mac).length > runsBefore);
   const helper = helperRuns(mac)[runsBefore];
@@ -126,6 +145,8 @@ async function newVm(mac: Mac, name: string): Promise<void> {
     seconds(Math.max(reported, await bridge) - floor),
     0.5,
   );
+  if (answered6 !== null)
+    report("  container's first IPv6 answer beyond IPv4's", seconds(answered6 - answered));
 }
 
 /** What docker-tuntap-osx's up script does: Mac address, `docker run` for the VM's address, `docker run` for the rule, route. */
@@ -151,10 +172,10 @@ async function newNetworks(mac: Mac, from: number, count: number): Promise<Times
   const times: { routed: number[]; made: number[] } = { routed: [], made: [] };
   for (let index = from; index < from + count; index += 1) {
     const asked = performance.now();
-    await dockerOf(mac).createNetwork(`bench-${index}`, subnetOf(index));
+    await dockerOf(mac).createNetwork(`bench-${index}`, subnetsOf(index));
     const began = performance.now();
     times.made.push(since(asked));
-    await routed(mac, [subnetOf(index)]);
+    await routed(mac, subnetsOf(index));
     times.routed.push(since(began));
   }
   return times;
@@ -198,7 +219,7 @@ async function spawnsAlone(mac: Mac, count: number): Promise<void> {
 async function withoutDockersFirewall(mac: Mac): Promise<void> {
   await dockerOf(mac)
     .inVm(
-      `mkdir -p /etc/docker; echo '{"iptables":false,"ip6tables":false}' >/etc/docker/daemon.json; kill $(cat /run/docker.pid)`,
+      `mkdir -p /etc/docker; echo '${daemonJson({ iptables: false, ip6tables: false })}' >/etc/docker/daemon.json; kill $(cat /run/docker.pid)`,
     )
     .catch(() => undefined);
   await rest();
@@ -210,11 +231,11 @@ async function reconcile(mac: Mac, networks: number, made: number): Promise<numb
   const missing = Array.from({ length: Math.max(0, networks - made) }, (_, index) => made + index);
   const create = async (): Promise<void> => {
     for (let index = missing.shift(); index !== undefined; index = missing.shift())
-      await dockerOf(mac).createNetwork(`bench-${index}`, subnetOf(index));
+      await dockerOf(mac).createNetwork(`bench-${index}`, subnetsOf(index));
   };
   await Promise.all(Array.from({ length: 4 }, create));
   const count = Math.max(made, networks);
-  const subnets = Array.from({ length: count }, (_, index) => subnetOf(index));
+  const subnets = Array.from({ length: count }, (_, index) => subnetsOf(index)).flat();
   await routed(mac, subnets, 600);
   await command(mac, 'down');
   await watch('no route of ours', 600, () => {
@@ -274,6 +295,8 @@ try {
   await newVm(mac, 'first');
   await rest();
   await byHand(mac);
+  if (values.inet6)
+    await dockerOf(mac).inVm(`mkdir -p /etc/docker; echo '${daemonJson({})}' >/etc/docker/daemon.json`);
   await quitDocker(mac);
   await rest();
   say('Docker’s next start, with the image that worked before:');

@@ -7,6 +7,8 @@ export interface DockerClient {
   readonly version: () => Promise<string>;
   /** Runs a web server in a container, which publishes no port unless told; returns its address on its network. */
   readonly serve: (name: string, network?: string, options?: ServeOptions) => Promise<string>;
+  /** The IPv6 address that a running container has on a network. */
+  readonly address6: (container: string, network?: string) => Promise<string>;
   /** With the engine's own subnet when none is given. */
   readonly createNetwork: (
     name: string,
@@ -39,6 +41,8 @@ export interface ServeOptions {
   readonly always?: string;
   /** Further names on that network. */
   readonly aliases?: readonly string[];
+  /** Its IPv6 address beside `always`. */
+  readonly always6?: string;
   readonly labels?: Labels;
 }
 
@@ -105,7 +109,7 @@ export function dockerClient(socketPath: string, shellPath: string): DockerClien
 
   return {
     version: async () => (await call<{ Version: string }>('GET', '/version')).Version,
-    serve: async (name, network = 'bridge', { publish, always, aliases, labels = {} } = {}) => {
+    serve: async (name, network = 'bridge', { publish, always, always6, aliases, labels = {} } = {}) => {
       const id = await create(name, {
         Cmd: ['sh', '-c', page, 'sh', name],
         Labels: labels,
@@ -121,7 +125,14 @@ export function dockerClient(socketPath: string, shellPath: string): DockerClien
               NetworkingConfig: {
                 EndpointsConfig: {
                   [network]: {
-                    ...(always === undefined ? {} : { IPAMConfig: { IPv4Address: always } }),
+                    ...(always === undefined
+                      ? {}
+                      : {
+                          IPAMConfig: {
+                            IPv4Address: always,
+                            ...(always6 === undefined ? {} : { IPv6Address: always6 }),
+                          },
+                        }),
                     ...(aliases === undefined ? {} : { Aliases: aliases }),
                   },
                 },
@@ -134,6 +145,14 @@ export function dockerClient(socketPath: string, shellPath: string): DockerClien
       }>('GET', `/containers/${id}/json`);
       const address = NetworkSettings.Networks[network]?.IPAddress;
       if (!address) throw new Error(`container ${name} has no address on network ${network}`);
+      return address;
+    },
+    address6: async (container, network = 'bridge') => {
+      const { NetworkSettings } = await call<{
+        NetworkSettings: { Networks: Record<string, { GlobalIPv6Address: string } | undefined> };
+      }>('GET', `/containers/${container}/json`);
+      const address = NetworkSettings.Networks[network]?.GlobalIPv6Address;
+      if (!address) throw new Error(`container ${container} has no IPv6 address on network ${network}`);
       return address;
     },
     createNetwork: async (

@@ -153,6 +153,8 @@ async function stateOf(mac: Mac): Promise<string> {
     ['/usr/bin/tail', '-n', '15', layoutAt().launchdLog, '/var/log/com.apple.xpc.launchd/launchd.log'],
     ['/usr/bin/tail', '-n', '15', vmConsole],
     ['/usr/sbin/netstat', '-rn', '-f', 'inet'],
+    ['/usr/sbin/netstat', '-rn', '-f', 'inet6'],
+    ['/sbin/ifconfig', '-a'],
   ];
   const said: string[] = [];
   for (const argv of looks) {

@@ -2,10 +2,11 @@
 import { MachineError } from '../mac/rpc.js';
 import { dotted, type Interface, mask, number } from '../mac/xnu/table.js';
 import type { IfconfigAction } from '../mac/xnu/xnu.js';
-import { type BridgeDetails, bridgeLines, optionsOf } from './lib/bridge.js';
+import type { Link6Told } from '../mac/xnu/xnu6.js';
+import { type BridgeDetails, bridgeLines, bridgeStatus, optionsOf } from './lib/bridge.js';
+import { inet6Lines, nd6Line, parseInet6 } from './lib/ifconfig6.js';
+import { Failure } from './lib/failure.js';
 import type { Caller, Outcome } from './lib/served.js';
-
-class Failure extends Error {}
 
 const isAddress = (text: string): boolean =>
   /^(\d{1,3}\.){3}\d{1,3}$/.test(text) && text.split('.').every((octet) => Number(octet) < 256);
@@ -21,7 +22,12 @@ function flagsOf({ kind, up }: Interface): string {
 }
 
 /** `end`: up to macOS 12 a blank stands after the address of the hardware and after a line without broadcast. */
-function format(each: Interface, end: '' | ' ', details: BridgeDetails | null): string {
+function format(
+  each: Interface,
+  end: '' | ' ',
+  details: BridgeDetails | null,
+  inet6: Link6Told | undefined,
+): string {
   const lines = [`${each.name}: flags=${flagsOf(each)} mtu ${each.mtu}`, ...optionsOf(each)];
   if (each.mac !== '') lines.push(`\tether ${each.mac}${end}`);
   for (const { address, prefix, peer } of each.addresses) {
@@ -33,7 +39,10 @@ function format(each: Interface, end: '' | ' ', details: BridgeDetails | null): 
       `\tinet ${address}${peer === undefined ? '' : ` --> ${peer}`} netmask 0x${mask(prefix).toString(16)}${broadcast}`,
     );
   }
-  if (details) lines.push(...bridgeLines(each, details));
+  if (inet6) lines.push(...inet6Lines(each, inet6));
+  if (details) lines.push(...bridgeLines(details));
+  if (inet6) lines.push(...nd6Line(inet6));
+  if (details) lines.push(...bridgeStatus(details));
   if (each.kind === 'tap' || each.kind === 'ethernet' || each.kind === 'vmenet')
     lines.push('\tmedia: autoselect', '\tstatus: active');
   if (each.holder !== null) lines.push(`\topen (pid ${each.holder})`);
@@ -103,8 +112,13 @@ function denied([first]: readonly IfconfigAction[]): Failure {
       return new Failure(`${first.do}: permission denied`);
     case 'mtu':
       return new Failure('ioctl (set mtu): Operation not permitted');
+    case 'dad':
+      return new Failure('ioctl (SIOCSIFINFO_IN6): Operation not permitted');
+    case 'set6':
+      return new Failure(`ioctl (${first.alias ? 'SIOCAIFADDR' : 'SIOCDIFADDR'}): permission denied`);
     case 'set':
     case 'delete':
+    case 'delete6':
       // Without `alias` the old address goes before the new one comes.
       return new Failure('ioctl (SIOCDIFADDR): permission denied');
     case 'alias':
@@ -116,10 +130,17 @@ function denied([first]: readonly IfconfigAction[]): Failure {
 async function main({ args, uid, call }: Caller): Promise<Outcome> {
   const [name, ...words] = args;
   const interfaces = await call<Interface[]>('xnu.interfaces');
+  const inet6 = await call<Link6Told[]>('xnu.inet6.links');
   const { macos } = await call<{ macos: string }>('mac.about');
   const end = Number.parseInt(macos, 10) <= 12 ? ' ' : '';
   const show = async (each: Interface): Promise<string> =>
-    format(each, end, each.kind === 'bridge' ? await call<BridgeDetails>('vmnet.bridge', each) : null);
+    format(
+      each,
+      end,
+      each.kind === 'bridge' ? await call<BridgeDetails>('vmnet.bridge', each) : null,
+      // What every Mac has there tells nobody anything, and is left out.
+      inet6.find((link) => link.name === each.name && each.kind !== 'loopback'),
+    );
   if (name === '-l') {
     return { status: 0, out: `${interfaces.map((each) => each.name).join(' ')}\n` };
   }
@@ -137,7 +158,9 @@ async function main({ args, uid, call }: Caller): Promise<Outcome> {
   if (words.length === 0) {
     return { status: 0, out: await show(each) };
   }
-  const actions = parse(words);
+  const [family, ...more] = words;
+  const names = interfaces.map((found) => found.name);
+  const actions = family === 'inet6' ? parseInet6(more, each, names) : parse(words);
   if (uid !== 0) throw denied(actions);
   await call('xnu.ifconfig', { name, actions });
   return { status: 0 };
@@ -148,10 +171,13 @@ export async function ifconfig(caller: Caller): Promise<Outcome> {
     return await main(caller);
   } catch (error) {
     const code = error instanceof MachineError ? error.code : null;
+    const [name = '', family] = caller.args;
     const text =
       code === null
         ? (error as Error).message
-        : (said[code] ?? (code === 'ENXIO' ? `${caller.args[0] ?? ''}: no such interface` : code));
+        : code === 'EINVAL' && family === 'inet6'
+          ? 'ioctl (SIOCAIFADDR): Invalid argument'
+          : (said[code] ?? (code === 'ENXIO' ? `${name}: no such interface` : code));
     return { status: 1, err: `ifconfig: ${text}\n` };
   }
 }

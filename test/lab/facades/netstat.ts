@@ -1,7 +1,9 @@
-/** /usr/sbin/netstat -rn -f inet, in the layout of the Mac's version (netstat.tproj/route.c). */
+/** /usr/sbin/netstat -rn -f inet or inet6, in the layout of the Mac's version (netstat.tproj/route.c). */
 import type { Neighbour } from '../mac/xnu/neighbours.js';
 import { type Interface, mask, number, type Row } from '../mac/xnu/table.js';
+import type { Row6 } from '../mac/xnu/table6.js';
 import { shortDestination, shortMac } from './lib/darwin.js';
+import { formatTable6 } from './lib/netstat6.js';
 import type { Caller, Outcome } from './lib/served.js';
 
 function layout(macos: string): { width: number; old: boolean } {
@@ -97,11 +99,18 @@ function formatTable(rows: readonly Line[], macos: string): string {
 }
 
 export async function netstat({ args, call }: Caller): Promise<Outcome> {
-  if (!/^(-rn|-nr|-r -n|-n -r) -f inet$/.test(args.join(' ')))
+  const family = /^(?:-rn|-nr|-r -n|-n -r) -f (inet6?)$/.exec(args.join(' '))?.[1];
+  if (family === undefined)
     return { status: 1, err: 'Usage:\tnetstat [-AaLlnW] [-f address_family | -p protocol]\n' };
   const { macos } = await call<{ macos: string }>('mac.about');
+  const links = await call<Interface[]>('xnu.interfaces');
+  if (family === 'inet6') {
+    const rows = await call<Row6[]>('xnu.inet6.table');
+    const neighbours = await call<Neighbour[]>('xnu.inet6.neighbours');
+    return { status: 0, out: formatTable6({ rows, neighbours, links }, macos) };
+  }
   const rows = await call<Row[]>('xnu.route.table');
-  const bridges = (await call<Interface[]>('xnu.interfaces')).filter(({ kind }) => kind === 'bridge');
+  const bridges = links.filter(({ kind }) => kind === 'bridge');
   const neighbours = bridges.length === 0 ? [] : await call<Neighbour[]>('xnu.neighbours');
   const lines = [
     ...rows.map((row) => ({ row, flags: flagsOf(row), expire: expireOf(row) })),

@@ -3,23 +3,9 @@ import { once } from 'node:events';
 import { MachineError } from '../mac/rpc.js';
 import { dotted, type Interface, mask, number, type Row } from '../mac/xnu/table.js';
 import { type Network, readNetwork } from './lib/darwin.js';
+import { Exit, refused, usage } from './lib/route.js';
+import { alter6, get6 } from './lib/route6.js';
 import type { Caller, Outcome } from './lib/served.js';
-
-class Exit extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-const usage = 'usage: route [-dnqtv] command [[modifiers] args]';
-const strerror: Readonly<Record<string, string>> = {
-  EEXIST: 'File exists',
-  ESRCH: 'not in table',
-  ENETUNREACH: 'Network is unreachable',
-  EBUSY: 'entry in use',
-};
 
 interface Words {
   readonly net: boolean;
@@ -59,6 +45,7 @@ function read(args: readonly string[]): Words {
         host = true;
         break;
       case '-inet':
+      case '-inet6': // too late for what was read before
       case '-static':
         break;
       case '-interface':
@@ -103,12 +90,20 @@ function destination({ net, host, netmask, positionals }: Words): Network {
   };
 }
 
+/** Each address is read in the family that was said before it. */
+function isInet6(args: readonly string[]): boolean {
+  const said = args.indexOf('-inet6');
+  return said !== -1 && args.slice(0, said).every((word) => word.startsWith('-'));
+}
+
 async function alter(
   verb: 'add' | 'delete' | 'change',
-  { uid, call }: Caller,
+  caller: Caller,
   args: readonly string[],
 ): Promise<Outcome> {
+  const { uid, call } = caller;
   if (uid !== 0) throw new Exit(77, 'route: must be root to alter routing table');
+  if (isInet6(args)) return alter6(verb, caller, args);
   const words = read(args);
   const to = destination(words);
   const gateway = words.positionals[1];
@@ -131,18 +126,15 @@ async function alter(
     return { status: 0, out: `${line}\n` };
   } catch (error) {
     if (!(error instanceof MachineError)) throw error;
-    const why = strerror[error.code] ?? error.code;
-    return {
-      status: 0,
-      out: `${line}: ${why}\n`,
-      err: `route: writing to routing socket: ${why}\n`,
-    };
+    return refused(line, error.code);
   }
 }
 
 const isDotted = (gateway: string): boolean => /^\d+(\.\d+){3}$/.test(gateway);
 
-async function get({ call }: Caller, args: readonly string[]): Promise<Outcome> {
+async function get(caller: Caller, args: readonly string[]): Promise<Outcome> {
+  if (isInet6(args)) return get6(caller, args);
+  const { call } = caller;
   const to = destination(read(args));
   let row: Row;
   try {

@@ -4,7 +4,7 @@
  * long as the VM's process holds it, the bridge for as long as it has a member. All of it is real in Linux: bridge, tap
  * and addresses, with dnsmasq for bootpd and the router's advertisements.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, closeSync, openSync, rmSync } from 'node:fs';
 import type { BridgeDetails } from '../facades/lib/bridge.js';
@@ -49,17 +49,6 @@ interface Bridge {
 const prefix = 24;
 const log = '/.lab/run/bootpd.log';
 
-/** What Linux would give itself too, but only once a VM has opened its NIC (RFC 4291, modified EUI-64). */
-function linkLocalOf(mac: string): string {
-  const bytes = mac.split(':').map((byte) => Number.parseInt(byte, 16));
-  const [first = 0, ...others] = bytes;
-  const id = [first ^ 2, ...others.slice(0, 2), 0xff, 0xfe, ...others.slice(2)];
-  return `fe80::${id
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('')
-    .replace(/(....)(?=.)/g, '$1:')}`;
-}
-
 /** macOS's bridges for VMs begin with 100; a number that is taken is passed over. */
 const firstFree = (stem: string, from: number, taken: readonly string[]): string => {
   let unit = from;
@@ -67,27 +56,13 @@ const firstFree = (stem: string, from: number, taken: readonly string[]): string
   return `${stem}${unit}`;
 };
 
-function inet6Of(name: string): BridgeDetails['inet6'] {
-  const said = execFileSync('/.lab/bin/ip', ['-json', '-6', 'addr', 'show', 'dev', name], {
-    encoding: 'utf8',
-  });
-  const [found] = JSON.parse(said) as { addr_info?: { local: string; prefixlen: number; scope: string }[] }[];
-  return (found?.addr_info ?? [])
-    .map(({ local, prefixlen, scope }) => ({
-      address: local,
-      prefix: prefixlen,
-      linkLocal: scope === 'link',
-    }))
-    .sort((a, b) => Number(b.linkLocal) - Number(a.linkLocal));
-}
-
 export function createVmnet(
   network: Network,
   initial: Partial<VmnetOptions> = {},
 ): { handlers: Handlers; reset: () => void } {
   let options = { ...defaultVmnet, ...initial };
   const bridges: Bridge[] = [];
-  const { ip, ipQuietly } = network;
+  const { ip } = network;
 
   const names = (): string[] => network.interfaces().map(({ name }) => name);
 
@@ -127,9 +102,8 @@ export function createVmnet(
       bootpd: null,
     };
     ip('link', 'add', name, 'address', mac, 'type', 'bridge', 'mcast_snooping', '0');
-    ipQuietly('-6', 'addr', 'add', `${linkLocalOf(mac)}/64`, 'dev', name, 'nodad');
-    ipQuietly('-6', 'addr', 'add', `${bridge.prefix6}::1/64`, 'dev', name, 'nodad');
     network.attach({ name, kind: 'bridge', mac, mtu: 1500, up: true, addresses: [], holder: null });
+    network.giveInet6(name, `${bridge.prefix6}::1`, 64, ['autoconf', 'secured']);
     bridges.push(bridge);
     await network.apply(name, { do: 'up' });
     await network.apply(name, { do: 'set', address, prefix });
@@ -237,7 +211,6 @@ export function createVmnet(
       const members = bridges.find((bridge) => bridge.name === name)?.members;
       return {
         members: network.interfaces().filter((each) => members?.has(each.name) === true),
-        inet6: inet6Of(name),
       };
     },
   };

@@ -3,11 +3,6 @@ import type { Interface } from '../../mac/xnu/table.js';
 
 export interface BridgeDetails {
   readonly members: readonly Pick<Interface, 'name' | 'index'>[];
-  readonly inet6: readonly {
-    readonly address: string;
-    readonly prefix: number;
-    readonly linkLocal: boolean;
-  }[];
 }
 
 export const optionsOf = ({ kind }: Interface): string[] => {
@@ -15,13 +10,8 @@ export const optionsOf = ({ kind }: Interface): string[] => {
   return kind === 'vmenet' ? ['\toptions=60<TSO4,TSO6>'] : [];
 };
 
-/** The lines after a bridge's IPv4 addresses. */
-export const bridgeLines = ({ name, index }: Interface, { members, inet6 }: BridgeDetails): string[] => [
-  ...inet6.map(({ address, prefix, linkLocal }) =>
-    linkLocal
-      ? `\tinet6 ${address}%${name} prefixlen ${prefix} scopeid 0x${index.toString(16)} `
-      : `\tinet6 ${address} prefixlen ${prefix} autoconf secured `,
-  ),
+/** The lines after a bridge's addresses. */
+export const bridgeLines = ({ members }: BridgeDetails): string[] => [
   '\tConfiguration:',
   '\t\tid 0:0:0:0:0:0 priority 0 hellotime 0 fwddelay 0',
   '\t\tmaxage 0 holdcnt 0 proto stp maxaddr 100 timeout 1200',
@@ -32,7 +22,9 @@ export const bridgeLines = ({ name, index }: Interface, { members, inet6 }: Brid
     `\tmember: ${member.name} flags=${member.name.startsWith('vmenet') ? '10803<LEARNING,DISCOVER,PRIVATE,CSUM>' : '3<LEARNING,DISCOVER>'}`,
     `\t        ifmaxaddr 0 port ${member.index} priority 0 path cost 0`,
   ]),
-  '\tnd6 options=201<PERFORMNUD,DAD>',
+];
+
+export const bridgeStatus = ({ members }: BridgeDetails): string[] => [
   '\tmedia: autoselect',
   `\tstatus: ${members.length > 0 ? 'active' : 'inactive'}`,
 ];

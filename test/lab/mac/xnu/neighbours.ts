@@ -18,9 +18,9 @@ interface LinuxNeighbour {
   readonly updated?: number;
 }
 
-/** The IPv4 neighbours that Linux knows; multicast, which it maps without asking, is none. */
-export function neighbours(): Neighbour[] {
-  const said = execFileSync('/.lab/bin/ip', ['-4', '-json', '-statistics', 'neigh', 'show'], {
+/** The neighbours of a family that Linux knows; multicast, which it maps without asking, is none. */
+export function neighbours(family: '-4' | '-6'): Neighbour[] {
+  const said = execFileSync('/.lab/bin/ip', [family, '-json', '-statistics', 'neigh', 'show'], {
     encoding: 'utf8',
   });
   return (JSON.parse(said) as LinuxNeighbour[])

@@ -8,6 +8,7 @@ import { type Caller, type Handlers, MachineError } from '../rpc.js';
 import { keepIp } from './linux-ip.js';
 import { macAddress } from './mac-address.js';
 import { neighbours } from './neighbours.js';
+import { createInet6, type Inet6, type Inet6Action } from './xnu6.js';
 import {
   addRow,
   changeRow,
@@ -34,7 +35,8 @@ export type IfconfigAction =
   | { readonly do: 'up' | 'down' }
   | { readonly do: 'mtu'; readonly mtu: number }
   | { readonly do: 'set' | 'alias'; readonly address: string; readonly prefix: number }
-  | { readonly do: 'delete'; readonly address?: string };
+  | { readonly do: 'delete'; readonly address?: string }
+  | Inet6Action;
 
 /** The kernel's interfaces, as a part of macOS makes, changes and removes them. */
 export interface Network {
@@ -46,6 +48,7 @@ export interface Network {
   readonly apply: (name: string, action: IfconfigAction) => Promise<void>;
   /** Calls back after every change of an interface or a route. */
   readonly listen: (listener: () => void) => void;
+  readonly giveInet6: Inet6['give'];
   /** Linux's own `ip`; the second one passes over what Linux refuses. */
   readonly ip: (...args: readonly string[]) => void;
   readonly ipQuietly: (...args: readonly string[]) => void;
@@ -121,15 +124,19 @@ export function createXnu(options: { kext: KextState }): {
     return routesInLinux(commands, anew);
   }
 
+  const inet6 = createInet6({ ipQuietly, routesInLinux, tell, kernel });
+
   const attach = (each: Omit<Interface, 'index'>): Interface => {
     const made = { ...each, index: nextIndex++ };
     table.interfaces.push(made);
+    inet6.attach(made);
     return made;
   };
 
   const detach = (name: string): void => {
     removeInterface(table, name);
     ipQuietly('link', 'del', name);
+    inet6.detach(name);
     void syncRoutes(true);
   };
 
@@ -147,7 +154,10 @@ export function createXnu(options: { kext: KextState }): {
   }
 
   function boot(): void {
-    for (const { kind, name } of table.interfaces) if (kind === 'tunnel') ipQuietly('link', 'del', name);
+    for (const { kind, name } of table.interfaces) {
+      if (kind === 'tunnel') ipQuietly('link', 'del', name);
+      inet6.detach(name);
+    }
     table.interfaces = [];
     table.rows = [];
     nextIndex = 1;
@@ -215,16 +225,22 @@ export function createXnu(options: { kext: KextState }): {
     name,
     address,
     peer,
+    address6,
+    prefix6 = 128,
   }: {
     name: string;
     address: string;
     peer: string;
+    /** Its IPv6, if it has any. */
+    address6?: string;
+    prefix6?: number;
   }): Promise<void> {
     ip('tuntap', 'add', 'dev', name, 'mode', 'tun');
     ip('link', 'set', name, 'up');
     ip('addr', 'add', address, 'peer', peer, 'dev', name);
     attach({ name, kind: 'tunnel', mac: '', mtu: 1380, up: true, addresses: [], holder: null });
     setPeer(table, name, address, peer);
+    if (address6 !== undefined) await inet6.openTunnel(name, address6, prefix6);
     await syncRoutes(true);
     tell('RTM_NEWADDR: address being added to iface: len 128, metric 0, flags:<UP>');
   }
@@ -232,6 +248,7 @@ export function createXnu(options: { kext: KextState }): {
   async function closeTunnel({ name }: { name: string }): Promise<void> {
     removeInterface(table, name);
     ip('tuntap', 'del', 'dev', name, 'mode', 'tun');
+    inet6.detach(name);
     await syncRoutes(true);
     tell('RTM_DELADDR: address being removed from iface: len 128, metric 0, flags:<>');
   }
@@ -239,10 +256,11 @@ export function createXnu(options: { kext: KextState }): {
   /** The tunnel’s VPN has an exit node: this network is its from now on, until it closes. */
   async function takeNetwork({ name, network }: { name: string; network: string }): Promise<void> {
     const [address = '', prefix = ''] = network.split('/');
-    await kernel(() => {
+    await kernel(async () => {
+      if (address.includes(':')) return inet6.take(name, address, Number(prefix));
       takeRow(table, number(address), Number(prefix), name);
+      return syncRoutes();
     });
-    await syncRoutes();
     tell('RTM_ADD: Add Route: len 132, pid: 1, seq 1, errno 0, flags:<UP,DONE,CLONING,STATIC>');
   }
 
@@ -252,6 +270,7 @@ export function createXnu(options: { kext: KextState }): {
       case 'down':
         setUp(table, name, action.do === 'up');
         ipQuietly('link', 'set', name, action.do);
+        await inet6.changed(name);
         break;
       case 'mtu':
         // IF_MINMTU
@@ -279,6 +298,10 @@ export function createXnu(options: { kext: KextState }): {
         ipQuietly('addr', 'del', `${own.address}/${own.prefix}`, 'dev', name);
         break;
       }
+      case 'set6':
+      case 'delete6':
+      case 'dad':
+        return inet6.apply(name, action);
     }
     await syncRoutes(true);
     tell(
@@ -320,6 +343,7 @@ export function createXnu(options: { kext: KextState }): {
   boot();
 
   const handlers: Handlers = {
+    ...inet6.handlers,
     'xnu.interfaces': () => table.interfaces,
     'xnu.ifconfig': ({ name, actions }: { name: string; actions: IfconfigAction[] }) =>
       kernel(async () => {
@@ -342,7 +366,8 @@ export function createXnu(options: { kext: KextState }): {
       caller.gone.addEventListener('abort', () => listeners.delete(listener));
       return {};
     },
-    'xnu.neighbours': neighbours,
+    'xnu.neighbours': () => neighbours('-4'),
+    'xnu.inet6.neighbours': () => neighbours('-6'),
     'xnu.tap.open': openTap,
     'xnu.tunnel.open': openTunnel,
     'xnu.tunnel.take': takeNetwork,
@@ -370,6 +395,7 @@ export function createXnu(options: { kext: KextState }): {
       },
       apply,
       listen: (listener) => void listeners.add(listener),
+      giveInet6: inet6.give,
       ip,
       ipQuietly,
     },

@@ -1,0 +1,2 @@
+/** Ends ifconfig with 1 and these words. */
+export class Failure extends Error {}
