@@ -167,7 +167,8 @@ export async function bootMac(options: BootOptions = {}): Promise<Mac> {
     rmSync(libraries, { recursive: true, force: true });
   }
 
-  const path = (inside: string): string => `/proc/${pid}/root${inside}`;
+  // Debian's /var/run is a link to /run, which from outside is another one.
+  const path = (inside: string): string => `/proc/${pid}/root${inside.replace(/^\/var\/run\//, '/run/')}`;
   const socket = path('/.lab/run/mac.sock');
 
   const start = (
