@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { text6 } from '../lab/mac/xnu/inet6.js';
+import { firstFound } from './lib/first-found.js';
 import { dockerOf, install, logOf, must, openDocker, quitDocker, statusOf } from './lib/vocabulary.js';
 
 const { values } = parseArgs({
@@ -259,6 +260,22 @@ async function reconcile(mac: Mac, networks: number, made: number): Promise<numb
   return count + more.routed.length;
 }
 
+/** Names that were asked for before their containers ran: from the end of each `docker run` to its name's first answer. */
+async function newNames(mac: Mac, count: number): Promise<readonly number[]> {
+  const times: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const name = `named-${index}`;
+    const found = firstFound(mac, `${name}.docker`);
+    // It has heard that there is none.
+    await pause(1000);
+    await dockerOf(mac).serve(name);
+    const began = Date.now();
+    times.push(Math.max(0, (await found) - began) / 1000);
+    await dockerOf(mac).remove(name);
+  }
+  return times;
+}
+
 async function idle(mac: Mac, duration: number): Promise<void> {
   const { pid } = await statusOf(mac);
   const look = (): { ticks: number; kilobytes: number } => {
@@ -302,6 +319,7 @@ try {
   say('Docker’s next start, with the image that worked before:');
   await newVm(mac, 'second');
   if (Number(values.idle) > 0) await idle(mac, Number(values.idle));
+  report('docker run -> its name, asked for before, 10 times', spread(await newNames(mac, 10)), 1);
   let made = await reconcile(mac, 10, 0);
   say(`load ${load()}`);
   const times = await newNetworks(mac, made, 50);

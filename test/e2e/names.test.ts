@@ -16,6 +16,7 @@ import {
   statusOf,
   vmPid,
 } from './lib/vocabulary.js';
+import { firstFound } from './lib/first-found.js';
 import { until } from '../lib/until.js';
 
 let mac: Mac;
@@ -70,19 +71,6 @@ const serves = (host: string, name: string, seconds = 20): Promise<unknown> =>
     (await fetchFromMac(mac, host)).includes(`served by ${name}`),
   );
 
-/** When a program that asks for a name all the time is given it first, in ms since the epoch. */
-function firstFound(name: string): Promise<number> {
-  const program = `const ask = () => require('node:dns').lookup(process.argv[1], (error) =>
-    error ? setTimeout(ask, 20) : console.log(Date.now())); ask();`;
-  const child = mac.spawn(['/usr/local/bin/node', '-e', program, name]);
-  return new Promise((resolve, reject) => {
-    child.stdout?.once('data', (said: Buffer) => {
-      resolve(Number(said.toString()));
-    });
-    child.once('error', reject);
-  });
-}
-
 /** A DNS server like a VPN’s own at 127.0.2.2: whatever it is asked, it is 192.0.2.99. */
 const vpnsServer = `
 const socket = require('node:dgram').createSocket('udp4');
@@ -131,17 +119,17 @@ scene('doctor finds nothing wrong, and that programs find a container', async ()
   for (const code of ['TT012', 'TT013', 'TT120']) expect(said).toMatch(new RegExp(`^ok ${code} `, 'm'));
 });
 
-scene('a name that was asked before its container ran is found within a second of its start', async () => {
+scene('a name that was asked before its container ran is found at once when it starts', async () => {
   const delays: number[] = [];
   for (const name of ['late-1', 'late-2', 'late-3']) {
     expect(await lookUp(`${name}.docker`)).toBe('ENOTFOUND');
-    const found = firstFound(`${name}.docker`);
+    const found = firstFound(mac, `${name}.docker`);
     await dockerOf(mac).serve(name);
     const started = Date.now();
     delays.push((await found) - started);
   }
-  // Others use this processor too, and the VM's is emulated.
-  expect(Math.min(...delays)).toBeLessThan(1000);
+  // About a second at rest (make bench); what macOS was denied it denies itself for 77 s and longer.
+  expect(Math.max(...delays)).toBeLessThan(15_000);
 });
 
 scene('a project of Compose: its service is all replicas, each has a name, and so has an alias', async () => {
