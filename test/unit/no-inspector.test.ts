@@ -27,7 +27,7 @@ afterAll(() => {
 
 /** What is built, as the build itself names it. */
 const programs = [
-  ...readFileSync(join(repository, 'launchd/build.mjs'), 'utf8').matchAll(
+  ...readFileSync(join(repository, 'launchd/compile.mjs'), 'utf8').matchAll(
     /^ {2}'?[\w-]+'?: '((?:daemon|cli|launchd)\/[\w/-]+\.ts)',$/gm,
   ),
 ].map(([, path = '']) => path);

@@ -132,6 +132,7 @@ test('a bundle is watched through everything an updater does to it', async () =>
 }, 30_000);
 
 test('a folder full of apps costs one watch, and what is no longer followed is not told', async () => {
+  await rest(1000);
   const few = children()[0]?.watches;
   for (let count = 0; count < 300; count += 1) writeFileSync(join(applications, `file ${count}`), '');
   await follow();
