@@ -152,6 +152,7 @@ describe.each(['nft', 'legacy'])('with iptables-%s', (flavour) => {
       hasDefaultRoute: false,
       addresses: [{ address: '192.168.64.2', prefix: 24 }],
       hasIpv6: true,
+      ipv6: [{ address: 'fda5:8591:e3fe:291f::2', prefix: 64 }],
     });
     expect(nics.find(({ name }) => name === 'eth0')).toMatchObject({ hasDefaultRoute: true, hasIpv6: false });
     const shown = before.trim();
