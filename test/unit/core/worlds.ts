@@ -48,7 +48,6 @@ export const up: Memory = {
   launched: [],
   apps: [],
   restart: noRestart,
-  toldBlocked: [],
   lastLink: null,
   link: noLinkMemory,
   ipv6: { ...noWay, isNeeded: false },
