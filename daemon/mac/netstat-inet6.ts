@@ -1,6 +1,6 @@
 import { addressText, isIpv6, parseAddress, parsePrefix, type Prefix } from '../lib/prefix.js';
 import type { Route } from '../core/observation.js';
-import { isFlags, type RoutingTable } from './netstat.js';
+import { readRows, type RoutingTable } from './netstat.js';
 
 /** Of a link-local address or network: `fe80::1%en0`, `ff01::%en0/32` (netname6() of netstat.tproj/route.c). */
 const zone = /%[^/]+/;
@@ -27,33 +27,6 @@ function gatewayOf(printed: string): Pick<Route, 'gateway' | 'via'> {
   return { gateway: via ? addressText(via) : printed, via };
 }
 
-function parseRow(line: string, netif: number): Route | null {
-  const words = line.trim().split(/\s+/);
-  const [printed = '', gateway = '', flags = ''] = words;
-  const [name = '', expire, ...rest] = words.slice(netif);
-  const destination = parseDestination6(printed, flags);
-  if (destination === null || !/^[a-z]/i.test(name) || rest.length > 0 || !isFlags(flags)) return null;
-  if (expire !== undefined && !/^(?:!|\d+)$/.test(expire)) return null;
-  return { destination, ...gatewayOf(gateway), flags, interface: name };
-}
-
-/**
- * The rows of `netstat -rn -f inet6`. A cell that is longer than its column pushes the rest, so rows are read word by
- * word; which word is the interface the header says.
- */
-export function readRoutingTable6(text: string): RoutingTable {
-  const routes: Route[] = [];
-  const unread: string[] = [];
-  let netif = 3;
-  for (const line of text.split('\n')) {
-    if (/^(?:Routing tables|Internet6:|\s*$)/.test(line)) continue;
-    if (/^Destination\s+Gateway\s+Flags/.test(line)) {
-      netif = line.trim().split(/\s+/).indexOf('Netif');
-      continue;
-    }
-    const route = parseRow(line, netif);
-    if (route) routes.push(route);
-    else unread.push(line.trim());
-  }
-  return { routes, unread };
-}
+/** The rows of `netstat -rn -f inet6`. */
+export const readRoutingTable6 = (text: string): RoutingTable =>
+  readRows(text, 'Internet6', { destinationOf: parseDestination6, gatewayOf });

@@ -44,39 +44,59 @@ export interface RoutingTable {
   readonly unread: readonly string[];
 }
 
-/** U first, as on every route in use; no interface's name begins so. */
-export const isFlags = (word: string | undefined): boolean =>
-  word !== undefined && /^U[A-Za-z0-9]*$/.test(word);
-
-function parseRow(line: string, isOld: boolean): Route | null {
-  const words = line.trim().split(/\s+/);
-  const [short = '', gateway = '', flags = ''] = words;
-  const [name = '', expire, ...rest] = words.slice(isOld ? 5 : 3);
-  const destination = parseDestination(short, flags);
-  if (destination === null || !/^[a-z]/i.test(name) || rest.length > 0 || !isFlags(flags)) return null;
-  if (expire !== undefined && !/^(?:!|\d+)$/.test(expire)) return null;
-  return { destination, gateway, via: parseAddress(gateway), flags, interface: name };
+/** How the words of a family's rows are read. */
+interface Words {
+  /** Null for what is none. */
+  readonly destinationOf: (printed: string, flags: string) => Prefix | null;
+  readonly gatewayOf: (printed: string) => Pick<Route, 'gateway' | 'via'>;
 }
 
-/** The IPv4 rows of `netstat -rn -f inet`, with or without the Refs and Use columns of macOS 10.14 and older. */
-export function readRoutingTable(text: string): RoutingTable {
+/** U first, as on every route in use; no interface's name begins so. */
+const isFlags = (word: string): boolean => /^U[A-Za-z0-9]*$/.test(word);
+
+/** `netif`: which word is the interface. */
+function readRow(line: string, netif: number, { destinationOf, gatewayOf }: Words): Route | null {
+  const words = line.trim().split(/\s+/);
+  const [printed = '', gateway = '', flags = ''] = words;
+  const [name = '', expire, ...rest] = words.slice(netif);
+  const destination = destinationOf(printed, flags);
+  if (destination === null || !/^[a-z]/i.test(name) || rest.length > 0 || !isFlags(flags)) return null;
+  if (expire !== undefined && !/^(?:!|\d+)$/.test(expire)) return null;
+  return { destination, ...gatewayOf(gateway), flags, interface: name };
+}
+
+/** Whether a row has Refs and Use, where no header has said so. */
+const isOld = /^\S+\s+\S+\s+U\w*\s+\d+\s+\d+\s/;
+
+/**
+ * The rows of `netstat -rn` below `title`, up to another family's. A cell that is longer than its column pushes the rest, so
+ * they are read word by word; which word is the interface the header says, since macOS 10.14 and older have two more.
+ */
+export function readRows(text: string, title: 'Internet' | 'Internet6', words: Words): RoutingTable {
   const routes: Route[] = [];
   const unread: string[] = [];
-  let layout: 'old' | 'new' | null = null;
+  let netif: number | null = null;
   for (const line of text.split('\n')) {
-    if (/^Internet6/.test(line)) break;
-    if (/^(?:Routing tables|Internet:|\s*$)/.test(line)) continue;
+    const [, begins] = /^(Internet6?):/.exec(line) ?? [];
+    if (begins !== undefined && begins !== title) break;
+    if (begins !== undefined || /^(?:Routing tables|\s*$)/.test(line)) continue;
     if (/^Destination\s+Gateway\s+Flags/.test(line)) {
-      layout = /\sRefs\s/.test(line) ? 'old' : 'new';
+      netif = line.trim().split(/\s+/).indexOf('Netif');
       continue;
     }
-    const isOld = layout === null ? /^\S+\s+\S+\s+U\w*\s+\d+\s+\d+\s/.test(line) : layout === 'old';
-    const route = parseRow(line, isOld);
+    const route = readRow(line, netif ?? (isOld.test(line) ? 5 : 3), words);
     if (route) routes.push(route);
     else unread.push(line.trim());
   }
   return { routes, unread };
 }
+
+/** The IPv4 rows of `netstat -rn -f inet`. */
+export const readRoutingTable = (text: string): RoutingTable =>
+  readRows(text, 'Internet', {
+    destinationOf: parseDestination,
+    gatewayOf: (gateway) => ({ gateway, via: parseAddress(gateway) }),
+  });
 
 /** The rows that could be read. */
 export const parseRoutingTable = (text: string): Route[] => [...readRoutingTable(text).routes];
