@@ -1,13 +1,13 @@
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, lstat, mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ResolverFolder } from '../core/names/observation.js';
 import { isOurs, maxResolverFile } from '../lib/resolver-text.js';
 import { type Seen, seen, unknown } from '../core/observation.js';
 import { layoutAt } from '../lib/layout.js';
+import { replaceFile } from '../lib/replace-file.js';
 import { untrusted } from '../lib/trusted-path.js';
 import { messageOf } from '../lib/text.js';
-import { toDisk } from '../lib/to-disk.js';
 
 /** Where macOS looks for who knows a domain; not there on a Mac as it was bought. */
 const resolverFolder = layoutAt().resolvers;
@@ -108,17 +108,7 @@ export async function writeResolver(
   }
   const trouble = (await distrustOf(place)) ?? (await foreignAt(path));
   if (trouble !== null) throw new Error(`${path}: ${trouble}`);
-  await mkdir(dirname(temporary), { recursive: true, mode: 0o700 });
-  const file = await open(temporary, 'w', 0o644);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await chmod(temporary, 0o644);
-  await rename(temporary, path);
-  await toDisk(folder);
+  await replaceFile(path, text, { temporary, mode: 0o644 });
 }
 
 /** Takes a file of ours away, and with `withFolder` the folder where nothing else is in it. What is not ours stays. */
