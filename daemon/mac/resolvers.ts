@@ -14,12 +14,16 @@ const serversIn = (text: string, pattern: RegExp): readonly Prefix[] => [
   ).values(),
 ];
 
+/** Whether it is what `scutil --dns` prints (configd, scutil.tproj/dns.c). */
+export const isDnsConfiguration = (text: string): boolean =>
+  /^(?:DNS configuration|No DNS configuration available)/m.test(text);
+
 /**
  * The servers of `scutil --dns`, each once: those of every resolver, also of scoped ones and of single domains
  * (configd, scutil.tproj/dns.c: `  nameserver[0] : 10.64.3.20`). Null for what is no such text.
  */
 export function parseResolvers(text: string): readonly Prefix[] | null {
-  if (!/^(?:DNS configuration|No DNS configuration available)/m.test(text)) return null;
+  if (!isDnsConfiguration(text)) return null;
   return serversIn(text, /^\s*nameserver\[\d+\] : (\S+)\s*$/gm);
 }
 

@@ -2,6 +2,7 @@ import type { TakenResolver } from '../core/names/observation.js';
 import { type Seen, seen, unknown } from '../core/observation.js';
 import { type Run, run } from '../lib/command.js';
 import { messageOf, plain } from '../lib/text.js';
+import { isDnsConfiguration } from './resolvers.js';
 
 /** The resolvers of `scutil --dns` before the scoped ones, each as its lines (configd, dnsinfo_logging.h). */
 const resolversIn = (text: string): readonly string[] =>
@@ -15,7 +16,7 @@ const valueIn = (block: string, key: string): string | undefined =>
  * Null where it does not; undefined for what is no such text.
  */
 export function parseTaken(text: string, zone: string, port: number): TakenResolver | null | undefined {
-  if (!/^(?:DNS configuration|No DNS configuration available)/m.test(text)) return undefined;
+  if (!isDnsConfiguration(text)) return undefined;
   const block = resolversIn(text).find(
     (each) =>
       valueIn(each, 'domain')?.toLowerCase() === zone &&
