@@ -1,5 +1,5 @@
 /** The names as the server has them. Pure. */
-import { folded } from '../core/names/host-name.js';
+import { folded } from '../lib/host-name.js';
 
 /** What the server is handed: plain data. */
 export interface NamesData {

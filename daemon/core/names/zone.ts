@@ -6,7 +6,7 @@ import { addressText, contains, parseAddress, type Prefix } from '../../lib/pref
 import { plain } from '../../lib/text.js';
 import { finished, type Work } from '../../lib/work.js';
 import type { RouteVerdict } from '../routes/verdicts.js';
-import { folded, unusable } from './host-name.js';
+import { folded, unusable } from '../../lib/host-name.js';
 
 /** As much of a running container as names are made of. */
 export interface NamedContainer {
