@@ -8,7 +8,7 @@ import {
   type Status,
   statusFormat,
 } from '../api/messages.js';
-import { contains, isIpv6, parseAddress, parsePrefix } from '../lib/prefix.js';
+import { isAddressIn, isIpv6, parsePrefix } from '../lib/prefix.js';
 import type { Link, LinkState } from './link/link.js';
 import type { NamesVerdict } from './names/names.js';
 import type { Container, DataPath, Observation } from './observation.js';
@@ -93,11 +93,8 @@ function toldContainers(
   let bytes = 0;
   const reached = routes
     .filter(({ state, subnet }) => state === 'routed' && isIpv6(subnet))
-    .map(({ subnet }) => parsePrefix(subnet));
-  const isReached = (text: string): boolean => {
-    const address = parseAddress(text);
-    return address !== null && reached.some((subnet) => subnet !== null && contains(subnet, address));
-  };
+    .map(({ subnet }) => parsePrefix(subnet))
+    .filter((subnet) => subnet !== null);
   const told = containers
     .map((container): RunningContainer => ({
       id: container.id,
@@ -105,7 +102,7 @@ function toldContainers(
       project: composed(container, 'project'),
       service: composed(container, 'service'),
       endpoints: container.endpoints.flatMap(({ network, ipv4, ipv6 }) =>
-        [ipv4, ipv6 !== null && isReached(ipv6) ? ipv6 : null]
+        [ipv4, ipv6 !== null && isAddressIn(reached, ipv6) ? ipv6 : null]
           .filter((address) => address !== null)
           .map((address) => ({ network: plain(network, 80), address })),
       ),

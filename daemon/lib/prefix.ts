@@ -106,6 +106,12 @@ export const isDefault = ({ bits }: Prefix): boolean => bits === '';
 export const contains = (outer: Prefix, inner: Prefix): boolean =>
   outer.family === inner.family && inner.bits.startsWith(outer.bits);
 
+/** Whether text is an address in one of these networks. */
+export function isAddressIn(networks: readonly Prefix[], text: string): boolean {
+  const address = parseAddress(text);
+  return address !== null && networks.some((network) => contains(network, address));
+}
+
 /** Whether the two have an address in common. */
 export const overlaps = (a: Prefix, b: Prefix): boolean =>
   a.bits.length < b.bits.length ? contains(a, b) : contains(b, a);

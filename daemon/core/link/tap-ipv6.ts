@@ -5,9 +5,9 @@ import { needsIpv6 } from '../ipv6-need.js';
 import type { FamilyJudgement } from '../judgement.js';
 import type { Memory } from '../memory.js';
 import { type Ipv6Address, type Observation, type TapInterface, unknown, valueOf } from '../observation.js';
-import { rowOfLink } from '../routes/table.js';
 import type { Step } from '../steps.js';
-import { isConnected, type Link, type LinkState } from './link.js';
+import { byRow } from './by-row.js';
+import type { Link, LinkState } from './link.js';
 import type { Ipv6Maker } from './maker.js';
 import { addressSteps, unaddressSteps } from './tap-address.js';
 
@@ -73,11 +73,7 @@ function state(config: Config, observation: Observation, memory: Memory, ipv4: L
     return { ...there, kind: 'present', lacks: 'address' };
   const trouble = unusable(own, tap);
   if (trouble) return { ...there, kind: 'present', lacks: 'uniqueness', ...trouble };
-  const row = rowOfLink(link, routes.value);
-  if (!row) return { ...there, kind: 'present', lacks: 'row' };
-  return isConnected(link, row)
-    ? { ...there, kind: 'up' }
-    : { ...there, kind: 'present', lacks: 'network', row };
+  return byRow(there, routes.value);
 }
 
 /** Sets the address where a network needs it. One that is there and only waits for the interface is let be. */

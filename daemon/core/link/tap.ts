@@ -8,8 +8,8 @@ import { restartSteps } from '../docker/restart.js';
 import { restoreSteps, shim, shimSteps } from '../docker/shim.js';
 import type { Judgement } from '../judgement.js';
 import { type ConsoleUser, type Observation, type TapInterface, valueOf, type Vm } from '../observation.js';
-import { isConnected, type Link, type LinkState } from './link.js';
-import { rowOfLink } from '../routes/table.js';
+import { byRow } from './by-row.js';
+import type { Link, LinkState } from './link.js';
 import type { LinkMaker } from './maker.js';
 import { addressSteps, tapAddress, unaddressSteps } from './tap-address.js';
 import { tapAttached } from './tap-attached.js';
@@ -79,11 +79,7 @@ function state(config: Config, observation: Observation): LinkState {
   const there = { ...common, link, vm: held.vm };
   if (!routes.known) return { ...there, kind: 'unknown', why: routes.why };
   if (!isSet(link, held.tap)) return { ...there, kind: 'present', lacks: 'address' };
-  const row = rowOfLink(link, routes.value);
-  if (!row) return { ...there, kind: 'present', lacks: 'row' };
-  return isConnected(link, row)
-    ? { ...there, kind: 'up' }
-    : { ...there, kind: 'present', lacks: 'network', row };
+  return byRow(there, routes.value);
 }
 
 /** The maker of links over the tap kext. */

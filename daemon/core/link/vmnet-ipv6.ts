@@ -3,11 +3,11 @@
  * set. Pure.
  */
 import type { Config } from '../../../config/schema.js';
-import { addressText, contains, parseAddress, parsePrefix, type Prefix } from '../../lib/prefix.js';
+import { addressText, contains, isAddressIn, parseAddress, parsePrefix } from '../../lib/prefix.js';
 import type { Memory } from '../memory.js';
 import { type Ipv6Address, type Observation, unknown, valueOf } from '../observation.js';
-import { rowOfLink } from '../routes/table.js';
-import { isConnected, type Link, type LinkState } from './link.js';
+import { byRow } from './by-row.js';
+import type { Link, LinkState } from './link.js';
 import type { Ipv6Maker } from './maker.js';
 
 /** With what the Mac speaks first to others there: an address that changes by the day goes before (RFC 6724, rule 7). */
@@ -15,11 +15,6 @@ const spokenWith = (addresses: readonly Ipv6Address[]): readonly Ipv6Address[] =
   addresses
     .filter(({ state, isDeprecated }) => state === 'usable' && isDeprecated !== true)
     .toSorted((a, b) => Number(b.isTemporary === true) - Number(a.isTemporary === true));
-
-function isIn(network: Prefix, text: string): boolean {
-  const address = parseAddress(text);
-  return address !== null && contains(network, address);
-}
 
 /** The ends that the very link has by IPv6; null: it has none. */
 function linkOf(ipv4: Link, { vmnet: { ipv6 = {} } }: Observation, { nics: search }: Memory): Link | null {
@@ -33,7 +28,7 @@ function linkOf(ipv4: Link, { vmnet: { ipv6 = {} } }: Observation, { nics: searc
       .find((address) => address !== null && network !== null && contains(network, address));
     if (!network || !peer) continue;
     // What was opened with another one goes on with that.
-    const sources = addresses.map(({ address }) => address).filter((text) => isIn(network, text));
+    const sources = addresses.map(({ address }) => address).filter((text) => isAddressIn([network], text));
     const ends6 = { macAddress: own.address, vmAddress: addressText(peer), network, sources };
     return { ...ipv4, ...ends6, isGiven: true };
   }
@@ -53,11 +48,7 @@ function state(_config: Config, observation: Observation, memory: Memory, ipv4: 
   const there = { link, vm: ipv4.vm, isAddressed: true, hasNic };
   const routes = observation.ipv6?.routes ?? unknown('no network of Docker’s needs IPv6');
   if (!routes.known) return { ...there, kind: 'unknown', why: routes.why };
-  const row = rowOfLink(link, routes.value);
-  if (!row) return { ...there, kind: 'present', lacks: 'row' };
-  return isConnected(link, row)
-    ? { ...there, kind: 'up' }
-    : { ...there, kind: 'present', lacks: 'network', row };
+  return byRow(there, routes.value);
 }
 
 export const vmnetIpv6: Ipv6Maker = { state, steps: () => [], undo: () => [] };

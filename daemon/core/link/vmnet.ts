@@ -16,9 +16,9 @@ import {
   type VmBridge,
   type VmnetObservation,
 } from '../observation.js';
-import { rowOfLink } from '../routes/table.js';
 import type { Step } from '../steps.js';
-import { isConnected, type Link, type LinkState } from './link.js';
+import { byRow } from './by-row.js';
+import type { Link, LinkState } from './link.js';
 import type { LinkMaker } from './maker.js';
 import { type Candidate, findNic, type FoundNic } from './nic.js';
 import { disownSteps } from './tap-device.js';
@@ -86,11 +86,7 @@ function state(_config: unknown, observation: Observation, memory: Memory): Link
   if (!link) return { ...maybe, kind: 'absent', missed: null };
   const there = { ...maybe, link, vm: started, isAddressed: true };
   if (!routes.known) return { ...there, kind: 'unknown', why: routes.why };
-  const row = rowOfLink(link, routes.value);
-  if (!row) return { ...there, kind: 'present', lacks: 'row' };
-  return isConnected(link, row)
-    ? { ...there, kind: 'up' }
-    : { ...there, kind: 'present', lacks: 'network', row };
+  return byRow(there, routes.value);
 }
 
 /** Looks for the NIC in a VM that may have one. */
