@@ -1,3 +1,4 @@
+import type { Way } from '../core/memory.js';
 import type { EngineClient } from '../guest/engine-client.js';
 import { leaveGuest } from '../guest/link-end.js';
 import { messageOf } from '../lib/text.js';
@@ -19,10 +20,14 @@ export function createTakeBack(parts: {
 }): (engine: EngineClient, left: Left, signal: AbortSignal) => Promise<void> {
   const { manage, memory, log } = parts;
   return async (engine, left, signal) => {
-    const { guest, mayBeSetUp } = memory.now();
-    const [isPrepared, isSetUp] = [guest?.session === left.session, mayBeSetUp === left.vm];
-    if (!manage || !(isPrepared || isSetUp)) return;
-    await memory.learn({ ...(isPrepared && { guest: null }), ...(isSetUp && { mayBeSetUp: null }) });
+    const now = memory.now();
+    const forgotten = ({ guest, mayBeSetUp }: Way): Partial<Way> => ({
+      ...(guest?.session === left.session && { guest: null }),
+      ...(mayBeSetUp === left.vm && { mayBeSetUp: null }),
+    });
+    const [of4, of6] = [forgotten(now), forgotten(now.ipv6)];
+    if (!manage || Object.keys({ ...of4, ...of6 }).length === 0) return;
+    await memory.learn({ ...of4, ipv6: { ...now.ipv6, ...of6 } });
     try {
       await leaveGuest(engine, { signal, timeout });
       log(`VM ${left.vm} is no longer followed: rules and image of ours are taken out of it`);

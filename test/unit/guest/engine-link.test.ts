@@ -221,6 +221,15 @@ describe('a VM that is no longer followed, and still runs', () => {
     },
   );
 
+  test('is one where nothing is set up any more, by IPv6 neither, also where only that was', async () => {
+    const person = await begin();
+    const { guest } = memory;
+    memory = { ...up, ipv6: { ...up.ipv6, guest, mayBeSetUp: colima.id } };
+    link.follow(person, vm);
+    await until('our rules are gone', 10, () => Promise.resolve(!isOpen()));
+    expect(memory.ipv6).toMatchObject({ guest: null, mayBeSetUp: null });
+  });
+
   test('keeps what was never ours', async () => {
     const person = await begin();
     memory = up;
