@@ -9,7 +9,7 @@ import { type Config, configSchema } from '../config/schema.js';
 import { listenOf } from '../config/listen.js';
 import { version } from '../config/version.js';
 import { cleanEnvironment } from './lib/command.js';
-import { needsIpv6 } from './core/ipv6-need.js';
+import { looksAtIpv6 } from './core/ipv6-need.js';
 import { sharedRun } from './lib/shared-run.js';
 import type { Judgement } from './core/judgement.js';
 import { chosenLink } from './core/link/choice.js';
@@ -48,7 +48,7 @@ import { createHandlers } from './runtime/requests.js';
 import { keepRoutes } from './runtime/route-keeper.js';
 import type { Step } from './core/steps.js';
 import { createTakeBack } from './runtime/take-back.js';
-import { isIpv6 } from './lib/prefix.js';
+import type { Family } from './lib/prefix.js';
 import { messageOf } from './lib/text.js';
 import { pidFilesIn } from './vm/pid-files.js';
 import { watchVm } from './vm/watch.js';
@@ -113,24 +113,18 @@ async function start(
     setTimer,
   });
 
-  const dataPath = watchDataPath({
-    probe: answersTcp,
-    containers: async () => addressesOf(await engine.containers()),
-    onChange: trigger('data path'),
-    // Its containers may have changed without a word: a stream of events can go deaf.
-    onRepair: engine.startOver,
-    now: () => performance.now(),
-    setTimer,
-  });
-
-  const dataPath6 = watchDataPath({
-    probe: answersTcp,
-    containers: async () => addressesOf(await engine.containers(), 6),
-    onChange: trigger('data path by IPv6'),
-    onRepair: () => undefined,
-    now: () => performance.now(),
-    setTimer,
-  });
+  const watchWay = (family: Family, why: string, onRepair: () => void) =>
+    watchDataPath({
+      probe: answersTcp,
+      containers: async () => addressesOf(await engine.containers(), family),
+      onChange: trigger(why),
+      onRepair,
+      now: () => performance.now(),
+      setTimer,
+    });
+  // Its containers may have changed without a word: a stream of events can go deaf.
+  const dataPath = watchWay(4, 'data path', engine.startOver);
+  const dataPath6 = watchWay(6, 'data path by IPv6', () => undefined);
 
   const dns = sharedRun();
   const names = keepNames({
@@ -155,12 +149,7 @@ async function start(
       config,
       apps: () => memory.now().apps,
       owed: () => memory.now().restart.reopen,
-      needsIpv6: () => {
-        const known = memory.now();
-        return (
-          known.ownedRoutes.some(({ subnet }) => isIpv6(subnet)) || needsIpv6(config, engine.last(), known)
-        );
-      },
+      looksAtIpv6: () => looksAtIpv6(config, engine.last(), memory.now()),
       bundles,
       contexts,
       dns,

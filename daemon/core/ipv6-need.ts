@@ -2,6 +2,7 @@
 import type { Config } from '../../config/schema.js';
 import type { Memory } from './memory.js';
 import type { DockerNetwork, Observation } from './observation.js';
+import { isIpv6 } from '../lib/prefix.js';
 import { unroutable } from './routes/networks.js';
 
 /** Whether a network has an IPv6 subnet that could be routed. */
@@ -21,3 +22,10 @@ export function needsIpv6(
   if (!engine.known || engine.value === null) return ipv6.isNeeded;
   return engine.value.networks.some((network) => hasIpv6(config, network));
 }
+
+/** Whether IPv6 has to be looked at: somebody needs it, or there are routes of ours by it that may have to go. */
+export const looksAtIpv6 = (
+  config: Config,
+  engine: Observation['engine'],
+  memory: Pick<Memory, 'ipv6' | 'ownedRoutes'>,
+): boolean => memory.ownedRoutes.some(({ subnet }) => isIpv6(subnet)) || needsIpv6(config, engine, memory);

@@ -54,20 +54,20 @@ export interface Sight {
 
 /**
  * Reads the world by way of every room; changes nothing. `apps`: Docker.apps in unusual places that are remembered;
- * `owed`: the Docker that was quit and is to be opened again; `needsIpv6`: whether its table is read too.
+ * `owed`: the Docker that was quit and is to be opened again; `looksAtIpv6`: whether its table is read too.
  */
 export function createObserver(parts: {
   config: Config;
   apps: () => readonly string[];
   owed: () => RestartMemory['reopen'];
-  needsIpv6: () => boolean;
+  looksAtIpv6: () => boolean;
   bundles: Pick<BundleRoom, 'observe' | 'touched'>;
   contexts: Pick<Contexts, 'read'>;
   settings: Settings;
   /** Asks `scutil --dns`. */
   dns: Run;
 }): () => Promise<Sight> {
-  const { config, apps, owed, needsIpv6, bundles, contexts, settings, dns } = parts;
+  const { config, apps, owed, looksAtIpv6, bundles, contexts, settings, dns } = parts;
   const observeResolvers = createResolverObserver(dns);
   let macos: Observation['macos'] = unknown('not asked');
   const ownerOf = createOwners();
@@ -83,7 +83,7 @@ export function createObserver(parts: {
       config.link === 'vmnet' ? unknown('link is "vmnet", which needs no kext') : observeKext(),
       observeTapInterface(config.tap.device),
       observeRoutes(),
-      needsIpv6() ? observeRoutes(run, 6) : null,
+      looksAtIpv6() ? observeRoutes(run, 6) : null,
     ]);
     const user = consoleUser.known ? consoleUser.value : null;
     const holder = tapInterface.known ? (tapInterface.value?.holder ?? null) : null;
