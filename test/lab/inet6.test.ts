@@ -1,28 +1,18 @@
 /** IPv6 of the lab's Mac: what ifconfig, route and netstat say of it, and the kernel's rules behind them. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from '../lib/until.js';
-import { bootMac, type Mac, type RunResult } from './lab.js';
+import { bootMac, type RunResult } from './lab.js';
 import { type Held, hold } from './mac/rpc.js';
 import { linkLocalOf, number6, text6 } from './mac/xnu/inet6.js';
+import { silent, typedOnOneMac } from './typed.js';
 
 jest.setTimeout(60_000);
 
-let mac: Mac;
 let vm: Held<unknown> | null = null;
 
-beforeAll(async () => {
-  mac = await bootMac({ macos: '14.6.1' });
-}, 120_000);
-afterAll(async () => {
-  await mac.end();
-});
-
-const sh = (line: string): Promise<RunResult> => mac.run(line.split(' '));
-const said = async (line: string): Promise<string> => (await sh(line)).stdout;
-const socket = (): string => mac.path('/.lab/run/mac.sock');
-const silent = { stdout: '', stderr: '', exitCode: 0 };
+const { mac, sh, said, socket } = typedOnOneMac({ macos: '14.6.1' });
 
 async function openTap(): Promise<void> {
   vm = await hold('xnu.tap.open', { unit: 1, pid: 4711, uid: 501 }, socket());
@@ -176,8 +166,8 @@ describe('ifconfig inet6', () => {
   });
 
   test('only root changes anything', async () => {
-    expect(await mac.asUser(set.split(' '))).toEqual(exit('ioctl (SIOCDIFADDR): permission denied'));
-    expect(await mac.asUser([...set.split(' '), 'alias'])).toEqual(
+    expect(await mac().asUser(set.split(' '))).toEqual(exit('ioctl (SIOCDIFADDR): permission denied'));
+    expect(await mac().asUser([...set.split(' '), 'alias'])).toEqual(
       exit('ioctl (SIOCAIFADDR): permission denied'),
     );
   });
@@ -199,7 +189,7 @@ test('an address that another has is found out: it stays, and is of no use', asy
   const { value, close } = await hold<{ bridge: string }>('vmnet.attach', { uid: 501 }, socket());
   const { bridge } = value;
   const guest = promisify(execFile)('nsenter', [
-    ...['--target', String(mac.pid), '--net', '--', 'bash', '-euc'],
+    ...['--target', String(mac().pid), '--net', '--', 'bash', '-euc'],
     `unshare --net sleep 20 & pid=$!
      trap 'kill $pid' EXIT
      until [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
@@ -258,18 +248,18 @@ describe('route -inet6 and the kernel’s rules behind it', () => {
       stderr: 'route: writing to routing socket: Network is unreachable\n',
       exitCode: 0,
     });
-    await mac.call('xnu.tunnel.open', {
+    await mac().call('xnu.tunnel.open', {
       ...{ name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1', address6: 'fd7a:115c:a1e0::5' },
     });
     // A default route that is only for packets bound to its interface is none.
     expect(await rowsTo('default')).toEqual(['default fe80::%utun4 UGcIg utun4']);
     expect((await sh(add)).stdout).toContain('Network is unreachable');
-    await mac.call('xnu.inet6.router', { network: '2001:db8:1:2::' });
+    await mac().call('xnu.inet6.router', { network: '2001:db8:1:2::' });
     expect(await sh(add)).toEqual({ ...silent, stdout: `add net ${net}: gateway ${pair}2\n` });
     expect(await rowsTo('fd00:dead::')).toEqual([`${net} ${pair}2 UGSc en0`]);
     await sh(`/sbin/route -n delete -inet6 ${net}`);
-    await mac.call('xnu.inet6.router-goes');
-    await mac.call('xnu.tunnel.close', { name: 'utun4' });
+    await mac().call('xnu.inet6.router-goes');
+    await mac().call('xnu.tunnel.close', { name: 'utun4' });
     expect((await rows()).join('\n')).not.toMatch(/default|utun4|2001/);
   });
 
@@ -313,7 +303,7 @@ describe('route -inet6 and the kernel’s rules behind it', () => {
 
   test('a link-local gateway is bound by its zone, an interface needs none, and a VPN may block everything', async () => {
     await sh(`${set} up`);
-    await mac.call('xnu.tunnel.open', {
+    await mac().call('xnu.tunnel.open', {
       ...{ name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1', address6: 'fd7a:115c:a1e0::5' },
     });
     await sh('/sbin/route -q -n add -inet6 ::/1 -interface utun4');
@@ -331,18 +321,18 @@ describe('route -inet6 and the kernel’s rules behind it', () => {
     );
     expect(await said('/.lab/bin/ip -6 route get fd00:9::1')).toContain('via fe80::2 dev tap1');
     for (const destination of ['::/1', '8000::/1']) await sh(`/sbin/route -n delete -inet6 ${destination}`);
-    await mac.call('xnu.tunnel.close', { name: 'utun4' });
+    await mac().call('xnu.tunnel.close', { name: 'utun4' });
   });
 
   test('an exit node takes a network that is on-link; nobody gives it back but who sets the address anew', async () => {
     await sh(`${set} up`);
-    await mac.call('xnu.tunnel.open', {
+    await mac().call('xnu.tunnel.open', {
       ...{ name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1', address6: 'fd7a:115c:a1e0::5' },
     });
-    await mac.call('xnu.tunnel.take', { name: 'utun4', network: `${pair}/126` });
+    await mac().call('xnu.tunnel.take', { name: 'utun4', network: `${pair}/126` });
     expect(await rowsTo(`${pair}/126`)).toEqual([`${pair}/126 link# UCS utun4`]);
     expect(await said(`/.lab/bin/ip -6 route get ${pair}2`)).toContain('dev utun4');
-    await mac.call('xnu.tunnel.close', { name: 'utun4' });
+    await mac().call('xnu.tunnel.close', { name: 'utun4' });
     expect(await rowsTo(`${pair}/126`)).toEqual([]);
     await sh(set);
     expect(await rowsTo(`${pair}/126`)).toEqual([`${pair}/126 link# UC tap1`]);
@@ -352,13 +342,13 @@ describe('route -inet6 and the kernel’s rules behind it', () => {
     expect(await addresses('en0')).toEqual([
       'fe80::f218:98ff:fe21:4365%en0 prefixlen 64 secured scopeid 0x2 ',
     ]);
-    await mac.call('xnu.inet6.router', { network: '2001:db8:1:2::' });
+    await mac().call('xnu.inet6.router', { network: '2001:db8:1:2::' });
     expect((await addresses('en0'))[1]).toBe(
       '2001:db8:1:2:f218:98ff:fe21:4365 prefixlen 64 autoconf secured ',
     );
     expect(await rowsTo('2001:db8:1:2::/64')).toEqual(['2001:db8:1:2::/64 link# UCg en0']);
     expect(await rowsTo('default')).toEqual(['default fe80::1%en0 UGcg en0']);
-    await mac.call('xnu.inet6.router-goes');
+    await mac().call('xnu.inet6.router-goes');
     expect(await addresses('en0')).toHaveLength(1);
     expect((await rows()).join('\n')).not.toMatch(/default|2001/);
   });
@@ -378,7 +368,7 @@ describe('route -inet6 and the kernel’s rules behind it', () => {
   });
 
   test('only root alters the table', async () => {
-    expect(await mac.asUser(add.split(' '))).toEqual({
+    expect(await mac().asUser(add.split(' '))).toEqual({
       ...silent,
       stderr: 'route: must be root to alter routing table\n',
       exitCode: 77,
@@ -386,7 +376,7 @@ describe('route -inet6 and the kernel’s rules behind it', () => {
   });
 
   test('monitor tells of addresses and routes', async () => {
-    const monitor = mac.spawn(['/sbin/route', '-n', 'monitor']);
+    const monitor = mac().spawn(['/sbin/route', '-n', 'monitor']);
     let told = '';
     monitor.stdout?.on('data', (chunk: Buffer) => (told += chunk.toString()));
     try {

@@ -1,25 +1,16 @@
 /** The Mac's network commands, held against what macOS's own sources and captures say of them. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { parseRoutingTable } from '../../daemon/mac/netstat.js';
-import { bootMac, type Mac, type RunResult } from './lab.js';
+import { bootMac } from './lab.js';
 import { until } from '../lib/until.js';
 import { call, type Held, hold } from './mac/rpc.js';
+import { silent, typedOnOneMac } from './typed.js';
 
 jest.setTimeout(60_000);
 
-let mac: Mac;
 let vm: Held<unknown> | null = null;
 
-beforeAll(async () => {
-  mac = await bootMac();
-}, 120_000);
-afterAll(async () => {
-  await mac.end();
-});
-
-const sh = (line: string): Promise<RunResult> => mac.run(line.split(' '));
-const silent = { stdout: '', stderr: '', exitCode: 0 };
-const socket = (): string => mac.path('/.lab/run/mac.sock');
+const { mac, sh, socket } = typedOnOneMac();
 
 /** Holds /dev/tap1 open, as hyperkit does for as long as its VM runs. */
 async function openTap(): Promise<void> {
@@ -77,17 +68,17 @@ describe('ifconfig', () => {
   });
 
   test('only root changes anything', async () => {
-    const denied = await mac.asUser(['/sbin/ifconfig', 'en0', '10.9.0.1/24']);
+    const denied = await mac().asUser(['/sbin/ifconfig', 'en0', '10.9.0.1/24']);
     expect(denied).toEqual({
       ...silent,
       // The old address goes first.
       stderr: 'ifconfig: ioctl (SIOCDIFADDR): permission denied\n',
       exitCode: 1,
     });
-    expect((await mac.asUser(['/sbin/ifconfig', 'en0', '10.9.0.1/24', 'alias'])).stderr).toBe(
+    expect((await mac().asUser(['/sbin/ifconfig', 'en0', '10.9.0.1/24', 'alias'])).stderr).toBe(
       'ifconfig: ioctl (SIOCAIFADDR): permission denied\n',
     );
-    expect((await mac.asUser(['/sbin/ifconfig', 'en0', 'down'])).stderr).toBe(
+    expect((await mac().asUser(['/sbin/ifconfig', 'en0', 'down'])).stderr).toBe(
       'ifconfig: down: permission denied\n',
     );
   });
@@ -206,7 +197,7 @@ describe('route and the kernel’s rules behind it', () => {
   });
 
   test('monitor tells at once of routes and addresses, and only then of interfaces that came before', async () => {
-    const monitor = mac.spawn(['/sbin/route', '-n', 'monitor']);
+    const monitor = mac().spawn(['/sbin/route', '-n', 'monitor']);
     let said = '';
     monitor.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
     try {
@@ -263,12 +254,12 @@ describe('route and the kernel’s rules behind it', () => {
   });
 
   test('only root alters the table; anybody may ask it', async () => {
-    expect(await mac.asUser(add.split(' '))).toEqual({
+    expect(await mac().asUser(add.split(' '))).toEqual({
       ...silent,
       stderr: 'route: must be root to alter routing table\n',
       exitCode: 77,
     });
-    expect((await mac.asUser(['/sbin/route', '-n', 'get', '8.8.8.8'])).stdout).toContain(
+    expect((await mac().asUser(['/sbin/route', '-n', 'get', '8.8.8.8'])).stdout).toContain(
       '    gateway: 192.168.1.1\n  interface: en0\n',
     );
   });
@@ -365,7 +356,7 @@ describe('kextload', () => {
   );
 
   test('is root’s', async () => {
-    expect(await mac.asUser(['/sbin/kextload', kext])).toEqual({
+    expect(await mac().asUser(['/sbin/kextload', kext])).toEqual({
       ...silent,
       stderr: 'You must be running as root to load kexts.\n',
       exitCode: 77,

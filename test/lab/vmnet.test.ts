@@ -1,29 +1,18 @@
 /** macOS's bridges for VMs in the lab: what its commands say of them, and what a guest gets there. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterEach, beforeAll, afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { bridgesIn } from '../../daemon/mac/bridges.js';
-import { bootMac, type Mac, type RunResult } from './lab.js';
 import { call, type Held, hold } from './mac/rpc.js';
 import type { Nic } from './mac/vmnet.js';
 import { until } from '../lib/until.js';
+import { silent, typedOnOneMac } from './typed.js';
 
 jest.setTimeout(60_000);
 
-let mac: Mac;
 const held = new Set<Held<Nic>>();
 
-beforeAll(async () => {
-  mac = await bootMac({ macos: '14.6.1' });
-}, 120_000);
-afterAll(async () => {
-  await mac.end();
-});
-
-const sh = (line: string): Promise<RunResult> => mac.run(line.split(' '));
-const said = async (line: string): Promise<string> => (await sh(line)).stdout;
-const socket = (): string => mac.path('/.lab/run/mac.sock');
-const silent = { stdout: '', stderr: '', exitCode: 0 };
+const { mac, sh, said, socket } = typedOnOneMac({ macos: '14.6.1' });
 
 /** A VM of the Virtualization framework's, as far as macOS sees one. */
 async function startVm(): Promise<Held<Nic>> {
@@ -51,7 +40,7 @@ const rows = async (): Promise<string[]> =>
  */
 async function inGuest(bridge: string, macAddress: string, script: string): Promise<string> {
   const { stdout } = await promisify(execFile)('nsenter', [
-    ...['--target', String(mac.pid), '--net', '--', 'bash', '-euc'],
+    ...['--target', String(mac().pid), '--net', '--', 'bash', '-euc'],
     `unshare --net sleep 50 & pid=$!
      trap 'kill $pid; rm -f /tmp/dhcp-$pid' EXIT
      until [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
@@ -190,8 +179,8 @@ describe('a bridge', () => {
     const again = await startVm();
     expect(again.value.bridge).toBe('bridge100');
     await endVm(again);
-    await mac.reboot();
-    await mac.login('person');
+    await mac().reboot();
+    await mac().login('person');
     expect(await said('/sbin/ifconfig -l')).toBe('lo0 en0\n');
     expect(await said('/.lab/bin/ip -brief link')).not.toMatch(/bridge|vmenet/);
   });
