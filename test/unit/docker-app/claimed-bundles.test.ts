@@ -34,8 +34,9 @@ import { config, quietMac, up } from '../core/worlds.js';
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
-const attacker = { uid: 1502, gid: 1502 };
-const victim = { uid: 1503, gid: 1503 };
+// Nobody else's in the tests: the list is of the whole machine.
+const attacker = { uid: 1602, gid: 1602 };
+const victim = { uid: 1603, gid: 1603 };
 const inPlace = 'Contents/Resources/bin/com.docker.hyperkit';
 
 let tools: string;
