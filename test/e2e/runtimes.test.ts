@@ -160,8 +160,9 @@ test(
           const { reason, message } = await conditionOf(mac, 'Engine');
           return reason === 'Answering' && message.startsWith('Docker Engine 29.8.1');
         });
-        const { message } = await conditionOf(mac, 'TapAttached');
-        expect(message).toContain('`vzNAT: true` under `networks`');
+        await until('what gives it a NIC is said', 30, async () =>
+          (await conditionOf(mac, 'TapAttached')).message.includes('`vzNAT: true` under `networks`'),
+        );
       }
       await asPerson(mac, `kill ${pids.join(' ')}`);
       await told(mac, 'NotRunning', /does not run/);
