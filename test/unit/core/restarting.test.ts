@@ -217,6 +217,7 @@ test('whoever has to restart Docker is told once for a VM, and the status says i
   ]);
   const told: Memory = { ...up, restart: { ...noRestart, told: '900@' + String(began) } };
   expect(plan(config, observation, told)).toEqual([]);
+  expect(plan(configSchema.parse({ notifications: false }), observation, up)).toEqual([]);
   const { phase, findings } = judgeConditions(config, observation, told, []);
   expect(phase).toBe('blocked');
   expect(findings).toContainEqual(expect.objectContaining({ type: 'TapAttached', reason: 'RestartNeeded' }));
