@@ -9,8 +9,8 @@ import type { OutsideAnswer } from './outside-look.js';
 
 /** Milliseconds in which places answer, or are said not to. */
 const deadline = 5000;
-/** Milliseconds after which a child that nobody needs ends: it costs memory, a new one a moment. */
-const idle = 5000;
+/** Milliseconds after which a child that nobody needs ends: it outlives the minute between two looks where all is quiet. */
+const idle = 90_000;
 /** Children that may hang at a time, each at a place of its own. */
 const maxHung = 8;
 
