@@ -96,7 +96,9 @@ async function start(
   };
   const sockets = createOwnersLook((owner) => outsideBy(paths.outsideWorker, undefined, owner));
   const engine = linkEngine({
-    onChange: trigger('Docker'),
+    onChange: (isNew) => {
+      reconciler.trigger('Docker', isNew ? { isUrgent: true } : {});
+    },
     log: (message) => log.debug(message),
     takeBack: createTakeBack({
       manage: config.guest.manage,

@@ -135,7 +135,8 @@ export function watchEngine(options: {
   /** How the engine is dialled now; throws DialError while it cannot be. */
   find: () => Promise<Dial>;
   vm: Vm;
-  onChange: () => void;
+  /** `isNew`: it is a session’s first answer. */
+  onChange: (isNew: boolean) => void;
   log: (message: string) => void;
 }): EngineWatch {
   const { find, vm, onChange, log } = options;
@@ -151,7 +152,7 @@ export function watchEngine(options: {
       return need === 'aliases' ? withAliases(asked, found, signal) : found;
     },
     onChange: () => {
-      if (snapshot.known && !isStopped()) onChange();
+      if (snapshot.known && !isStopped()) onChange(false);
     },
   });
   let sessions = 0;
@@ -233,7 +234,7 @@ export function watchEngine(options: {
             listed,
             ...(absences.areDoubtful() ? { isProvisional: true } : {}),
           });
-          onChange();
+          onChange(before === null);
           await pause(gather);
         }
       } catch (error) {
@@ -303,7 +304,7 @@ export function watchEngine(options: {
     const lasting = silent > starting || reason === 'SocketForeign';
     if (snapshot.known || (snapshot.why === said && (snapshot.reason !== undefined) === lasting)) return;
     snapshot = unknown(said, lasting ? reason : undefined);
-    if (lasting) onChange();
+    if (lasting) onChange(false);
   }
 
   async function follow(): Promise<void> {
@@ -324,7 +325,7 @@ export function watchEngine(options: {
         snapshot = unknown(ended);
         client = null;
         containers.forget(ended);
-        onChange();
+        onChange(false);
         await pause(gracePeriod, true);
         since = performance.now();
         wait = firstWait;

@@ -81,7 +81,8 @@ const isSameSocket = (before: Followed, user: ConsoleUser | null, vm: Vm | null)
  * aborts. It never rejects.
  */
 export function linkEngine(options: {
-  onChange: () => void;
+  /** `isNew`: an engine has begun to answer. */
+  onChange: (isNew: boolean) => void;
   log: (message: string) => void;
   takeBack: (engine: EngineClient, left: Left, signal: AbortSignal) => Promise<void>;
   answers: Answers;

@@ -325,13 +325,19 @@ test('whoever has something heard all the time gets four looks a second, the las
 
 test.each<[string, (reconciler: Reconciler) => void]>([
   [
-    'asks',
+    'a person who asks',
     (reconciler) => {
       reconciler.trigger('a person asked', { retry: 'asked' });
     },
   ],
-  ['waits', (reconciler) => void reconciler.settled('a person asked')],
-])('a person who %s does not wait for what others made heard', async (_what, ask) => {
+  ['a person who waits', (reconciler) => void reconciler.settled('a person asked')],
+  [
+    'an engine that has begun to answer',
+    (reconciler) => {
+      reconciler.trigger('Docker', { isUrgent: true });
+    },
+  ],
+])('%s does not wait for what others made heard', async (_what, ask) => {
   const world = stage([]);
   world.reconciler.trigger('bundle');
   await world.pass(60);
