@@ -48,7 +48,9 @@ export const configSchema = z.strictObject({
   notifications: z
     .boolean()
     .default(true)
-    .describe('Whether the user in front of the Mac is told, once, that Docker needs a restart.'),
+    .describe(
+      'Whether the user in front of the Mac is told, once each: that Docker needs a restart, that the shim is back after an update of Docker, and that nothing goes on without a person.',
+    ),
   link: z
     .enum(['auto', 'tap', 'vmnet'])
     .default('auto')

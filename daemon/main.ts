@@ -30,6 +30,7 @@ import { createExecutors } from './runtime/executors.js';
 import { type Log, openLog } from './runtime/log.js';
 import { glanceAt, watchedPaths } from './mac/glance.js';
 import { answersTcp } from './lib/tcp-probe.js';
+import { notify } from './mac/notify.js';
 import { watchRoutes } from './mac/route-monitor.js';
 import { createMeter } from './runtime/meter.js';
 import { keepMemory } from './runtime/memory.js';
@@ -46,6 +47,7 @@ import { createReconciler } from './runtime/reconciler.js';
 import { createReporter } from './runtime/reporter.js';
 import { createHandlers } from './runtime/requests.js';
 import { keepRoutes } from './runtime/route-keeper.js';
+import { createTeller } from './runtime/tell-blocked.js';
 import type { Step } from './core/steps.js';
 import { createTakeBack } from './runtime/take-back.js';
 import type { Family } from './lib/prefix.js';
@@ -180,6 +182,7 @@ async function start(
       if (settlesIn !== null) settled = setTimeout(trigger('bundle'), settlesIn + 50);
     },
   });
+  const tellIfBlocked = createTeller({ memory, notify, now: () => performance.now() });
   const executors = createExecutors({ bundles, engine, memory, names, log });
   const reporter = createReporter({
     maker: chosenLink,
@@ -201,6 +204,7 @@ async function start(
     report: (judgement, failures, pass) => {
       const status = reporter.report(judgement, failures, pass);
       meter.end(status);
+      tellIfBlocked(judgement, status);
       statuses.tell(status);
       dataPath.follow(judgement.probe);
       dataPath6.follow(judgement.ipv6?.probe ?? null);

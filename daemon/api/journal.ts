@@ -21,6 +21,7 @@ const journalSchema = z.object({
       reopen: z.object({ app: z.string(), uid: z.number(), gui: z.number(), at: z.number() }).nullable(),
     })
     .default({ attempts: [], told: null, asked: 0, reopen: null }),
+  toldBlocked: z.array(z.string()).default([]),
   lastLink: z.enum(['tap', 'vmnet']).nullable().default(null),
 });
 
@@ -39,7 +40,8 @@ function understood(said: unknown): Journal {
 
 /**
  * What must outlive the daemon: whether a person took the link down, which routes are ours, which bundles have been
- * started, whether Docker was restarted or is still to be opened again, and which link its last VM took.
+ * started, whether Docker was restarted or is still to be opened again, of what its user was told, and which link its last
+ * VM took.
  */
 export type Journal = z.infer<typeof journalSchema>;
 

@@ -23,6 +23,8 @@ export interface Journalled {
   /** Docker.apps in unusual places, found by their processes. */
   readonly apps: readonly string[];
   readonly restart: RestartMemory;
+  /** Reasons why nothing goes on without a person, of which one was told since containers last answered. */
+  readonly toldBlocked: readonly string[];
   /** The link that Docker Desktop’s last VM took, where the configuration leaves that open: what to expect of the next. */
   readonly lastLink: 'tap' | 'vmnet' | null;
 }

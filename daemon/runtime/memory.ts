@@ -34,7 +34,7 @@ export async function keepMemory(path: string, log: Log, tapDevice: string): Pro
   let trouble: string | null = null;
   const write = async (): Promise<void> => {
     if (closed) return;
-    const { launched, apps, restart, lastLink } = journalled;
+    const { launched, apps, restart, toldBlocked, lastLink } = journalled;
     try {
       await writeJournal(path, {
         wanted: wish.wanted === 'removed' ? 'up' : wish.wanted,
@@ -42,6 +42,7 @@ export async function keepMemory(path: string, log: Log, tapDevice: string): Pro
         launched: [...launched],
         apps: [...apps],
         restart: { ...restart, attempts: [...restart.attempts] },
+        toldBlocked: [...toldBlocked],
         lastLink,
       });
       trouble = null;

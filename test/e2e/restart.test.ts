@@ -26,7 +26,9 @@ let mac: Mac;
 
 const tuntapctl = (...args: string[]) => mac.run(['/usr/local/bin/tuntapctl', ...args], { timeout: 180_000 });
 const vmOf = (): string => readFileSync(mac.path(vmPid), 'utf8').trim();
-const notifications = (): Promise<readonly Notification[]> => mac.call('mac.notifications');
+/** Those that say that Docker needs a restart, or have another title. */
+const notifications = async (title = 'tuntapd'): Promise<readonly Notification[]> =>
+  (await mac.call<readonly Notification[]>('mac.notifications')).filter((one) => one.title === title);
 
 /** How often the daemon has said something that begins so. */
 const saidOften = (words: string): number => logOf(mac, words).length;
@@ -80,6 +82,11 @@ chapter(
     // By then the container is somebody's work.
     await pause(Math.max(10_000, atWorkSince + 61_000 - Date.now()));
     expect(begun('install-shim')).toBe(1);
+    // It has lasted: whoever sits there is told, once.
+    await until('a notification', 100, async () => (await notifications('tuntapd needs you')).length > 0);
+    expect(await notifications('tuntapd needs you')).toEqual([
+      expect.objectContaining({ uid: 501, text: expect.stringContaining('App Management') as unknown }),
+    ]);
     expect(identityOf(mac.path(hyperkit))).toEqual(original);
     expect(vmOf()).toBe(untouched);
     await dockerOf(mac).version();
@@ -135,6 +142,9 @@ chapter(
     await until('the shim', 60, () => Promise.resolve(hasShim(mac)));
     await reasonIs('TapAttached', 'StartedWithoutTap');
     expect(await notifications()).toHaveLength(1);
+    expect(await notifications('tuntapd: Docker was updated')).toEqual([
+      expect.objectContaining({ uid: 501, text: expect.stringContaining('Docker is now 4.2.0') as unknown }),
+    ]);
 
     await restartDocker('ask');
     await until('its user is told', 60, async () => (await notifications()).length === 2);
@@ -179,5 +189,8 @@ chapter(
     expect(dockersPid(mac)).toBe(docker);
     expect(begun('quit-docker')).toBe(3);
     expect(await notifications()).toHaveLength(2);
+    expect(await notifications('tuntapd: Docker was updated')).toHaveLength(2);
+    // Each was told once, and nothing else.
+    expect(await mac.call('mac.notifications')).toHaveLength(5);
   },
 );

@@ -48,6 +48,7 @@ export const up: Memory = {
   launched: [],
   apps: [],
   restart: noRestart,
+  toldBlocked: [],
   lastLink: null,
   link: noLinkMemory,
   ipv6: { ...noWay, isNeeded: false },
