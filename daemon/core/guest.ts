@@ -4,7 +4,7 @@ import type { Family, Prefix } from '../lib/prefix.js';
 import type { FamilyJudgement } from './judgement.js';
 import type { Link } from './link/link.js';
 import { type GuestReport, valueOf } from './observation.js';
-import { keyOf, type Step } from './steps.js';
+import { keyOf, type PrepareGuest, type Step, type VmEnd } from './steps.js';
 
 const given = (isGiven = false): { isGiven?: boolean } => (isGiven ? { isGiven } : {});
 
@@ -35,39 +35,58 @@ export function isPrepared({
   return report !== null && report.session === session && (!link || isAbout(link.nic, report));
 }
 
-/**
- * Sets the VM's end up: once a session, for each generation, for each NIC, and for each address of the Mac that it lets in.
- */
-export function prepareSteps({ config, observation, memory, link: state }: FamilyJudgement): Step[] {
+/** An end that is to be set up in the VM, and why. */
+interface DueEnd {
+  readonly why: string;
+  readonly end: VmEnd & Pick<PrepareGuest, 'key'>;
+}
+
+/** Once a session, for each generation, for each NIC, and for each address of the Mac that is let in; else null. */
+function endDue({ config, observation, memory, link: { link } }: FamilyJudgement): DueEnd | null {
   const engine = valueOf(observation.engine);
+  if (!config.guest.manage || !engine || !link) return null;
   const { generation } = observation.dataPath;
-  // With our end addressed first, the routes are added while the VM is worked on.
-  if (!config.guest.manage || !engine || state.kind !== 'up') return [];
-  const { nic, macAddress, vmAddress, network, mtu, isGiven, sources } = state.link;
+  const { nic, macAddress, vmAddress, network, isGiven, sources } = link;
   const report = memory.guest?.session === engine.session ? memory.guest : null;
   const isOther = report !== null && !isAbout(nic, report);
   const isLetIn = report?.source === (isGiven === true ? sourceOf(macAddress, sources) : undefined);
-  if (report && !isOther && isLetIn && report.observedGeneration === generation) return [];
+  if (report && !isOther && isLetIn && report.observedGeneration === generation) return null;
   const again = isOther
     ? 'another NIC of the VM is on a network of the Mac'
     : isLetIn
       ? 'what answered through the link no longer does'
       : `the VM lets in another address than the Mac’s, ${macAddress}`;
-  return [
-    {
-      kind: 'prepare-guest',
+  return {
+    why: report ? again : `the VM has not been set up in session ${engine.session}`,
+    end: {
       key: keyOf(`guest ${engine.session}`, vmAddress),
-      why: report ? again : `the VM has not been set up in session ${engine.session}`,
-      session: engine.session,
-      engineVersion: engine.version,
-      nic,
       vmAddress,
       prefix: network.bits.length,
       ...given(isGiven),
-      mtu,
       macAddress,
       ...(sources ? { sources } : {}),
       generation,
+    },
+  };
+}
+
+/** Sets the VM's end up, and with it that of `ipv6`, whose address on the Mac may be on its way. */
+export function prepareSteps(judgement: FamilyJudgement, ipv6: FamilyJudgement | null = null): Step[] {
+  const { observation, link: state } = judgement;
+  const engine = valueOf(observation.engine);
+  const due = endDue(judgement);
+  // With our end addressed first, the routes are added while the VM is worked on.
+  if (!engine || !due || state.kind !== 'up') return [];
+  const { session, version: engineVersion } = engine;
+  const { nic, mtu } = state.link;
+  const beside = ipv6 && endDue(ipv6);
+  return [
+    {
+      kind: 'prepare-guest',
+      why: due.why,
+      ...due.end,
+      ...{ session, engineVersion, nic, mtu },
+      ...(beside ? { ipv6: beside.end } : {}),
     },
   ];
 }

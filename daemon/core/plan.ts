@@ -68,25 +68,32 @@ interface Ipv6Steps {
 
 const noSteps: Ipv6Steps = { link: [], removals: [], after: [] };
 
+/** The way by IPv6, where it is to be set up in the VM: for as long as it is wanted, needed and nobody else's. */
+function wanted6({ ipv6 }: Judgement): FamilyJudgement | null {
+  if (!ipv6?.config.ipv6.manage || ipv6.collision !== null) return null;
+  return needsIpv6(ipv6.config, ipv6.observation.engine, ipv6.memory) ? ipv6 : null;
+}
+
 const isRemoval = ({ kind }: Step): boolean => kind === 'delete-route';
 
 /**
  * `isFree`: whether nothing is left to do in the VM for IPv4, whose end there is set up first. A VM may have no IPv6 at
  * all, so nothing is routed before its end is there.
  */
-function ipv6Steps(maker: LinkMaker, { ipv6 }: Judgement, isFree: boolean): Ipv6Steps {
+function ipv6Steps(maker: LinkMaker, judgement: Judgement, isFree: boolean): Ipv6Steps {
+  const { ipv6 } = judgement;
   if (!ipv6) return noSteps;
-  const { config, observation, memory, collision, link } = ipv6;
+  const { config, collision, link } = ipv6;
   const undo: Undo = (why) => maker.ipv6?.undo(ipv6, why) ?? [];
   const why = config.ipv6.manage ? collision : 'ipv6.manage is false';
   if (why !== null) return link.vm ? { ...noSteps, removals: giveWay(ipv6, undo, why) } : noSteps;
   const onMac = routeSteps(ipv6);
-  const isNeeded = needsIpv6(config, observation.engine, memory);
+  const inVm = wanted6(judgement);
   return {
     link: maker.ipv6?.steps(ipv6) ?? [],
     removals: onMac.filter(isRemoval),
     after: [
-      ...(isFree && isNeeded ? prepareSteps(ipv6) : []),
+      ...(isFree && inVm ? prepareSteps(inVm) : []),
       ...(isPrepared(ipv6) ? onMac.filter((step) => !isRemoval(step)) : []),
     ],
   };
@@ -119,7 +126,7 @@ export function plan(maker: LinkMaker, judgement: Judgement): readonly Step[] {
     return [...before, ...away, ...ipv6.link, ...ipv6.removals, ...ipv6.after];
   }
   const onMac = routeSteps(judgement);
-  const inVm = prepareSteps(judgement);
+  const inVm = prepareSteps(judgement, wanted6(judgement));
   const ipv6 = ipv6Steps(maker, judgement, inVm.length === 0);
   return [
     ...before,

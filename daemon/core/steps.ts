@@ -71,22 +71,28 @@ export interface FindNic extends Cause {
   readonly generation: number;
 }
 
-export interface PrepareGuest extends Cause {
-  readonly kind: 'prepare-guest';
-  readonly session: string;
-  readonly engineVersion: string;
-  /** MAC of the link's NIC in the VM. */
-  readonly nic: string;
+/** The VM’s end of the way by one family. */
+export interface VmEnd {
   readonly vmAddress: string;
   readonly prefix: number;
   /** Whether it has that address of its own. Left out: no. */
   readonly isGiven?: boolean;
-  readonly mtu: number;
   readonly macAddress: string;
   /** Every address of the Mac’s that is let in, where the other end is given. Left out: `macAddress` alone. */
   readonly sources?: readonly string[];
   /** The data path’s generation that this one answers. */
   readonly generation: number;
+}
+
+export interface PrepareGuest extends Cause, VmEnd {
+  readonly kind: 'prepare-guest';
+  readonly session: string;
+  readonly engineVersion: string;
+  /** MAC of the link's NIC in the VM. */
+  readonly nic: string;
+  readonly mtu: number;
+  /** What is set up by IPv6 in the same conversation, after it; what fails of it has this key. Left out: nothing. */
+  readonly ipv6?: VmEnd & Pick<Cause, 'key'>;
 }
 
 export interface ReleaseGuest extends Cause {
@@ -251,11 +257,17 @@ export class StepError extends Error {
   readonly blocked: boolean;
   /** Every attempt bothers a person (a dialog of macOS): one is enough until somebody asks for another. */
   readonly once: boolean;
+  /** Of the part of a step that failed, where the rest of it is done. Null: it is all of the step. */
+  readonly key: string | null;
   readonly why: StepReason;
 
-  constructor(message: string, options: StepReason & { blocked?: boolean; once?: boolean; cause?: unknown }) {
-    const { blocked = false, once = false, cause, ...why } = options;
+  constructor(
+    message: string,
+    options: StepReason & { blocked?: boolean; once?: boolean; key?: string | null; cause?: unknown },
+  ) {
+    const { blocked = false, once = false, key = null, cause, ...why } = options;
     super(message, { cause });
+    this.key = key;
     this.name = 'StepError';
     this.why = why;
     this.blocked = blocked;

@@ -1,12 +1,13 @@
 import * as z from 'zod';
 import type { GuestNic, GuestReport } from '../core/observation.js';
-import { StepError } from '../core/steps.js';
+import { type PrepareGuest, StepError, type StepReason, type VmEnd } from '../core/steps.js';
 import { AgentError, type Conversation } from './agent/conversation.js';
 import { isFit, removeImage, withAgent } from './agent-container.js';
 import { type GuestEnd, lookAtNics, prepare, release } from './agent-work.js';
 import { withDeadline } from './deadline.js';
 import type { EngineClient } from './engine-client.js';
 import { isIpv6 } from '../lib/prefix.js';
+import { messageOf } from '../lib/text.js';
 import { NetlinkError } from './netlink.js';
 
 /** For all that is asked of an engine in one step, in ms. */
@@ -19,15 +20,8 @@ interface Limits {
   readonly timeout?: number | undefined;
 }
 
-export interface PrepareParameters extends GuestEnd, Limits {
-  readonly session: string;
-  readonly mtu: number;
-  readonly macAddress: string;
-  /** Every address of the Mac's that is let in, where the end is given. Left out: `macAddress` alone. */
-  readonly sources?: readonly string[];
-  readonly engineVersion: string;
-  /** The data path’s generation. */
-  readonly generation: number;
+export interface PrepareParameters
+  extends Limits, Pick<PrepareGuest, 'session' | 'engineVersion' | 'nic' | 'mtu' | 'ipv6'>, VmEnd {
   readonly log: (message: string) => void;
 }
 
@@ -109,24 +103,45 @@ export async function lookIntoGuest(
   return result;
 }
 
-/** Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them. Idempotent. */
-export async function prepareGuest(engine: EngineClient, how: PrepareParameters): Promise<GuestReport> {
-  const { session, engineVersion, generation, log } = how;
-  const work = (agent: Conversation) =>
-    refusing(prepare(agent, { ...how, needsRaw: needsRawRule(engineVersion) }));
+/** What fails of the part of a step that is about IPv6, as a matter of that part. */
+async function asPart<T>(key: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const known = error instanceof StepError ? error : null;
+    const why: StepReason =
+      known?.why.condition === 'Ipv6' ? known.why : { condition: 'Ipv6', reason: 'GuestFailed' };
+    throw new StepError(messageOf(error), { ...why, blocked: known?.blocked === true, key, cause: error });
+  }
+}
+
+/**
+ * Sets the VM's end of the link up: address, MTU, accept rules where this engine needs them; then, in the same
+ * conversation, that by IPv6 where there is one. Idempotent. `onReady` hears of each end once it is set up. Rejects with
+ * StepError, which has the key of `ipv6` where only that failed.
+ */
+export async function prepareGuest(
+  engine: EngineClient,
+  how: PrepareParameters,
+  onReady: (report: GuestReport, end: VmEnd) => Promise<void>,
+): Promise<void> {
+  const { session, engineVersion, nic, mtu, ipv6, log } = how;
+  const setUp = async (agent: Conversation, end: VmEnd): Promise<void> => {
+    const needsRaw = needsRawRule(engineVersion);
+    const done = await refusing(prepare(agent, { nic, mtu, ...end, needsRaw }));
+    const { generation, isGiven = false } = end;
+    await onReady({ session, ...done, observedGeneration: generation, ...(isGiven ? { nic } : {}) }, end);
+  };
   const prepared = inTurn(engine, how, async (bounded, signal) => {
     await refuseNftables(bounded, engineVersion);
-    return withAgent(bounded, { signal, log }, work);
+    return withAgent(bounded, { signal, log }, async (agent) => {
+      await setUp(agent, how);
+      if (ipv6) await asPart(ipv6.key, setUp(agent, ipv6));
+    });
   });
-  const { result, gone } = await asOfFamily(how, prepared);
+  const { gone } = await asOfFamily(how, prepared);
   // The way is open; the container's end need not be waited for, but by the next one.
   void oneAtATime(() => gone);
-  return {
-    session,
-    ...result,
-    observedGeneration: generation,
-    ...(how.isGiven === true ? { nic: how.nic } : {}),
-  };
 }
 
 /** Takes our rules out of the VM and, where we set it, our address: of one family after the other. */

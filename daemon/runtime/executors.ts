@@ -11,6 +11,7 @@ import { addRoutes, deleteRoutes } from '../mac/routes.js';
 import { ownTapDevice } from '../mac/tap-device.js';
 import { addressTap, unaddressTap } from '../mac/tap-interface.js';
 import { addressTap6, unaddressTap6 } from '../mac/tap-ipv6.js';
+import { isIpv6 } from '../lib/prefix.js';
 import { answersTcp } from '../lib/tcp-probe.js';
 import type { MemoryKeeper } from './memory.js';
 import type { NamesKeeper } from './names.js';
@@ -87,13 +88,13 @@ export function createExecutors(parts: {
       }),
     'prepare-guest': async (step, signal) => {
       // What is half done is to be taken out again, too.
-      await learnOf(isAboutIpv6(step), { released: null });
-      const guest = await prepareGuest(engine.client(), {
-        ...step,
-        signal,
-        log: (message) => log.info(message),
-      });
-      await learnOf(isAboutIpv6(step), { guest });
+      for (const { vmAddress } of [step, step.ipv6 ?? step])
+        await learnOf(isIpv6(vmAddress), { released: null });
+      await prepareGuest(
+        engine.client(),
+        { ...step, signal, log: (message) => log.info(message) },
+        (guest, { vmAddress }) => learnOf(isIpv6(vmAddress), { guest }),
+      );
     },
     'release-guest': async (step, signal) => {
       await releaseGuest(engine.client(), { ...step, signal });

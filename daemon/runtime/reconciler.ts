@@ -90,12 +90,12 @@ const groupsOf = (steps: readonly Step[]): readonly (readonly Step[])[] => {
   return groups;
 };
 
-/** Whether a plan still asks for what `running` does, by whatever key. */
+/** Whether a plan still asks for what `running` does, by whatever key; or for its part that is about IPv6. */
 const isWanted = (running: Step, steps: readonly Step[]): boolean =>
   steps.some(
     (step) =>
       step.kind === running.kind &&
-      isAboutIpv6(step) === isAboutIpv6(running) &&
+      (isAboutIpv6(step) === isAboutIpv6(running) || ('ipv6' in running && isAboutIpv6(step))) &&
       'session' in step &&
       'session' in running &&
       step.session === running.session,
@@ -164,7 +164,8 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
         parts.log('info', `${step.kind} given up: ${messageOf(signal.reason)}`, { pass, step });
         return false;
       }
-      const attempts = (backoffs.get(step.key)?.attempts ?? 0) + 1;
+      const key = (error instanceof StepError ? error.key : null) ?? step.key;
+      const attempts = (backoffs.get(key)?.attempts ?? 0) + 1;
       const blocked = error instanceof StepError && error.blocked;
       const once = error instanceof StepError && error.once;
       const why: StepReason =
@@ -172,14 +173,14 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
       const message = messageOf(error);
       const longest = costly.has(step.kind) ? longestCostly : longestPause;
       const pause = Math.min(longest, firstPause * 2 ** (attempts - 1)) * (0.75 + parts.random() / 2);
-      const first = backoffs.get(step.key)?.message !== message;
+      const first = backoffs.get(key)?.message !== message;
       parts.log(first ? 'warn' : 'debug', `${step.kind} failed: ${message}`, {
         pass,
         step,
         attempts,
         blocked,
       });
-      backoffs.set(step.key, {
+      backoffs.set(key, {
         step,
         ...why,
         message,

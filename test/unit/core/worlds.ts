@@ -31,7 +31,7 @@ import {
   type Table,
 } from '../../lab/mac/xnu/table.js';
 import { net, route } from './rows.js';
-import { applied6 } from './worlds6.js';
+import { applied6, reportOf6 } from './worlds6.js';
 
 export { net, route };
 
@@ -317,11 +317,13 @@ export function applied(world: World, step: Step): World {
       };
     case 'find-nic':
       throw new Error('a VM of HyperKit’s is on no bridge of the Mac');
-    case 'prepare-guest':
+    case 'prepare-guest': {
+      const beside = step.ipv6 && { ...memory.ipv6, released: null, guest: reportOf6(step, step.ipv6) };
       return {
         observation,
         memory: {
           ...memory,
+          ...(beside ? { ipv6: beside } : {}),
           released: null,
           guest: {
             session: step.session,
@@ -332,6 +334,7 @@ export function applied(world: World, step: Step): World {
           },
         },
       };
+    }
     case 'quit-docker': {
       const { vm, bundle: identity, app, user, gui } = step;
       const attempts = [...memory.restart.attempts, { vm: vm.id, bundle: identity, failed: null }];

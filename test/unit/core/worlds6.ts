@@ -3,6 +3,7 @@ import type { Config } from '../../../config/schema.js';
 import { needsIpv6 } from '../../../daemon/core/ipv6-need.js';
 import type { Memory } from '../../../daemon/core/memory.js';
 import {
+  type GuestReport,
   type Ipv6Address,
   type Observation,
   type Route,
@@ -11,7 +12,7 @@ import {
   valueOf,
 } from '../../../daemon/core/observation.js';
 import { isRowOf } from '../../../daemon/core/routes/table.js';
-import type { Step } from '../../../daemon/core/steps.js';
+import type { PrepareGuest, Step, VmEnd } from '../../../daemon/core/steps.js';
 import { contains, isIpv6, parseAddress } from '../../../daemon/lib/prefix.js';
 import { net, route } from './rows.js';
 import type { World } from './worlds.js';
@@ -96,6 +97,14 @@ function address({ observation, memory }: World, step: Extract<Step, { kind: 'ad
   };
 }
 
+/** What is reported of an end that was set up by IPv6. */
+export const reportOf6 = ({ session }: PrepareGuest, { generation }: VmEnd): GuestReport => ({
+  session,
+  interface: 'eth1',
+  rules: [],
+  observedGeneration: generation,
+});
+
 /** What a step about IPv6 does when it succeeds. */
 export function applied6(world: World, step: Step): World {
   const { observation, memory } = world;
@@ -138,12 +147,7 @@ export function applied6(world: World, step: Step): World {
         memory: { ...memory, ownedRoutes: memory.ownedRoutes.filter(({ subnet }) => subnet !== step.subnet) },
       };
     case 'prepare-guest': {
-      const guest = {
-        session: step.session,
-        interface: 'eth1',
-        rules: [],
-        observedGeneration: step.generation,
-      };
+      const guest = reportOf6(step, step);
       return { observation, memory: { ...memory, ipv6: { ...memory.ipv6, guest, released: null } } };
     }
     case 'release-guest': {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { outsideBy } from '../../../daemon/docker-app/outside.js';
-import { prepareGuest } from '../../../daemon/guest/link-end.js';
+import { prepared } from './prepared.js';
 import { type EngineLink, linkEngine } from '../../../daemon/runtime/engine.js';
 import { createOwnersLook } from '../../../daemon/runtime/owners-look.js';
 import { createTakeBack } from '../../../daemon/runtime/take-back.js';
@@ -177,7 +177,7 @@ describe('a VM that is no longer followed, and still runs', () => {
   async function prepare(): Promise<void> {
     const last = link.last();
     const session = last.known ? (last.value?.session ?? '') : '';
-    const guest = await prepareGuest(link.client(), {
+    const guest = await prepared(link.client(), {
       ...{ nic, vmAddress: '192.168.64.2', prefix: 24, isGiven: true },
       ...{ session, mtu: 1500, macAddress: '192.168.64.1', engineVersion: '28.5.2', generation: 0 },
       ...{ timeout: 5000, log: () => undefined },

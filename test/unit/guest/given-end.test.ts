@@ -1,7 +1,8 @@
 /** The VM's end of a link whose NIC has an address of its own: looked at, let in and closed again, and never set. */
 import { afterEach, expect, test } from '@jest/globals';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';
-import { lookIntoGuest, prepareGuest, releaseGuest } from '../../../daemon/guest/link-end.js';
+import { lookIntoGuest, releaseGuest } from '../../../daemon/guest/link-end.js';
+import { prepared } from './prepared.js';
 import { fakeEngine, type FakeEngine } from './fake-engine.js';
 import { fakeVm, type FakeVm } from './fake-vm.js';
 
@@ -37,7 +38,7 @@ afterEach(() => engine.close());
 
 const log = (): void => undefined;
 const prepare = async (macAddress = '192.168.64.1') =>
-  prepareGuest(await connectEngine(engine.dial), {
+  prepared(await connectEngine(engine.dial), {
     ...end,
     session: 's',
     mtu: 1500,

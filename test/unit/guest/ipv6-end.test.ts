@@ -1,7 +1,8 @@
 /** The VM's end of the link by IPv6: set up beside that by IPv4, which does not notice. */
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { connectEngine } from '../../../daemon/guest/engine-client.js';
 import { prepareGuest, releaseGuest } from '../../../daemon/guest/link-end.js';
+import { prepared } from './prepared.js';
 import { fakeEngine, type FakeEngine } from './fake-engine.js';
 import { dockerd, fakeVm, type FakeVm } from './fake-vm.js';
 
@@ -31,7 +32,7 @@ beforeEach(async () => {
 afterEach(() => engine.close());
 
 const prepare = async (engineVersion = '28.5.2') =>
-  prepareGuest(await connectEngine(engine.dial), {
+  prepared(await connectEngine(engine.dial), {
     ...end,
     session: 's',
     mtu: 1500,
@@ -94,7 +95,7 @@ test('of a network of macOS’s lets in each address of the Mac’s, and nobody 
   const mine = ['fd5a:9a11:1::1', 'fd5a:9a11:1::bbbb'];
   const from = (source: string): string => `-s ${source}/128 ${ours}`;
   const given = { ...end, vmAddress: 'fd5a:9a11:1::7', prefix: 64, isGiven: true };
-  const report = await prepareGuest(await connectEngine(engine.dial), {
+  const report = await prepared(await connectEngine(engine.dial), {
     ...given,
     ...{ session: 's', mtu: 1500, macAddress: 'fd5a:9a11:1::bbbb', sources: mine },
     ...{ engineVersion: '28.5.2', generation: 0, timeout: 5000, log: () => undefined },
@@ -107,6 +108,49 @@ test('of a network of macOS’s lets in each address of the Mac’s, and nobody 
   expect(vm.ipv6).toEqual(fakeVm(mac).ipv6);
   await releaseGuest(await connectEngine(engine.dial), { ...given, hasNic: true, timeout: 5000 });
   expect(vm.chains6.get('filter DOCKER-USER')).toEqual([]);
+});
+
+describe('beside that by IPv4, in one conversation', () => {
+  const ends = {
+    ...{ nic: mac, vmAddress: '10.0.75.2', prefix: 30, macAddress: '10.0.75.1', generation: 0 },
+    ipv6: { key: 'guest s IPv6', ...end, macAddress: 'fd3e:d10f:52ef:75::1', generation: 2 },
+    ...{ session: 's', mtu: 1500, engineVersion: '28.5.2', timeout: 5000, log: () => undefined },
+  };
+  let told: readonly (readonly [string, number])[];
+  const prepareBoth = async () => {
+    told = [];
+    await prepareGuest(await connectEngine(engine.dial), ends, (report, { vmAddress }) => {
+      told = [...told, [vmAddress, report.observedGeneration]];
+      return Promise.resolve();
+    });
+  };
+  const containers = () => engine.asked.filter((asked) => /POST .*\/containers\/[^/]*\/start/.test(asked));
+
+  test('IPv4 first, and each is told once it is there', async () => {
+    await prepareBoth();
+    expect(told).toEqual([
+      ['10.0.75.2', 0],
+      [end.vmAddress, 2],
+    ]);
+    expect(vm.addresses).toContainEqual({ index: 3, address: '10.0.75.2', prefix: 30 });
+    expect(vm.ipv6).toContainEqual(own);
+    expect(vm.chains6.get('filter DOCKER-USER')).toEqual([closed, ours]);
+    expect(containers()).toHaveLength(1);
+  });
+
+  test('what fails of IPv6 has its key, and leaves IPv4 as it was told', async () => {
+    vm.sysctls.set('net/ipv6/conf/all/forwarding', '0\n');
+    await expect(prepareBoth()).rejects.toMatchObject({
+      ...{ key: 'guest s IPv6', blocked: true, why: { condition: 'Ipv6', reason: 'NotForwarding' } },
+    });
+    expect(told).toEqual([['10.0.75.2', 0]]);
+    expect(vm.chains.get('filter DOCKER-USER')).toContain(ours);
+    vm.sysctls.set('net/ipv6/conf/all/forwarding', '1\n');
+    vm.nics.length = 0;
+    // All of it is in the way.
+    await expect(prepareBoth()).rejects.toMatchObject({ key: null, why: { condition: 'Guest' } });
+    expect(told).toEqual([]);
+  });
 });
 
 test('needs no rule where dockerd has no ip6tables: it keeps nobody out', async () => {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { connectEngine, negotiate } from '../../../daemon/guest/engine-client.js';
-import { needsRawRule, prepareGuest, releaseGuest } from '../../../daemon/guest/link-end.js';
+import { needsRawRule, releaseGuest } from '../../../daemon/guest/link-end.js';
+import { prepared, type PrepareParameters } from './prepared.js';
 import type { GuestReport } from '../../../daemon/core/observation.js';
 import { fakeEngine, type FakeEngine, type FakeOptions, image } from './fake-engine.js';
 import { dockerd, done, errno, failed, fakeVm, type FakeVm, frame, type Streams } from './fake-vm.js';
@@ -43,9 +44,9 @@ const parameters = {
     logged.push(words);
   },
 };
-type More = Partial<Parameters<typeof prepareGuest>[1]>;
+type More = Partial<PrepareParameters>;
 const prepareAgain = async (more: More = {}): Promise<GuestReport> =>
-  prepareGuest(await connectEngine(engine.dial), { ...parameters, ...more });
+  prepared(await connectEngine(engine.dial), { ...parameters, ...more });
 const prepare = async (options: FakeOptions = {}, more: More = {}): Promise<GuestReport> => {
   await begin(options);
   return prepareAgain(more);
@@ -198,7 +199,7 @@ describe('the helper container', () => {
   test('is never there twice, whoever asks for it meanwhile', async () => {
     await begin();
     const client = await connectEngine(engine.dial);
-    await Promise.all([1, 2, 3].map(() => prepareGuest(client, parameters)));
+    await Promise.all([1, 2, 3].map(() => prepared(client, parameters)));
     await releaseGuest(client, { ...end, hasNic: true });
     expect(engine.maxAtOnce()).toBe(1);
     await isGone();
@@ -374,12 +375,12 @@ describe('an engine that hangs or is hostile', () => {
     await begin({ hangsAt: (what) => what === 'POST /images/load' });
     const client = await connectEngine(engine.dial);
     const giveUp = new AbortController();
-    const prepared = prepareGuest(client, { ...parameters, signal: giveUp.signal });
+    const preparing = prepared(client, { ...parameters, signal: giveUp.signal });
     const released = releaseGuest(client, { ...end, hasNic: false });
     setTimeout(() => {
       giveUp.abort(new Error('it is no longer wanted'));
     }, 200);
-    await expect(prepared).rejects.toThrow('it is no longer wanted');
+    await expect(preparing).rejects.toThrow('it is no longer wanted');
     await released;
   });
 
