@@ -168,6 +168,10 @@ export async function* checkPath(status: Status, target: Target, outside: Outsid
   const [route = null] = routesTo(status, address).toSorted((a, b) => b.subnet.length - a.subnet.length);
   const endpoint = container?.endpoints.find((each) => each.address === address);
   const network = plain(route?.network ?? endpoint?.network ?? '', 80);
+  if (status.phase === 'down') {
+    yield fail('network', `${network} is not routed: the link was taken down by hand`, 'tuntapctl up');
+    return;
+  }
   if (route?.state !== 'routed') {
     const why = route ? `${route.state}: ${plain(route.why, 1000)}` : 'Docker names no subnet that has it';
     yield fail('network', `${network} is not routed (${why})`, 'tuntapctl routes --all');

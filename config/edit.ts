@@ -169,6 +169,17 @@ function withOneValue(text: string, key: string, value: string): string {
 /** A key and its value, as typed by a person. */
 export type Setting = readonly [key: string, value: string];
 
+/** What a file has of its own that cannot be used. */
+function problemsIn(text: string): readonly ConfigProblem[] {
+  try {
+    parseConfig(text, configPath);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
 /**
  * `text` with these settings, everything else left as it stands, comments too, but those within a value. Only their
  * sum has to be valid: the two ends of the link can be moved only together. Throws ConfigError when there is no such
@@ -179,7 +190,11 @@ export function setConfigValues(text: string, settings: readonly Setting[]): str
   try {
     parseConfig(edited, configPath);
   } catch (error) {
-    throw error instanceof ConfigError ? refusal(error.problems, error) : error;
+    if (!(error instanceof ConfigError)) throw error;
+    const stillThere = problemsIn(text).filter(({ key }) => error.problems.some((left) => left.key === key));
+    if (stillThere.length === 0) throw refusal(error.problems, error);
+    const headline = `nothing is changed: ${configPath} has to be put right by hand first:`;
+    throw new ConfigError(configPath, stillThere, { headline, cause: error });
   }
   return edited;
 }

@@ -153,6 +153,17 @@ test.each<[string, Hop['hop'], RegExp, Outside, Status]>([
     },
   ],
   [
+    'it was taken down by hand',
+    'network',
+    /bridge is not routed: the link was taken down by hand/,
+    macOf(well),
+    {
+      ...healthyStatus,
+      phase: 'down',
+      routes: [{ subnet: '172.17.0.0/16', network: 'bridge', state: 'pending', why: 'not there yet' }],
+    },
+  ],
+  [
     'the link is down',
     'link',
     /the link is not up/,

@@ -69,6 +69,14 @@ describe('setConfigValues', () => {
     expect(() => setConfigValues('[tap\n', [['tap.mtu', '1400']])).toThrow(/cannot be used.*\n {2}line 1: /);
   });
 
+  test('a file that cannot be used is said to be the reason, with the line, unless this mends it', () => {
+    const broken = '[log]\nfoo = 1\n\n[tap]\nprefix = 99\n';
+    expect(() => setConfigValues(broken, [['log.level', 'debug']])).toThrow(
+      /^nothing is changed: \S+config\.toml has to be put right by hand first:\n {2}line 2: log\.foo: /,
+    );
+    expect(() => setConfigValues('[tap]\nprefix = 99\n', [['tap.prefix', '30']])).not.toThrow();
+  });
+
   test('what is valid only together is set together', () => {
     const ends = [
       ['tap.address', '192.168.255.253'],
