@@ -22,6 +22,7 @@ import { shimShow } from './commands/shim.js';
 import { status } from './commands/status.js';
 import { uninstall } from './commands/uninstall.js';
 import { version } from './commands/version.js';
+import { version as ownVersion } from '../config/version.js';
 import { watch } from './commands/watch.js';
 import { examplesText } from './examples.js';
 import { CliError, exit } from './exit.js';
@@ -64,12 +65,13 @@ export const exitCodes = [
 export function programOf(io: Io, finish: (code: number) => void): Command {
   const program = new Command('tuntapctl')
     .description(
-      'Shows and controls tuntapd, by which containers in Docker Desktop’s HyperKit VM answer on their own IP addresses.',
+      'Shows and controls tuntapd, by which containers in Docker’s VM answer the Mac on their own IP addresses.',
     )
     .addHelpText(
       'after',
       ['', 'Exit codes:', ...exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`)].join('\n'),
     )
+    .version(ownVersion, '-V, --version', 'print the version of tuntapctl')
     .exitOverride()
     .showHelpAfterError('(see tuntapctl --help)')
     .configureOutput({

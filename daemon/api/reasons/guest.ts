@@ -97,7 +97,7 @@ export const guest = {
       severity: 'transient',
       dependsOn: ['VirtualMachine', 'TapAttached', 'TapAddress', 'Engine'],
       meaning: 'The VM’s interface and firewall are not set up yet in this run of Docker Engine.',
-      whatToDo: [readLogs],
+      whatToDo: [{ text: 'Wait: it takes some seconds once Docker Engine answers' }, readLogs],
     },
     NoEngine: {
       severity: 'transient',
