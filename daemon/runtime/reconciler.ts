@@ -205,11 +205,15 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     observe: () => Promise<World>,
   ): Promise<boolean> {
     const giveUp = new AbortController();
-    const work = Promise.all(together.map((step) => attempt(step, pass, giveUp.signal)));
+    const attempts = together.map((step) => ({ step, done: attempt(step, pass, giveUp.signal) }));
+    const work = Promise.all(attempts.map(({ done }) => done));
+    const quick = attempts.filter(({ step }) => !costly.has(step.kind)).map(({ done }) => done);
     const slow = together.find(({ kind }) => costly.has(kind));
     let progress = false;
     while (slow && (await Promise.race([work.then(() => false), heard()])) && !isStopped()) {
       try {
+        // What is seen of a table may be older than a route that is being added: it would count as one that others took.
+        await Promise.all(quick);
         const steps = parts.plan(await observe());
         if (isStopped()) break;
         if (!isWanted(slow, steps)) {

@@ -386,13 +386,18 @@ describe('while an engine does not answer', () => {
     }) as Step;
 
   /** A Mac with a route and an address whose engine hangs until it is given up, and a VPN that claims the route. */
-  function hung() {
+  function hung({ addingTakes = 0 } = {}) {
     const mac = { routes: ['a'], addressed: true };
+    /** Routes that are being added, and how many looks saw a table that lacked some of them. */
+    const adding = { now: 0, looks: 0 };
     const wish = { down: false, claimed: [] as string[], networks: ['a'], key: 0 };
     const given: string[] = [];
     const reports: Failure[][] = [];
     const reconciler = createReconciler<typeof mac>({
-      observe: () => Promise.resolve({ ...mac, routes: [...mac.routes] }),
+      observe: () => {
+        if (adding.now > 0) adding.looks += 1;
+        return Promise.resolve({ ...mac, routes: [...mac.routes] });
+      },
       plan: ({ routes, addressed }) =>
         wish.down
           ? [...routes.map(deletion), release, ...(addressed ? [unaddress] : [])]
@@ -405,8 +410,12 @@ describe('while an engine does not answer', () => {
             ],
       apply: async (asked, signal) => {
         if (asked.kind === 'delete-route') mac.routes = mac.routes.filter((route) => route !== asked.subnet);
-        else if (asked.kind === 'add-route') mac.routes.push(asked.subnet);
-        else if (asked.kind === 'unaddress-tap') mac.addressed = false;
+        else if (asked.kind === 'add-route') {
+          adding.now += 1;
+          if (addingTakes > 0) await new Promise((resolve) => setTimeout(resolve, addingTakes));
+          mac.routes.push(asked.subnet);
+          adding.now -= 1;
+        } else if (asked.kind === 'unaddress-tap') mac.addressed = false;
         else
           await new Promise((_resolve, reject) => {
             signal.addEventListener('abort', () => {
@@ -427,7 +436,7 @@ describe('while an engine does not answer', () => {
         };
       },
     });
-    return { mac, wish, given, reports, reconciler };
+    return { mac, adding, wish, given, reports, reconciler };
   }
 
   beforeEach(() => {
@@ -447,6 +456,23 @@ describe('while an engine does not answer', () => {
     await jest.advanceTimersByTimeAsync(2000);
     expect(mac.routes).toEqual(['b']);
     expect(given).toEqual([]);
+  });
+
+  test('nothing is looked at while routes are added: of what is not there yet it would be thought that others took it', async () => {
+    const { mac, adding, wish, reconciler } = hung({ addingTakes: 3000 });
+    wish.networks = ['a', 'b', 'c'];
+    reconciler.trigger('start');
+    for (const pause of [100, 1000, 500, 1000, 2000]) {
+      reconciler.trigger('routing table', { isUrgent: pause < 1000 });
+      await jest.advanceTimersByTimeAsync(pause);
+    }
+    expect(mac.routes).toEqual(['a', 'b', 'c']);
+    expect(adding).toEqual({ now: 0, looks: 0 });
+    // The engine still hangs, and what others do is seen.
+    wish.claimed = ['b'];
+    reconciler.trigger('routing table');
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(mac.routes).toEqual(['a', 'c']);
   });
 
   test('another key of what is still wanted gives nothing up', async () => {
