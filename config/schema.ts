@@ -32,8 +32,12 @@ const choice = text
   .regex(/^([^=]+|driver=.+|label=.+)$/s, 'a name, driver=NAME, label=KEY or label=KEY=VALUE')
   .meta({ allowed: 'a network’s name like app_*, driver=NAME, label=KEY or label=KEY=VALUE' });
 
-/** Of a key that Docker's VM is started with; any other is in force at once. */
+/** Of a key that Docker's VM is started with. */
 const withNextVm = { inForce: 'when Docker’s VM next starts' };
+/** Of a key with which the link is made anew. */
+const withNewLink = {
+  inForce: 'within ten seconds; containers are out of reach until the link is made anew',
+};
 
 const section = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
@@ -54,6 +58,7 @@ export const configSchema = z.strictObject({
   link: z
     .enum(['auto', 'tap', 'vmnet'])
     .default('auto')
+    .meta(withNewLink)
     .describe(
       'How Mac and VM reach each other: by a tap, which a VM of HyperKit’s can have; or by a network that macOS shares with a VM of Apple’s Virtualization framework (vmnet). `auto` follows what Docker’s VM runs by.',
     ),
@@ -70,10 +75,19 @@ export const configSchema = z.strictObject({
         .default('02:74:75:6e:74:61')
         .meta(withNextVm)
         .describe('MAC of the tap’s NIC in the VM, by which it is found there.'),
-      address: ipv4.default('10.0.75.1').describe('The Mac’s end of the link.'),
-      peer: ipv4.default('10.0.75.2').describe('The VM’s end of the link: the gateway of every route.'),
-      prefix: z.int().min(8).max(30).default(30).describe('Prefix length of the link’s network.'),
-      mtu: z.int().min(576).max(1500).default(1500).describe('MTU of both ends.'),
+      address: ipv4.default('10.0.75.1').meta(withNewLink).describe('The Mac’s end of the link.'),
+      peer: ipv4
+        .default('10.0.75.2')
+        .meta(withNewLink)
+        .describe('The VM’s end of the link: the gateway of every route.'),
+      prefix: z
+        .int()
+        .min(8)
+        .max(30)
+        .default(30)
+        .meta(withNewLink)
+        .describe('Prefix length of the link’s network.'),
+      mtu: z.int().min(576).max(1500).default(1500).meta(withNewLink).describe('MTU of both ends.'),
     })
     .superRefine((tap, context) => {
       // An end cannot be judged by what is wrong by itself.
@@ -86,6 +100,7 @@ export const configSchema = z.strictObject({
   docker: section({
     context: text
       .default('auto')
+      .meta(withNewLink)
       .describe(
         'Whose engine is followed: `auto`, the user’s Docker Desktop, or, while that does not run, the runtime (colima, Lima, Rancher Desktop) that docker’s current context leads to; or the name of a context.',
       ),
@@ -138,14 +153,25 @@ export const configSchema = z.strictObject({
       manage: z
         .boolean()
         .default(true)
+        .meta(withNewLink)
         .describe(
           'Whether the IPv6 subnets of Docker’s networks are routed too. Without such a network nothing is done for it.',
         ),
-      address: ipv6.default('fd3e:d10f:52ef:75::1').describe('The Mac’s end of the link by IPv6.'),
+      address: ipv6
+        .default('fd3e:d10f:52ef:75::1')
+        .meta(withNewLink)
+        .describe('The Mac’s end of the link by IPv6.'),
       peer: ipv6
         .default('fd3e:d10f:52ef:75::2')
+        .meta(withNewLink)
         .describe('The VM’s end of it: the gateway of every IPv6 route.'),
-      prefix: z.int().min(64).max(126).default(126).describe('Prefix length of the link’s IPv6 network.'),
+      prefix: z
+        .int()
+        .min(64)
+        .max(126)
+        .default(126)
+        .meta(withNewLink)
+        .describe('Prefix length of the link’s IPv6 network.'),
       allow: z
         .array(cidr6)
         .default(['fc00::/7'])
