@@ -4,8 +4,7 @@ import { causeOf } from '../api/reasons/consequences.js';
 import type { ReasonOf } from '../api/reasons/registry.js';
 import type { Config } from '../../config/schema.js';
 import type { Memory } from './memory.js';
-import { type Observation, valueOf } from './observation.js';
-import type { Notice } from './steps.js';
+import { type ConsoleUser, type Observation, valueOf } from './observation.js';
 
 /** Reasons that are kept; there are hardly as many. */
 const maxTold = 32;
@@ -15,7 +14,7 @@ const toldElsewhere: ReasonOf<'TapAttached'> = 'RestartNeeded';
 
 export interface BlockedNotice {
   /** Whom to tell what; null: nobody of anything. */
-  readonly notice: Notice | null;
+  readonly notice: { readonly user: ConsoleUser; readonly text: string } | null;
   /** What is to be remembered from now on. */
   readonly toldBlocked: Memory['toldBlocked'];
 }

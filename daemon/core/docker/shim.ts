@@ -3,7 +3,7 @@ import type { ReasonOf } from '../../api/reasons/registry.js';
 import { failed, type Judge, no, unclear, type Verdict, yes } from '../condition.js';
 import type { Judgement } from '../judgement.js';
 import { type Bundle, type Bundles, valueOf } from '../observation.js';
-import type { Notice, Step } from '../steps.js';
+import type { Step } from '../steps.js';
 import { awaitsLaunch } from './first-launch.js';
 import { judgeInstall, judgeRestore } from './hyperkit.js';
 
@@ -14,21 +14,8 @@ const restoring = (hyperkit: string, why: string): Step => ({
   hyperkit,
 });
 
-/** Of a hyperkit that had the shim before: whoever updated Docker has not asked for what happens now. */
-function noticeOf(
-  { config, observation }: Judgement,
-  { app, version, target, saved }: Bundle,
-): Notice | null {
-  const user = valueOf(observation.consoleUser);
-  if (!config.notifications || user === null || saved === null || target.kind !== 'mach-o') return null;
-  const what =
-    version === null || version === saved.version ? 'Docker was replaced' : `Docker is now ${version}`;
-  return { user, text: `${what}: tuntapd’s script stands before hyperkit again, in ${app}` };
-}
-
 /** Puts it in place wherever it is not, but in no bundle that is being replaced. */
-export function shimSteps(judgement: Judgement): Step[] {
-  const { config, observation, memory } = judgement;
+export function shimSteps({ config, observation, memory }: Judgement): Step[] {
   if (!config.shim.manage) return [];
   const { withHyperkit = [], replacing = [] } = valueOf(observation.bundles) ?? {};
   return withHyperkit.flatMap((bundle): Step[] => {
@@ -37,9 +24,7 @@ export function shimSteps(judgement: Judgement): Step[] {
       return [];
     const verdict = judgeInstall(bundle);
     if (verdict.kind !== 'change') return [];
-    const key = `shim ${hyperkit} ${identity ?? ''}`;
-    const notice = noticeOf(judgement, bundle);
-    return [{ kind: 'install-shim', key, why: verdict.why, hyperkit, notice }];
+    return [{ kind: 'install-shim', key: `shim ${hyperkit} ${identity ?? ''}`, why: verdict.why, hyperkit }];
   });
 }
 
