@@ -98,9 +98,7 @@ async function start(
   };
   const sockets = createOwnersLook((owner) => outsideBy(paths.outsideWorker, undefined, owner));
   const engine = linkEngine({
-    onChange: (isNew) => {
-      reconciler.trigger('Docker', isNew ? { isUrgent: true } : {});
-    },
+    onChange: trigger('Docker'),
     log: (message) => log.debug(message),
     takeBack: createTakeBack({
       manage: config.guest.manage,

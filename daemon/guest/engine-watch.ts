@@ -135,8 +135,7 @@ export function watchEngine(options: {
   /** How the engine is dialled now; throws DialError while it cannot be. */
   find: () => Promise<Dial>;
   vm: Vm;
-  /** `isNew`: it is a session’s first answer. */
-  onChange: (isNew: boolean) => void;
+  onChange: () => void;
   log: (message: string) => void;
 }): EngineWatch {
   const { find, vm, onChange, log } = options;
@@ -152,7 +151,7 @@ export function watchEngine(options: {
       return need === 'aliases' ? withAliases(asked, found, signal) : found;
     },
     onChange: () => {
-      if (snapshot.known && !isStopped()) onChange(false);
+      if (snapshot.known && !isStopped()) onChange();
     },
   });
   let sessions = 0;
@@ -234,7 +233,7 @@ export function watchEngine(options: {
             listed,
             ...(absences.areDoubtful() ? { isProvisional: true } : {}),
           });
-          onChange(before === null);
+          onChange();
           await pause(gather);
         }
       } catch (error) {
@@ -304,7 +303,7 @@ export function watchEngine(options: {
     const lasting = silent > starting || reason === 'SocketForeign';
     if (snapshot.known || (snapshot.why === said && (snapshot.reason !== undefined) === lasting)) return;
     snapshot = unknown(said, lasting ? reason : undefined);
-    if (lasting) onChange(false);
+    if (lasting) onChange();
   }
 
   async function follow(): Promise<void> {
@@ -325,7 +324,7 @@ export function watchEngine(options: {
         snapshot = unknown(ended);
         client = null;
         containers.forget(ended);
-        onChange(false);
+        onChange();
         await pause(gracePeriod, true);
         since = performance.now();
         wait = firstWait;

@@ -81,8 +81,7 @@ const isSameSocket = (before: Followed, user: ConsoleUser | null, vm: Vm | null)
  * aborts. It never rejects.
  */
 export function linkEngine(options: {
-  /** `isNew`: an engine has begun to answer. */
-  onChange: (isNew: boolean) => void;
+  onChange: () => void;
   log: (message: string) => void;
   takeBack: (engine: EngineClient, left: Left, signal: AbortSignal) => Promise<void>;
   answers: Answers;

@@ -39,18 +39,12 @@ export interface Parts<World> {
 /** How a pass ended; `stopped`: before its report, or it never began. */
 export type Settled = 'reported' | 'failed' | 'stopped';
 
-interface TriggerOptions {
-  readonly retry?: 'asked' | 'woke';
-  readonly isUrgent?: boolean;
-}
-
 export interface Reconciler {
   /**
-   * Something may have changed: look again soon, and at once where it `isUrgent`, which nobody else may cause at will.
-   * `retry` also forgets pauses: all of them (a person `asked`, which is urgent), or all but those of steps that wait for a
-   * person (the Mac `woke`).
+   * Something may have changed: look again soon. `retry` also forgets pauses: all of them (a person `asked`), or all but
+   * those of steps that wait for a person (the Mac `woke`).
    */
-  readonly trigger: (why: string, options?: TriggerOptions) => void;
+  readonly trigger: (why: string, options?: { retry?: 'asked' | 'woke' }) => void;
   /** Resolves when a pass that began after this call has ended. */
   readonly settled: (why: string) => Promise<Settled>;
   /** No more passes; resolves when the running one has ended. */
@@ -59,7 +53,7 @@ export interface Reconciler {
 
 const coalesce = 20;
 /**
- * Between the beginnings of two passes, unless it is urgent: whoever can touch a file that is watched decides how often
+ * Between the beginnings of two passes, unless a person asks: whoever can touch a file that is watched decides how often
  * something is heard.
  */
 const leastApart = 250;
@@ -111,14 +105,14 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
   let stopped = false;
   let cancelTimer: () => void = () => undefined;
   let lastPass = -Infinity;
-  /** Whether somebody waits for the next pass. */
+  /** Whether a person waits for the next pass. */
   let urgent = false;
   /** Whether something was heard since the last look began, and who is to be told when it is. */
   let unseen = false;
   let tellHeard = (): void => undefined;
   let hurry = (): void => undefined;
 
-  /** Resolves after so many ms, or soon when it becomes urgent. */
+  /** Resolves after so many ms, or soon when a person asks. */
   const rest = (milliseconds: number): Promise<void> =>
     new Promise((resolve) => {
       const cancel = parts.setTimer(resolve, urgent ? coalesce : Math.max(coalesce, milliseconds));
@@ -323,12 +317,12 @@ export function createReconciler<World>(parts: Parts<World>): Reconciler {
     }
   }
 
-  function trigger(why: string, { retry, isUrgent = retry === 'asked' }: TriggerOptions = {}): void {
+  function trigger(why: string, options: { retry?: 'asked' | 'woke' } = {}): void {
     if (stopped) return;
     for (const [key, backoff] of backoffs)
-      if (retry === 'asked' || (retry === 'woke' && !backoff.blocked))
+      if (options.retry === 'asked' || (options.retry === 'woke' && !backoff.blocked))
         backoffs.set(key, { ...backoff, notBefore: 0, attempts: 0 });
-    if (isUrgent) beUrgent();
+    if (options.retry === 'asked') beUrgent();
     reasons.add(why);
     unseen = true;
     tellHeard();

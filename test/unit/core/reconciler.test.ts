@@ -325,19 +325,13 @@ test('whoever has something heard all the time gets four looks a second, the las
 
 test.each<[string, (reconciler: Reconciler) => void]>([
   [
-    'a person who asks',
+    'asks',
     (reconciler) => {
       reconciler.trigger('a person asked', { retry: 'asked' });
     },
   ],
-  ['a person who waits', (reconciler) => void reconciler.settled('a person asked')],
-  [
-    'an engine that has begun to answer',
-    (reconciler) => {
-      reconciler.trigger('Docker', { isUrgent: true });
-    },
-  ],
-])('%s does not wait for what others made heard', async (_what, ask) => {
+  ['waits', (reconciler) => void reconciler.settled('a person asked')],
+])('a person who %s does not wait for what others made heard', async (_what, ask) => {
   const world = stage([]);
   world.reconciler.trigger('bundle');
   await world.pass(60);
@@ -463,7 +457,7 @@ describe('while an engine does not answer', () => {
     wish.networks = ['a', 'b', 'c'];
     reconciler.trigger('start');
     for (const pause of [100, 1000, 500, 1000, 2000]) {
-      reconciler.trigger('routing table', { isUrgent: pause < 1000 });
+      reconciler.trigger('routing table', pause < 1000 ? { retry: 'asked' } : {});
       await jest.advanceTimersByTimeAsync(pause);
     }
     expect(mac.routes).toEqual(['a', 'b', 'c']);
