@@ -169,13 +169,13 @@ function withOneValue(text: string, key: string, value: string): string {
 /** A key and its value, as typed by a person. */
 export type Setting = readonly [key: string, value: string];
 
-/** What a file has of its own that cannot be used. */
-function problemsIn(text: string): readonly ConfigProblem[] {
+/** Why a file with this text cannot be used; null where it can. */
+function refusalOf(text: string): ConfigError | null {
   try {
     parseConfig(text, configPath);
-    return [];
+    return null;
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
+    if (error instanceof ConfigError) return error;
     throw error;
   }
 }
@@ -187,14 +187,11 @@ function problemsIn(text: string): readonly ConfigProblem[] {
  */
 export function setConfigValues(text: string, settings: readonly Setting[]): string {
   const edited = settings.reduce((before, [key, value]) => withOneValue(before, key, value), text);
-  try {
-    parseConfig(edited, configPath);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const stillThere = problemsIn(text).filter(({ key }) => error.problems.some((left) => left.key === key));
-    if (stillThere.length === 0) throw refusal(error.problems, error);
-    const headline = `nothing is changed: ${configPath} has to be put right by hand first:`;
-    throw new ConfigError(configPath, stillThere, { headline, cause: error });
-  }
-  return edited;
+  const error = refusalOf(edited);
+  if (error === null) return edited;
+  const before = refusalOf(text)?.problems ?? [];
+  const stillThere = before.filter(({ key }) => error.problems.some((left) => left.key === key));
+  if (stillThere.length === 0) throw refusal(error.problems, error);
+  const headline = `nothing is changed: ${configPath} has to be put right by hand first:`;
+  throw new ConfigError(configPath, stillThere, { headline, cause: error });
 }

@@ -77,23 +77,21 @@ function wanted6({ ipv6 }: Judgement): FamilyJudgement | null {
 const isRemoval = ({ kind }: Step): boolean => kind === 'delete-route';
 
 /**
- * `isFree`: whether nothing is left to do in the VM for IPv4, whose end there is set up first. A VM may have no IPv6 at
- * all, so nothing is routed before its end is there.
+ * `inVm`: the way that is set up in the VM by itself; null: none, or IPv4's end there comes first. A VM may have no IPv6
+ * at all, so nothing is routed before its end is there.
  */
-function ipv6Steps(maker: LinkMaker, judgement: Judgement, isFree: boolean): Ipv6Steps {
-  const { ipv6 } = judgement;
+function ipv6Steps(maker: LinkMaker, { ipv6 }: Judgement, inVm: FamilyJudgement | null): Ipv6Steps {
   if (!ipv6) return noSteps;
   const { config, collision, link } = ipv6;
   const undo: Undo = (why) => maker.ipv6?.undo(ipv6, why) ?? [];
   const why = config.ipv6.manage ? collision : 'ipv6.manage is false';
   if (why !== null) return link.vm ? { ...noSteps, removals: giveWay(ipv6, undo, why) } : noSteps;
   const onMac = routeSteps(ipv6);
-  const inVm = wanted6(judgement);
   return {
     link: maker.ipv6?.steps(ipv6) ?? [],
     removals: onMac.filter(isRemoval),
     after: [
-      ...(isFree && inVm ? prepareSteps(inVm) : []),
+      ...(inVm ? prepareSteps(inVm) : []),
       ...(isPrepared(ipv6) ? onMac.filter((step) => !isRemoval(step)) : []),
     ],
   };
@@ -122,12 +120,13 @@ export function plan(maker: LinkMaker, judgement: Judgement): readonly Step[] {
   if (memory.wanted === 'down' || memory.lowered) return [...before, ...lower(maker, judgement)];
   if (collision !== null) {
     const away = link.vm ? giveWay(judgement, undoOf(maker, judgement), collision) : [];
-    const ipv6 = ipv6Steps(maker, judgement, away.length === 0);
+    const ipv6 = ipv6Steps(maker, judgement, away.length === 0 ? wanted6(judgement) : null);
     return [...before, ...away, ...ipv6.link, ...ipv6.removals, ...ipv6.after];
   }
   const onMac = routeSteps(judgement);
-  const inVm = prepareSteps(judgement, wanted6(judgement));
-  const ipv6 = ipv6Steps(maker, judgement, inVm.length === 0);
+  const way6 = wanted6(judgement);
+  const inVm = prepareSteps(judgement, way6);
+  const ipv6 = ipv6Steps(maker, judgement, inVm.length === 0 ? way6 : null);
   return [
     ...before,
     // An address that is there before the interface is up need not be asked for (nd6_nbr.c).

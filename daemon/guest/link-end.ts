@@ -80,14 +80,21 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+/** What failed, as a matter of the way by IPv6: its own reasons stay. `key`: of the part of a step that it was. */
+function ofIpv6(error: unknown, key: string | null = null): StepError {
+  const known = error instanceof StepError ? error : null;
+  const why: StepReason =
+    known?.why.condition === 'Ipv6' ? known.why : { condition: 'Ipv6', reason: 'GuestFailed' };
+  return new StepError(messageOf(error), { ...why, blocked: known?.blocked === true, key, cause: error });
+}
+
 /** What fails on the way by IPv6 as a matter of that alone: what it has in common with IPv4 is told there. */
 async function asOfFamily<T>({ vmAddress }: Pick<GuestEnd, 'vmAddress'>, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (!isIpv6(vmAddress) || !(error instanceof StepError) || error.why.condition !== 'Guest') throw error;
-    const { message, blocked } = error;
-    throw new StepError(message, { condition: 'Ipv6', reason: 'GuestFailed', blocked, cause: error });
+    const isGuests = error instanceof StepError && error.why.condition === 'Guest';
+    throw isIpv6(vmAddress) && isGuests ? ofIpv6(error) : error;
   }
 }
 
@@ -101,18 +108,6 @@ export async function lookIntoGuest(
   );
   void oneAtATime(() => gone);
   return result;
-}
-
-/** What fails of the part of a step that is about IPv6, as a matter of that part. */
-async function asPart<T>(key: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    const known = error instanceof StepError ? error : null;
-    const why: StepReason =
-      known?.why.condition === 'Ipv6' ? known.why : { condition: 'Ipv6', reason: 'GuestFailed' };
-    throw new StepError(messageOf(error), { ...why, blocked: known?.blocked === true, key, cause: error });
-  }
 }
 
 /**
@@ -136,7 +131,10 @@ export async function prepareGuest(
     await refuseNftables(bounded, engineVersion);
     return withAgent(bounded, { signal, log }, async (agent) => {
       await setUp(agent, how);
-      if (ipv6) await asPart(ipv6.key, setUp(agent, ipv6));
+      if (ipv6)
+        await setUp(agent, ipv6).catch((error: unknown) => {
+          throw ofIpv6(error, ipv6.key);
+        });
     });
   });
   const { gone } = await asOfFamily(how, prepared);

@@ -84,7 +84,7 @@ export function createExecutors(parts: {
       }),
     'prepare-guest': async (step, signal) => {
       // What is half done is to be taken out again, too.
-      for (const { vmAddress } of [step, step.ipv6 ?? step])
+      for (const { vmAddress } of [step, ...(step.ipv6 ? [step.ipv6] : [])])
         await learnOf(isIpv6(vmAddress), { released: null });
       await prepareGuest(
         engine.client(),
