@@ -1,6 +1,6 @@
 /** What is told of the way by IPv6: whether the IPv6 subnets of Docker's networks are reached, or why IPv4 alone is. Pure. */
 import type { ReasonOf } from '../api/reasons/registry.js';
-import { isAddressIn, isIpv6, parsePrefix } from '../lib/prefix.js';
+import { isAddressIn, isIpv6, prefixesIn } from '../lib/prefix.js';
 import { plain } from '../lib/text.js';
 import { failed, type Judge, no, unclear, type Verdict, yes } from './condition.js';
 import { isPrepared } from './guest.js';
@@ -51,7 +51,7 @@ export function withoutWayBack(
   routed: readonly RouteVerdict[],
 ): readonly string[] {
   if (!(Number.parseInt(version, 10) < 28) || !containers.known) return [];
-  const subnets = routed.map(({ subnet }) => parsePrefix(subnet)).filter((subnet) => subnet !== null);
+  const subnets = prefixesIn(routed.map(({ subnet }) => subnet));
   const isReached = (text: string | null): boolean => text !== null && isAddressIn(subnets, text);
   return containers.value
     .filter(

@@ -8,7 +8,7 @@ import {
   type Status,
   statusFormat,
 } from '../api/messages.js';
-import { isAddressIn, isIpv6, parsePrefix } from '../lib/prefix.js';
+import { isAddressIn, isIpv6, prefixesIn } from '../lib/prefix.js';
 import type { Link, LinkState } from './link/link.js';
 import type { NamesVerdict } from './names/names.js';
 import type { Container, DataPath, Observation } from './observation.js';
@@ -91,10 +91,9 @@ function toldContainers(
   routes: readonly RouteVerdict[],
 ): Required<Pick<Status, 'containers'>> & Pick<Status, 'moreContainers'> {
   let bytes = 0;
-  const reached = routes
-    .filter(({ state, subnet }) => state === 'routed' && isIpv6(subnet))
-    .map(({ subnet }) => parsePrefix(subnet))
-    .filter((subnet) => subnet !== null);
+  const reached = prefixesIn(
+    routes.filter(({ state, subnet }) => state === 'routed' && isIpv6(subnet)).map(({ subnet }) => subnet),
+  );
   const told = containers
     .map((container): RunningContainer => ({
       id: container.id,

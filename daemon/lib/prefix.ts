@@ -106,6 +106,10 @@ export const isDefault = ({ bits }: Prefix): boolean => bits === '';
 export const contains = (outer: Prefix, inner: Prefix): boolean =>
   outer.family === inner.family && inner.bits.startsWith(outer.bits);
 
+/** The prefixes among these texts. */
+export const prefixesIn = (texts: readonly string[]): readonly Prefix[] =>
+  texts.map(parsePrefix).filter((prefix) => prefix !== null);
+
 /** Whether text is an address in one of these networks. */
 export function isAddressIn(networks: readonly Prefix[], text: string): boolean {
   const address = parseAddress(text);

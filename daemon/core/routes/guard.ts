@@ -12,6 +12,7 @@ import {
   overlaps,
   parsePrefix,
   type Prefix,
+  prefixesIn,
 } from '../../lib/prefix.js';
 import type { Link } from '../link/link.js';
 import type { Route } from '../observation.js';
@@ -106,22 +107,19 @@ export interface RouteRules {
   readonly extra: readonly Prefix[];
 }
 
-const prefixes = (texts: readonly string[]): readonly Prefix[] =>
-  texts.map(parsePrefix).filter((prefix) => prefix !== null);
-
 export function rulesOf({ routes, ipv6 }: Config, family: Family = 4): RouteRules {
   const section = family === 4 ? 'routes' : 'ipv6';
   const { allow, minPrefix } = family === 4 ? routes : ipv6;
   return {
     section,
     ends: family === 4 ? 'tap.address and tap.peer' : 'ipv6.address and ipv6.peer',
-    allow: prefixes(allow),
+    allow: prefixesIn(allow),
     allowed: allow,
     minPrefix,
-    forced: new Set(prefixes(routes.force).map(({ text }) => text)),
+    forced: new Set(prefixesIn(routes.force).map(({ text }) => text)),
     extra:
       family === 4
-        ? [...new Map(prefixes(routes.extra).map((prefix) => [prefix.text, prefix])).values()]
+        ? [...new Map(prefixesIn(routes.extra).map((prefix) => [prefix.text, prefix])).values()]
         : [],
   };
 }
