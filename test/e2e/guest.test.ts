@@ -83,6 +83,8 @@ while (my $asks = $office->accept) {
 chapter('both ends have the MTU that is configured, and our rules stand first in their chains', async () => {
   const address = await containerAnswers(mac, 'first');
   await ready();
+  // It reports when it has ended, which is after the path is open.
+  await until('the helper has reported', 60, () => Promise.resolve(helpersReports() > 0));
   expect(helpersReports()).toBe(1);
   const seen = await mac.asUser(['/usr/local/bin/tuntapctl', 'status']);
   expect(seen).toMatchObject({ exitCode: 0, stderr: '' });

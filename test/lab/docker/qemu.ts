@@ -58,7 +58,7 @@ export const machineArguments = (files: VmFiles, disk: string, kernelLine = ''):
   // The least that the guest's programs use is emulated fastest; without rdrand it waits for entropy.
   'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand',
   '-smp',
-  '2',
+  '1',
   '-m',
   '1300',
   '-nodefaults',
