@@ -25,7 +25,8 @@ const layers = {
     rooms.map((room) => [room, { may: ['daemon/core', 'daemon/api/reasons', ...ground] }]),
   ),
   'daemon/runtime': { may: ['daemon/core', 'daemon/api/reasons', ...ground, ...rooms] },
-  'daemon/main.ts': { may: ['daemon', 'config'] },
+  'daemon/run.ts': { may: ['daemon', 'config'] },
+  'daemon/main.ts': { may: ['daemon/run.ts', 'daemon/runtime', ...ground] },
   cli: { may: ['daemon/api/reasons', ...ground, 'daemon/docker-app/shim.ts'] },
   launchd: { may: ['daemon/api/reasons', ...ground, 'daemon/docker-app/originals.ts'] },
 };
