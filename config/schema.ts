@@ -53,7 +53,7 @@ export const configSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      'Whether the user in front of the Mac is told, once each: that Docker needs a restart, and that nothing goes on without a person.',
+      'Whether the user in front of the Mac is told, once each: that Docker needs a restart, that the shim is back after an update of Docker, and that nothing goes on without a person.',
     ),
   link: z
     .enum(['auto', 'tap', 'vmnet'])

@@ -4,7 +4,8 @@ import { causeOf } from '../api/reasons/consequences.js';
 import type { ReasonOf } from '../api/reasons/registry.js';
 import type { Config } from '../../config/schema.js';
 import type { Memory } from './memory.js';
-import { type ConsoleUser, type Observation, valueOf } from './observation.js';
+import { type Observation, valueOf } from './observation.js';
+import type { Notice } from './steps.js';
 
 /** Reasons that are kept; there are hardly as many. */
 const maxTold = 32;
@@ -14,7 +15,7 @@ const toldElsewhere: ReasonOf<'TapAttached'> = 'RestartNeeded';
 
 export interface BlockedNotice {
   /** Whom to tell what; null: nobody of anything. */
-  readonly notice: { readonly user: ConsoleUser; readonly text: string } | null;
+  readonly notice: Notice | null;
   /** What is to be remembered from now on. */
   readonly toldBlocked: Memory['toldBlocked'];
 }

@@ -27,9 +27,17 @@ export interface OwnTapDevice extends Cause {
   readonly uid: number;
 }
 
+/** What somebody reads in a notification. */
+export interface Notice {
+  readonly user: ConsoleUser;
+  readonly text: string;
+}
+
 export interface InstallShim extends Cause {
   readonly kind: 'install-shim';
   readonly hyperkit: string;
+  /** Who is told of it afterwards. */
+  readonly notice: Notice | null;
 }
 
 export interface RestoreHyperkit extends Cause {

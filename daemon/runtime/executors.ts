@@ -6,6 +6,7 @@ import type { Log } from './log.js';
 import { searchNic } from './find-nic.js';
 import { loadKext } from '../mac/kext.js';
 import { neighboursAt } from '../mac/neighbours.js';
+import { notify } from '../mac/notify.js';
 import { addRoutes, deleteRoutes } from '../mac/routes.js';
 import { ownTapDevice } from '../mac/tap-device.js';
 import { addressTap, unaddressTap } from '../mac/tap-interface.js';
@@ -64,7 +65,10 @@ export function createExecutors(parts: {
   return {
     'load-kext': ({ bundle }) => loadKext(bundle),
     'own-tap-device': ({ path, uid }) => ownTapDevice(path, uid),
-    'install-shim': ({ hyperkit }) => bundles.install(hyperkit),
+    'install-shim': async ({ hyperkit, notice }) => {
+      await bundles.install(hyperkit);
+      if (notice) await notify(notice.user, 'tuntapd: Docker was updated', notice.text);
+    },
     'restore-hyperkit': ({ hyperkit }) => bundles.restore(hyperkit),
     'address-tap': async (step) => {
       const is6 = isAboutIpv6(step);

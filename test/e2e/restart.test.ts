@@ -142,6 +142,14 @@ chapter(
     await until('the shim', 60, () => Promise.resolve(hasShim(mac)));
     await reasonIs('TapAttached', 'StartedWithoutTap');
     expect(await notifications()).toHaveLength(1);
+    const [told] = await until('its user is told of the update', 30, async () => {
+      const found = await notifications('tuntapd: Docker was updated');
+      return found.length > 0 && found;
+    });
+    expect(told).toMatchObject({
+      uid: 501,
+      text: expect.stringContaining('Docker 4.2.0 has tuntapd’s script'),
+    });
 
     await restartDocker('ask');
     await until('its user is told', 60, async () => (await notifications()).length === 2);
@@ -186,7 +194,8 @@ chapter(
     expect(dockersPid(mac)).toBe(docker);
     expect(begun('quit-docker')).toBe(3);
     expect(await notifications()).toHaveLength(2);
+    expect(await notifications('tuntapd: Docker was updated')).toHaveLength(2);
     // Each was told once, and nothing else.
-    expect(await mac.call('mac.notifications')).toHaveLength(3);
+    expect(await mac.call('mac.notifications')).toHaveLength(5);
   },
 );

@@ -3,7 +3,7 @@ import type { ReasonOf } from '../../api/reasons/registry.js';
 import { failed, type Judge, no, unclear, type Verdict, yes } from '../condition.js';
 import type { Judgement } from '../judgement.js';
 import { type Bundle, type Bundles, valueOf } from '../observation.js';
-import type { Step } from '../steps.js';
+import type { Notice, Step } from '../steps.js';
 import { awaitsLaunch } from './first-launch.js';
 import { judgeInstall, judgeRestore } from './hyperkit.js';
 
@@ -14,8 +14,20 @@ const restoring = (hyperkit: string, why: string): Step => ({
   hyperkit,
 });
 
+/** Of a hyperkit that had the shim before: whoever updated Docker has not asked for what happens now. */
+function noticeOf(
+  { config, observation }: Judgement,
+  { app, version, target, saved }: Bundle,
+): Notice | null {
+  const user = valueOf(observation.consoleUser);
+  if (!config.notifications || user === null || saved === null || target.kind !== 'mach-o') return null;
+  const docker = version === null ? 'Docker' : `Docker ${version}`;
+  return { user, text: `${docker} has tuntapd’s script before its hyperkit again, in ${app}` };
+}
+
 /** Puts it in place wherever it is not, but in no bundle that is being replaced. */
-export function shimSteps({ config, observation, memory }: Judgement): Step[] {
+export function shimSteps(judgement: Judgement): Step[] {
+  const { config, observation, memory } = judgement;
   if (!config.shim.manage) return [];
   const { withHyperkit = [], replacing = [] } = valueOf(observation.bundles) ?? {};
   return withHyperkit.flatMap((bundle): Step[] => {
@@ -24,7 +36,9 @@ export function shimSteps({ config, observation, memory }: Judgement): Step[] {
       return [];
     const verdict = judgeInstall(bundle);
     if (verdict.kind !== 'change') return [];
-    return [{ kind: 'install-shim', key: `shim ${hyperkit} ${identity ?? ''}`, why: verdict.why, hyperkit }];
+    const key = `shim ${hyperkit} ${identity ?? ''}`;
+    const notice = noticeOf(judgement, bundle);
+    return [{ kind: 'install-shim', key, why: verdict.why, hyperkit, notice }];
   });
 }
 

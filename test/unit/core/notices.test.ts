@@ -6,16 +6,49 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { configSchema } from '../../../config/schema.js';
 import type { Condition, Phase } from '../../../daemon/api/messages.js';
 import { blockedNotice } from '../../../daemon/core/blocked-notice.js';
+import type { Bundle } from '../../../daemon/core/observation.js';
 import { seen } from '../../../daemon/core/observation.js';
 import { createTeller } from '../../../daemon/runtime/tell-blocked.js';
 import { keepMemory } from '../../../daemon/runtime/memory.js';
 import type { Log } from '../../../daemon/runtime/log.js';
 import { madeUpStatus } from '../cli/made-up.js';
-import { judged } from './judged.js';
-import { config, quietMac } from './worlds.js';
+import { judged, plan } from './judged.js';
+import { bundle, bundlesOf, config, quietMac, up } from './worlds.js';
 
 const silent = configSchema.parse({ notifications: false });
 const user = { name: 'person', uid: 501, gid: 20, home: '/Users/person' };
+
+describe('the shim', () => {
+  const shipped = bundle('mach-o', 'missing');
+  const saved = { sha256: 'd1'.repeat(32), size: 1000, version: '4.1.0' };
+  const noticeFor = (found: Bundle, by = config, mac = quietMac) =>
+    plan(by, { ...mac, bundles: seen(bundlesOf([found])) }, up).flatMap((step) =>
+      step.kind === 'install-shim' ? [step.notice?.text ?? null] : [],
+    );
+
+  test.each([
+    ['another version', { ...shipped, saved }, 'Docker 4.1.1 has tuntapd’s script'],
+    // A first try may have put it aside and then failed.
+    ['one that is put aside', { ...shipped, saved: { ...saved, version: '4.1.1' } }, 'Docker 4.1.1 has'],
+    ['an unknown one', { ...shipped, version: null, saved }, 'Docker has tuntapd’s script'],
+  ])('that is put back after an update to %s is told', (_what, found, text) => {
+    expect(noticeFor(found)).toEqual([expect.stringContaining(text)]);
+  });
+
+  test.each([
+    ['is put there for the first time', shipped],
+    ['only becomes a newer one', bundle('outdated-shim', 'mach-o')],
+  ])('that %s is not', (_what, found) => {
+    expect(noticeFor(found)).toEqual([null]);
+  });
+
+  test('is not told where nobody sits, or nobody wants to be told', () => {
+    expect(noticeFor({ ...shipped, saved }, silent)).toEqual([null]);
+    expect(noticeFor({ ...shipped, saved }, config, { ...quietMac, consoleUser: seen(null) })).toEqual([
+      null,
+    ]);
+  });
+});
 
 const refused: Condition = {
   type: 'TapDevice',
