@@ -26,7 +26,7 @@ test(
       rmSync(mac.path(file));
       expect((await phaseIs(mac, 'idle', 40)).pid).toBe(pid);
     }),
-  180_000,
+  400_000,
 );
 
 test(
@@ -44,5 +44,5 @@ test(
       await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
       expect(identityOf(mac.path(`${hyperkit}.original`))).toEqual(untouched);
     }),
-  180_000,
+  400_000,
 );

@@ -1,5 +1,5 @@
 /** Containers answer the Mac on their IPv6 addresses, beside IPv4 and by the same link. */
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { until } from '../lib/until.js';
@@ -11,6 +11,7 @@ import {
   dockerOf,
   engineAnswers,
   install,
+  installed,
   must,
   onMac,
   openDocker,
@@ -67,7 +68,7 @@ const app = { network: 'app', subnets: ['172.29.1.0/24', 'fd00:29:1::/64'] };
 
 describe('by a tap', () => {
   let mac: Mac;
-  const chapter = chaptersOn(() => mac, 600_000);
+  const chapter = chaptersOn(() => mac);
 
   const tuntapctl = (...words: readonly string[]): Promise<string> =>
     must(mac, ['/usr/local/bin/tuntapctl', ...words]);
@@ -113,7 +114,7 @@ describe('by a tap', () => {
 
   /** The row of a network that has lost its address goes a moment after that. */
   const nothingIsLeft = (): Promise<unknown> =>
-    until('the Mac and the VM are clean', 60, async () => {
+    until('the Mac and the VM are clean', 120, async () => {
       expect(await leftovers(mac)).toEqual({ mac: '', vm: '' });
       return true;
     });
@@ -215,9 +216,9 @@ describe('by a tap', () => {
   chapter('it is switched off and on again: IPv4 goes on meanwhile', async () => {
     await tuntapctl('config', 'set', 'ipv6.manage', 'false');
     await nothingIsLeft();
-    await answers(mac, 'unpublished-app', '172.29.1.9', 30);
+    await answers(mac, 'unpublished-app', '172.29.1.9', 120);
     await tuntapctl('config', 'set', 'ipv6.manage', 'true');
-    await everybodyAnswers(60);
+    await everybodyAnswers(180);
   });
 
   chapter('a killed daemon’s routes are adopted or removed by the next', async () => {
@@ -240,6 +241,7 @@ describe('by a tap', () => {
     await quitDocker(mac);
     // With the VM went the tap, and all that led by it.
     await until('nothing leads to the VM', 30, async () => (await routed6(mac)).length === 0);
+    await installed(mac);
     await openDocker(mac);
     await engineAnswers(mac);
     await everybodyAnswers();
@@ -249,6 +251,9 @@ describe('by a tap', () => {
     await mac.reboot();
     await mac.login('person');
     expect((await table6(mac)).includes(pair)).toBe(false);
+    await until('/dev/tap1 is the user’s', 60, () =>
+      Promise.resolve(lstatSync(mac.path('/dev/tap1')).uid === 501),
+    );
     await openDocker(mac);
     await engineAnswers(mac);
     await everybodyAnswers();

@@ -12,6 +12,7 @@ import {
   install,
   must,
   openDocker,
+  phaseIs,
   pidIn,
   statusOf,
   vmPid,
@@ -66,7 +67,7 @@ const lookUp = async (name: string): Promise<string> =>
   ).trim();
 const is = (name: string, wanted: string, seconds: number): Promise<unknown> =>
   until(`programs find that ${name} is ${wanted}`, seconds, async () => (await lookUp(name)) === wanted);
-const serves = (host: string, name: string, seconds = 20): Promise<unknown> =>
+const serves = (host: string, name: string, seconds = 60): Promise<unknown> =>
   until(`http://${host}/ is served by ${name}`, seconds, async () =>
     (await fetchFromMac(mac, host)).includes(`served by ${name}`),
   );
@@ -115,6 +116,7 @@ scene(
 );
 
 scene('doctor finds nothing wrong, and that programs find a container', async () => {
+  await phaseIs(mac, 'ready', 90);
   const said = await must(mac, ['/usr/local/bin/tuntapctl', 'doctor']);
   for (const code of ['TT012', 'TT013', 'TT120']) expect(said).toMatch(new RegExp(`^ok ${code} `, 'm'));
 });
@@ -146,8 +148,8 @@ scene('a project of Compose: its service is all replicas, each has a name, and s
         'com.docker.compose.container-number': String(number + 1),
       },
     });
-  await is('web.shop.docker', `${one} ${two}`, 20);
-  await is('www.shop-default.docker', `${one} ${two}`, 20);
+  await is('web.shop.docker', `${one} ${two}`, 60);
+  await is('www.shop-default.docker', `${one} ${two}`, 60);
   expect(await lookUp('1.web.shop.docker')).toBe(one);
   expect(await lookUp('anything.2.web.shop.docker')).toBe(two);
   await serves('shop_web_2.docker', 'shop-web-2');
@@ -198,7 +200,7 @@ scene('after the VM was killed, what starts with the next one is found by its na
   await until('a new VM', 60, () => Promise.resolve(pidIn(mac, vmPid) !== before));
   await engineAnswers(mac);
   await serves('1.web.shop.docker', 'shop-web-1', 120);
-  await is('web.shop.docker', '172.30.7.11 172.30.7.12', 30);
+  await is('web.shop.docker', '172.30.7.11 172.30.7.12', 90);
   // That one ended with the VM.
   await is('web.docker', 'ENOTFOUND', 30);
 });
@@ -214,7 +216,7 @@ scene('down takes file and server away, up brings them back', async () => {
   await serves('shop-web-1.docker', 'shop-web-1');
   await must(mac, ['/usr/local/bin/tuntapctl', 'down']);
   expect(existsSync(mac.path(file))).toBe(false);
-  await is('shop-web-1.docker', 'ENOTFOUND', 5);
+  await is('shop-web-1.docker', 'ENOTFOUND', 30);
   await until('the server is gone', 10, async () => {
     const { stdout } = await mac.run(['/bin/ps', '-ax', '-o', 'args=']);
     return !stdout.includes('names-worker.mjs');
@@ -230,7 +232,7 @@ scene('somebody else’s file for the same domain stays, and is told', async () 
   writeFileSync(mac.path(file), 'nameserver 127.0.0.1\nport 19322\n');
   await mac.run(['/usr/local/bin/tuntapctl', 'up']);
   await namesAre('FileForeign');
-  expect((await statusOf(mac)).phase).toBe('ready');
+  await phaseIs(mac, 'ready', 90);
   expect(readFileSync(mac.path(file), 'utf8')).toBe('nameserver 127.0.0.1\nport 19322\n');
   await must(mac, ['/bin/rm', file]);
   await mac.run(['/usr/local/bin/tuntapctl', 'up']);

@@ -61,7 +61,7 @@ chapter(
     expect(
       (await mac.run(['/usr/local/bin/tuntapctl', 'config', 'set', 'guest.manage', 'true'])).exitCode,
     ).toBe(0);
-    await answers(mac, 'web', address, 60);
+    await answers(mac, 'web', address, 120);
   },
 );
 
@@ -70,7 +70,7 @@ chapter('status has what to type into a browser: each container with its address
   await docker.createNetwork('shop_default', '172.30.0.0/24');
   const labels = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'db' };
   const db = await docker.serve('shop-db-1', 'shop_default', { labels });
-  const status = await once('both are told', /shop-db-1[^]*/, 'status');
+  const status = await once('both are told', /^ready: [^]*shop_default +\S+ +routed[^]*shop-db-1/, 'status');
   expect(status).toMatch(/^ready: containers answer on their own addresses/);
   expect(status).toMatch(new RegExp(`bridge +172\\.17\\.0\\.0/16 +routed\\n +web +${address}`));
   expect(status).toMatch(

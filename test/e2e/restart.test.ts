@@ -44,7 +44,7 @@ async function restartDocker(policy: 'auto' | 'ask' | 'never'): Promise<void> {
   await until('the daemon has taken it', 30, () => Promise.resolve(saidOften(change) > before));
 }
 
-const chapter = chaptersOn(() => mac, 600_000);
+const chapter = chaptersOn(() => mac);
 
 beforeAll(async () => {
   mac = await bootMac({

@@ -47,7 +47,7 @@ const shimmedOver = (original: string): Promise<unknown> =>
 
 const filesBesideHyperkit = (): string[] => readdirSync(mac.path(dirname(hyperkit))).toSorted();
 
-const chapter = chaptersOn(() => mac, 600_000);
+const chapter = chaptersOn(() => mac);
 
 beforeAll(async () => {
   mac = await bootMac({ engine: 'sid' });

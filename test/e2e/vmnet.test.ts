@@ -51,7 +51,7 @@ describe('with kernel networking for UDP', () => {
   let asShipped: readonly string[];
   const files = (): string[] => readdirSync(mac.path(app), { recursive: true }).map(String).toSorted();
 
-  const chapter = chaptersOn(() => mac, 600_000);
+  const chapter = chaptersOn(() => mac);
   /** A chapter of the story, and what is so after it. */
   const tells = (name: keyof typeof titles, then: () => Promise<unknown> = () => Promise.resolve()): void => {
     chapter(titles[name].title, async () => {
@@ -61,7 +61,7 @@ describe('with kernel networking for UDP', () => {
   };
 
   const shopAnswers = async (): Promise<void> => {
-    await answers(mac, shop.name, shop.address, 180);
+    await answers(mac, shop.name, shop.address, 300);
     await leadsToTheNic(mac);
   };
   const noRoute = (): Promise<unknown> =>
@@ -179,7 +179,7 @@ describe('with kernel networking for UDP', () => {
     expect(await isOpen()).toBe(true);
     await mac.login('other');
     await noRoute();
-    await until('the VM has no rule of ours', 30, async () => !(await isOpen()));
+    await until('the VM has no rule of ours', 90, async () => !(await isOpen()));
     await phaseIs(mac, 'idle', 30);
     await mac.login('person');
     await shopAnswers();
@@ -190,7 +190,7 @@ describe('with kernel networking for UDP', () => {
     async () => {
       const before = await vmNic(mac);
       // Docker saves only after minutes of rest; of a container that has just ended the daemon still asks.
-      await pause(5000);
+      await pause(20_000);
       await must(mac, ['/bin/kill', '-USR1', String(dockersPid(mac))]);
       await until('the VM is off', 30, async () => (await virtualMachineOf(mac)) === null);
       await phaseIs(mac, 'idle', 30);

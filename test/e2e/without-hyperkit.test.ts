@@ -43,5 +43,5 @@ test(
       for (const path of ['/opt/tuntapd', '/var/db/tuntapd', '/var/log/tuntapd', '/usr/local/bin/tuntapctl'])
         expect(existsSync(mac.path(path))).toBe(false);
     }),
-  240_000,
+  480_000,
 );

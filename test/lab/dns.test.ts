@@ -236,7 +236,7 @@ socket.bind(Number(process.argv[1]), process.argv[2], () => console.log('bound')
     node(`require('node:dns').lookup('${name}', { all: true }, (error, all) =>
       console.log(error ? error.code : all.map(({ address }) => address).join(' '))), ''`);
   const finds = (name: string, wanted: string): Promise<unknown> =>
-    until(`${name} is ${wanted}`, 5, async () => (await lookUp(name)) === wanted);
+    until(`${name} is ${wanted}`, 20, async () => (await lookUp(name)) === wanted);
   const scutil = async (): Promise<string> => (await mac.run(['/usr/sbin/scutil', '--dns'])).stdout;
 
   beforeAll(async () => {
@@ -368,7 +368,7 @@ test('up to macOS 10.15 a file that is written in place is not noticed, and one 
       ([, port = '']) => port,
     );
   const show = (wanted: string): Promise<unknown> =>
-    until(`the port is ${wanted}`, 5, async () => (await ports()).join() === wanted);
+    until(`the port is ${wanted}`, 20, async () => (await ports()).join() === wanted);
   try {
     const sh = (script: string) => mac.run(['/bin/sh', '-c', script]);
     await sh(

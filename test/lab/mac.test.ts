@@ -10,7 +10,7 @@ import { identityOf } from '../lib/identity.js';
 import { until } from '../lib/until.js';
 
 // Two cores may be shared with a VM.
-jest.setTimeout(30_000);
+jest.setTimeout(90_000);
 
 let mac: Mac;
 beforeAll(async () => {

@@ -189,7 +189,7 @@ describe('a bridge', () => {
 describe('a guest', () => {
   test('gets an address by DHCP, one of another MAC the next, and answers the Mac', async () => {
     const { value } = await startVm();
-    const answered = inGuest(value.bridge, firstMac, '$dhcp >/dev/null 2>&1; $own; sleep 3');
+    const answered = inGuest(value.bridge, firstMac, '$dhcp >/dev/null 2>&1; $own; sleep 10');
     await until('the guest answers', 10, async () => {
       return (await sh('/usr/bin/busybox ping -c 1 -W 1 192.168.64.2')).exitCode === 0;
     });

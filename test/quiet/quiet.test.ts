@@ -26,13 +26,18 @@ test(
       await openDocker(mac);
       await containerAnswers(mac, 'idle');
       await reload(mac, { debug: true });
-      await until('dockerd tells what it is asked', 20, async () => {
+      await until('dockerd tells what it is asked', 60, async () => {
         await dockerOf(mac).version();
         return requestsSeen() > 0;
       });
       await phaseIs(mac, 'ready', 90);
-      await pause(20_000);
-      const before = requestsSeen();
+      let before = requestsSeen();
+      await until('what a start brings with it is over', 240, async () => {
+        const last = before;
+        await pause(30_000);
+        before = requestsSeen();
+        return before === last;
+      });
       await pause(minutes * 60_000);
       expect(requestsSeen()).toBe(before);
       expect((await statusOf(mac)).phase).toBe('ready');

@@ -7,7 +7,7 @@ import { explained } from './vocabulary.js';
  * `timeout` ms. One that fails says what state the Mac was in.
  */
 export const chaptersOn =
-  (mac: () => Mac, timeout = 300_000) =>
+  (mac: () => Mac, timeout = 600_000) =>
   (title: string, play: () => Promise<void>): void => {
     test(title, () => explained(mac(), play), timeout);
   };

@@ -43,5 +43,5 @@ export async function reload(mac: Mac, settings: object): Promise<void> {
     `mkdir -p /etc/docker; echo '${JSON.stringify(settings)}' >/etc/docker/daemon.json
 ${later('sleep 2; kill -HUP $(cat /run/docker.pid)')}`,
   );
-  await until('dockerd has read its settings', 20, () => Promise.resolve(reloads() > before));
+  await until('dockerd has read its settings', 60, () => Promise.resolve(reloads() > before));
 }

@@ -175,7 +175,7 @@ const traces = [
 export function chaptersOf(mac: Mac, link: StoryLink) {
   const way = { tap: byTap, vmnet: byVmnet }[link](mac);
   const shopAnswers = async (): Promise<void> => {
-    await answers(mac, shop.name, shop.address, 180);
+    await answers(mac, shop.name, shop.address, 300);
     await way.holds();
   };
   return {
@@ -194,7 +194,7 @@ export function chaptersOf(mac: Mac, link: StoryLink) {
     byName: {
       title: 'the container answers by its name',
       play: async () => {
-        await until('http://first.docker/ is served by first', 30, async () =>
+        await until('http://first.docker/ is served by first', 60, async () =>
           (await fetchFromMac(mac, 'first.docker')).includes('served by first'),
         );
       },

@@ -121,7 +121,7 @@ export async function containerAnswers(
 ): Promise<string> {
   await engineAnswers(mac, docker);
   const address = await serve(docker, name, network);
-  await answers(mac, name, address, 60);
+  await answers(mac, name, address, 150);
   return address;
 }
 

@@ -69,6 +69,8 @@ helper() { "$NODE" "$DRIVER" "$1" "$MAC" "\${2:-raw}"; }
 iptables -N DOCKER-USER
 iptables -A FORWARD -j DOCKER-USER
 `;
+/** Shell: until each of these processes has a network of its own, which \`unshare\` makes just before it runs them. */
+const apart = `apart() { for pid; do until [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done; done; }`;
 /** Another dockerd than the first, to which the same namespaces are visible. */
 const another =
   'sleep 0.1; unshare --mount sh -c \'mount --bind "$(mktemp -d)" /usr/sbin; exec "$DOCKERD" 60\' & sleep 0.3';
@@ -84,7 +86,9 @@ const lines = (output: string): string[] => output.split('\n').filter((line) => 
  * Engine 28 has it.
  */
 const sharedNetwork = `
-unshare --net sleep 60 & mac=$!; unshare --net sleep 60 & neighbour=$!; unshare --net sleep 60 & container=$!; sleep 0.3
+unshare --net sleep 60 & mac=$!; unshare --net sleep 60 & neighbour=$!; unshare --net sleep 60 & container=$!
+${apart}
+apart $mac $neighbour $container
 at() { where=$1; shift; nsenter --target $where --net -- sh -c "$*"; }
 ip link set far netns $mac
 ip link add vmenet1 netns $mac type veth peer name eth0 netns $neighbour
@@ -403,7 +407,9 @@ describe.each(['nft', 'legacy'])(
 
 /** A Mac behind eth1, and what is sent out of the VM by its way out, where another one would hand it back to the Mac. */
 const loop = `
-unshare --net sleep 60 & outer=$!; unshare --net sleep 60 & mac=$!; sleep 0.3
+unshare --net sleep 60 & outer=$!; unshare --net sleep 60 & mac=$!
+${apart}
+apart $outer $mac
 ip link add uplink type veth peer name vpnkit netns $outer
 ip addr add 192.168.65.3/24 dev uplink; ip link set uplink up; ip route add default via 192.168.65.1
 nsenter --target $outer --net -- sh -c 'ip addr add 192.168.65.1/24 dev vpnkit; ip link set vpnkit up; ip addr add 192.168.10.5/32 dev vpnkit; ip route add default via 192.168.65.3'
@@ -422,7 +428,7 @@ test.each(['ACCEPT', 'DROP'])(
        helper prepare >/dev/null; ping 192.168.10.5
        for bridge in br0 cni0 docker0; do ip link add $bridge type bridge; ip link set $bridge up; done
        ip addr add 10.96.7.1/16 dev cni0
-       unshare --net sleep 60 & pod=$!; sleep 0.3
+       unshare --net sleep 60 & pod=$!; apart $pod
        ip link add pods type veth peer name eth0 netns $pod; ip link set pods master cni0 up
        nsenter --target $pod --net -- sh -c 'ip addr add 10.96.7.8/16 dev eth0; ip link set eth0 up; ip route add default via 10.96.7.1'
        ping 10.96.7.8; ping 192.168.10.5; helper release; iptables -P FORWARD ACCEPT; ip addr add 10.0.75.2/30 dev eth1; ip link set eth1 up; ping 192.168.10.5`,
@@ -451,7 +457,9 @@ test('a Mac that asked for the VM too early hears of it', () => {
   const output = inVm(
     'nft',
     `${vm}
-     unshare --net sleep 60 & peer=$!; sleep 0.3
+     unshare --net sleep 60 & peer=$!
+     ${apart}
+     apart $peer
      peer() { nsenter --target $peer --net -- "$@"; }
      ip link set far netns $peer; peer ip addr add 10.0.75.1/30 dev far; peer ip link set far up
      # It does not ask again by itself.
