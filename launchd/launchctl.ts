@@ -48,8 +48,16 @@ export async function unload(outside: Outside): Promise<void> {
   );
 }
 
-/** Forgets a `launchctl disable` of earlier times: it survives an uninstall, and bootstrap then fails with 119. */
+/** A row of ours in `launchctl print-disabled`: `true` means disabled up to macOS 12, `disabled` from 13 on. */
+const disabledRow = new RegExp(`^\\s*"${label.replaceAll('.', '\\.')}" => (true|disabled)$`, 'm');
+
+/**
+ * Forgets a `launchctl disable` of earlier times: it survives an uninstall, and bootstrap then fails with 119. Without
+ * one nothing is done: launchd would remember for good that the service is enabled.
+ */
 export async function enable(outside: Outside): Promise<void> {
+  const list = await outside.run(launchctl, ['print-disabled', 'system']);
+  if (list.exitCode === 0 && !disabledRow.test(list.stdout)) return;
   const result = await outside.run(launchctl, ['enable', service]);
   if (result.exitCode !== 0) throw new Problem(`launchctl enable ${service} said: ${words(result)}`);
 }

@@ -273,6 +273,8 @@ export function chaptersOf(mac: Mac, link: StoryLink) {
         if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
         const routes = await way.routes();
         if (routes.length > 0) throw new Error(`routes of ours are left: ${routes.join(', ')}`);
+        const listed = await must(mac, ['/bin/launchctl', 'print-disabled', 'system']);
+        if (listed.includes('tuntapd')) throw new Error(`launchd’s list has an entry of ours: ${listed}`);
         const rules = await dockerOf(mac).inVm('iptables-save');
         if (rules.includes('tuntapd')) throw new Error(`rules of ours are left: ${rules}`);
       },

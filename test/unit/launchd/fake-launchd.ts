@@ -28,7 +28,12 @@ export interface FakeLaunchd extends Outside {
   /** From now on `kickstart` calls what runs already a failure. */
   readonly insist: () => void;
   readonly disable: () => void;
-  readonly disabled: () => boolean;
+  /** What its list of disabled services says of ours; null: it is not in it. */
+  readonly listed: () => boolean | null;
+  /** From now on nobody may see that list. */
+  readonly hideList: () => void;
+  /** From now on the list is that of macOS 12. */
+  readonly listAsOf12: () => void;
   /** Errors that the next bootstraps give before they work. */
   readonly refuse: (...codes: number[]) => void;
   /** How many `print`s still find the service after a bootout. */
@@ -45,9 +50,12 @@ export interface FakeLaunchd extends Outside {
 
 /** A launchd in memory: strict about words, states and the plist, and with a real socket behind a started daemon. */
 export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemon): FakeLaunchd {
+  /** As macOS 13 and newer list it. */
+  let written = (isDisabled: boolean): string => (isDisabled ? 'disabled' : 'enabled');
   const clones = new Set<number>();
   let loaded = false;
-  let disabled = false;
+  let disabled: boolean | null = null;
+  let isListHidden = false;
   let insistent = false;
   let draining = 0;
   let drain = 0;
@@ -110,9 +118,15 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
     if (verb === 'bootstrap' && args.length === 3 && target === 'system' && plist !== undefined) {
       const code = refusals.shift();
       if (code !== undefined) return failed(code, `Bootstrap failed: ${code}: Refused`);
-      if (disabled) return failed(119, 'Bootstrap failed: 119: Service is disabled');
+      if (disabled === true) return failed(119, 'Bootstrap failed: 119: Service is disabled');
       if (loaded || draining > 0) return failed(5, 'Bootstrap failed: 5: Input/output error');
       return start(plist);
+    }
+    if (verb === 'print-disabled' && args.length === 2 && target === 'system') {
+      if (isListHidden) return failed(1, 'Could not print');
+      const row = disabled === null ? '' : `\t\t"io.github.tuntapd" => ${written(disabled)}\n`;
+      const others = `\t\t"io.github.tuntapd.other" => ${written(true)}\n\t\t"com.docker.helper" => ${written(false)}\n`;
+      return { ...done, stdout: `disabled services = {\n${others}${row}}\n` };
     }
     if (args.length !== 2 || target !== service) return failed(64, 'Unrecognized target specifier.');
     const absent = failed(113, `Could not find service "io.github.tuntapd" in domain for system`);
@@ -166,7 +180,13 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
     pause: () => new Promise((resolve) => void setImmediate(resolve)),
     isClone: (path) => clones.has(lstatSync(path).ino),
     loaded: () => loaded,
-    disabled: () => disabled,
+    listed: () => disabled,
+    hideList: () => {
+      isListHidden = true;
+    },
+    listAsOf12: () => {
+      written = String;
+    },
     insist: () => {
       insistent = true;
     },

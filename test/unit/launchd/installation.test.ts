@@ -177,12 +177,16 @@ describe('install', () => {
     ['a daemon that drains slowly', ['drain']],
     ['launchd busy for a while', ['busy']],
     ['a `disable` of earlier times', ['disabled']],
+    ['a `disable` of earlier times on macOS 12', ['disabled', 'old']],
+    ['a `disable` of earlier times that is not listed', ['disabled', 'unlisted']],
     ['a kickstart that is too late', ['insistent']],
   ])('upgrades in place: %s', async (_title, troubles) => {
     await installing('1');
     if (troubles.includes('drain')) launchd.drainFor(7);
     if (troubles.includes('busy')) launchd.refuse(5, 37, 119, 5);
     if (troubles.includes('disabled')) launchd.disable();
+    if (troubles.includes('old')) launchd.listAsOf12();
+    if (troubles.includes('unlisted')) launchd.hideList();
     if (troubles.includes('insistent')) launchd.insist();
     expect((await installing('2')).version).toBe('2');
     expect(installed()).toBe('2');
@@ -320,11 +324,14 @@ describe('uninstall', () => {
     expect(files()).toEqual([]);
   });
 
-  test('leaves no `disabled` behind', async () => {
+  test('leaves no `disabled` behind, and nothing at all where nobody disabled it', async () => {
+    await installing('1');
+    await removing();
+    expect(launchd.listed()).toBeNull();
     await installing('1');
     launchd.disable();
     await removing();
-    expect(launchd.disabled()).toBe(false);
+    expect(launchd.listed()).toBe(false);
   });
 
   test('starts a daemon that does not run, for only that can give hyperkit back', async () => {
