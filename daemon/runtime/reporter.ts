@@ -31,7 +31,8 @@ export function createReporter(parts: {
   now: () => number;
 }): Reporter {
   const { maker, pid, log, now } = parts;
-  const since = new Date().toISOString();
+  /** When this process began, also where it starts anew with another configuration. */
+  const since = new Date(performance.timeOrigin).toISOString();
   let status: Status | null = null;
   let conditions: readonly Condition[] = [];
   let failures: readonly Failure[] = [];
