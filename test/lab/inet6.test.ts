@@ -47,6 +47,10 @@ const addresses = async (name: string): Promise<string[]> =>
     .filter((line) => line.startsWith('\tinet6 '))
     .map((line) => line.slice('\tinet6 '.length));
 
+/** By one shell: what lasts a second may be over before another command has begun. */
+const inOneShell = async (script: string): Promise<string> =>
+  (await mac().run(['/bin/sh', '-c', script])).stdout;
+
 const pair = 'fd3e:d10f:52ef:75::';
 const set = `/sbin/ifconfig tap1 inet6 ${pair}1 prefixlen 126`;
 const net = 'fd00:dead::/64';
@@ -92,8 +96,7 @@ describe('ifconfig inet6', () => {
     await sh('/sbin/ifconfig tap1 10.0.75.1/30 up');
     for (let time = 0; time < 2; time += 1) {
       const begun = Date.now();
-      // By one shell: a second may be over before another one has begun.
-      expect((await sh(`${set} && /sbin/ifconfig tap1`)).stdout).toContain(
+      expect(await inOneShell(`${set} && /sbin/ifconfig tap1`)).toContain(
         `${pair}1 prefixlen 126 tentative `,
       );
       await until('it is in use', 10, async () =>
@@ -209,8 +212,9 @@ test('an address that another has is found out: it stays, and is of no use', asy
   expect(await rowsTo('fd00:77::5 ')).toEqual([
     expect.stringMatching(/^fd00:77::5 [0-9a-f]{1,2}(\.[0-9a-f]{1,2}){5} UHLWIi bridge100$/),
   ]);
-  const shown = await sh(`/sbin/ifconfig ${bridge} inet6 fd00:77::5/64 alias && /sbin/ifconfig ${bridge}`);
-  expect(shown.stdout).toContain('fd00:77::5 prefixlen 64 tentative ');
+  expect(
+    await inOneShell(`/sbin/ifconfig ${bridge} inet6 fd00:77::5/64 alias && /sbin/ifconfig ${bridge}`),
+  ).toContain('fd00:77::5 prefixlen 64 tentative ');
   await until('it is told', 20, async () =>
     (await addresses(bridge)).includes('fd00:77::5 prefixlen 64 duplicated '),
   );
