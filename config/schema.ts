@@ -142,10 +142,10 @@ export const configSchema = z.strictObject({
         'Subnets that are routed although an interface or a route of somebody else has addresses of theirs. A DNS resolver may lie in one of them, where it is a container. One that would take a gateway away, or that is routed already with the very same prefix, cannot be forced. With the link’s own network listed, the link may lie in somebody’s larger one on the Mac.',
       ),
     extra: z
-      .array(cidr)
+      .array(anyCidr)
       .default([])
       .describe(
-        'Further subnets that are routed through the VM, of pods and services of a Kubernetes in it for instance (`["10.96.0.0/12", "10.1.0.0/16"]`): the VM has to know the way from there. `allow`, `minPrefix` (which lets a /12 pass), `force` and whatever else on the Mac has a subnet hold for them as for Docker’s; `include` and `exclude` do not.',
+        'Further subnets that are routed through the VM, of pods and services of a Kubernetes in it for instance (`["10.96.0.0/12", "10.1.0.0/16"]`): the VM has to know the way from there. `allow`, `minPrefix` (which lets a /12 pass), `force` and whatever else on the Mac has a subnet hold for them as for Docker’s (for one of IPv6 those of `[ipv6]`); `include` and `exclude` do not.',
       ),
   }),
   ipv6: z

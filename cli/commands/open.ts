@@ -1,5 +1,5 @@
 import { commandLine } from '../../daemon/lib/command.js';
-import { isIpv6 } from '../../daemon/lib/prefix.js';
+import { isIpv6, parseAddress } from '../../daemon/lib/prefix.js';
 import { askStatus } from '../client.js';
 import { addressNamed, areNamesFound } from '../dns-names.js';
 import { CliError, exit } from '../exit.js';
@@ -12,9 +12,14 @@ const preferred = [80, 8080, 3000, 8000, 5000, 443, 8443];
 
 const tls: readonly number[] = [443, 8443];
 
-/** `name`, `name.docker`, `name:8080` or `address:80`. Throws CliError, a usage error, for what is no port. */
+/**
+ * `name`, `name.docker`, `name:8080`, `address:80` or, as in a URL, `[fd00::5]:80`. Throws CliError, a usage error, for
+ * what is no port.
+ */
 function partsOf(said: string): { who: string; port: number | null } {
-  const [, who = said, digits] = /^(.*):([^:]*)$/.exec(said) ?? [];
+  if (parseAddress(said)) return { who: said, port: null };
+  const [, bracketed, named, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(said) ?? [];
+  const who = bracketed ?? named ?? said;
   if (digits === undefined) return { who, port: null };
   const port = /^\d{1,5}$/.test(digits) ? Number(digits) : 0;
   if (port < 1 || port > 65_535)

@@ -10,8 +10,8 @@ const hasIpv6 = (config: Config, network: DockerNetwork): boolean =>
   network.subnets.some(({ prefix }) => prefix?.family === 6) && unroutable(config, network, 6) === null;
 
 /**
- * Whether a network of the engine's needs it; while the engine does not tell, whether one did when it last told, so that
- * the next VM's link has its address before it is up.
+ * Whether the operator has a subnet of it routed, or a network of the engine's has one; while the engine does not tell,
+ * whether one had when it last told, so that the next VM's link has its address before it is up.
  */
 export function needsIpv6(
   config: Config,
@@ -19,6 +19,7 @@ export function needsIpv6(
   { ipv6 }: Pick<Memory, 'ipv6'>,
 ): boolean {
   if (!config.ipv6.manage) return false;
+  if (config.routes.extra.some(isIpv6)) return true;
   if (!engine.known || engine.value === null) return ipv6.isNeeded;
   return engine.value.networks.some((network) => hasIpv6(config, network));
 }

@@ -104,7 +104,6 @@ export interface RouteRules {
   readonly minPrefix: number;
   /** Canonical texts of routes.force. */
   readonly forced: ReadonlySet<string>;
-  readonly extra: readonly Prefix[];
 }
 
 export function rulesOf({ routes, ipv6 }: Config, family: Family = 4): RouteRules {
@@ -117,10 +116,6 @@ export function rulesOf({ routes, ipv6 }: Config, family: Family = 4): RouteRule
     allowed: allow,
     minPrefix,
     forced: new Set(prefixesIn(routes.force).map(({ text }) => text)),
-    extra:
-      family === 4
-        ? [...new Map(prefixesIn(routes.extra).map((prefix) => [prefix.text, prefix])).values()]
-        : [],
   };
 }
 

@@ -3,7 +3,7 @@
  * route only when nothing on the Mac would be taken away by it.
  */
 import type { Config } from '../../../config/schema.js';
-import { type Family, isIpv6, overlaps, type Prefix } from '../../lib/prefix.js';
+import { type Family, isIpv6, overlaps, type Prefix, prefixesIn } from '../../lib/prefix.js';
 import type { Link, LinkState } from '../link/link.js';
 import type { Memory } from '../memory.js';
 import { unroutable } from './networks.js';
@@ -224,9 +224,11 @@ export function judgeRoutes(found: Found, found6: Found | null): readonly RouteV
       }
     }
   }
-  for (const subnet of situation.rules.extra) {
-    place.set(keyOf({ network: extraKey, subnet: subnet.text }), place.size);
-    candidates[4].push({ network: null, name: extraKey, subnet });
+  const extra = new Map(prefixesIn(config.routes.extra).map((subnet) => [subnet.text, subnet]));
+  for (const [text, subnet] of extra) {
+    place.set(keyOf({ network: extraKey, subnet: text }), place.size);
+    if (subnet.family === 6 && ofIpv6) refused.push({ subnet: text, network: extraKey, ...ofIpv6 });
+    else candidates[subnet.family].push({ network: null, name: extraKey, subnet });
   }
   // A list that no user's Docker has is cut, or the status would grow with it.
   const told = refused.slice(0, maxSubnets);

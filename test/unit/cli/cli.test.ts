@@ -1122,6 +1122,31 @@ describe('ping and open', () => {
     expect(opened).toHaveLength(2);
   });
 
+  test('open takes an IPv6 address, with a port as URLs have it', async () => {
+    await server?.close();
+    const [web, ...others] = healthyStatus.containers ?? [];
+    if (!web) throw new Error('no container');
+    const endpoints = [{ network: 'bridge', address: 'fd00:d0c::2' }];
+    await daemon({
+      ...healthyStatus,
+      containers: [{ ...web, endpoints }, ...others],
+      ...(healthyStatus.link && {
+        link: {
+          ...healthyStatus.link,
+          ipv6: { address: 'fd3e::1', peer: 'fd3e::2', network: 'fd3e::/126', state: 'up' },
+        },
+      }),
+    });
+    io = { ...io, connect: () => Promise.resolve({ alive: true, said: 'connected' }) };
+    expect(await cli('open', 'fd00:d0c::2')).toBe(0);
+    expect(await cli('open', '[fd00:d0c::2]')).toBe(0);
+    expect(await cli('open', '[fd00:d0c::2]:8080')).toBe(0);
+    expect(opened).toEqual(['http://[fd00:d0c::2]/', 'http://[fd00:d0c::2]/', 'http://[fd00:d0c::2]:8080/']);
+    expect(await cli('open', '[fd00:d0c::2]:http')).toBe(2);
+    expect(await cli('open', 'fd00:d0c::3')).toBe(1);
+    expect(errors).toContain('no running container is called fd00:d0c::3');
+  });
+
   test('open takes a name to the browser, which tells it to whom it asks; where macOS finds none, an address', async () => {
     expect(await cli('open', 'blog.web.docker:80')).toBe(0);
     await server?.close();

@@ -6,6 +6,7 @@ import { type DockerNetwork, type Route, seen } from '../../../daemon/core/obser
 import { type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
 import { applied, lan, network, resolversAt, route, startedMac, up, type World } from './worlds.js';
 import { judgeRoutes, plan } from './judged.js';
+import { lan6, with6 } from './worlds6.js';
 
 const settled = (world: World, settings: Record<string, unknown>): World => {
   const config = configSchema.parse({ routes: settings });
@@ -67,6 +68,24 @@ test.each<[string, string, string, RegExp]>([
   ]);
 });
 
+test.each<[string, string, RegExp]>([
+  ['outside of ipv6.allow', '2001:db8::/64', /ipv6\.allow/],
+  ['too large', 'fd00::/16', /ipv6\.minPrefix/],
+])('one of IPv6 that lies %s is refused as a Docker network’s would be', (_what, subnet, why) => {
+  const judge = (ipv6: object) =>
+    judgeRoutes(
+      configSchema.parse({ routes: { extra: [subnet] }, ipv6 }),
+      with6(startedMac([]), [...lan6]),
+      up,
+    );
+  expect(judge({})).toMatchObject([
+    { subnet, network: 'routes.extra', state: 'refused', why: expect.stringMatching(why) as unknown },
+  ]);
+  expect(judge({ manage: false })).toMatchObject([
+    { subnet, network: 'routes.extra', state: 'refused', why: expect.stringContaining('ipv6.manage') },
+  ]);
+});
+
 test('routes.force has it in spite of a VPN; routes.include and routes.exclude do not count', () => {
   const extra = ['10.96.0.0/12'];
   expect(verdictsFor({ extra, force: extra }, [], [vpn])).toMatchObject([{ state: 'pending' }]);
@@ -112,6 +131,6 @@ test('it changes nothing of what becomes of any Docker network', () => {
 
 test('one that is no network is told by key and line', () => {
   expect(() => parseConfig('[routes]\nextra = ["pods"]\n', 'config.toml')).toThrow(
-    /line 2: routes\.extra\[0\] = "pods" is not allowed; it must be an IPv4 network/,
+    /line 2: routes\.extra\[0\] = "pods" is not allowed; it must be a network, like/,
   );
 });

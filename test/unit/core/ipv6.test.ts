@@ -94,6 +94,21 @@ const tellsOf = (
     up,
   ).filter(({ subnet }) => subnet.includes(':'));
 
+describe('a subnet of IPv6 in routes.extra', () => {
+  const by = configSchema.parse({ routes: { extra: ['fd00:96::/108', '10.96.0.0/12'] } });
+
+  test('brings the link’s other end and its route, though no network has IPv6, and takes them with it', () => {
+    const start = macWith([network('app', '172.18.0.0/16')]);
+    const { world, done } = settle(start, by);
+    expect(done.map(({ key }) => key)).toEqual(
+      expect.arrayContaining(['address tap1 IPv6', 'route fd00:96::/108', 'route 10.96.0.0/12']),
+    );
+    expect(ours(world)).toEqual(['fd00:96::/108 tap1']);
+    expect(reason(world, by)).toBe(reason(settle(macWith()).world));
+    expect(ours(settle(world, config).world)).toEqual([]);
+  });
+});
+
 describe('a Mac whose networks have both', () => {
   test('is reached by both, with its address set before the interface is up', () => {
     const { world, done } = settle(macWith());
