@@ -142,14 +142,16 @@ chapter(
     await until('the shim', 60, () => Promise.resolve(hasShim(mac)));
     await reasonIs('TapAttached', 'StartedWithoutTap');
     expect(await notifications()).toHaveLength(1);
-    const [told] = await until('its user is told of the update', 30, async () => {
+    const told = await until('its user is told of the update', 30, async () => {
       const found = await notifications('tuntapd: Docker was updated');
       return found.length > 0 && found;
     });
-    expect(told).toMatchObject({
-      uid: 501,
-      text: expect.stringContaining('Docker 4.2.0 has tuntapd’s script'),
-    });
+    expect(told).toEqual([
+      expect.objectContaining({
+        uid: 501,
+        text: expect.stringContaining('Docker 4.2.0 has tuntapd’s') as unknown,
+      }),
+    ]);
 
     await restartDocker('ask');
     await until('its user is told', 60, async () => (await notifications()).length === 2);

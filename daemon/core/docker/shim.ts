@@ -14,13 +14,17 @@ const restoring = (hyperkit: string, why: string): Step => ({
   hyperkit,
 });
 
-/** Of a hyperkit that had the shim before: whoever updated Docker has not asked for what happens now. */
+/**
+ * Of another Docker than the one whose hyperkit was put aside: whoever updated it has not asked for what happens now. The
+ * same one has only been tried before.
+ */
 function noticeOf(
   { config, observation }: Judgement,
   { app, version, target, saved }: Bundle,
 ): Notice | null {
   const user = valueOf(observation.consoleUser);
   if (!config.notifications || user === null || saved === null || target.kind !== 'mach-o') return null;
+  if (saved.sha256 === target.sha256 && saved.version === version) return null;
   const docker = version === null ? 'Docker' : `Docker ${version}`;
   return { user, text: `${docker} has tuntapd’s script before its hyperkit again, in ${app}` };
 }

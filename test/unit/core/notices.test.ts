@@ -21,6 +21,7 @@ const user = { name: 'person', uid: 501, gid: 20, home: '/Users/person' };
 describe('the shim', () => {
   const shipped = bundle('mach-o', 'missing');
   const saved = { sha256: 'd1'.repeat(32), size: 1000, version: '4.1.0' };
+  const ofShipped = { ...saved, sha256: shipped.target.sha256 ?? '', version: shipped.version };
   const noticeFor = (found: Bundle, by = config, mac = quietMac) =>
     plan(by, { ...mac, bundles: seen(bundlesOf([found])) }, up).flatMap((step) =>
       step.kind === 'install-shim' ? [step.notice?.text ?? null] : [],
@@ -28,8 +29,12 @@ describe('the shim', () => {
 
   test.each([
     ['another version', { ...shipped, saved }, 'Docker 4.1.1 has tuntapd’s script'],
-    // A first try may have put it aside and then failed.
-    ['one that is put aside', { ...shipped, saved: { ...saved, version: '4.1.1' } }, 'Docker 4.1.1 has'],
+    ['the same, built anew', { ...shipped, saved: { ...saved, version: '4.1.1' } }, 'Docker 4.1.1 has'],
+    [
+      'another version with the same hyperkit',
+      { ...shipped, saved: { ...ofShipped, version: '4.1.0' } },
+      '4.1.1',
+    ],
     ['an unknown one', { ...shipped, version: null, saved }, 'Docker has tuntapd’s script'],
   ])('that is put back after an update to %s is told', (_what, found, text) => {
     expect(noticeFor(found)).toEqual([expect.stringContaining(text)]);
@@ -37,6 +42,7 @@ describe('the shim', () => {
 
   test.each([
     ['is put there for the first time', shipped],
+    ['could not be put there before', { ...shipped, saved: ofShipped }],
     ['only becomes a newer one', bundle('outdated-shim', 'mach-o')],
   ])('that %s is not', (_what, found) => {
     expect(noticeFor(found)).toEqual([null]);
