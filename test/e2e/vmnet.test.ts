@@ -24,6 +24,7 @@ import {
   phaseIs,
   quitDocker,
   routedToTheVm,
+  statusOf,
 } from './lib/vocabulary.js';
 import { until } from '../lib/until.js';
 import {
@@ -65,7 +66,7 @@ describe('with kernel networking for UDP', () => {
     await leadsToTheNic(mac);
   };
   const noRoute = (): Promise<unknown> =>
-    until('no route is left', 30, async () => (await routesByBridge(mac)).length === 0);
+    until('no route is left', 90, async () => (await routesByBridge(mac)).length === 0);
   const isOpen = async (): Promise<boolean> =>
     (await dockerOf(mac).inVm('iptables-save')).includes('tuntapd');
 
@@ -98,9 +99,9 @@ describe('with kernel networking for UDP', () => {
       (await commandLines(mac)).some((line) => line.endsWith('/com.docker.sailor')),
     );
     await mac.run(['/usr/local/bin/tuntapctl', 'up']);
-    const { message } = await conditionIs(mac, 'VirtualMachine', { reason: 'DockerVmm' }, 30);
+    const { message } = await conditionIs(mac, 'VirtualMachine', { reason: 'DockerVmm' }, 90);
     expect(message).toContain('Docker VMM');
-    await conditionIs(mac, 'Engine', { reason: 'NotNeeded' }, 10);
+    await conditionIs(mac, 'Engine', { reason: 'NotNeeded' }, 90);
     expect(await routesByBridge(mac)).toEqual([]);
     await quitDocker(mac);
   });
@@ -138,7 +139,7 @@ describe('with kernel networking for UDP', () => {
   chapter('a VPN has the bridge’s network: it is told, and when it goes all is well', async () => {
     await mac.call('xnu.tunnel.open', { name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1' });
     await must(mac, ['/sbin/route', '-n', 'add', '-net', '192.168.0.0/16', '10.80.0.1']);
-    const { message } = await conditionIs(mac, 'TapAddress', { reason: 'LinkCollision' }, 30);
+    const { message } = await conditionIs(mac, 'TapAddress', { reason: 'LinkCollision' }, 90);
     expect(message).toContain('192.168.0.0/16 via 10.80.0.1 on utun4');
     expect(message).not.toContain('config set');
     await noRoute();
@@ -151,7 +152,7 @@ describe('with kernel networking for UDP', () => {
     async () => {
       await mac.call('xnu.tunnel.open', { name: 'utun4', address: '10.80.0.2', peer: '10.80.0.1' });
       await mac.call('xnu.tunnel.take', { name: 'utun4', network: '192.168.64.0/24' });
-      const { message } = await conditionIs(mac, 'TapAddress', { reason: 'LinkTaken' }, 30);
+      const { message } = await conditionIs(mac, 'TapAddress', { reason: 'LinkTaken' }, 90);
       expect(message).toContain('a VPN on this Mac takes every local network');
       await noRoute();
       await mac.call('xnu.tunnel.close', { name: 'utun4' });
@@ -160,6 +161,27 @@ describe('with kernel networking for UDP', () => {
         (await vmNic(mac)).address.startsWith('192.168.66.'),
       );
       await shopAnswers();
+      await mac.call('vmnet.renumber', { network: '192.168.64.0' });
+      await shopAnswers();
+    },
+  );
+
+  chapter(
+    'after a sleep that no route outlived, and with another bridge, all of it is made anew',
+    async () => {
+      const { pid } = await statusOf(mac);
+      await must(mac, ['/bin/kill', '-STOP', String(pid)]);
+      for (const { destination } of await routesByBridge(mac))
+        await must(mac, ['/sbin/route', '-n', 'delete', '-net', destination]);
+      await mac.call('vmnet.renumber', { network: '192.168.67.0' });
+      await until('the VM has taken it', 60, async () =>
+        (await vmNic(mac)).address.startsWith('192.168.67.'),
+      );
+      await pause(43_000);
+      await must(mac, ['/bin/kill', '-CONT', String(pid)]);
+      await shopAnswers();
+      await phaseIs(mac, 'ready', 90);
+      expect((await statusOf(mac)).pid).toBe(pid);
       await mac.call('vmnet.renumber', { network: '192.168.64.0' });
       await shopAnswers();
     },
