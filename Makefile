@@ -6,7 +6,7 @@ LINK ?= tap
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: install-daemon uninstall-daemon demo test build dist release lint bench fuzz agent clean help packages lab-tools
+.PHONY: install-daemon uninstall-daemon demo test build dist release lint bench picture fuzz agent clean help packages lab-tools
 
 install-daemon: ## On a Mac, with sudo: build as you, install as root, wait until the daemon answers. PLAN=1 only says what it does
 	@PLAN='$(PLAN)' launchd/install-daemon.sh
@@ -38,6 +38,9 @@ bench: lab-tools build ## Measure size and starts of the command; on Linux as ro
 
 fuzz: packages ## Look for what breaks a property, with a new seed in each of ROUNDS rounds
 	@test/fuzz.sh '$(ROUNDS)'
+
+picture: lab-tools packages build ## On Debian, as root: docs/terminal.svg, of what a terminal of a lab Mac shows
+	@node test/lab/start.mjs test/e2e/picture.ts
 
 agent: lab-tools ## On Debian, as root: build the agent of the VM anew, with the compilers of a pinned suite
 	@daemon/guest/agent/build.sh daemon/guest/agent
