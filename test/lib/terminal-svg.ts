@@ -67,7 +67,7 @@ export function terminalSvg(
   const rows = lines.map(
     (line, index) => `<text x="${margin}" y="${margin + (index + 1) * lineHeight - 5}">${line}</text>`,
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title).replaceAll('"', '&quot;')}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" xml:space="preserve" aria-label="${escaped(title).replaceAll('"', '&quot;')}">
 <style>
 rect { fill: #ffffff; stroke: #d0d7de }
 text { font: ${size}px ui-monospace, Menlo, Consolas, monospace; fill: #1f2328; white-space: pre }
