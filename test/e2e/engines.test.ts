@@ -69,6 +69,8 @@ describe.each(links.flatMap((link) => engines.map((engine) => [link, ...engine] 
       await answers6(mac, 'on-both', 'dual', 120);
       const internal = await client.serve('internal', 'closed');
       await expect(fetchFromMac(mac, internal)).rejects.toThrow(/curl/);
+      // A dockerd that ends waits ten seconds and more for each that runs.
+      for (const name of [...containers.map(([each]) => each), 'internal']) await client.remove(name);
     });
 
     chapter('and by IPv6 on the default bridge too, with the engine’s own rules for it', async () => {

@@ -32,7 +32,7 @@ export async function restartDockerd(mac: Mac, within: Parameters<typeof endDock
   const starts = (): number => saidSoFar(mac, /Daemon has completed initialization/g);
   const before = starts();
   await endDockerd(mac, within);
-  await until('dockerd has started again', 120, () => Promise.resolve(starts() > before));
+  await until('dockerd has started again', 300, () => Promise.resolve(starts() > before));
 }
 
 /** Has dockerd read these settings, as a person does who edits them in Docker’s own window. */
