@@ -25,6 +25,9 @@ const engines = [
 ] as const;
 const links = ['tap', 'vmnet'] as const;
 
+/** Whatever leads by a gateway of the site's own is ours. */
+const ourRow6 = /^fd\S+ +fd\S+ +UGSc /m;
+
 /** As `docker compose` makes it: a network of the project, marked by labels. */
 const ofCompose = {
   labels: { 'com.docker.compose.project': 'shop', 'com.docker.compose.network': 'default' },
@@ -82,13 +85,15 @@ describe.each(links.flatMap((link) => engines.map((engine) => [link, ...engine] 
       await client.serve('anew-on-both', 'dual');
       for (const name of ['anew', 'published-anew']) await answers6(mac, name, 'bridge', 120);
       await answers6(mac, 'anew-on-both', 'dual', 120);
+      const leads = (await table6(mac)).split('\n').filter((row) => ourRow6.test(row));
+      const by = link === 'tap' ? 'tap1' : 'bridge100';
+      expect(leads.map((row) => row.trim().split(/\s+/)[3])).toEqual([by, by]);
     });
 
     chapter('nothing of it is left after uninstalling', async () => {
       await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon', 'PURGE=1'], 180_000);
       expect(await dockerOf(mac).inVm('iptables-save; ip6tables-save')).not.toContain('tuntapd');
-      // Whatever leads by a gateway of the site's own is ours.
-      expect(await table6(mac)).not.toMatch(/^fd\S+ +fd\S+ +UGSc /m);
+      expect(await table6(mac)).not.toMatch(ourRow6);
     });
   },
 );
