@@ -21,6 +21,7 @@ import {
   pingFromMac,
   routedToTheVm,
   routesTold,
+  sleepThrough,
   statusOf,
   vmPid,
 } from './lib/vocabulary.js';
@@ -323,16 +324,17 @@ chapter(
 );
 
 chapter('after a sleep that nothing of the link outlived, all of it is made anew at once', async () => {
-  const { pid } = await statusOf(mac);
-  await must(mac, ['/bin/kill', '-STOP', String(pid)]);
-  await must(mac, ['/sbin/route', '-n', 'delete', '-net', '172.17.0.0/16']);
-  await must(mac, ['/sbin/ifconfig', 'tap1', 'inet', '10.0.75.1', 'delete']);
-  await dockerOf(mac).inVm(`${withoutAnyRule}; ip addr flush dev eth1`);
-  await pause(43_000);
-  await must(mac, ['/bin/kill', '-CONT', String(pid)]);
-  await answers(mac, 'first', '172.17.0.2', 120);
-  await ready();
-  expect((await statusOf(mac)).pid).toBe(pid);
+  await sleepThrough(mac, {
+    meanwhile: async () => {
+      await must(mac, ['/sbin/route', '-n', 'delete', '-net', '172.17.0.0/16']);
+      await must(mac, ['/sbin/ifconfig', 'tap1', 'inet', '10.0.75.1', 'delete']);
+      await dockerOf(mac).inVm(`${withoutAnyRule}; ip addr flush dev eth1`);
+    },
+    awake: async () => {
+      await answers(mac, 'first', '172.17.0.2', 120);
+      await ready();
+    },
+  });
 });
 
 chapter(

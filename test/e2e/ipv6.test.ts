@@ -1,5 +1,5 @@
 /** Containers answer the Mac on their IPv6 addresses, beside IPv4 and by the same link. */
-import { existsSync, lstatSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { until } from '../lib/until.js';
@@ -19,6 +19,7 @@ import {
   routedToTheVm,
   routesTold,
   statusOf,
+  tapBelongsTo,
 } from './lib/vocabulary.js';
 
 /** The pair of ours that the link has unless told otherwise. */
@@ -229,9 +230,7 @@ chapter('the Mac is rebooted, the user logs in, Docker starts', async () => {
   await mac.reboot();
   await mac.login('person');
   expect((await table6(mac)).includes(pair)).toBe(false);
-  await until('/dev/tap1 is the user’s', 60, () =>
-    Promise.resolve(lstatSync(mac.path('/dev/tap1')).uid === 501),
-  );
+  await tapBelongsTo(mac, 501, 60);
   await openDocker(mac);
   await engineAnswers(mac);
   await everybodyAnswers();

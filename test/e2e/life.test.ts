@@ -1,19 +1,15 @@
-import { lstatSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { chaptersOn } from './lib/chapter.js';
-import { install, logOf, must, onMac, phaseIs, statusOf } from './lib/vocabulary.js';
+import { install, logOf, must, onMac, phaseIs, statusOf, tapBelongsTo } from './lib/vocabulary.js';
 import { until } from '../lib/until.js';
 
 let mac: Mac;
 
 const tuntapctl = (on: Mac, ...args: string[]) => on.run(['/usr/local/bin/tuntapctl', ...args]);
 
-const ownerIs = (uid: number): Promise<unknown> =>
-  until(`/dev/tap1 belongs to uid ${uid}`, 30, () =>
-    Promise.resolve(lstatSync(mac.path('/dev/tap1')).uid === uid),
-  );
+const ownerIs = (uid: number): Promise<unknown> => tapBelongsTo(mac, uid);
 
 const chapter = chaptersOn(() => mac);
 

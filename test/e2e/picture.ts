@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { bootMac } from '../lab/lab.js';
 import { type Shown, terminalSvg } from '../lib/terminal-svg.js';
 import { until } from '../lib/until.js';
-import { containerAnswers, dockerOf, engineAnswers, install, must, openDocker } from './lib/vocabulary.js';
+import { containerAnswers, dockerOf, install, must, openDocker } from './lib/vocabulary.js';
 
 const columns = 80;
 const say = (line: string): void => {
@@ -14,7 +14,6 @@ const mac = await bootMac({ engine: 'sid', progress: say });
 try {
   await install(mac);
   await openDocker(mac);
-  await engineAnswers(mac);
   const docker = dockerOf(mac);
   const address = await containerAnswers(mac, 'web');
   await docker.createNetwork('shop_default');

@@ -1,5 +1,5 @@
 /** Two people on one Mac, and two Docker.apps: whoever holds the tap is served, and everything goes back in the end. */
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { chaptersOn } from './lib/chapter.js';
@@ -16,6 +16,8 @@ import {
   openDocker,
   phaseIs,
   quitDocker,
+  tapBelongsTo,
+  tapOwner,
 } from './lib/vocabulary.js';
 import { until } from '../lib/until.js';
 
@@ -27,8 +29,6 @@ let untouched: readonly Identity[];
 let web: string;
 
 const chapter = chaptersOn(() => mac);
-
-const tapOwner = (): number => lstatSync(mac.path('/dev/tap1')).uid;
 
 beforeAll(async () => {
   mac = await bootMac({ engine: 'sid' });
@@ -59,7 +59,7 @@ chapter('somebody else comes to the front: the first user’s containers go on a
     (await conditionOf(mac, 'VirtualMachine')).message.includes('uid 501, who is logged in but not in front'),
   );
   await answers(mac, 'first', web, 30);
-  expect(tapOwner()).toBe(501);
+  expect(tapOwner(mac)).toBe(501);
 });
 
 chapter(
@@ -71,7 +71,7 @@ chapter(
       expect({ status, reason }).toEqual({ status: 'False', reason: 'HeldByOtherUser' });
       expect(message).toMatch(/VM of uid 501 .* so that of other \(pid \d+\) has no link: quit Docker there/);
     });
-    expect(tapOwner()).toBe(501);
+    expect(tapOwner(mac)).toBe(501);
     await answers(mac, 'first', web, 30);
   },
 );
@@ -95,7 +95,7 @@ chapter('when the first user’s Docker has ended, the tap is that of whoever is
   await mac.login('other');
   // The first user again, who has no screen now, but is whom the Mac names first.
   await mac.loginFromAfar('person');
-  await until('the tap is theirs', 30, () => Promise.resolve(tapOwner() === 502));
+  await tapBelongsTo(mac, 502);
   await openDocker(mac, 'other');
   await containerAnswers(mac, 'theirs', undefined, dockerOf(mac, 'other'));
 });

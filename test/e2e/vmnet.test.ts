@@ -24,7 +24,7 @@ import {
   phaseIs,
   quitDocker,
   routedToTheVm,
-  statusOf,
+  sleepThrough,
 } from './lib/vocabulary.js';
 import { until } from '../lib/until.js';
 import {
@@ -169,19 +169,20 @@ describe('with kernel networking for UDP', () => {
   chapter(
     'after a sleep that no route outlived, and with another bridge, all of it is made anew',
     async () => {
-      const { pid } = await statusOf(mac);
-      await must(mac, ['/bin/kill', '-STOP', String(pid)]);
-      for (const { destination } of await routesByBridge(mac))
-        await must(mac, ['/sbin/route', '-n', 'delete', '-net', destination]);
-      await mac.call('vmnet.renumber', { network: '192.168.67.0' });
-      await until('the VM has taken it', 60, async () =>
-        (await vmNic(mac)).address.startsWith('192.168.67.'),
-      );
-      await pause(43_000);
-      await must(mac, ['/bin/kill', '-CONT', String(pid)]);
-      await shopAnswers();
-      await phaseIs(mac, 'ready', 90);
-      expect((await statusOf(mac)).pid).toBe(pid);
+      await sleepThrough(mac, {
+        meanwhile: async () => {
+          for (const { destination } of await routesByBridge(mac))
+            await must(mac, ['/sbin/route', '-n', 'delete', '-net', destination]);
+          await mac.call('vmnet.renumber', { network: '192.168.67.0' });
+          await until('the VM has taken it', 60, async () =>
+            (await vmNic(mac)).address.startsWith('192.168.67.'),
+          );
+        },
+        awake: async () => {
+          await shopAnswers();
+          await phaseIs(mac, 'ready', 90);
+        },
+      });
       await mac.call('vmnet.renumber', { network: '192.168.64.0' });
       await shopAnswers();
     },

@@ -23,6 +23,8 @@ import {
   routedToTheVm,
   routesOf,
   statusOf,
+  tapBelongsTo,
+  tapOwner,
   vmPid,
 } from './vocabulary.js';
 import {
@@ -110,9 +112,7 @@ function byTap(mac: Mac): Way {
     stageUpdate: () => mac.call('docker.stage-update', { version: '4.2.0', seed: 'update' }),
     isReady: async (after) => {
       if (after === 'reboot') {
-        await until('/dev/tap1 belongs to the user', 30, () =>
-          Promise.resolve(lstatSync(mac.path('/dev/tap1')).uid === 501),
-        );
+        await tapBelongsTo(mac, 501);
         return;
       }
       await installed(mac);
@@ -124,7 +124,7 @@ function byTap(mac: Mac): Way {
       if (JSON.stringify(now) !== JSON.stringify(untouched))
         throw new Error(`hyperkit is not what it was: ${JSON.stringify({ untouched, now })}`);
       if (isThere(mac, `${hyperkit}.original`)) throw new Error('hyperkit.original is left');
-      if (lstatSync(mac.path('/dev/tap1')).uid !== 0) throw new Error('/dev/tap1 does not belong to root');
+      if (tapOwner(mac) !== 0) throw new Error('/dev/tap1 does not belong to root');
       if ((await routesOf(mac)).includes('10.0.75.2')) throw new Error('a route of ours is left');
     },
   };

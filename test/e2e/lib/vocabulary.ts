@@ -1,5 +1,6 @@
 /** What a user, Docker or fate does to a Mac, and what can be seen of it: the words that every story is told in. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { askStatus } from '../../../cli/client.js';
 import type { Condition, Status } from '../../../daemon/api/messages.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
@@ -129,6 +130,27 @@ export const pidIn = (mac: Mac, path: string): number => Number(readFileSync(mac
 
 /** Docker.app's own process. */
 export const dockersPid = (mac: Mac): number => pidIn(mac, `${data}/docker-app.pid`);
+
+/** uid that the tap device belongs to. */
+export const tapOwner = (mac: Mac): number => lstatSync(mac.path('/dev/tap1')).uid;
+
+export const tapBelongsTo = (mac: Mac, uid: number, seconds = 30): Promise<boolean> =>
+  until(`/dev/tap1 belongs to uid ${uid}`, seconds, () => Promise.resolve(tapOwner(mac) === uid));
+
+/** The Mac sleeps, and `meanwhile` happens: the daemon's next tick is more than 30 s late. The same daemon goes on. */
+export async function sleepThrough(
+  mac: Mac,
+  { meanwhile, awake }: { meanwhile: () => Promise<void>; awake: () => Promise<void> },
+): Promise<void> {
+  const { pid } = await statusOf(mac);
+  await must(mac, ['/bin/kill', '-STOP', String(pid)]);
+  await meanwhile();
+  await pause(43_000);
+  await must(mac, ['/bin/kill', '-CONT', String(pid)]);
+  await awake();
+  const after = (await statusOf(mac)).pid;
+  if (after !== pid) throw new Error(`the daemon was ${pid} before the sleep and is ${after} after it`);
+}
 
 export const routesOf = (mac: Mac): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
 

@@ -66,11 +66,11 @@ mount -t sysfs sys /sys
 ip link add eth1 address $MAC type veth peer name far
 "$DOCKERD" 60 &
 helper() { "$NODE" "$DRIVER" "$1" "$MAC" "\${2:-raw}"; }
+# Until each of these processes has a network of its own, which \`unshare\` makes just before it runs them.
+apart() { for pid; do until [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done; done; }
 iptables -N DOCKER-USER
 iptables -A FORWARD -j DOCKER-USER
 `;
-/** Shell: until each of these processes has a network of its own, which \`unshare\` makes just before it runs them. */
-const apart = `apart() { for pid; do until [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done; done; }`;
 /** Another dockerd than the first, to which the same namespaces are visible. */
 const another =
   'sleep 0.1; unshare --mount sh -c \'mount --bind "$(mktemp -d)" /usr/sbin; exec "$DOCKERD" 60\' & sleep 0.3';
@@ -87,7 +87,6 @@ const lines = (output: string): string[] => output.split('\n').filter((line) => 
  */
 const sharedNetwork = `
 unshare --net sleep 60 & mac=$!; unshare --net sleep 60 & neighbour=$!; unshare --net sleep 60 & container=$!
-${apart}
 apart $mac $neighbour $container
 at() { where=$1; shift; nsenter --target $where --net -- sh -c "$*"; }
 ip link set far netns $mac
@@ -408,7 +407,6 @@ describe.each(['nft', 'legacy'])(
 /** A Mac behind eth1, and what is sent out of the VM by its way out, where another one would hand it back to the Mac. */
 const loop = `
 unshare --net sleep 60 & outer=$!; unshare --net sleep 60 & mac=$!
-${apart}
 apart $outer $mac
 ip link add uplink type veth peer name vpnkit netns $outer
 ip addr add 192.168.65.3/24 dev uplink; ip link set uplink up; ip route add default via 192.168.65.1
@@ -458,7 +456,6 @@ test('a Mac that asked for the VM too early hears of it', () => {
     'nft',
     `${vm}
      unshare --net sleep 60 & peer=$!
-     ${apart}
      apart $peer
      peer() { nsenter --target $peer --net -- "$@"; }
      ip link set far netns $peer; peer ip addr add 10.0.75.1/30 dev far; peer ip link set far up
