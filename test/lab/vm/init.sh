@@ -56,8 +56,11 @@ DHCP
   # Router advertisements count although dockerd turns forwarding on.
   echo 2 >"/proc/sys/net/ipv6/conf/$nic/accept_ra"
   ip link set "$nic" up
-  busybox udhcpc -f -i "$nic" -s /run/dhcp -t 3 -T 2 -A 5 &
-  dhcp=$!
+  lease() {
+    busybox udhcpc -f -i "$nic" -s /run/dhcp -t 3 -T 2 -A 5 &
+    dhcp=$!
+  }
+  lease
 fi
 
 (
@@ -90,8 +93,9 @@ echo "lab: engine answers"
 while read -r said; do
   case $said in
     "power off") break ;;
-    # Its link went down and came up: the server may be another one.
-    "link eth1") [ -z "${dhcp:-}" ] || { kill -USR2 "$dhcp" && kill -USR1 "$dhcp"; } ;;
+    # Its link went down and came up: the server may be another one. The client is started anew, since its signals to
+    # release and to renew arrive in the wrong order when it does not run in between.
+    "link eth1") [ -z "${dhcp:-}" ] || { kill "$dhcp" && wait "$dhcp"; lease; } ;;
   esac
 done </dev/ttyS0
 sync
