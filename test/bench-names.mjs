@@ -38,7 +38,9 @@ const stalls = `
 /** Starts the program at `worker`; returns its port, how to hand it names, its loop's longest stall so far, and how to end it. */
 async function startServer(worker) {
   const preload = `data:text/javascript,${encodeURIComponent(stalls)}`;
-  const child = spawn(process.execPath, ['--import', preload, worker], { stdio: ['pipe', 'pipe', 'pipe'] });
+  // The first option is the daemon's own (daemon/names/server.ts).
+  const options = ['--max-semi-space-size=2', '--import', preload];
+  const child = spawn(process.execPath, [...options, worker], { stdio: ['pipe', 'pipe', 'pipe'] });
   const said = createInterface({ input: child.stderr });
   const ports = Array.from({ length: 8 }, () => 20_000 + Math.floor(Math.random() * 10_000));
   child.stdin.write(`${JSON.stringify({ uid: nobody, gid: nobody, ports })}\n`);
@@ -96,6 +98,8 @@ export async function timeNames(worker) {
   const { port, hand, longestStall, end } = await startServer(worker);
   const at = (times, share) => (times[Math.floor(times.length * share)] ?? times.at(-1) ?? NaN).toFixed(2);
   try {
+    // Nobody asks what has only just started.
+    await longestStall();
     hand(textOf(names));
     await pause(1000);
     const taking = await longestStall();

@@ -42,15 +42,16 @@ export function createHistory(): History {
     },
     findStale: function* (table, now) {
       let stale = false;
-      for (const [key, entry] of [...entries]) {
-        yield;
-        // Asked again meanwhile, and told anew.
-        if (entries.get(key) !== entry) continue;
-        const { asked, told, until } = entry;
+      // What is asked meanwhile is told anew, and comes after all of these.
+      let left = entries.size;
+      for (const [key, { asked, told, until }] of entries) {
+        if (left === 0) break;
+        left -= 1;
         const is = addressesOf(table, asked);
         const moved = is !== '' && is !== told;
         if (until <= now || moved) entries.delete(key);
         if (until > now && moved) stale = true;
+        yield;
       }
       return stale;
     },

@@ -6,6 +6,7 @@
  */
 import '../lib/no-inspector.js';
 import { createInterface } from 'node:readline';
+import { setImmediate as turn } from 'node:timers/promises';
 import { giveUpRoot } from '../lib/give-up-root.js';
 import { inSlices } from '../lib/in-slices.js';
 import { messageOf, plain } from '../lib/text.js';
@@ -58,17 +59,22 @@ async function sayIfStale(): Promise<void> {
   isLooking = false;
 }
 
+function take(line: string): void {
+  if (!begun) {
+    begun = true;
+    void start(JSON.parse(line) as Start);
+    return;
+  }
+  const next = read(line);
+  if (!next) return;
+  table = next;
+  void sayIfStale();
+}
+
 process.stdout.on('error', () => process.exit());
-createInterface({ input: process.stdin })
-  .on('line', (line) => {
-    if (!begun) {
-      begun = true;
-      void start(JSON.parse(line) as Start);
-      return;
-    }
-    const next = read(line);
-    if (!next) return;
-    table = next;
-    void sayIfStale();
-  })
-  .on('close', () => process.exit());
+// Lines come many at once: whoever asks has a turn between two of them.
+for await (const line of createInterface({ input: process.stdin })) {
+  take(line);
+  await turn();
+}
+process.exit();
