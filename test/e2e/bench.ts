@@ -302,6 +302,8 @@ async function idle(mac: Mac, duration: number): Promise<void> {
 
 const mac = await bootMac({
   engine: values.engine as 'sid',
+  // A lone VM has both of this machine's.
+  processors: 2,
   progress: (line) => {
     say(`  ${line}`);
   },

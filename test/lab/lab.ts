@@ -14,6 +14,8 @@ export type EngineName = 'bookworm' | 'trixie' | 'sid';
 export interface BootOptions extends Partial<Omit<MacOptions, 'vm'>> {
   /** The Docker Engine in the VM; without one, hyperkit has nothing to boot. */
   readonly engine?: EngineName;
+  /** The VM's; two VMs at once start soonest with one each. */
+  readonly processors?: number;
   /** Told what takes long. */
   readonly progress?: (line: string) => void;
 }
@@ -103,7 +105,7 @@ const collect = (stream: Readable | null): (() => string) => {
 
 /** Boots a fresh Mac; rejects with what the lab said when it could not. */
 export async function bootMac(options: BootOptions = {}): Promise<Mac> {
-  const { engine, progress = () => undefined, ...chosen } = options;
+  const { engine, processors = 1, progress = () => undefined, ...chosen } = options;
   if (process.getuid?.() !== 0) throw new Error('the lab makes namespaces and mounts: it needs root');
   const image = engine === undefined ? null : await ensureImage(engine, progress);
   const cache = image ? dirname(image.disk) : '';
@@ -111,7 +113,12 @@ export async function bootMac(options: BootOptions = {}): Promise<Mac> {
   const mac: MacOptions = {
     ...defaultMac,
     ...chosen,
-    vm: image && { kernel: inLab(image.kernel), initrd: inLab(image.initrd), disk: inLab(image.disk) },
+    vm: image && {
+      kernel: inLab(image.kernel),
+      initrd: inLab(image.initrd),
+      disk: inLab(image.disk),
+      processors,
+    },
   };
   const libraries = bundle();
   progress('booting the Mac');

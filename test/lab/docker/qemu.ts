@@ -7,6 +7,7 @@ export interface VmFiles {
   readonly kernel: string;
   readonly initrd: string;
   readonly disk: string;
+  readonly processors: number;
 }
 
 /** What the guest's init says on its console. */
@@ -58,7 +59,7 @@ export const machineArguments = (files: VmFiles, disk: string, kernelLine = ''):
   // The least that the guest's programs use is emulated fastest; without rdrand it waits for entropy.
   'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand',
   '-smp',
-  '1',
+  String(files.processors),
   '-m',
   '1300',
   '-nodefaults',

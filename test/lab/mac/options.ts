@@ -29,7 +29,12 @@ export interface MacOptions {
   /** How macOS makes a NIC for a VM of the Virtualization framework. */
   readonly vmnet: Partial<VmnetOptions>;
   /** The VM's files as the lab sees them; null when no engine was asked for. */
-  readonly vm: { readonly kernel: string; readonly initrd: string; readonly disk: string } | null;
+  readonly vm: {
+    readonly kernel: string;
+    readonly initrd: string;
+    readonly disk: string;
+    readonly processors: number;
+  } | null;
 }
 
 export type Kext = 'loaded' | 'installed' | 'refused' | 'absent';
