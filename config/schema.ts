@@ -3,6 +3,9 @@ import { link6Problem, linkProblem } from './link.js';
 import { allowedListen, listenOf } from './listen.js';
 import { allowedZone, isOwnZone } from './zone.js';
 
+/** No `minPrefix` of these sections may be less: a subnet that is larger still is nobody's. */
+export const leastPrefix = { routes: 8, ipv6: 16 } as const;
+
 /** What `allowed` says is what people read when a value is wrong, and in the reference. */
 const ipv4 = z.ipv4().meta({ allowed: 'an IPv4 address, like 10.0.75.1' });
 const ipv6 = z.ipv6().meta({ allowed: 'an IPv6 address, like fd3e:d10f:52ef:75::1' });
@@ -134,7 +137,12 @@ export const configSchema = z.strictObject({
         'Which Docker networks are routed: by name, driver or label. `*` stands for any characters, and a label without a value for any value.',
       ),
     exclude: z.array(choice).default([]).describe('Which of them are not, in the same form.'),
-    minPrefix: z.int().min(8).max(32).default(12).describe('Subnets larger than this are never routed.'),
+    minPrefix: z
+      .int()
+      .min(leastPrefix.routes)
+      .max(32)
+      .default(12)
+      .describe('Subnets larger than this are never routed.'),
     force: z
       .array(anyCidr)
       .default([])
@@ -180,7 +188,7 @@ export const configSchema = z.strictObject({
         ),
       minPrefix: z
         .int()
-        .min(16)
+        .min(leastPrefix.ipv6)
         .max(128)
         .default(48)
         .describe('IPv6 subnets larger than this are never routed.'),

@@ -2,7 +2,7 @@
  * The route guard: whether a subnet may become a route on this Mac at all. A gateway that a route of ours would take away
  * no configuration allows, since the Mac itself would lose its way out. Pure.
  */
-import type { Config } from '../../../config/schema.js';
+import { type Config, leastPrefix } from '../../../config/schema.js';
 import {
   addressText,
   contains,
@@ -131,13 +131,31 @@ export function guard(
   if (isSpecial6(subnet))
     return { state: 'refused', why: 'it has addresses that are no host’s, or only on their own wire' };
   // Both are reported at once, so that fixing one does not uncover the other.
+  const { length } = subnet.bits;
   const against = [
     ...(allow.some((range) => contains(range, subnet))
       ? []
-      : [`it lies outside of ${section}.allow (${allowed.join(', ')})`]),
-    ...(subnet.bits.length < minPrefix ? [`it is larger than /${minPrefix} (${section}.minPrefix)`] : []),
+      : [
+          {
+            why: `it lies outside of ${section}.allow (${allowed.join(', ')})`,
+            setting: `${section}.allow ${[...allowed, subnet.text].join(',')}`,
+          },
+        ]),
+    ...(length < minPrefix
+      ? [
+          {
+            why: `it is larger than /${minPrefix} (${section}.minPrefix)`,
+            setting: `${section}.minPrefix ${length}`,
+          },
+        ]
+      : []),
   ];
-  if (against.length > 0) return { state: 'refused', why: against.join(', and ') };
+  if (against.length > 0) {
+    const settings = against.map(({ setting }) => setting).join(' ');
+    const wayOut =
+      length < leastPrefix[section] ? '' : `: \`sudo tuntapctl config set ${settings}\` has it routed`;
+    return { state: 'refused', why: against.map(({ why }) => why).join(', and ') + wayOut };
+  }
   if (link && overlaps(link.network, subnet))
     return {
       state: 'refused',

@@ -1,14 +1,19 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { setConfigValues } from '../../../config/edit.js';
+import { parseConfig } from '../../../config/parse.js';
 import { configSchema } from '../../../config/schema.js';
 import { type DockerNetwork, seen } from '../../../daemon/core/observation.js';
 import { type RouteVerdict } from '../../../daemon/core/routes/verdicts.js';
 import { lan, network, resolversAt, startedMac, up } from './worlds.js';
 import { judgeRoutes } from './judged.js';
 
-const judged = (networks: readonly DockerNetwork[]): readonly RouteVerdict[] =>
+const judged = (
+  networks: readonly DockerNetwork[],
+  config = configSchema.parse({}),
+): readonly RouteVerdict[] =>
   judgeRoutes(
-    configSchema.parse({}),
+    config,
     { ...startedMac(networks, lan), resolvers: seen(resolversAt('9.9.9.9', '172.30.5.3')) },
     up,
   );
@@ -82,4 +87,33 @@ test('removing the network that a reason names makes that reason go, and nothing
       }
     }),
   );
+});
+
+describe('what no rule of the operator’s lets through is told with the command that does', () => {
+  test.each([
+    [
+      '100.64.7.0/24',
+      'sudo tuntapctl config set routes.allow 10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.7.0/24',
+    ],
+    ['10.0.0.0/10', 'sudo tuntapctl config set routes.minPrefix 10'],
+    [
+      '100.64.0.0/10',
+      'sudo tuntapctl config set routes.allow 10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10 routes.minPrefix 10',
+    ],
+  ])('%s', (subnet, command) => {
+    const why = told([network('wide', subnet)], 'wide')?.why ?? '';
+    expect(why.split('`')[1]).toBe(command);
+    const [, , , , ...words] = command.split(' ');
+    const settings = words.flatMap((word, index) =>
+      index % 2 === 0 ? [[word, words[index + 1] ?? ''] as const] : [],
+    );
+    const mended = parseConfig(setConfigValues('', settings), '/etc/tuntapd/config.toml');
+    expect(
+      judged([network('wide', subnet)], mended).find(({ network }) => network === 'wide')?.why,
+    ).not.toContain('routes.');
+  });
+
+  test('but for one that is larger than any may be', () => {
+    expect(told([network('wide', '0.0.0.0/0')], 'wide')?.why).toMatch(/routes\.minPrefix\)$/);
+  });
 });
