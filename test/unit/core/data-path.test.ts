@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { pickContainers, type ProbeTarget } from '../../../daemon/core/probe.js';
 import { type DataPathWatch, watchDataPath } from '../../../daemon/runtime/data-path.js';
 import { type DataPath, type Observation, seen } from '../../../daemon/core/observation.js';
+import { createClock } from '../../lib/clock.js';
 import { applied, config, network, startedMac, up, type World } from './worlds.js';
 import { judgeConditions, plan, probeTargetOf } from './judged.js';
 
@@ -31,29 +32,16 @@ interface Room {
 
 /** Milliseconds that a connection takes which nobody accepts or refuses (`silence`), or which somebody does (`answer`). */
 function room({ silence = 0, answer = 0 } = {}): Room {
-  let now = 0;
+  const clock = createClock();
   let asked = 0;
   let repairs = 0;
-  const timers = new Set<{ at: number; fire: () => void }>();
-  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const here: Omit<Room, 'watch'> = {
     alive: new Set(['10.0.75.2', '172.17.0.2']),
     running: ['172.17.0.2'],
     probed: [],
     asked: () => asked,
     repaired: () => repairs,
-    pass: async (seconds) => {
-      const end = now + seconds * 1000;
-      for (;;) {
-        await settle();
-        const [next] = [...timers].toSorted((a, b) => a.at - b.at);
-        if (!next || next.at > end) break;
-        timers.delete(next);
-        now = Math.max(now, next.at);
-        next.fire();
-      }
-      now = end;
-    },
+    pass: (seconds) => clock.pass(seconds * 1000),
   };
   const watch = watchDataPath({
     probe: (address) => {
@@ -63,12 +51,9 @@ function room({ silence = 0, answer = 0 } = {}): Room {
       const takes = alive ? answer : silence;
       if (takes === 0) return Promise.resolve(result);
       return new Promise((resolve) => {
-        timers.add({
-          at: now + takes,
-          fire: () => {
-            resolve(result);
-          },
-        });
+        clock.setTimer(() => {
+          resolve(result);
+        }, takes);
       });
     },
     containers: () => {
@@ -79,12 +64,8 @@ function room({ silence = 0, answer = 0 } = {}): Room {
     onRepair: () => {
       repairs += 1;
     },
-    now: () => now,
-    setTimer: (callback, milliseconds) => {
-      const timer = { at: now + milliseconds, fire: callback };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
+    now: clock.now,
+    setTimer: clock.setTimer,
   });
   const result = Object.assign(here, { watch });
   return result;

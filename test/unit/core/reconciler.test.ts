@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { createReconciler, type Reconciler } from '../../../daemon/runtime/reconciler.js';
 import { StepError, type Step } from '../../../daemon/core/steps.js';
 import type { Failure } from '../../../daemon/core/condition.js';
+import { createClock } from '../../lib/clock.js';
 
 const step = (subnet: string): Step => ({
   kind: 'add-route',
@@ -17,8 +18,7 @@ function stage(wanted: string[]) {
   const routes = new Set<string>();
   const refuse = new Map<string, Error>();
   const reports: { failures: readonly Failure[]; routes: readonly string[] }[] = [];
-  const timers: { at: number; callback: () => void }[] = [];
-  let now = 0;
+  const clock = createClock();
   let looks = 0;
   let attempts = 0;
   let release = (): void => undefined;
@@ -51,42 +51,17 @@ function stage(wanted: string[]) {
     },
     report: (world, failures) => reports.push({ failures, routes: [...world] }),
     log: () => undefined,
-    now: () => now,
+    now: clock.now,
     random: () => 0.5,
     pace: () => 60_000,
-    setTimer: (callback, milliseconds) => {
-      const timer = { at: now + milliseconds, callback };
-      timers.push(timer);
-      return () => {
-        const index = timers.indexOf(timer);
-        if (index >= 0) timers.splice(index, 1);
-      };
-    },
+    setTimer: clock.setTimer,
   });
-  const settle = async (): Promise<void> => {
-    for (let turn = 0; turn < 60; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  };
-  /** Lets `milliseconds` go by, timers in order. */
-  const pass = async (milliseconds: number): Promise<void> => {
-    const end = now + milliseconds;
-    await settle();
-    for (;;) {
-      timers.sort((a, b) => a.at - b.at);
-      const next = timers[0];
-      if (!next || next.at > end) break;
-      timers.shift();
-      now = next.at;
-      next.callback();
-      await settle();
-    }
-    now = end;
-  };
   return Object.assign(on, {
     reconciler,
     routes,
     refuse,
     reports,
-    pass,
+    pass: clock.pass,
     looks: () => looks,
     attempts: () => attempts,
   });
