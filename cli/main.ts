@@ -81,11 +81,14 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       // What is wrong quotes what was typed, or pasted.
       writeErr: (text) => io.stderr.write(plainLines(text)),
     });
-  const add = (parent: Command, name: string, description: string): Command =>
-    parent
+  const add = (parent: Command, name: string, description: string): Command => {
+    const path = parent === program ? name : `${parent.name()} ${name}`;
+    return parent
       .command(name)
       .description(description)
-      .addHelpText('after', examplesText(parent === program ? name : `${parent.name()} ${name}`));
+      .showHelpAfterError(`(see tuntapctl ${path} --help)`)
+      .addHelpText('after', examplesText(path));
+  };
 
   add(program, 'status', 'show what works, what does not, and what to do about it')
     .option('-v, --verbose', 'every condition with its times, and every container')

@@ -1680,6 +1680,15 @@ test('what is mistyped is guessed', async () => {
   expect(errors).toMatch(/Did you mean --json\?/);
 });
 
+test.each([
+  [['stauts'], 'tuntapctl --help'],
+  [['ping'], 'tuntapctl ping --help'],
+  [['config', 'set', 'log.level'], 'tuntapctl config set --help'],
+])('what is wrong with %j leads to %s', async (words, help) => {
+  expect(await cli(...words)).toBe(2);
+  expect(errors).toContain(`(see ${help})`);
+});
+
 test('bash completes commands, subcommands and options', async () => {
   await cli('completion', 'bash');
   const complete = (...words: string[]): string[] =>
