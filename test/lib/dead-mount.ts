@@ -20,9 +20,16 @@ export async function mountDead(folder: string): Promise<DeadMount> {
     once(server.stdout, 'data'),
     once(server, 'exit').then(() => Promise.reject(new Error('no mount by FUSE here'))),
   ]);
+  // Also where this process is killed: the end of its pipe is what the guardian waits for.
+  const guardian = spawn(
+    'sh',
+    ['-c', 'cat; kill -KILL "$1"; umount -l "$2"', 'sh', String(server.pid), folder],
+    { stdio: ['pipe', 'ignore', 'ignore'], detached: true },
+  );
   return {
     folder,
     end: () => {
+      guardian.kill('SIGKILL');
       server.kill('SIGKILL');
       spawnSync('umount', ['-l', folder]);
     },
