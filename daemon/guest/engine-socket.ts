@@ -7,6 +7,13 @@ import type { ConsoleUser } from '../core/observation.js';
 import { unfitSocketPath } from '../lib/socket-path.js';
 import { messageOf } from '../lib/text.js';
 
+/**
+ * Rejects where the disk on which a place lies, or to which it leads, does not answer. Every place of a user's is asked
+ * so before anything of it is touched here: a look would hold a thread of the four that all files share, and connect(2)
+ * waits in the loop itself.
+ */
+export type Answers = (place: string) => Promise<unknown>;
+
 /** Why no engine could be dialled. */
 export class DialError extends Error {
   readonly reason: ReasonOf<'Engine'>;
@@ -35,8 +42,16 @@ const ownFolders = [
  * A place that leads to elsewhere in the home leads to another runtime's engine: colima, OrbStack, Rancher Desktop and
  * podman put such a link at /var/run/docker.sock. Throws DialError `SocketOfAnother`.
  */
-async function refuseOtherRuntimes(place: string, { home }: Pick<ConsoleUser, 'home'>): Promise<void> {
-  const real = (path: string): Promise<string | null> => realpath(path).catch(() => null);
+async function refuseOtherRuntimes(
+  place: string,
+  { home }: Pick<ConsoleUser, 'home'>,
+  answers: Answers,
+): Promise<void> {
+  const real = (path: string): Promise<string | null> =>
+    answers(path).then(
+      () => realpath(path).catch(() => null),
+      () => null,
+    );
   const [target, whole, ...own] = await Promise.all(
     [place, home, ...ownFolders.map((folder) => join(home, folder))].map(real),
   );
@@ -135,6 +150,15 @@ async function dialOnce(place: string, uid: number): Promise<Socket> {
   return socket;
 }
 
+/** Throws DialError `SocketRefused` where the place does not answer. */
+async function ensureAnswers(place: string, answers: Answers): Promise<void> {
+  try {
+    await answers(place);
+  } catch (error) {
+    throw new DialError(messageOf(error), 'SocketRefused');
+  }
+}
+
 /** What is said when no place works: of several the one that tells most. */
 const telling: readonly ReasonOf<'Engine'>[] = [
   'SocketForeign',
@@ -152,12 +176,14 @@ const telling: readonly ReasonOf<'Engine'>[] = [
  */
 export async function findEngine(
   user: ConsoleUser,
+  answers: Answers,
   places: readonly string[] = enginePlaces(user),
 ): Promise<() => Promise<Socket>> {
   const troubles: DialError[] = [];
   for (const place of places) {
     const open = async (): Promise<Socket> => {
-      await refuseOtherRuntimes(place, user);
+      await ensureAnswers(place, answers);
+      await refuseOtherRuntimes(place, user, answers);
       return dial(place, user.uid);
     };
     try {
@@ -174,20 +200,14 @@ export async function findEngine(
   throw new DialError(told.map(({ message }) => message).join('; '), reason);
 }
 
-/**
- * The same for a runtime other than Docker Desktop, whose one socket is known. A user's context may lead anywhere, and
- * connect(2) waits for a disk that does not answer in the loop itself: `answers` rejects where it does not, each time
- * before the socket is dialled.
- */
+/** The same for a runtime other than Docker Desktop, whose one socket is known. */
 export async function findEngineAt(
   socket: string,
   { uid }: Pick<ConsoleUser, 'uid'>,
-  answers: (path: string) => Promise<unknown>,
+  answers: Answers,
 ): Promise<() => Promise<Socket>> {
   const open = async (): Promise<Socket> => {
-    await answers(socket).catch((error: unknown) => {
-      throw new DialError(messageOf(error), 'SocketRefused');
-    });
+    await ensureAnswers(socket, answers);
     return dial(socket, uid);
   };
   (await open()).destroy();

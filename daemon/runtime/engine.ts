@@ -37,21 +37,22 @@ export interface EngineLink {
   readonly stop: () => void;
 }
 
-/** Rejects where the disk on which a user's socket lies does not answer. */
-type Answers = (user: ConsoleUser, path: string) => Promise<unknown>;
+/** Rejects where the disk on which a place of a user's lies, or to which it leads, does not answer. */
+type AnswersOf = (user: ConsoleUser, place: string) => Promise<unknown>;
 
 /**
  * How the engine of a VM is dialled: not once its process has ended, even before a pass has seen that, since Docker's
  * proxy starts the VM again for a client that dials (Resource Saver).
  */
-async function findWhileAlive(user: ConsoleUser, vm: Vm, answers: Answers): Promise<Dial> {
+async function findWhileAlive(user: ConsoleUser, vm: Vm, answersOf: AnswersOf): Promise<Dial> {
   const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {
     if (!isAlive(vm.pid)) throw new DialError('the VM has ended', 'VmEnded');
     return work();
   };
   const { runtime } = vm;
+  const answers = (place: string): Promise<unknown> => answersOf(user, place);
   const dial = await whileAlive(() =>
-    runtime ? findEngineAt(runtime.socket, user, (path) => answers(user, path)) : findEngine(user),
+    runtime ? findEngineAt(runtime.socket, user, answers) : findEngine(user, answers),
   );
   return () => whileAlive(dial);
 }
@@ -84,7 +85,7 @@ export function linkEngine(options: {
   onChange: () => void;
   log: (message: string) => void;
   takeBack: (engine: EngineClient, left: Left, signal: AbortSignal) => Promise<void>;
-  answers: Answers;
+  answers: AnswersOf;
 }): EngineLink {
   const { takeBack, answers, ...rest } = options;
   let followed: Followed | null = null;

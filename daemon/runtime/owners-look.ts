@@ -18,7 +18,8 @@ export function createOwnersLook(childOf: (owner: Owner) => { look: Look; stop: 
     answers: async ({ uid, gid }, path) => {
       const child = children.get(uid) ?? childOf({ uid, gid });
       children.set(uid, child);
-      await child.look(path, [path]);
+      // What is below it leads through a link at its end, too.
+      await child.look(path, [path, `${path}/.`]);
     },
     stop: () => {
       for (const { stop } of children.values()) stop();

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { outsideBy } from '../../../daemon/docker-app/outside.js';
 import { prepared } from './prepared.js';
@@ -292,20 +292,49 @@ describe('a VM that is no longer followed, and still runs', () => {
 
 const asRoot = uid === 0 ? test : test.skip;
 
-asRoot('a context’s socket on a disk that does not answer keeps the daemon from nothing', async () => {
-  const person = await start();
-  const dead = await mountDead(join(home, 'share'));
-  try {
-    const socket = join(dead.folder, 'docker.sock');
-    for (let vms = 0; vms < 6; vms += 1)
-      link.follow(person, { ...vm, id: String(vms), runtime: { name: 'Lima', socket } });
-    await until('it is said', 10, () =>
-      Promise.resolve(logged.some((line) => line.includes(`${socket} has not been looked at since`))),
-    );
-    // Files are read and other engines asked all the same.
-    link.follow(person, vm);
-    await answers();
-  } finally {
-    dead.end();
-  }
-});
+const raw = 'Library/Containers/com.docker.docker/Data/docker.raw.sock';
+
+/** What a user makes of a disk that does not answer, mounted at ~/share. `socket`: a context’s, below his home. */
+const hanging: readonly {
+  readonly what: string;
+  readonly socket?: string;
+  readonly links: readonly string[];
+}[] = [
+  { what: 'a context’s socket lies on it', socket: 'share/docker.sock', links: [] },
+  { what: 'a context’s socket leads to it', socket: 'docker.sock', links: ['docker.sock'] },
+  { what: 'a socket of Docker Desktop’s leads to it', links: [raw] },
+  { what: 'a folder of Docker Desktop’s lies on it', links: ['Library/Containers/com.docker.docker'] },
+  {
+    what: 'each of its folders lies on it',
+    links: ['.docker', 'Library/Containers', 'Library/Group Containers'],
+  },
+];
+
+asRoot.each(hanging)(
+  'a disk that does not answer keeps the daemon from nothing: $what',
+  async ({ socket, links }) => {
+    const person = await start();
+    const other = { ...person, name: 'other', home: mkdtempSync(join(tmpdir(), 'home-')) };
+    const dead = await mountDead(join(other.home, 'share'));
+    try {
+      for (const place of links) {
+        mkdirSync(dirname(join(other.home, place)), { recursive: true });
+        symlinkSync(join(dead.folder, 'anything'), join(other.home, place));
+      }
+      const runtime = { name: 'Lima' as const, socket: join(other.home, socket ?? '') };
+      for (let vms = 0; vms < 6; vms += 1) {
+        link.follow(other, { ...vm, id: String(vms), ...(socket === undefined ? {} : { runtime }) });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await until('it is said', 10, () =>
+        Promise.resolve(logged.some((line) => line.includes('has not been looked at since'))),
+      );
+      // Files are read and other engines asked all the same.
+      link.follow(person, vm);
+      await answers();
+    } finally {
+      dead.end();
+      rmSync(other.home, { recursive: true, force: true });
+    }
+  },
+);

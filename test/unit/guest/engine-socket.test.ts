@@ -187,34 +187,37 @@ asRoot('a folder that is swapped all the time never leads to somebody else’s s
 
 describe('of several places', () => {
   const user = { name: 'person', uid, gid: 20, home: '/nowhere' };
+  const answers = (): Promise<void> => Promise.resolve();
 
   test('a leftover does not hide one that lives', async () => {
     const places = [await stale(at('a')), at('b'), await living(at('c'))];
-    expect(await answerOf(await findEngine(user, places))).toBe(at('c'));
+    expect(await answerOf(await findEngine(user, answers, places))).toBe(at('c'));
   });
 
   test('the first that lives is taken', async () => {
     const places = [await living(at('a')), await living(at('b'))];
-    expect(await answerOf(await findEngine(user, places))).toBe(at('a'));
+    expect(await answerOf(await findEngine(user, answers, places))).toBe(at('a'));
   });
 
   test('none of which works, what tells most is said', async () => {
     const places = [at('missing'), await stale(at('stale'))];
-    await expect(findEngine(user, places)).rejects.toMatchObject({
+    await expect(findEngine(user, answers, places)).rejects.toMatchObject({
       reason: 'SocketStale',
       message: `${at('stale')} is left over: nobody listens there any more`,
     });
-    await expect(findEngine({ ...user, uid: uid + 1 }, places)).rejects.toMatchObject({
+    await expect(findEngine({ ...user, uid: uid + 1 }, answers, places)).rejects.toMatchObject({
       reason: 'SocketForeign',
     });
-    await expect(findEngine(user, [at('x'), at('y')])).rejects.toMatchObject({ reason: 'SocketMissing' });
+    await expect(findEngine(user, answers, [at('x'), at('y')])).rejects.toMatchObject({
+      reason: 'SocketMissing',
+    });
   });
 
   test('one that leads to another runtime is Docker Desktop’s only by name', async () => {
     const person = { ...user, home };
     mkdirSync(at('.colima/default'), { recursive: true });
     symlinkSync(await living(at('.colima/default/docker.sock')), at('shared'));
-    await expect(findEngine(person, [at('shared')])).rejects.toMatchObject({
+    await expect(findEngine(person, answers, [at('shared')])).rejects.toMatchObject({
       reason: 'SocketOfAnother',
       message: expect.stringContaining(`${at('.colima/default/docker.sock')}, which is not Docker Desktop’s`),
     });
@@ -223,7 +226,7 @@ describe('of several places', () => {
     await living(at('dotfiles/docker/run/docker.sock'));
     rmSync(at('shared'));
     symlinkSync(at('.docker/run/docker.sock'), at('shared'));
-    expect(await answerOf(await findEngine(person, [at('shared')]))).toBe(
+    expect(await answerOf(await findEngine(person, answers, [at('shared')]))).toBe(
       at('dotfiles/docker/run/docker.sock'),
     );
   });
