@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Image {
@@ -17,26 +18,16 @@ const cache = process.env['TUNTAPD_LAB_CACHE'] ?? '/var/cache/tuntapd-lab';
 /** Milliseconds an image of other inputs (another checkout's, an older one's) is kept. */
 const keepFor = 7 * 24 * 3_600_000;
 
-const alive = (pid: number): boolean => existsSync(`/proc/${pid}`);
-
-/** One builder at a time: a folder is made or it is not; the lock of a builder that died is taken over. */
+/** One builder at a time: the kernel gives the lock back when this process ends, however it does. */
 async function locked<T>(lock: string, work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      mkdirSync(lock);
-      break;
-    } catch {
-      const owner = Number(existsSync(join(lock, 'pid')) ? readFileSync(join(lock, 'pid'), 'utf8') : 0);
-      const old = existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 5000;
-      if (old && !alive(owner)) rmSync(lock, { recursive: true, force: true });
-      else await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
+  const holder = spawn('flock', [lock, 'sh', '-c', 'echo held; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await once(holder.stdout, 'data');
   try {
-    writeFileSync(join(lock, 'pid'), String(process.pid));
     return await work();
   } finally {
-    rmSync(lock, { recursive: true, force: true });
+    holder.stdin.end();
   }
 }
 
@@ -70,8 +61,12 @@ export async function ensureImage(
   for (const name of inputs) key.update(readFileSync(join(here, name)));
   const folder = join(cache, `${suite}-${key.digest('hex').slice(0, 16)}`);
   mkdirSync(cache, { recursive: true });
-  await locked(join(cache, `.lock-${suite}`), async () => {
-    if (existsSync(join(folder, 'engine-version'))) return;
+  await locked(join(cache, `.${suite}.lock`), async () => {
+    if (existsSync(join(folder, 'engine-version'))) {
+      // Whoever tidies up sees that it is in use.
+      utimesSync(folder, new Date(), new Date());
+      return;
+    }
     for (const name of readdirSync(cache).filter((entry) => entry.startsWith(`${suite}-`))) {
       const old = join(cache, name);
       if (Date.now() - statSync(old).mtimeMs > keepFor) rmSync(old, { recursive: true, force: true });

@@ -68,6 +68,7 @@ fi
     rm -f /run/docker.pid /run/docker.sock
     dockerd -H unix:///run/docker.sock -H tcp://10.0.2.15:2375 --tls=false
     echo "lab: dockerd ended with $?"
+    [ ! -e /run/prepared ] || break
     sleep 1
   done
 ) &
@@ -81,11 +82,15 @@ if grep -q lab.prepare /proc/cmdline; then
       "$(stat -c %s /tmp/image.tar)"
     cat /tmp/image.tar
   } | timeout 60 busybox nc 10.0.2.15 2375
-  busybox wget -q -O - http://10.0.2.15:2375/images/json | grep -q busybox:lab && echo "lab: image imported"
+  imported=
+  busybox wget -q -O - http://10.0.2.15:2375/images/json | grep -q busybox:lab && imported=yes
+  : >/run/prepared
   kill "$(cat /run/docker.pid)"
   while [ -e /run/docker.pid ]; do sleep 0.2; done
   sync
   mount -o remount,ro /
+  # Said last: whoever builds the image keeps the disk then.
+  [ -z "$imported" ] || echo "lab: image imported"
   echo o >/proc/sysrq-trigger
 fi
 
