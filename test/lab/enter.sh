@@ -36,7 +36,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 for entry in "$registry"/tuntapd-lab-*; do
   pid=${entry##*-}
   [ -e "$entry" ] || continue
-  grep -qs enter.sh "/proc/$pid/cmdline" || echo -1 >"$entry"
+  # Its guardian, or another lab that starts, may be first.
+  grep -qs enter.sh "/proc/$pid/cmdline" || { echo -1 >"$entry"; } 2>/dev/null || true
 done
 
 entry=$registry/tuntapd-lab-$$

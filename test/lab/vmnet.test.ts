@@ -49,7 +49,7 @@ async function inGuest(bridge: string, macAddress: string, script: string): Prom
      ip link set guest$pid name nic netns $pid
      printf '#!/bin/sh\\n[ $1 != bound ] || ip address add $ip/$mask dev $interface\\n' >/tmp/dhcp-$pid
      chmod 755 /tmp/dhcp-$pid
-     export dhcp="busybox udhcpc -i nic -n -q -t 3 -T 1 -s /tmp/dhcp-$pid"
+     export dhcp="busybox udhcpc -i nic -n -q -t 10 -T 1 -s /tmp/dhcp-$pid"
      export own='ip -o address show dev nic scope global'
      nsenter --target $pid --net sh -c 'ip link set nic up; ${script}'`,
   ]);

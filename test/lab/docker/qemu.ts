@@ -112,14 +112,19 @@ export function runVm(argv: readonly string[], port: number, cleanUp: () => void
       env: { ...process.env, QEMU_MODULE_DIR: '/usr/lib/x86_64-linux-gnu/qemu' },
     },
   );
-  let console = '';
+  let heard = '';
+  let answers = false;
   vm.stdout.on('data', (chunk: Buffer) => {
     process.stdout.write(chunk);
-    if (console.includes(engineAnswers)) return;
-    console = (console + chunk.toString()).slice(-4096);
+    if (answers) return;
+    heard += chunk.toString();
+    answers = heard.includes(engineAnswers);
+    heard = heard.slice(-engineAnswers.length);
     // Not before: what is sent to a guest that does not listen yet hangs in QEMU's user network for a minute.
-    if (console.includes(engineAnswers)) writeFileSync(portFile, `${port}\n`);
+    if (answers) writeFileSync(portFile, `${port}\n`);
   });
+  // It may be told to go off when it is gone.
+  vm.stdin.on('error', () => undefined);
   vm.on('error', (error) => giveUp(String(error)));
   vm.on('exit', (code) => {
     cleanUp();
@@ -130,7 +135,8 @@ export function runVm(argv: readonly string[], port: number, cleanUp: () => void
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
       vm.stdin.write('power off\n');
-      setTimeout(() => vm.kill('SIGKILL'), 3000);
+      // One that has booted writes its disk first.
+      setTimeout(() => vm.kill('SIGKILL'), answers ? 12_000 : 3000);
     });
   return { tell: (line) => void vm.stdin.write(`${line}\n`) };
 }

@@ -8,6 +8,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -115,7 +116,9 @@ async function enginePort(): Promise<number | null> {
     if (!vm) startVm();
   }
   for (let left = wakes ? 600 : 1; left > 0; left -= 1) {
-    if (existsSync('engine.port')) return Number(readFileSync('engine.port', 'utf8'));
+    // It may go, or not be written yet, at any moment.
+    const port = Number(await readFile('engine.port', 'utf8').catch(() => '0'));
+    if (port > 0) return port;
     await pause(100);
   }
   return null;

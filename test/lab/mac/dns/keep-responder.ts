@@ -13,18 +13,20 @@ export function keepResponder(): {
   readonly start: () => Promise<void>;
 } {
   let child: ChildProcess | null = null;
+  let again: NodeJS.Timeout | undefined;
   let latest = '[]';
 
   const tell = (): void => void child?.stdin?.write(`${latest}\n`);
 
   function start(): Promise<void> {
+    clearTimeout(again);
     const before = child;
     const started = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
     child = started;
     before?.kill('SIGKILL');
     started.stdin.on('error', () => undefined);
     started.once('exit', () => {
-      if (child === started) setTimeout(() => void start(), respawn);
+      if (child === started) again = setTimeout(() => void start(), respawn);
     });
     tell();
     return new Promise((resolve) => {
