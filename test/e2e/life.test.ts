@@ -16,7 +16,7 @@ const chapter = chaptersOn(() => mac);
 beforeAll(async () => {
   mac = await bootMac({ login: 'person' });
   await install(mac);
-}, 240_000);
+}, 600_000);
 
 afterAll(async () => {
   await mac.end();

@@ -17,6 +17,7 @@ import {
   logOf,
   must,
   openDocker,
+  pidIn,
   quitDocker,
   vmPid,
 } from './lib/vocabulary.js';
@@ -25,7 +26,7 @@ import { until } from '../lib/until.js';
 let mac: Mac;
 
 const tuntapctl = (...args: string[]) => mac.run(['/usr/local/bin/tuntapctl', ...args], { timeout: 180_000 });
-const vmOf = (): string => readFileSync(mac.path(vmPid), 'utf8').trim();
+const vmOf = (): number => pidIn(mac, vmPid);
 /** Those that say that Docker needs a restart, or have another title. */
 const notifications = async (title = 'tuntapd'): Promise<readonly Notification[]> =>
   (await mac.call<readonly Notification[]>('mac.notifications')).filter((one) => one.title === title);
@@ -53,13 +54,13 @@ beforeAll(async () => {
     appManagement: 'refused',
     docker: { version: '4.1.1', cli: 'without-desktop' },
   });
-}, 600_000);
+}, 1_200_000);
 
 afterAll(async () => {
   await mac.end();
 }, 60_000);
 
-let untouched = '';
+let untouched = 0;
 
 chapter(
   'App Management refuses: hyperkit stays as it is, Docker goes on, and status and doctor say what to allow',

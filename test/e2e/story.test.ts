@@ -21,6 +21,6 @@ describe('the main job, chapter by chapter, on the newest engine', () => {
       chapters ??= story(mac);
       await chapters[index]?.play();
     },
-    400_000,
+    700_000,
   );
 });

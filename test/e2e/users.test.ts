@@ -40,7 +40,7 @@ beforeAll(async () => {
   await must(mac, ['/bin/cp', '-pR', '/Applications/Docker.app', theirApp]);
   untouched = both.map((path) => identityOf(mac.path(path)));
   await install(mac);
-}, 600_000);
+}, 1_200_000);
 
 afterAll(async () => {
   await mac.end();

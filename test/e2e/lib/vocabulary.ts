@@ -126,7 +126,12 @@ export async function containerAnswers(
   return address;
 }
 
-export const pidIn = (mac: Mac, path: string): number => Number(readFileSync(mac.path(path), 'utf8').trim());
+/** Throws where it is made, and not written yet. */
+export function pidIn(mac: Mac, path: string): number {
+  const pid = Number(readFileSync(mac.path(path), 'utf8'));
+  if (!(pid > 0)) throw new Error(`${path} holds no pid`);
+  return pid;
+}
 
 /** Docker.app's own process. */
 export const dockersPid = (mac: Mac): number => pidIn(mac, `${data}/docker-app.pid`);
