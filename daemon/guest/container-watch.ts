@@ -46,9 +46,11 @@ export function watchContainers(parts: {
   let life = new AbortController();
   let isListing = false;
   let due: { readonly at: number; readonly timer: NodeJS.Timeout } | null = null;
+  /** Who is told what the list that is under way has, and who waits for the next one. */
+  let served: Waiter[] = [];
   let waiters: Waiter[] = [];
 
-  const isCurrent = (): boolean => known.known && listedAt === heard;
+  const isCurrent = (): boolean => known.known && !isListing && listedAt === heard;
   const become = (next: Seen<readonly Container[]>): void => {
     const isSame = JSON.stringify(next) === JSON.stringify(known);
     known = next;
@@ -73,9 +75,8 @@ export function watchContainers(parts: {
     listedAt = heard;
     lastList = performance.now();
     const { signal } = life;
-    // Whoever asks from here on waits for the next one: this one may not have what they have heard of.
-    const served = waiters;
-    waiters = [];
+    const own = waiters;
+    [served, waiters] = [own, []];
     let found: Seen<readonly Container[]>;
     try {
       found = seen(await parts.list(need, signal));
@@ -83,12 +84,12 @@ export function watchContainers(parts: {
       found = unknown(`Docker Engine does not tell its containers: ${plain(messageOf(error))}`);
     }
     if (signal.aborted) {
-      for (const { reject } of served) reject(new Error('Docker Engine is gone'));
+      for (const { reject } of own) reject(new Error('Docker Engine is gone'));
       return;
     }
     isListing = false;
     become(found);
-    for (const { resolve, reject } of served)
+    for (const { resolve, reject } of own)
       if (found.known) resolve(found.value);
       else reject(new Error(found.why));
     if (waiters.length > 0 || (need !== 'nothing' && listedAt !== heard)) arm(0);
@@ -115,7 +116,8 @@ export function watchContainers(parts: {
     current: () => {
       if (isCurrent() && known.known) return Promise.resolve(known.value);
       return new Promise((resolve, reject) => {
-        waiters.push({ resolve, reject });
+        // Of what was heard since it began a list may know nothing.
+        (isListing && listedAt === heard ? served : waiters).push({ resolve, reject });
         if (!due) arm(0);
       });
     },
