@@ -207,7 +207,7 @@ scene('after the VM was killed, what starts with the next one is found by its na
 
 scene('who answers is nobody, on a port that only root can have', async () => {
   expect(portIn()).toBeLessThan(600);
-  const { stdout } = await mac.run(['/bin/ps', '-ax', '-o', 'pid=,uid=,args=']);
+  const { stdout } = await mac.run(['/bin/ps', '-axww', '-o', 'pid=,uid=,args=']);
   const line = stdout.split('\n').find((each) => each.includes('names-worker.mjs'));
   expect(line).toMatch(/^ *\d+ +4294967294 /);
 });
@@ -218,7 +218,7 @@ scene('down takes file and server away, up brings them back', async () => {
   expect(existsSync(mac.path(file))).toBe(false);
   await is('shop-web-1.docker', 'ENOTFOUND', 30);
   await until('the server is gone', 10, async () => {
-    const { stdout } = await mac.run(['/bin/ps', '-ax', '-o', 'args=']);
+    const { stdout } = await mac.run(['/bin/ps', '-axww', '-o', 'args=']);
     return !stdout.includes('names-worker.mjs');
   });
   await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
@@ -261,6 +261,6 @@ scene('the daemon is killed and comes back: names answer again', async () => {
 scene('nothing of it is left after uninstalling', async () => {
   await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon'], 120_000);
   expect(existsSync(mac.path('/etc/resolver'))).toBe(false);
-  const { stdout } = await mac.run(['/bin/ps', '-ax', '-o', 'args=']);
+  const { stdout } = await mac.run(['/bin/ps', '-axww', '-o', 'args=']);
   expect(stdout).not.toContain('names-worker.mjs');
 });
