@@ -40,21 +40,26 @@ const ownFolders = [
 
 /**
  * A place that leads to elsewhere in the home leads to another runtime's engine: colima, OrbStack, Rancher Desktop and
- * podman put such a link at /var/run/docker.sock. Throws DialError `SocketOfAnother`.
+ * podman put such a link at /var/run/docker.sock. Of `place` it is known that it answers. Throws DialError
+ * `SocketOfAnother`.
  */
 async function refuseOtherRuntimes(
   place: string,
   { home }: Pick<ConsoleUser, 'home'>,
   answers: Answers,
 ): Promise<void> {
-  const real = (path: string): Promise<string | null> =>
-    answers(path).then(
-      () => realpath(path).catch(() => null),
-      () => null,
-    );
-  const [target, whole, ...own] = await Promise.all(
-    [place, home, ...ownFolders.map((folder) => join(home, folder))].map(real),
-  );
+  const answering = async (path: string): Promise<string | null> => {
+    try {
+      await answers(path);
+      return await realpath(path);
+    } catch {
+      return null;
+    }
+  };
+  const [target, whole, ...own] = await Promise.all([
+    realpath(place).catch(() => null),
+    ...[home, ...ownFolders.map((folder) => join(home, folder))].map(answering),
+  ]);
   const isIn = (folder: string | null | undefined): boolean =>
     folder != null && target?.startsWith(`${folder}/`) === true;
   if (isIn(whole) && !own.some(isIn))
