@@ -119,6 +119,27 @@ export function rulesOf({ routes, ipv6 }: Config, family: Family = 4): RouteRule
   };
 }
 
+/**
+ * Which of the operator's rules do not let the subnet through, both at once, so that mending one does not uncover the
+ * other; and the command that mends them, where any may have such a subnet routed. Null: they let it through.
+ */
+function againstRules({ section, allow, allowed, minPrefix }: RouteRules, subnet: Prefix): string | null {
+  const { length } = subnet.bits;
+  const why: string[] = [];
+  const settings: string[] = [];
+  if (!allow.some((range) => contains(range, subnet))) {
+    why.push(`it lies outside of ${section}.allow (${allowed.join(', ')})`);
+    settings.push(`${section}.allow ${[...allowed, subnet.text].join(',')}`);
+  }
+  if (length < minPrefix) {
+    why.push(`it is larger than /${minPrefix} (${section}.minPrefix)`);
+    settings.push(`${section}.minPrefix ${length}`);
+  }
+  if (why.length === 0) return null;
+  const wayOut = `: \`sudo tuntapctl config set ${settings.join(' ')}\` has it routed`;
+  return why.join(', and ') + (length < leastPrefix[section] ? '' : wayOut);
+}
+
 /** Why this subnet may not be routed here, or null. */
 export function guard(
   rules: RouteRules,
@@ -126,36 +147,12 @@ export function guard(
   subnet: Prefix,
   addresses: readonly ProtectedAddress[],
 ): Refusal | null {
-  const { section, ends, allow, allowed, minPrefix, forced } = rules;
+  const { ends, forced } = rules;
   const isForced = forced.has(subnet.text);
   if (isSpecial6(subnet))
     return { state: 'refused', why: 'it has addresses that are no host’s, or only on their own wire' };
-  // Both are reported at once, so that fixing one does not uncover the other.
-  const { length } = subnet.bits;
-  const against = [
-    ...(allow.some((range) => contains(range, subnet))
-      ? []
-      : [
-          {
-            why: `it lies outside of ${section}.allow (${allowed.join(', ')})`,
-            setting: `${section}.allow ${[...allowed, subnet.text].join(',')}`,
-          },
-        ]),
-    ...(length < minPrefix
-      ? [
-          {
-            why: `it is larger than /${minPrefix} (${section}.minPrefix)`,
-            setting: `${section}.minPrefix ${length}`,
-          },
-        ]
-      : []),
-  ];
-  if (against.length > 0) {
-    const settings = against.map(({ setting }) => setting).join(' ');
-    const wayOut =
-      length < leastPrefix[section] ? '' : `: \`sudo tuntapctl config set ${settings}\` has it routed`;
-    return { state: 'refused', why: against.map(({ why }) => why).join(', and ') + wayOut };
-  }
+  const against = againstRules(rules, subnet);
+  if (against !== null) return { state: 'refused', why: against };
   if (link && overlaps(link.network, subnet))
     return {
       state: 'refused',
