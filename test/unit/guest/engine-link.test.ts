@@ -294,32 +294,48 @@ const asRoot = uid === 0 ? test : test.skip;
 
 const raw = 'Library/Containers/com.docker.docker/Data/docker.raw.sock';
 
-/** What a user makes of a disk that does not answer, mounted at ~/share. `socket`: a context’s, below his home. */
+/** What a user makes of a disk that does not answer, mounted at ~/share. Below his home: a context’s `socket`, and the place that is told of. */
 const hanging: readonly {
   readonly what: string;
   readonly socket?: string;
+  readonly place: string;
   readonly links: readonly string[];
 }[] = [
-  { what: 'a context’s socket lies on it', socket: 'share/docker.sock', links: [] },
-  { what: 'a context’s socket leads to it', socket: 'docker.sock', links: ['docker.sock'] },
-  { what: 'a socket of Docker Desktop’s leads to it', links: [raw] },
-  { what: 'a folder of Docker Desktop’s lies on it', links: ['Library/Containers/com.docker.docker'] },
+  {
+    what: 'a context’s socket lies on it',
+    socket: 'share/docker.sock',
+    place: 'share/docker.sock',
+    links: [],
+  },
+  {
+    what: 'a context’s socket leads to it',
+    socket: 'docker.sock',
+    place: 'docker.sock',
+    links: ['docker.sock'],
+  },
+  { what: 'a socket of Docker Desktop’s leads to it', place: raw, links: [raw] },
+  {
+    what: 'a folder of Docker Desktop’s lies on it',
+    place: raw,
+    links: ['Library/Containers/com.docker.docker'],
+  },
   {
     what: 'each of its folders lies on it',
+    place: '.docker/run/docker.sock',
     links: ['.docker', 'Library/Containers', 'Library/Group Containers'],
   },
 ];
 
 asRoot.each(hanging)(
   'a disk that does not answer keeps the daemon from nothing: $what',
-  async ({ socket, links }) => {
+  async ({ socket, place, links }) => {
     const person = await start();
     const other = { ...person, name: 'other', home: mkdtempSync(join(tmpdir(), 'home-')) };
     const dead = await mountDead(join(other.home, 'share'));
     try {
-      for (const place of links) {
-        mkdirSync(dirname(join(other.home, place)), { recursive: true });
-        symlinkSync(join(dead.folder, 'anything'), join(other.home, place));
+      for (const from of links) {
+        mkdirSync(dirname(join(other.home, from)), { recursive: true });
+        symlinkSync(join(dead.folder, 'anything'), join(other.home, from));
       }
       const runtime = { name: 'Lima' as const, socket: join(other.home, socket ?? '') };
       for (let vms = 0; vms < 6; vms += 1) {
@@ -327,7 +343,9 @@ asRoot.each(hanging)(
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       await until('it is said', 10, () =>
-        Promise.resolve(logged.some((line) => line.includes('has not been looked at since'))),
+        Promise.resolve(
+          logged.some((line) => line.includes(`${join(other.home, place)} has not been looked at since`)),
+        ),
       );
       // Files are read and other engines asked all the same.
       link.follow(person, vm);
