@@ -73,8 +73,8 @@ async function debian(arrangement: string): Promise<Debian> {
     'nsenter',
     ['--target', pid, '--mount', '--net', `--wd=${process.cwd()}`, '--', ...argv],
   ];
-  // The kernel takes away whatever another test had mounted by FUSE when it removes the folder.
-  const look = `grep -v ' - fuse' /proc/self/mountinfo; ip link; ip address; ip route; iptables-save | grep -v '^#'; ls -l /run/*.sock 2>/dev/null; ls /mnt`;
+  // A dead mount of another test's goes from here, too, when its folder is removed.
+  const look = `grep -v ' - fuse dead ' /proc/self/mountinfo; ip link; ip address; ip route; iptables-save | grep -v '^#'; ls -l /run/*.sock 2>/dev/null; ls /mnt`;
   return {
     on,
     state: () =>

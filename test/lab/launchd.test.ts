@@ -200,9 +200,9 @@ test('a job that is kept alive starts again, not sooner than its throttle', asyn
   const times = (await until('three starts', 6, () => Promise.resolve(marks().length >= 3 && marks()))).map(
     Number,
   );
-  // What a start takes until its mark is in there too; without a throttle some 20 ms are between two.
+  // What the first start takes until its mark is not in between: it is the slowest.
   expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(500);
-  expect((times[2] ?? 0) - (times[1] ?? 0)).toBeGreaterThan(500);
+  expect((times[2] ?? 0) - (times[1] ?? 0)).toBeGreaterThan(900);
   expect(log.join('\n')).toContain('Service only ran for 0 seconds. Pushing respawn out by 1 seconds.');
   expect(await printed()).toMatch(/^\tlast exit code = 3$/m);
 });
