@@ -2,13 +2,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import type { MacOptions } from '../mac/options.js';
 
-export interface VmFiles {
-  readonly kernel: string;
-  readonly initrd: string;
-  readonly disk: string;
-  readonly processors: number;
-}
+export type VmFiles = NonNullable<MacOptions['vm']>;
 
 /** What the guest's init says on its console. */
 const engineAnswers = 'lab: engine answers';
