@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { chaptersOn } from './lib/chapter.js';
 import {
+  commandLines,
   conditionIs,
   containerAnswers,
   dockerOf,
@@ -218,8 +219,7 @@ scene('down takes file and server away, up brings them back', async () => {
   expect(existsSync(mac.path(file))).toBe(false);
   await is('shop-web-1.docker', 'ENOTFOUND', 30);
   await until('the server is gone', 10, async () => {
-    const { stdout } = await mac.run(['/bin/ps', '-axww', '-o', 'args=']);
-    return !stdout.includes('names-worker.mjs');
+    return !(await commandLines(mac)).some((line) => line.includes('names-worker.mjs'));
   });
   await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
   await namesAre('Answering');
@@ -261,6 +261,5 @@ scene('the daemon is killed and comes back: names answer again', async () => {
 scene('nothing of it is left after uninstalling', async () => {
   await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'uninstall-daemon'], 120_000);
   expect(existsSync(mac.path('/etc/resolver'))).toBe(false);
-  const { stdout } = await mac.run(['/bin/ps', '-axww', '-o', 'args=']);
-  expect(stdout).not.toContain('names-worker.mjs');
+  expect((await commandLines(mac)).join('\n')).not.toContain('names-worker.mjs');
 });

@@ -9,6 +9,7 @@ import type { Nic } from '../lab/mac/vmnet.js';
 import { chaptersOn } from './lib/chapter.js';
 import { chaptersOf, shop } from './lib/story.js';
 import {
+  commandLines,
   answers,
   conditionIs,
   containerAnswers,
@@ -31,7 +32,6 @@ import {
   appleSilicon,
   bridgesOf,
   colimaOf,
-  commandLines,
   leadsToTheNic,
   restartDocker,
   routesByBridge,

@@ -4,14 +4,21 @@ import {
   appleSilicon,
   bridgesOf,
   colimaOf,
-  commandLines,
   restartDocker,
   setDocker,
   vmNic,
   type VmNic,
 } from '../e2e/lib/vmnet.js';
 import { bootMac, type Mac } from './lab.js';
-import { answers, dockerOf, engineAnswers, must, openDocker, quitDocker } from '../e2e/lib/vocabulary.js';
+import {
+  answers,
+  commandLines,
+  dockerOf,
+  engineAnswers,
+  must,
+  openDocker,
+  quitDocker,
+} from '../e2e/lib/vocabulary.js';
 import { until } from '../lib/until.js';
 
 jest.setTimeout(400_000);

@@ -55,10 +55,6 @@ export const vmNic = (mac: Mac, docker = dockerOf(mac), name = 'eth1'): Promise<
     return address !== undefined && macAddress !== undefined && { address, mac: macAddress };
   });
 
-/** The command lines of all processes, as `ps` tells them. */
-export const commandLines = async (mac: Mac): Promise<string[]> =>
-  (await must(mac, ['/bin/ps', '-axww', '-o', 'args='])).split('\n');
-
 /** The Mac's bridges for VMs. */
 export const bridgesOf = async (mac: Mac): Promise<string[]> =>
   (await must(mac, ['/sbin/ifconfig', '-l']))

@@ -157,6 +157,10 @@ export async function sleepThrough(
   if (after !== pid) throw new Error(`the daemon was ${pid} before the sleep and is ${after} after it`);
 }
 
+/** The command lines of all processes, as `ps` tells them. */
+export const commandLines = async (mac: Mac): Promise<string[]> =>
+  (await must(mac, ['/bin/ps', '-axww', '-o', 'args='])).split('\n');
+
 export const routesOf = (mac: Mac): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet']);
 
 /** Whether a script stands at hyperkit's path. */
