@@ -15,6 +15,12 @@ const ports = [299, 298, 297, 296, 295, 294, 293, 292];
 /** `nobody` of every Mac: nothing belongs to it. */
 const nobody = 4_294_967_294;
 
+/**
+ * Node's options for the server. V8 holds the loop while it collects: 2 MB of what is new take it a few ms, the 16 MB it
+ * would have some twenty.
+ */
+export const serverOptions = ['--max-semi-space-size=2'];
+
 /** Milliseconds after which a child that ended is started again: at first, and at the most; and a life that went well. */
 const firstPause = 1000;
 const maxPause = 300_000;
@@ -97,8 +103,7 @@ export function keepNamesServer(parts: {
   function start(): void {
     const began = performance.now();
     if (state.state === 'off') become({ state: 'starting' });
-    // V8 holds the loop while it collects: 2 MB of what is new take it a few ms, the 16 MB it would have some twenty.
-    const started = spawn(process.execPath, ['--max-semi-space-size=2', worker], {
+    const started = spawn(process.execPath, [...serverOptions, worker], {
       env: cleanEnvironment,
       cwd: '/',
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { encode } from 'dns-packet';
 import { cleanEnvironment } from '../../../daemon/lib/command.js';
 import { createHistory } from '../../../daemon/names/history.js';
+import { serverOptions } from '../../../daemon/names/server.js';
 import { createTableReader, linesFor, type NamesData } from '../../../daemon/names/table.js';
 import { workshop } from '../../product/bundle-crash/world.js';
 
@@ -42,7 +43,7 @@ const hand = (data: NamesData): void => {
 
 beforeAll(async () => {
   tools = await workshop({ names: 'daemon/names/names-worker.ts' });
-  child = spawn(process.execPath, [join(tools, 'names.mjs')], {
+  child = spawn(process.execPath, [...serverOptions, join(tools, 'names.mjs')], {
     env: cleanEnvironment,
     stdio: ['pipe', 'pipe', 'ignore'],
   });
@@ -107,7 +108,7 @@ test('names of 5,000 containers that change, a flood of packets and of connectio
     }
   };
   const sizes: number[] = [];
-  for (let round = 0; round < 12; round += 1) {
+  for (let round = 0; round < 24; round += 1) {
     const many = Array.from({ length: 50 }, () =>
       createConnection(port, '127.0.0.1').on('error', () => undefined),
     );
@@ -123,6 +124,7 @@ test('names of 5,000 containers that change, a flood of packets and of connectio
   socket.close();
   expect(answered).toBeGreaterThan(10_000);
   expect(child.exitCode ?? child.signalCode).toBeNull();
-  const [settled = 0] = sizes.slice(4).toSorted((a, b) => a - b);
-  expect(Math.max(...sizes.slice(-3)) - settled).toBeLessThan(30_000);
+  // Garbage comes and goes: what is kept shows in the least of many rounds.
+  const [earlier, later] = [sizes.slice(4, 14), sizes.slice(14)].map((each) => Math.min(...each));
+  expect((later ?? Infinity) - (earlier ?? 0)).toBeLessThan(30_000);
 }, 120_000);
