@@ -192,6 +192,8 @@ export function watchEngine(options: {
     const absences = doubtAbsences();
     let secondLookDue: NodeJS.Timeout | undefined;
     let isSecondLook = false;
+    /** Whether an event has told of anything since the last question. */
+    let isTold = false;
     let asking = false;
     /** Why the session was ended from within. */
     let failure: unknown;
@@ -210,9 +212,11 @@ export function watchEngine(options: {
           const ids = [...stale];
           const whole = allStale || ids.length > maxAsked;
           const confirms = isSecondLook;
+          const wasTold = isTold;
           stale.clear();
           allStale = false;
           isSecondLook = false;
+          isTold = false;
           const before: readonly DockerNetwork[] | null = networks;
           networks =
             whole || before === null
@@ -221,7 +225,7 @@ export function watchEngine(options: {
           if (absences.compare(before, networks, confirms)) lookAgain();
           // A second look that finds the same tells of no other containers.
           const isOther = JSON.stringify(networks) !== JSON.stringify(before);
-          if (!confirms || isOther) listed += 1;
+          if (!confirms || wasTold || isOther) listed += 1;
           client = engine;
           // An engine that told an old list of the one may have told one of the others.
           if (before === null || (confirms && isOther)) containers.changed('now');
@@ -271,6 +275,7 @@ export function watchEngine(options: {
           if (event.Type === 'daemon') beginSession();
           if (network && !isOverlay && stale.size <= maxAsked) stale.add(network);
           else if (['network', 'daemon'].includes(event.Type)) allStale = true;
+          isTold = true;
           changed = true;
           void ask();
         },

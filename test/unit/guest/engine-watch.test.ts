@@ -245,6 +245,17 @@ describe('a network that is not listed', () => {
     expect(lists()).toBe(2);
   });
 
+  test('is looked for again, and what starts while the engine is slow is heard of all the same', async () => {
+    const waits = [0, 1500, 0];
+    await startWith({ slowness: () => waits.shift() ?? 0 });
+    const { listed } = await until(() => true);
+    await after(2000);
+    engine.emit(event('network', 'create'));
+    await after(1200);
+    engine.emit(event('container', 'start', { name: 'web' }, 'c9'));
+    expect((await until(isSure)).listed).toBe(listed + 2);
+  });
+
   test('of whose end an event tells is gone at once', async () => {
     await startWith();
     await until(isSure);
