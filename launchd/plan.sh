@@ -31,5 +31,5 @@ entry '/var/run/tuntapd.sock, tuntapd-root.sock' 'where it is asked, by administ
 entry /etc/resolver/docker 'leads to the names of containers (names.zone, names.manage)'
 entry Docker.app/.../com.docker.hyperkit 'with HyperKit: a script, and hyperkit itself as .original beside it'
 entry /dev/tap1 'with HyperKit: its owner (tap.device)'
-printf '  %s\n' 'the routing table, the address of the link, and in the VM an address and a rule of the firewall'
-printf '\nIt reads /etc/tuntapd/config.toml, if there is one. All of it goes with: sudo tuntapctl uninstall\n\n'
+printf '  %s\n' 'the routing table, and rules of the firewall in the VM; with HyperKit also the addresses of the link'
+printf '\nIt reads /etc/tuntapd/config.toml, if there is one. That and the log stay; all else goes with: sudo tuntapctl uninstall\n\n'
