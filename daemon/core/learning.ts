@@ -1,7 +1,14 @@
 import type { Config } from '../../config/schema.js';
 import { tidyPath } from '../lib/tidy-path.js';
 import { launchedNow } from './docker/first-launch.js';
-import { type Bundles, type ConsoleUser, kindOf, type Seen, valueOf } from './observation.js';
+import {
+  type Bundles,
+  type ConsoleUser,
+  kindOf,
+  type Observation,
+  type Seen,
+  valueOf,
+} from './observation.js';
 import type { Journalled, Lived, Memory } from './memory.js';
 import { needsIpv6 } from './ipv6-need.js';
 import { learnRestart } from './docker/restart.js';
@@ -52,6 +59,15 @@ const joined = (known: readonly string[], more: readonly string[], most: number)
   return fresh.length === 0 ? known : [...known, ...new Set(fresh)].slice(-most);
 };
 
+/** Another runtime's VM tells nothing of Docker Desktop's next one, but that none is to come where no Docker.app is. */
+function lastLinkOf({ vm, bundles }: Observation, { lastLink }: Memory): Memory['lastLink'] {
+  const running = valueOf(vm);
+  if (!running) return lastLink;
+  if (!running.runtime) return kindOf(running) === 'hyperkit' ? 'tap' : 'vmnet';
+  const there = valueOf(bundles);
+  return there && appsThere(there).length === 0 ? null : lastLink;
+}
+
 /** What a look teaches that the next ones need; empty when nothing. Pure. */
 export function learn(
   config: Config,
@@ -70,9 +86,7 @@ export function learn(
   const isNeeded = needsIpv6(config, observation.engine, memory);
   const mayBeSetUp6 = link6?.vm && link6.isAddressed ? link6.vm.id : memory.ipv6.mayBeSetUp;
   const isSame6 = isNeeded === memory.ipv6.isNeeded && mayBeSetUp6 === memory.ipv6.mayBeSetUp;
-  const vm = valueOf(observation.vm);
-  // Another runtime's VM tells nothing of Docker Desktop's next one.
-  const lastLink = vm && !vm.runtime ? (kindOf(vm) === 'hyperkit' ? 'tap' : 'vmnet') : memory.lastLink;
+  const lastLink = lastLinkOf(observation, memory);
   return {
     ...(lastLink === memory.lastLink ? {} : { lastLink }),
     ...(mayBeSetUp === memory.mayBeSetUp ? {} : { mayBeSetUp }),

@@ -49,6 +49,13 @@ const told = (mac: Mac, reason: string, words: RegExp): Promise<string> =>
     return found.reason === reason && words.test(found.message) && found.message;
   });
 
+/** Nothing is wrong: neither a kext nor a Docker Desktop is asked for. */
+const isIdle = (mac: Mac): Promise<unknown> =>
+  until('nothing is wrong without a VM', 30, async () => {
+    const { exitCode, stdout } = await mac.run(['/usr/local/bin/tuntapctl', 'status']);
+    return exitCode === 0 && stdout.startsWith('idle: ');
+  });
+
 const tuntapctl = (mac: Mac, ...words: readonly string[]): Promise<string> =>
   must(mac, ['/usr/local/bin/tuntapctl', ...words]);
 
@@ -58,9 +65,11 @@ test(
     onMac({ docker: null }, async (mac) => {
       await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
       await told(mac, 'NotRunning', /does not run/);
+      await isIdle(mac);
 
       const pid = await startColima(mac);
       await told(mac, 'NotChosen', new RegExp(String.raw`^colima’s VM runs \(pid ${pid}\), .*“default”`));
+      expect(await tuntapctl(mac, 'status')).toContain('docker context use');
       await createContext(mac, 'colima', `unix://${home}/.colima/default/docker.sock`);
       await useContext(mac, 'colima');
       await told(mac, 'Running', new RegExp(`^colima’s VM runs as pid ${pid} `));
@@ -84,6 +93,7 @@ test(
 
       await asPerson(mac, `kill ${pid}; rm '${instance}/ha.pid'`);
       await told(mac, 'NotRunning', /does not run/);
+      await isIdle(mac);
       await start(mac, '/Applications/OrbStack.app/Contents/MacOS/OrbStack Helper', 'vmgr', '-handoff');
       await mac.run(['/usr/local/bin/tuntapctl', 'up']);
       await told(mac, 'RoutesItself', /^OrbStack’s VM runs/);

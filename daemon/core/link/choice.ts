@@ -5,6 +5,7 @@
 import type { Config } from '../../../config/schema.js';
 import type { Judge } from '../condition.js';
 import type { Judgement } from '../judgement.js';
+import { appsThere } from '../learning.js';
 import type { Memory } from '../memory.js';
 import { kindOf, type Observation, valueOf } from '../observation.js';
 import type { Step } from '../steps.js';
@@ -18,15 +19,16 @@ export type LinkName = keyof typeof makers;
 
 /**
  * The name of the link. Without a VM it is what a Docker.app without hyperkit leaves, or else that of the last VM, since
- * the shim must not come and go with each; before the first one a Docker.app with hyperkit gets the shim.
+ * the shim must not come and go with each, nor while an update has put Docker.app aside; before the first one a Docker.app
+ * with hyperkit gets the shim. A Mac without any has nothing that a tap could be made for.
  */
 function linkNameOf(config: Config, { vm, bundles }: Observation, { lastLink }: Memory): LinkName {
   if (config.link !== 'auto') return config.link;
   const running = valueOf(vm);
   if (running) return kindOf(running) === 'hyperkit' ? 'tap' : 'vmnet';
-  const { withHyperkit = [], without = [] } = valueOf(bundles) ?? {};
-  if (withHyperkit.length === 0 && without.length > 0) return 'vmnet';
-  return lastLink ?? 'tap';
+  const there = valueOf(bundles);
+  if (there?.withHyperkit.length === 0 && there.without.length > 0) return 'vmnet';
+  return lastLink ?? (there && appsThere(there).length === 0 ? 'vmnet' : 'tap');
 }
 
 const makerOf = ({

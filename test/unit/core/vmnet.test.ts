@@ -556,6 +556,35 @@ describe('which link it is', () => {
     expect(reasonOf({ observation, memory: up }, 'Shim')).toBe(shim);
   });
 
+  describe('no Docker.app is there', () => {
+    const bare = {
+      ...quietMac,
+      tap: { ...quietMac.tap, device: seen(null), kext: seen({ state: 'absent' as const, bundles: [] }) },
+      bundles: seen(bundlesOf([])),
+    };
+
+    test('and none ever was: neither kext nor Docker Desktop is asked for', () => {
+      const world = { observation: bare, memory: up };
+      expect(conditionsOf(world).phase).toBe('idle');
+      expect([reasonOf(world, 'TapDevice'), reasonOf(world, 'Shim')]).toEqual(['NotNeeded', 'NotNeeded']);
+      expect(stepsOf(world)).toEqual([]);
+    });
+
+    test('a tap is configured, or the last VM had one: it is said that Docker.app is missing', () => {
+      const config = configSchema.parse({ link: 'tap' });
+      expect(reasonOf({ observation: bare, memory: up }, 'Shim', config)).toBe('NoDocker');
+      expect(reasonOf({ observation: bare, memory: { ...up, lastLink: 'tap' } }, 'Shim')).toBe('NoDocker');
+    });
+
+    test.each([
+      ['is refused', { refused: [{ app: '/Applications/Docker.app', why: 'a link' }] }],
+      ['is being replaced', { replacing: [{ app: '/Applications/Docker.app', why: '', settlesIn: null }] }],
+    ])('that counts, but one %s: that is what is told', (_what, more) => {
+      const observation = { ...bare, bundles: seen(bundlesOf([], more)) };
+      expect(reasonOf({ observation, memory: up }, 'Shim')).not.toBe('NotNeeded');
+    });
+  });
+
   test('Docker VMM has no such NIC: one sentence says what to choose', () => {
     const vm: Vm = {
       ...virtualVm,
@@ -619,6 +648,13 @@ describe('a VM of another runtime’s is followed', () => {
     const { world } = settled(changed(start, { tap: { ...quietMac.tap, device } }));
     expect(hyperkitOf(world)).not.toBe('shim');
     expect(world.observation.tap.device).toMatchObject({ value: { uid: 0 } });
+  });
+
+  test('Docker Desktop has been removed: once that VM has ended nobody asks for what a tap needs', () => {
+    const { world } = settled(beside(bundlesOf([]), 'tap'));
+    const stopped = changed(world, { vm: seen(null), vmnet: { bridges: seen([]) } });
+    expect(conditionsOf(stopped).phase).toBe('idle');
+    expect(reasonOf(stopped, 'TapDevice')).toBe('NotNeeded');
   });
 
   test('vmnet is configured: no shim has any use, whoever’s VM it is', () => {
