@@ -70,9 +70,10 @@ function headline({ phase, conditions }: Status, { now, width, paint }: View): s
 function problemsOf({ phase, conditions }: Status): readonly Condition[] {
   const unmet = withoutConsequences(conditions).filter(({ status }) => status !== 'True');
   const isAlone = unmet.length === 1 && !isHealthy({ phase });
-  const told = unmet.filter(
-    ({ type, reason }) => explanationOf(type, reason)?.severity !== 'idle' || isAlone,
-  );
+  const told = unmet.filter(({ type, reason }) => {
+    const { severity, isTold = false } = explanationOf(type, reason) ?? {};
+    return severity !== 'idle' || isTold || isAlone;
+  });
   const cause = causeOf(told);
   return cause === null ? told : [cause, ...told.filter((each) => each !== cause)];
 }
@@ -123,14 +124,18 @@ const shims: ReadonlyMap<string, string> = new Map([
   ['missing', 'without a hyperkit'],
 ]);
 
-function dockerLine({ bundles }: Status): string {
+function dockerLine({ bundles, withoutHyperkit = [] }: Status): string {
   if (bundles === undefined) return 'not known';
-  const [first, ...others] = bundles;
-  if (!first) return 'no Docker.app with a hyperkit';
-  const version = first.version === null ? '' : `${plain(first.version, 30)}, `;
-  const more = others.length === 0 ? '' : `, and ${counted(others.length, 'other')}`;
-  const shim = shims.get(first.target) ?? `at hyperkit’s path: ${plain(first.target, 40)}`;
-  return `Desktop ${version}${plain(first.app, 200)}, ${shim}${more}`;
+  const told = [
+    ...bundles.map(({ app, version, target }) => {
+      const release = version === null ? '' : `${plain(version, 30)}, `;
+      const shim = shims.get(target) ?? `at hyperkit’s path: ${plain(target, 40)}`;
+      return `Desktop ${release}${plain(app, 200)}, ${shim}`;
+    }),
+    ...withoutHyperkit.map((app) => `Desktop ${plain(app, 200)}`),
+  ];
+  const [first = 'no Docker.app', ...others] = told;
+  return `${first}${others.length === 0 ? '' : `, and ${counted(others.length, 'other')}`}`;
 }
 
 function engineLine({ engine, vm, containers, moreContainers = 0, conditions }: Status): string {
@@ -148,7 +153,8 @@ function vmLine({ vm }: Status, { now }: View): string {
   if (vm === null) return 'does not run';
   // A VM of another kind takes no tap.
   const lacksTap = !vm.startedWithTap && (vm.kind ?? 'hyperkit') === 'hyperkit';
-  return `runs${since(vm.startedAt, now)}, pid ${vm.pid}${lacksTap ? ', started without the tap' : ''}`;
+  const whose = vm.runtime ? `${plain(vm.runtime.name, 40)}’s ` : '';
+  return `${whose}runs${since(vm.startedAt, now)}, pid ${vm.pid}${lacksTap ? ', started without the tap' : ''}`;
 }
 
 function linkLine({ link }: Status, { signs }: View): string | null {

@@ -67,6 +67,10 @@ const vmSchema = z.object({
   startedWithTap: z.boolean(),
   /** By what it runs (`VmKind`); left out: hyperkit. */
   kind: z.string().optional(),
+  runtime: z
+    .object({ name: z.string() })
+    .optional()
+    .describe('Whose it is, e.g. colima; left out: Docker Desktop'),
 });
 
 const engineSchema = z.object({ version: z.string(), networks: z.int() });
@@ -139,7 +143,12 @@ export const statusSchema = z.object({
     .describe('null: there are to be none, or they are not known now; left out by an older daemon'),
   vm: vmSchema.nullable().optional().describe('null: there is none; left out: not known'),
   engine: engineSchema.nullable().optional(),
-  bundles: z.array(bundleSchema).readonly().optional(),
+  bundles: z.array(bundleSchema).readonly().optional().describe('Docker.apps with hyperkit'),
+  withoutHyperkit: z
+    .array(z.string())
+    .readonly()
+    .optional()
+    .describe('Docker.apps without it, by their paths'),
   link: linkSchema.nullable().optional(),
   containers: z.array(containerSchema).readonly().optional().describe('Those that run; left out: not known'),
   moreContainers: z.int().optional().describe('How many more run than there is room for; left out: none'),

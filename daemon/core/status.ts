@@ -175,6 +175,7 @@ export function statusOf(parts: {
               saved,
             }),
           ),
+          withoutHyperkit: bundles.value.without.map(({ app }) => app),
         }
       : {}),
     ...(link === undefined ? {} : { link }),

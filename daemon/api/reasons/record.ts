@@ -47,6 +47,8 @@ export interface ReasonRecord {
   readonly meaning: string;
   /** In the order in which to try them. */
   readonly whatToDo?: readonly Remedy[];
+  /** Status tells it although nothing is wrong: somebody may be waiting for what does not come by itself. */
+  readonly isTold?: boolean;
   /** What doctor tells although nothing is wrong. */
   readonly notice?: string;
 }

@@ -33,6 +33,7 @@ export const virtualMachine = {
     },
     NotChosen: {
       severity: 'idle',
+      isTold: true,
       meaning:
         'A VM of colima, Lima or Rancher Desktop runs, Docker Desktop does not, and docker’s current context ' +
         '(`docker context ls`) does not lead to that VM. What `DOCKER_HOST` says in a shell nobody else can see.',
@@ -43,12 +44,14 @@ export const virtualMachine = {
     },
     RoutesItself: {
       severity: 'idle',
+      isTold: true,
       meaning:
         'OrbStack’s VM is the one that runs. OrbStack routes its containers’ networks on the Mac by itself, so there is ' +
         'nothing for tuntapd to do.',
     },
     NoWayIn: {
       severity: 'idle',
+      isTold: true,
       meaning:
         'Podman’s VM is the one that runs. Its only network is gvproxy, a program of the user’s that passes connections ' +
         'on, so no packet of the Mac’s can reach a container’s own address.',
@@ -81,8 +84,8 @@ export const virtualMachine = {
     NotRunning: {
       severity: 'idle',
       meaning:
-        'No VM of Docker’s runs for this user: Docker Desktop is closed, or its Resource Saver has stopped the VM. ' +
-        'Everything is set up when it starts.',
+        'No VM runs that is to be followed: Docker Desktop is closed, its Resource Saver has stopped the VM, or the runtime ' +
+        'that `docker.context` names is stopped. Everything is set up when it starts.',
     },
     NotSeen: {
       severity: 'transient',

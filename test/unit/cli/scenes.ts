@@ -33,7 +33,7 @@ const fine = {
 } as const satisfies Record<string, Row>;
 
 const but = (...rows: readonly Row[]): Row[] =>
-  Object.values<Row>(fine).map((row) => rows.find(([type]) => type === row[0]) ?? row);
+  Object.values<Row>(fine).map((row) => rows.findLast(([type]) => type === row[0]) ?? row);
 
 /** As they are made of the containers below. */
 const names: Status['names'] = {
@@ -224,5 +224,58 @@ export const scenes: Readonly<Record<string, Status>> = {
       '13:19:58',
     ),
     routes: [],
+  },
+  'Docker Desktop on Apple silicon': {
+    ...without(healthyStatus, 'containers'),
+    conditions: conditionsOf(
+      but(
+        ['TapDevice', 'True', 'NotNeeded', 'this link is by a network that macOS shares with the VM'],
+        ['Shim', 'True', 'NotNeeded', 'this link is by a network that macOS shares with the VM'],
+      ),
+    ),
+    routes: [
+      { subnet: '172.17.0.0/16', network: 'bridge', state: 'routed', why: 'via 192.168.64.2 on bridge100' },
+    ],
+    vm: {
+      id: '812@x',
+      pid: 812,
+      startedAt: iso('11:02:01'),
+      startedWithTap: false,
+      kind: 'virtualization',
+    },
+    bundles: [],
+    withoutHyperkit: ['/Applications/Docker.app'],
+    link: {
+      ...(healthyStatus.link as NonNullable<Status['link']>),
+      maker: 'vmnet',
+      told: 'Docker’s kernel networking',
+      interface: 'bridge100',
+      address: '192.168.64.1',
+      peer: '192.168.64.2',
+      network: '192.168.64.0/24',
+    },
+  },
+  'colima, which docker’s context does not lead to': {
+    ...without(healthyStatus, 'containers', 'names'),
+    phase: 'idle',
+    conditions: conditionsOf(
+      but(
+        ...noVm,
+        [
+          'VirtualMachine',
+          'False',
+          'NotChosen',
+          'colima’s VM runs (pid 700), but docker’s current context is “default” (unix:///var/run/docker.sock): ' +
+            'choose the VM’s with `docker context use …`',
+        ],
+        ['Ready', 'False', 'Idle', 'Docker’s VM does not run'],
+      ),
+    ),
+    routes: [],
+    vm: null,
+    engine: null,
+    link: null,
+    bundles: [],
+    withoutHyperkit: [],
   },
 };

@@ -59,6 +59,19 @@ test('a VM that takes no tap does not lack one, and an engine that nobody needs 
   expect(text).toContain('Engine  not asked: nothing can be set up in this VM');
 });
 
+test('whose VM is followed is said where it is not Docker Desktop’s', () => {
+  const vm = {
+    id: '7@x',
+    pid: 7,
+    startedAt: healthyStatus.since,
+    startedWithTap: false,
+    kind: 'virtualization',
+  };
+  const status: Status = { ...healthyStatus, vm: { ...vm, runtime: { name: 'colima' } }, bundles: [] };
+  expect(shown(status)).toMatch(/VM +colima’s runs for .*, pid 7$/m);
+  expect(shown(status)).toMatch(/Docker +no Docker\.app$/m);
+});
+
 test('a healthy Mac fits on one screen', () => {
   expect(statusLines(healthyStatus, view(80)).length).toBeLessThanOrEqual(24);
 });
