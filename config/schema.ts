@@ -78,19 +78,19 @@ export const configSchema = z.strictObject({
         .default('02:74:75:6e:74:61')
         .meta(withNextVm)
         .describe('MAC of the tap’s NIC in the VM, by which it is found there.'),
-      address: ipv4.default('10.0.75.1').meta(withNewLink).describe('The Mac’s end of the link.'),
+      address: ipv4.default('10.0.75.1').meta(withNewLink).describe('The Mac’s end of a tap.'),
       peer: ipv4
         .default('10.0.75.2')
         .meta(withNewLink)
-        .describe('The VM’s end of the link: the gateway of every route.'),
+        .describe('The VM’s end of a tap: the gateway of its routes.'),
       prefix: z
         .int()
         .min(8)
         .max(30)
         .default(30)
         .meta(withNewLink)
-        .describe('Prefix length of the link’s network.'),
-      mtu: z.int().min(576).max(1500).default(1500).meta(withNewLink).describe('MTU of both ends.'),
+        .describe('Prefix length of a tap’s network.'),
+      mtu: z.int().min(576).max(1500).default(1500).meta(withNewLink).describe('MTU of both ends of a tap.'),
     })
     .superRefine((tap, context) => {
       // An end cannot be judged by what is wrong by itself.
@@ -118,11 +118,14 @@ export const configSchema = z.strictObject({
       .default(5)
       .meta(withNextVm)
       .describe(
-        'Seconds the shim waits at the most for the tap device to become ours before it starts Docker without it.',
+        'The most seconds that the shim waits for the tap device to become ours before it starts Docker without it.',
       ),
   }),
   guest: section({
-    manage: z.boolean().default(true).describe('Whether the VM’s interface and firewall are set up.'),
+    manage: z
+      .boolean()
+      .default(true)
+      .describe('Whether the VM’s firewall, and over a tap its interface, are set up.'),
   }),
   routes: section({
     manage: z.boolean().default(true).describe('Whether the networks’ subnets are routed on the Mac.'),
@@ -142,7 +145,7 @@ export const configSchema = z.strictObject({
       .min(leastPrefix.routes)
       .max(32)
       .default(12)
-      .describe('Subnets larger than this are never routed.'),
+      .describe('The shortest prefix that is routed: with 12 a /12 is, a /11 is not.'),
     force: z
       .array(anyCidr)
       .default([])
@@ -168,18 +171,18 @@ export const configSchema = z.strictObject({
       address: ipv6
         .default('fd3e:d10f:52ef:75::1')
         .meta(withNewLink)
-        .describe('The Mac’s end of the link by IPv6.'),
+        .describe('The Mac’s end of a tap by IPv6.'),
       peer: ipv6
         .default('fd3e:d10f:52ef:75::2')
         .meta(withNewLink)
-        .describe('The VM’s end of it: the gateway of every IPv6 route.'),
+        .describe('The VM’s end of it: the gateway of its IPv6 routes.'),
       prefix: z
         .int()
         .min(64)
         .max(126)
         .default(126)
         .meta(withNewLink)
-        .describe('Prefix length of the link’s IPv6 network.'),
+        .describe('Prefix length of a tap’s IPv6 network.'),
       allow: z
         .array(cidr6)
         .default(['fc00::/7'])
@@ -191,7 +194,7 @@ export const configSchema = z.strictObject({
         .min(leastPrefix.ipv6)
         .max(128)
         .default(48)
-        .describe('IPv6 subnets larger than this are never routed.'),
+        .describe('The shortest IPv6 prefix that is routed: with 48 a /48 is, a /47 is not.'),
     })
     .superRefine((ends, context) => {
       if (context.issues.some(({ path }) => ['address', 'peer', 'prefix'].includes(String(path?.[0]))))
@@ -221,7 +224,7 @@ export const configSchema = z.strictObject({
       .meta({ allowed: allowedListen })
       .optional()
       .describe(
-        'Where Prometheus may ask for what `tuntapctl metrics` prints, at `/metrics`: without this it is told over the control socket alone. Anybody who is logged in to this Mac can read it then.',
+        'Where Prometheus may ask for what `tuntapctl metrics` prints, at `/metrics`: without this only the control socket has it. Anybody who is logged in to this Mac can read it then.',
       ),
   }),
   log: section({

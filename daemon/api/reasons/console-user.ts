@@ -8,7 +8,7 @@ export const consoleUser = {
     NobodyLoggedIn: {
       severity: 'idle',
       meaning:
-        'The Mac shows its login window. Docker Desktop runs for a user, so there is nothing to set up.',
+        'The Mac shows its login window. Docker’s VM runs for a user, so there is nothing to set up.',
     },
     NotSeen: {
       severity: 'transient',
@@ -17,6 +17,9 @@ export const consoleUser = {
         'too long. What is set up stays as it is.',
       whatToDo: [readLogs],
     },
-    LoggedIn: { severity: 'fine', meaning: 'This user’s Docker Desktop is the one that counts.' },
+    LoggedIn: {
+      severity: 'fine',
+      meaning: 'This user’s Docker counts: Docker Desktop, or the runtime to which docker’s context leads.',
+    },
   },
 } as const satisfies Topic;

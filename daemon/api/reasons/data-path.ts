@@ -16,7 +16,7 @@ export const dataPath = {
         '(AnyConnect’s pf rules, Little Snitch).',
       whatToDo: [
         { text: 'Set everything up again', command: 'tuntapctl restart' },
-        { text: 'Have the packet filter let traffic on `{device}` pass' },
+        { text: 'Have the packet filter pass traffic on `{device}`' },
       ],
     },
     NotSeen: {

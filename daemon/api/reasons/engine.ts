@@ -1,5 +1,5 @@
 import type { Topic } from './record.js';
-import { readLogs, restartDocker } from './remedies.js';
+import { readLogs, restartRuntime } from './remedies.js';
 
 const dockersSocket =
   'Docker Desktop offers its engine at `~/.docker/run/docker.sock`, in `~/Library/Containers/com.docker.docker`, or at ' +
@@ -13,19 +13,19 @@ export const engine = {
     SocketMissing: {
       severity: 'degraded',
       meaning: `The VM has run for a minute, and there is no socket. ${dockersSocket}`,
-      whatToDo: [restartDocker],
+      whatToDo: [restartRuntime],
     },
     SocketStale: {
       severity: 'degraded',
       meaning:
         'The VM has run for a minute, and the socket is left over from a Docker that has ended: nobody listens on it.',
-      whatToDo: [restartDocker],
+      whatToDo: [restartRuntime],
     },
     SocketRefused: {
       severity: 'degraded',
       meaning:
         'The VM has run for a minute, and the system does not let anybody connect to the socket; the message says why.',
-      whatToDo: [restartDocker],
+      whatToDo: [restartRuntime],
     },
     SocketSwapped: {
       severity: 'degraded',
@@ -66,7 +66,7 @@ export const engine = {
     EngineSilent: {
       severity: 'degraded',
       meaning: 'Docker’s socket is there, and Docker Engine has not answered on it for a minute.',
-      whatToDo: [restartDocker],
+      whatToDo: [restartRuntime],
     },
     VmEnded: {
       severity: 'degraded',

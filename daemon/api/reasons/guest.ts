@@ -57,6 +57,7 @@ export const guest = {
         {
           text: 'Move the link to a pair of addresses that nobody uses: `sudo tuntapctl config set tap.address … tap.peer …`',
         },
+        { text: 'Where macOS has chosen the network, take away what the VM has there' },
       ],
     },
     NoTapNic: {

@@ -12,7 +12,7 @@ export const ipv6 = {
       dependsOn: onTap,
       meaning:
         'A VPN takes the route of every local network, the link’s IPv6 network among them. It comes back by itself when ' +
-        'the VPN no longer does. IPv4 is not concerned.',
+        'the VPN no longer does. IPv4 is not affected.',
       whatToDo: [{ text: 'Have the VPN allow access to local networks, or use no exit node meanwhile' }],
     },
     LinkCollision: {
@@ -20,10 +20,13 @@ export const ipv6 = {
       dependsOn: onTap,
       meaning:
         'Something else, which the message names, uses the link’s IPv6 network, on this Mac or in the VM. IPv4 is not ' +
-        'concerned.',
+        'affected.',
       whatToDo: [
         {
           text: 'Move it to another pair, by the `sudo tuntapctl config set ipv6.address …` command of the message',
+        },
+        {
+          text: 'Where macOS has chosen the network, end what has a part of it besides, as the message says',
         },
       ],
     },
@@ -82,7 +85,7 @@ export const ipv6 = {
       dependsOn: ['VirtualMachine', 'Engine', 'Guest'],
       meaning:
         'The VM’s end could not be set up for IPv6, or not be taken away; the message has its words. tuntapd tries again ' +
-        'after ever longer pauses, an hour at most. IPv4 is not concerned.',
+        'after ever longer pauses, an hour at most. IPv4 is not affected.',
       whatToDo: [readLogs, tryAgain],
     },
     NotPrepared: {
@@ -103,7 +106,7 @@ export const ipv6 = {
       severity: 'degraded',
       dependsOn: onTap,
       meaning:
-        '`ifconfig` reported no error, yet the interface has not the IPv6 address. Another program takes it away. tuntapd ' +
+        '`ifconfig` reported no error, yet the interface does not have the IPv6 address. Another program takes it away. tuntapd ' +
         'tries again by itself.',
       whatToDo: [{ text: 'See what the interface has', command: 'ifconfig {device}' }],
     },
@@ -169,7 +172,7 @@ export const ipv6 = {
       severity: 'degraded',
       dependsOn: onTap,
       meaning:
-        'macOS bound an IPv6 route to another interface than the tap, which had just lost its address. It would have led ' +
+        'macOS bound an IPv6 route to another interface than the link’s, which had just lost its address. It would have led ' +
         'to the local network, so it was taken back. tuntapd tries again by itself.',
       whatToDo: [{ text: 'Set the link up anew', command: 'tuntapctl restart' }],
     },
@@ -211,7 +214,7 @@ export const ipv6 = {
       severity: 'degraded',
       meaning:
         'A step of the way by IPv6 failed with an error that has no reason of its own; the message quotes it. tuntapd tries ' +
-        'again by itself. IPv4 is not concerned.',
+        'again by itself. IPv4 is not affected.',
       whatToDo: [readLogs, tryAgain],
     },
     NoWayBack: {

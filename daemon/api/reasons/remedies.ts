@@ -30,6 +30,10 @@ export const tryAgain = {
 
 export const restartDocker = { text: 'Quit Docker Desktop and open it again' } as const satisfies Remedy;
 
+export const restartRuntime = {
+  text: 'Restart Docker Desktop, or the runtime that the message names',
+} as const satisfies Remedy;
+
 export const reinstallDocker = {
   text: 'Install Docker Desktop again, over the one that is there; tuntapd puts the shim in by itself',
 } as const satisfies Remedy;

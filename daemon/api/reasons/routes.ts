@@ -48,15 +48,15 @@ export const routes = {
       severity: 'degraded',
       dependsOn: ['VirtualMachine', 'TapAttached', 'TapAddress'],
       meaning:
-        'macOS bound the route to another interface than the tap, which it does when the VM’s end is not on the ' +
-        'tap’s ' +
-        'network at that moment: the tap had just lost its address, or a VPN has that network. Containers’ traffic ' +
+        'macOS bound the route to another interface than the link’s, which it does when the VM’s end is not on the ' +
+        'link’s ' +
+        'network at that moment: the interface had just lost its address, or a VPN has that network. Containers’ traffic ' +
         'would ' +
         'have gone to the local network, so the route was taken back. tuntapd tries again by itself.',
       whatToDo: [
         { text: 'See by which interface the VM’s end is reached', command: 'route -n get {peer}' },
         {
-          text: 'Where that is not the tap, end the VPN that has it, or set the link up anew',
+          text: 'Where that is not the link’s interface, end the VPN that has it, or set the link up anew',
           command: 'tuntapctl restart',
         },
       ],

@@ -20,7 +20,7 @@ export const tapAddress = {
         {
           text:
             'Where no VPN runs any more, take away the row that it left behind, with the link’s own network: ' +
-            '`sudo route -n delete -net 10.0.75.0/30`',
+            '`sudo route -n delete -net {network}`',
         },
       ],
     },

@@ -133,8 +133,8 @@ export const tapAttached = {
     NicUnproven: {
       severity: 'degraded',
       meaning:
-        'A NIC of the VM has an address of the bridge’s network, but who answers there for the Mac has another MAC, or ' +
-        'nobody does: with another VM on the same bridge the routes would lead to that. It is tried again by itself.',
+        'A NIC of the VM has an address of the bridge’s network, but the Mac’s ARP table has another MAC at that address, or ' +
+        'none: the routes might lead to another VM on the bridge. It is tried again by itself.',
       whatToDo: [
         { text: 'See whom the Mac knows there: `arp -n`, with the address of the message' },
         { text: 'Quit other programs that run VMs, then restart Docker Desktop' },
@@ -150,10 +150,10 @@ export const tapAttached = {
     NotSeen: {
       severity: 'transient',
       meaning:
-        '`ifconfig` failed or took too long, so nobody knows who holds the tap. What is set up stays as it is.',
+        '`ifconfig` failed or took too long, so nobody knows whether the VM has the link’s card. What is set up stays as it is.',
       whatToDo: [{ text: 'See what it reports', command: 'ifconfig {device}' }, readLogs],
     },
-    NoVm: { severity: 'idle', meaning: 'There is no VM to hold the tap.' },
+    NoVm: { severity: 'idle', meaning: 'There is no VM that could have the link’s card.' },
     Attached: {
       severity: 'fine',
       meaning:

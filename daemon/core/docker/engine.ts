@@ -1,6 +1,6 @@
 /** Whether Docker Engine answers. Pure. */
 import { entryOf } from '../../api/reasons/registry.js';
-import { restartDocker } from '../../api/reasons/remedies.js';
+import { restartRuntime } from '../../api/reasons/remedies.js';
 import { type Judge, no, unclear, yes } from '../condition.js';
 import type { Memory } from '../memory.js';
 import { kindOf, valueOf, type Vm } from '../observation.js';
@@ -14,7 +14,8 @@ export const engine: Judge<'Engine'> = ({ observation: { vm, engine: seen }, mem
   if (vm.known && vm.value && !isAsked(vm.value, memory))
     return yes('NotNeeded', 'nothing can be set up in a VM of Docker VMM’s, so its engine is not asked');
   if (!seen.known) {
-    const isCurable = entryOf('Engine', seen.reason ?? 'NotSeen')?.whatToDo?.includes(restartDocker) === true;
+    const isCurable =
+      entryOf('Engine', seen.reason ?? 'NotSeen')?.whatToDo?.includes(restartRuntime) === true;
     const runtime = valueOf(vm)?.runtime?.name ?? 'Docker Desktop';
     return unclear(isCurable ? `${seen.why}. If it stays so, restart ${runtime}` : seen.why, seen.reason);
   }

@@ -156,7 +156,7 @@ export function guard(
   if (link && overlaps(link.network, subnet))
     return {
       state: 'refused',
-      why: `it overlaps tuntapd’s own link ${link.network.text}: set ${ends} to another pair`,
+      why: `it overlaps tuntapd’s own link ${link.network.text}: ${link.isGiven === true ? 'give the Docker network another subnet' : `set ${ends} to another pair`}`,
     };
   const staysReached = ({ reachedBy }: ProtectedAddress): boolean =>
     reachedBy !== null && reachedBy.bits.length > subnet.bits.length;

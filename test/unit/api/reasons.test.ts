@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { format } from 'prettier';
 import { main } from '../../../cli/main.js';
 import { describeConfig } from '../../../config/keys.js';
-import { filled, restartDocker } from '../../../daemon/api/reasons/remedies.js';
+import { filled, restartRuntime } from '../../../daemon/api/reasons/remedies.js';
 import { causeOf, withoutConsequences } from '../../../daemon/api/reasons/consequences.js';
 import { conditionTypes, type Topic } from '../../../daemon/api/reasons/record.js';
 import { bounds, renderReasons } from '../../../daemon/api/reasons/reference.js';
@@ -169,7 +169,7 @@ test('what sums everything up: what passes, what lasts, and what nothing helps a
       'KextNotApproved LinkCollision LinkTaken NoSharedNetwork NoSharedNic ReadOnly RestartNeeded SeveralNics ' +
       'TooManyBundles VirtualizationFramework',
   );
-  expect(named(({ type, whatToDo = [] }) => type === 'Engine' && whatToDo.includes(restartDocker))).toEqual([
+  expect(named(({ type, whatToDo = [] }) => type === 'Engine' && whatToDo.includes(restartRuntime))).toEqual([
     'EngineSilent',
     'SocketMissing',
     'SocketRefused',
