@@ -203,7 +203,7 @@ fi
 [ "$lastslot" -lt 32 ] || at=$((lastslot / 32)):$at
 
 # At boot Docker may be faster than the daemon that gives it the device. Without any tap device nothing would come.
-if [ -z "$why" ] && [ -e /dev/tap0 ]; then
+if [ -z "$why" ] && { [ -e /dev/tap0 ] || [ -e "/dev/$tap" ]; }; then
   while [ ! -w "/dev/$tap" ] && [ "$tries" -gt 0 ]; do
     /bin/sleep 0.25 || tries=1
     tries=$((tries - 1))

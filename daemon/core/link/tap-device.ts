@@ -22,14 +22,14 @@ export function tapOwner(observation: Observation): number | null {
 /** Loads an installed kext, or gives the device to whoever should have it. */
 export function deviceSteps({ observation }: Judgement): Step[] {
   const kext = valueOf(observation.tap.kext);
-  if (kext?.state === 'installed')
+  const device = valueOf(observation.tap.device);
+  if (kext?.state === 'installed' && !device)
     return kext.bundles.map((bundle) => ({
       kind: 'load-kext',
       key: `load-kext ${bundle}`,
       why: 'the tap kext is installed but not loaded',
       bundle,
     }));
-  const device = valueOf(observation.tap.device);
   const uid = tapOwner(observation);
   if (!device || uid === null || device.uid === uid) return [];
   const why =

@@ -124,6 +124,12 @@ test('restored: hyperkit goes back and stays so, also over a Docker update, unti
   expect(findings).toContainEqual(expect.objectContaining({ type: 'Shim', reason: 'Restored' }));
 });
 
+test('a device that is there is given to its user, whatever else a loaded kext would have made', () => {
+  const device = seen({ path: '/dev/tap1', uid: 0, gid: 0, mode: 0o660 });
+  const kext = seen({ state: 'installed' as const, bundles: ['/Library/Extensions/tap.kext'] });
+  expect(kindsFor(withTap(quietMac, { device, kext }))).toEqual(['own-tap-device']);
+});
+
 test('an installed kext is loaded; of several each is tried, since macOS may refuse one', () => {
   const installed = (...bundles: string[]): Observation =>
     withTap(quietMac, { device: seen(null), kext: seen({ state: 'installed', bundles }) });

@@ -330,6 +330,16 @@ describe.each(shells)('under %s', (name) => {
       ]);
     });
 
+    test('it waits for a device that is somebody else’s, also where the kext’s first one is not there', () => {
+      const user = process.getuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : {};
+      writeFileSync(join(dev, 'tap1'), '', { mode: 0o400 });
+      writeFileSync(`${naps}.until`, '99\n');
+      for (const file of [log, naps]) chmodSync(file, 0o666);
+      const { stdout } = spawnSync(shell, [hyperkit, ...args], { encoding: 'utf8', cwd: '/', ...user });
+      expect(wordsIn(stdout)).toEqual(args);
+      expect(lines(naps)).toHaveLength(20);
+    });
+
     test('it looks once where sleep cannot run', () => {
       writeFileSync(join(dev, 'tap0'), '');
       expect(through(args, { shell })).toEqual(args);
