@@ -48,8 +48,15 @@ export async function unload(outside: Outside): Promise<void> {
   );
 }
 
-/** A row of ours in `launchctl print-disabled`: `true` means disabled up to macOS 12, `disabled` from 13 on. */
-const disabledRow = new RegExp(`^\\s*"${label.replaceAll('.', '\\.')}" => (true|disabled)$`, 'm');
+/** A row of ours in `launchctl print-disabled`. */
+const ownRow = new RegExp(`^\\s*"${label.replaceAll('.', '\\.')}" => (.*)$`, 'm');
+/** What it says of a service that is not disabled: up to macOS 12, and from 13 on. */
+const notDisabled = ['false', 'enabled'];
+
+async function forceEnable(outside: Outside): Promise<void> {
+  const result = await outside.run(launchctl, ['enable', service]);
+  if (result.exitCode !== 0) throw new Problem(`launchctl enable ${service} said: ${words(result)}`);
+}
 
 /**
  * Forgets a `launchctl disable` of earlier times: it survives an uninstall, and bootstrap then fails with 119. Without
@@ -57,9 +64,9 @@ const disabledRow = new RegExp(`^\\s*"${label.replaceAll('.', '\\.')}" => (true|
  */
 export async function enable(outside: Outside): Promise<void> {
   const list = await outside.run(launchctl, ['print-disabled', 'system']);
-  if (list.exitCode === 0 && !disabledRow.test(list.stdout)) return;
-  const result = await outside.run(launchctl, ['enable', service]);
-  if (result.exitCode !== 0) throw new Problem(`launchctl enable ${service} said: ${words(result)}`);
+  const [, said] = ownRow.exec(list.stdout) ?? [];
+  if (list.exitCode === 0 && (said === undefined || notDisabled.includes(said.trim()))) return;
+  await forceEnable(outside);
 }
 
 /** Gives the plist to launchd and starts the daemon. It must not be loaded. Throws Problem with launchd's words. */
@@ -75,7 +82,7 @@ export async function load(outside: Outside, plist: string): Promise<void> {
           'launchd takes a plist only when it is owned by root, mode 0644, in a folder that is root’s alone, and on ' +
           'macOS 13 and newer not while it is switched off in System Settings > General > Login Items.',
       );
-    if (result.exitCode === disabled) await enable(outside);
+    if (result.exitCode === disabled) await forceEnable(outside);
     await outside.pause(1000);
     // Someone else (a login item manager, a second `make`) may have loaded it meanwhile, which is a 5 as well.
     if (await isLoaded(outside)) await unload(outside);

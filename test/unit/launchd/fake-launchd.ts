@@ -33,7 +33,8 @@ export interface FakeLaunchd extends Outside {
   /** From now on nobody may see that list. */
   readonly hideList: () => void;
   /** From now on the list is that of macOS 12. */
-  readonly listAsOf12: () => void;
+  /** How `print-disabled` says that a service is disabled, and that it is not. */
+  readonly listBy: (disabled: string, enabled: string) => void;
   /** Errors that the next bootstraps give before they work. */
   readonly refuse: (...codes: number[]) => void;
   /** How many `print`s still find the service after a bootout. */
@@ -184,8 +185,8 @@ export function fakeLaunchd(socket: string, daemonOf: (program: string) => Daemo
     hideList: () => {
       isListHidden = true;
     },
-    listAsOf12: () => {
-      written = String;
+    listBy: (no, yes) => {
+      written = (isDisabled) => (isDisabled ? no : yes);
     },
     insist: () => {
       insistent = true;

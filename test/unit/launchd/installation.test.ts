@@ -178,6 +178,7 @@ describe('install', () => {
     ['launchd busy for a while', ['busy']],
     ['a `disable` of earlier times', ['disabled']],
     ['a `disable` of earlier times on macOS 12', ['disabled', 'old']],
+    ['a `disable` of earlier times in words of a macOS to come', ['disabled', 'new']],
     ['a `disable` of earlier times that is not listed', ['disabled', 'unlisted']],
     ['a kickstart that is too late', ['insistent']],
   ])('upgrades in place: %s', async (_title, troubles) => {
@@ -185,7 +186,8 @@ describe('install', () => {
     if (troubles.includes('drain')) launchd.drainFor(7);
     if (troubles.includes('busy')) launchd.refuse(5, 37, 119, 5);
     if (troubles.includes('disabled')) launchd.disable();
-    if (troubles.includes('old')) launchd.listAsOf12();
+    if (troubles.includes('old')) launchd.listBy('true', 'false');
+    if (troubles.includes('new')) launchd.listBy('off', 'on');
     if (troubles.includes('unlisted')) launchd.hideList();
     if (troubles.includes('insistent')) launchd.insist();
     expect((await installing('2')).version).toBe('2');
