@@ -130,6 +130,7 @@ async function removeAlone(given: Removal): Promise<readonly string[]> {
     layout.state,
     layout.socket,
     layout.rootSocket,
+    layout.newResolver,
   ];
   for (const path of purge ? [...gone, layout.logs, layout.configuration] : gone)
     await rm(path, { recursive: true, force: true });

@@ -39,6 +39,8 @@ export interface Layout {
   readonly configuration: string;
   /** Where macOS looks for who knows a domain; others’ files lie there too. */
   readonly resolvers: string;
+  /** Where such a file is made, since all that lies there is read: in the folder above, on the same volume. */
+  readonly newResolver: string;
   /** Owner of all of it; root and wheel. */
   readonly owner: { readonly uid: number; readonly gid: number };
   /** Group that may read the log; group `admin` of every Mac. */
@@ -77,6 +79,7 @@ export function layoutAt(
     rotation: join(root, 'etc/newsyslog.d/tuntapd.conf'),
     configuration: join(root, 'etc/tuntapd'),
     resolvers: join(root, 'etc/resolver'),
+    newResolver: join(root, 'etc/.tuntapd-resolver.new'),
     owner,
     readers,
   };

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { layoutAt } from './layout.js';
 
-const { configuration, logs, socket, rootSocket, state, journal, originals, readers } = layoutAt();
+const { configuration, logs, socket, rootSocket, journal, originals, newResolver, readers } = layoutAt();
 const beside = (program: string): string => join(dirname(process.argv[1] ?? ''), program);
 
 /** Where the daemon keeps and finds its own things: installed Macs, scripts and docs depend on these. */
@@ -13,7 +13,7 @@ export const paths = {
   journal,
   originals,
   /** Where a resolver file is made, before it gets its place beside others’. */
-  newResolver: join(state, 'resolver.new'),
+  newResolver,
   /** All beside this very program, in the root-only prefix. */
   worker: beside('bundle-worker.mjs'),
   processLister: beside('process-lister.mjs'),

@@ -468,6 +468,10 @@ test('a resolver file of a daemon that is dead goes too, with the folder where n
   await rm(file('link'));
   await rm(file('test'));
   await writeFile(file('docker'), resolverText(298));
+  // One that was being made; on the same volume, or it could not be put in place at once.
+  expect(dirname(layout.newResolver)).toBe(dirname(layout.resolvers));
+  await writeFile(layout.newResolver, resolverText(297));
   await removing();
   expect(existsSync(layout.resolvers)).toBe(false);
+  expect(existsSync(layout.newResolver)).toBe(false);
 });
