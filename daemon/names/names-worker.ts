@@ -41,8 +41,9 @@ async function start({ uid, gid, ports }: Start): Promise<void> {
     });
     say(`port ${sockets.port}`);
   } catch (error) {
-    giveUpRoot(uid, gid);
+    // Said first: where root cannot be given up the process ends right here.
     say(`failed ${plain(messageOf(error), 500)}`);
+    giveUpRoot(uid, gid);
   }
 }
 
