@@ -106,7 +106,11 @@ async function routeHop(address: string, link: Way, outside: Outside): Promise<H
   const command = [...link.get, address];
   const { stdout, stderr } = await outside.run('/sbin/route', command);
   const way = wayIn(stdout);
-  if (way.interface === link.interface && way.gateway === link.peer)
+  // Up to macOS 11 the table cuts the link's name, to 7 characters at the least, and route does not.
+  const isLinks =
+    way.interface === link.interface ||
+    (link.interface.length >= 7 && way.interface?.startsWith(link.interface) === true);
+  if (isLinks && way.gateway === link.peer)
     return pass('route', `${address} leaves by ${link.interface} to ${link.peer}`);
   const where =
     way.interface === null ? plain(stderr || stdout, 200) : `it leaves by ${plain(way.interface, 30)}`;

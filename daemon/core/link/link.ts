@@ -71,6 +71,21 @@ export type LinkState = Common &
 export const takenBy = (state: LinkState): Route | null =>
   state.kind === 'present' && state.lacks === 'network' ? state.row : null;
 
+/**
+ * An interface's name as the table prints it at its own network: macOS 11 and older cut names to 7 characters there, in the
+ * table of IPv6 to 8 (netstat.tproj/route.c, WID_IF).
+ */
+export function printedName(name: string, network: Prefix, table: readonly Route[] | null): string {
+  const row = table?.find(
+    ({ destination, flags, interface: printed }) =>
+      destination.text === network.text &&
+      !flags.includes('G') &&
+      printed.length >= 7 &&
+      name.startsWith(printed),
+  );
+  return row?.interface ?? name;
+}
+
 /** Whether that row is the kernel's own for an address on the interface; one with a gateway (G) is another program's. */
 export const isConnected = (link: Link, row: Route): boolean =>
   row.interface === link.interface && !row.flags.includes('G');

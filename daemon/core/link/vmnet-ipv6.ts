@@ -7,7 +7,7 @@ import { addressText, contains, isAddressIn, parseAddress, parsePrefix } from '.
 import type { Memory } from '../memory.js';
 import { type Ipv6Address, type Observation, unknown, valueOf } from '../observation.js';
 import { byRow } from './by-row.js';
-import type { Link, LinkState } from './link.js';
+import { type Link, type LinkState, printedName } from './link.js';
 import type { Ipv6Maker } from './maker.js';
 
 /** With what the Mac speaks first to others there: an address that changes by the day goes before (RFC 6724, rule 7). */
@@ -17,9 +17,14 @@ const spokenWith = (addresses: readonly Ipv6Address[]): readonly Ipv6Address[] =
     .toSorted((a, b) => Number(b.isTemporary === true) - Number(a.isTemporary === true));
 
 /** The ends that the very link has by IPv6; null: it has none. */
-function linkOf(ipv4: Link, { vmnet: { ipv6 = {} } }: Observation, { nics: search }: Memory): Link | null {
+function linkOf(
+  ipv4: Link,
+  { vmnet: { ipv6 = {} }, ipv6: observed }: Observation,
+  { nics: search }: Memory,
+): Link | null {
   // Up to macOS 11 a table cuts names, and the link has that one.
-  const [, addresses = []] = Object.entries(ipv6).find(([name]) => name.startsWith(ipv4.interface)) ?? [];
+  const [name, addresses = []] = Object.entries(ipv6).find(([each]) => each.startsWith(ipv4.interface)) ?? [];
+  if (name === undefined) return null;
   const ends = search?.nics.find(({ mac }) => mac === ipv4.nic)?.ipv6 ?? [];
   for (const own of spokenWith(addresses)) {
     const network = parsePrefix(`${own.address}/${own.prefix}`);
@@ -30,7 +35,8 @@ function linkOf(ipv4: Link, { vmnet: { ipv6 = {} } }: Observation, { nics: searc
     // What was opened with another one goes on with that.
     const sources = addresses.map(({ address }) => address).filter((text) => isAddressIn([network], text));
     const ends6 = { macAddress: own.address, vmAddress: addressText(peer), network, sources };
-    return { ...ipv4, ...ends6, isGiven: true };
+    const printed = printedName(name, network, observed ? valueOf(observed.routes) : null);
+    return { ...ipv4, ...ends6, interface: printed, isGiven: true };
   }
   return null;
 }

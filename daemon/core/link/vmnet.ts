@@ -18,30 +18,19 @@ import {
 } from '../observation.js';
 import type { Step } from '../steps.js';
 import { byRow } from './by-row.js';
-import type { Link, LinkState } from './link.js';
+import { type Link, type LinkState, printedName } from './link.js';
 import type { LinkMaker } from './maker.js';
 import { type Candidate, findNic, type FoundNic } from './nic.js';
 import { disownSteps } from './tap-device.js';
 import { takenRow, toldTaken } from './taken.js';
 import { vmnetIpv6 } from './vmnet-ipv6.js';
 
-/**
- * The bridge's name as the routing table prints it: macOS 11 and older cut names there (netstat.tproj/route.c).
- */
-function printedName({ name }: VmBridge, network: string, { routes }: Observation): string {
-  const row = valueOf(routes)?.find(
-    ({ destination, flags, interface: printed }) =>
-      destination.text === network && !flags.includes('G') && printed.length >= 7 && name.startsWith(printed),
-  );
-  return row?.interface ?? name;
-}
-
 function linkOf({ nic, address, bridge }: Candidate, observation: Observation): Link | null {
   const network = parsePrefix(`${bridge.address}/${bridge.prefix}`);
   return (
     network && {
       maker: 'vmnet',
-      interface: printedName(bridge, network.text, observation),
+      interface: printedName(bridge.name, network, valueOf(observation.routes)),
       macAddress: bridge.address,
       vmAddress: address,
       network,

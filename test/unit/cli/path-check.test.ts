@@ -44,6 +44,13 @@ test('a way that holds is told hop by hop, to the port', async () => {
   expect(hops.at(-1)?.detail).toBe('80 is open');
 });
 
+test('an interface whose name the table of macOS 11 cuts is the one that route names whole', async () => {
+  const { link } = healthyStatus;
+  const status = { ...healthyStatus, link: link && { ...link, interface: 'bridge1' } };
+  const hops = await hopsTo('web', macOf(well, { table: leaves('10.0.75.2', 'bridge100') }), status);
+  expect(hops.find(({ hop }) => hop === 'route')?.status).toBe('pass');
+});
+
 describe('by IPv6', () => {
   const peer = 'fd3e:d10f:52ef:75::2';
   const address = 'fd00:dead::2';

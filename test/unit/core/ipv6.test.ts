@@ -22,7 +22,7 @@ import { applied, config, network, resolversAt, route, startedMac, up, type Worl
 import { lan6, later, looked, tableOf6, with6 } from './worlds6.js';
 import { chosenLink } from '../../../daemon/core/link/choice.js';
 import { judge, type Judgement } from '../../../daemon/core/judgement.js';
-import { engineOf, nic, outside, settled as settledVmnet, sharedMac } from './vmnet-worlds.js';
+import { changed, engineOf, nic, outside, settled as settledVmnet, sharedMac } from './vmnet-worlds.js';
 import { judgeConditions as conditionsOf } from '../../../daemon/core/conditions.js';
 import { plan as planOf } from '../../../daemon/core/plan.js';
 import { toldRoutes } from '../../../daemon/core/routes/routes.js';
@@ -458,6 +458,27 @@ describe('a link over a network of macOS’s', () => {
   }
   const told = (judgement: Judgement): Finding | undefined =>
     conditionsOf(chosenLink, judgement, []).findings.find(({ type }) => type === 'Ipv6');
+
+  test('macOS 11 cuts the bridge’s name in each table, and of IPv6 later', () => {
+    const cut = (row: Route, length: number): Route => ({
+      ...row,
+      interface: row.interface.slice(0, length),
+    });
+    const start = sharedMac([dual], {
+      nics: [outside, nic({ ipv6: [{ address: 'fd5a:9a11:1::7', prefix: 64 }] })],
+    });
+    const rows = start.observation.routes.known ? start.observation.routes.value : [];
+    const { world } = settledVmnet(changed(start, { routes: seen(rows.map((row) => cut(row, 7))) }));
+    const ipv6 = { bridge100: [address('fd5a:9a11:1::1')] };
+    const observation = with6({ ...world.observation, vmnet: { ...world.observation.vmnet, ipv6 } }, [
+      ...lan6,
+      cut(bridgeRow, 8),
+    ]);
+    const link = chosenLink.state(config, observation, world.memory);
+    expect(link.link?.interface).toBe('bridge1');
+    const link6 = chosenLink.ipv6?.state(config, observation, world.memory, link);
+    expect(link6).toMatchObject({ kind: 'up', link: { interface: 'bridge10' } });
+  });
 
   test('leads to the address that the very NIC has, let in from the one that the Mac speaks with', () => {
     const mine = [
