@@ -24,11 +24,16 @@ const inWords: Readonly<
   6: { netstat: 'inet6', route: '-inet6', read: readRoutingTable6, condition: 'Ipv6' },
 };
 
+/** Bytes: a VPN that sends a whole country through its tunnel has tens of thousands of rows. */
+const maxTable = 16 * 1024 * 1024;
+
 /** The Mac's routing table of one family. */
 export async function observeRoutes(command: Run = run, family: Family = 4): Promise<Seen<readonly Route[]>> {
   const { netstat, read } = inWords[family];
   try {
-    const { stdout, stderr, exitCode } = await command('/usr/sbin/netstat', ['-rn', '-f', netstat]);
+    const { stdout, stderr, exitCode } = await command('/usr/sbin/netstat', ['-rn', '-f', netstat], {
+      maxOutput: maxTable,
+    });
     if (exitCode !== 0 || !stdout.startsWith('Routing tables'))
       return unknown(`netstat: ${plain(stderr || stdout)}`);
     const { routes, unread } = read(stdout);
