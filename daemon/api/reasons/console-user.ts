@@ -7,8 +7,7 @@ export const consoleUser = {
   reasons: {
     NobodyLoggedIn: {
       severity: 'idle',
-      meaning:
-        'The Mac shows its login window. Docker’s VM runs for a user, so there is nothing to set up.',
+      meaning: 'The Mac shows its login window. Docker’s VM runs for a user, so there is nothing to set up.',
     },
     NotSeen: {
       severity: 'transient',
