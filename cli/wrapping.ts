@@ -1,11 +1,15 @@
 /** Text in as many columns as a terminal has. Pure. */
 
+/** What may stand on a line of its own: words, and whatever backticks enclose, which is pasted. */
+const wordsIn = (text: string): string[] =>
+  [...`${text} `.matchAll(/((?:`[^`]*`|[^ ])*) /g)].map(([, word = '']) => word);
+
 /** Lines of `text` no wider than `width` where its words allow that, each after `indent` blanks. */
 export function wrapped(text: string, width: number, indent = 0): string[] {
   const room = Math.max(20, width - indent);
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
+  for (const word of wordsIn(text)) {
     if (line !== '' && line.length + 1 + word.length > room) {
       lines.push(line);
       line = word;
@@ -21,8 +25,10 @@ export function hanging(sign: string, text: string, width: number, margin: numbe
 }
 
 /** At most `width` characters of `text`, the last one of a longer one `…`. */
-export const cut = (text: string, width: number): string =>
-  text.length > width ? `${text.slice(0, Math.max(0, width - 1)).replace(/[\ud800-\udbff]$/, '')}…` : text;
+export const cut = (text: string, width: number): string => {
+  if (text.length <= width) return text;
+  return width < 1 ? '' : `${text.slice(0, width - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+};
 
 const second = 1000;
 const minute = 60 * second;
