@@ -5,7 +5,7 @@ import { ConfigError, loadConfig } from '../config/load.js';
 import { tomlValue } from '../config/toml-value.js';
 import type { Status } from '../daemon/api/messages.js';
 import { entryOf } from '../daemon/api/reasons/registry.js';
-import { inWords } from '../daemon/api/reasons/remedies.js';
+import { filled, inWords, linkOf } from '../daemon/api/reasons/remedies.js';
 import { commandLine } from '../daemon/lib/command.js';
 import { messageOf } from '../daemon/lib/text.js';
 import { label } from '../daemon/lib/layout.js';
@@ -13,6 +13,7 @@ import { machineOf, macWith, runtimeFor, unsupported } from '../daemon/lib/runti
 import { type Distrust, distrusted } from '../daemon/lib/trusted-path.js';
 import { type Answer, fail, pass, unclear } from './answer.js';
 import { isSilent } from './client.js';
+import { configuredTap } from './configured-tap.js';
 import { CliError, exit } from './exit.js';
 import { install, inTheWay, kickstart, parts, room, versions } from './installed-checks.js';
 import type { Io } from './io.js';
@@ -129,7 +130,8 @@ async function wayToVm(io: Io, status: Status | CliError): Promise<Answer> {
   );
   if (!deadEnd) return pass(`this is ${mac}, and nothing rules out a link`);
   const { whatToDo = [] } = entryOf(deadEnd.type, deadEnd.reason) ?? {};
-  return fail(`this is ${mac}: ${deadEnd.message}`, ...whatToDo.map(inWords));
+  const link = linkOf(status, await configuredTap(io));
+  return fail(`this is ${mac}: ${deadEnd.message}`, ...whatToDo.map((each) => inWords(filled(each, link))));
 }
 
 async function system({ run }: Io): Promise<Answer> {

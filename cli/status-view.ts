@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.js';
 import type { Condition, Phase, Status } from '../daemon/api/messages.js';
 import { causeOf, withoutConsequences } from '../daemon/api/reasons/consequences.js';
 import { explanationOf } from '../daemon/api/reasons/registry.js';
-import { filled } from '../daemon/api/reasons/remedies.js';
+import { filled, linkOf, type RemedyLink } from '../daemon/api/reasons/remedies.js';
 import { plain } from '../daemon/lib/text.js';
 import { networksOf, type NetworkView } from './networks-view.js';
 import { marks, type Signs } from './signs.js';
@@ -19,7 +19,7 @@ export interface View {
   readonly signs: Signs;
   /** Every condition with its times, and every container. */
   readonly verbose: boolean;
-  /** The link as it is configured, for commands. */
+  /** The link as it is configured, for commands while there is none. */
   readonly tap: Config['tap'];
 }
 
@@ -28,15 +28,18 @@ const healthy: readonly Phase[] = ['ready', 'idle', 'down'];
 
 export const isHealthy = ({ phase }: Pick<Status, 'phase'>): boolean => healthy.includes(phase);
 
+/** Whether its reason says that something does not work, whatever else is missing. */
+export const isFailure = ({ type, reason }: Pick<Condition, 'type' | 'reason'>): boolean =>
+  ['degraded', 'persistent'].includes(explanationOf(type, reason)?.severity ?? '');
+
 /**
- * Whether this is fine although it is not True: while there is nothing to do, much is missing. What fails beside
- * addresses that answer is wrong.
+ * Whether this is fine although it is not True: while there is nothing to do, much is missing. What fails meanwhile is
+ * wrong, but where a person has taken the link down.
  */
 export const isCalm = (
   status: Pick<Status, 'phase'>,
-  { type, reason }: Pick<Condition, 'type' | 'reason'>,
-): boolean =>
-  isHealthy(status) && !(status.phase === 'ready' && explanationOf(type, reason)?.severity === 'degraded');
+  condition: Pick<Condition, 'type' | 'reason'>,
+): boolean => isHealthy(status) && (status.phase === 'down' || !isFailure(condition));
 
 const nameOf: Readonly<Record<Exclude<Phase, 'ready'>, string>> = {
   idle: 'idle: nothing to do until Docker’s VM runs',
@@ -86,8 +89,8 @@ function signOf({ type, reason, status }: Condition, calm: boolean): 'unknown' |
 
 const colours = { pass: 'green', fail: 'red', unknown: 'yellow', wait: 'yellow', idle: 'dim' } as const;
 
-function problem(condition: Condition, calm: boolean, view: View): string[] {
-  const { paint, signs, width, tap, now } = view;
+function problem(condition: Condition, calm: boolean, link: RemedyLink, view: View): string[] {
+  const { paint, signs, width, now } = view;
   const sign = signOf(condition, calm);
   const { type, reason, message } = condition;
   const told = `${plain(type, 40)}: ${plain(message, 2000)}`;
@@ -97,7 +100,7 @@ function problem(condition: Condition, calm: boolean, view: View): string[] {
   const { meaning, whatToDo = [] } = explanationOf(type, reason) ?? {};
   if (meaning !== undefined) lines.push(...wrapped(meaning, width, margin).map((line) => paint('dim', line)));
   for (const remedy of whatToDo) {
-    const { text, command } = filled(remedy, tap);
+    const { text, command } = filled(remedy, link);
     const step = `${signs.arrow} ${text}`;
     const fits = command !== undefined && margin + step.length + 2 + command.length <= width;
     if (fits) {
@@ -271,15 +274,16 @@ function everyCondition(status: Status, { paint, signs, now, width }: View): str
 
 /** The lines of a status, in sections with an empty line between them. */
 export function statusLines(status: Status, view: View): string[] {
-  const { paint, verbose } = view;
+  const { paint, verbose, tap } = view;
+  const link = linkOf(status, tap);
   const problems = problemsOf(status);
   const calm = problems.filter((each) => isCalm(status, each));
   const wrong = problems.filter((each) => !isCalm(status, each));
   const about = `tuntapd ${plain(status.version, 40)}, pid ${status.pid}, since ${localTime(status.since)}`;
   const sections = [
     headline(status, view),
-    ...wrong.map((each) => problem(each, false, view)),
-    calm.flatMap((each) => problem(each, true, view)),
+    ...wrong.map((each) => problem(each, false, link, view)),
+    calm.flatMap((each) => problem(each, true, link, view)),
     facts(status, view),
     networkLines(status, view),
     verbose ? everyCondition(status, view) : [],

@@ -1,51 +1,37 @@
-import type { Config } from '../../config/schema.js';
-import { filled, inWords, readLogs } from '../../daemon/api/reasons/remedies.js';
-import { explanationOf, questionOf } from '../../daemon/api/reasons/registry.js';
-import { conditionTypes } from '../../daemon/api/reasons/record.js';
-import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
 import type { Condition, Status } from '../../daemon/api/messages.js';
-import { plain } from '../../daemon/lib/text.js';
-import type { Answer } from '../answer.js';
+import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
+import { conditionTypes } from '../../daemon/api/reasons/record.js';
+import { explanationOf, questionOf } from '../../daemon/api/reasons/registry.js';
+import { filled, inWords, linkOf, readLogs, type RemedyLink } from '../../daemon/api/reasons/remedies.js';
 import { askSafely, checks } from '../checks.js';
 import { askStatus } from '../client.js';
 import { configuredTap } from '../configured-tap.js';
 import { CliError, exit } from '../exit.js';
+import { type Finding, printFindings, type Question } from '../findings-view.js';
 import type { Io } from '../io.js';
 import { withProgress } from '../progress.js';
-import { signsFor } from '../signs.js';
-import { isCalm } from '../status-view.js';
-import { painter, plainLines, printJson, printLine, table, widthOf } from '../terminal.js';
-import { wrapped } from '../wrapping.js';
+import { printJson, printLine, table } from '../terminal.js';
+import { verdictOf } from '../verdicts.js';
 
-interface Question {
-  readonly id: string;
-  readonly question: string;
-}
+/** Doctor's number for a condition; one that only a newer daemon knows goes by its name. */
+const idOf = ({ type }: Pick<Condition, 'type'>): string => questionOf(type)?.code ?? type;
 
-export interface Finding extends Answer, Question {}
+const summary = idOf({ type: 'Ready' });
 
-function ofCondition(
-  condition: Condition,
-  { isFine, tap }: { isFine: (condition: Condition) => boolean; tap: Config['tap'] },
-): Finding {
-  const { type, status, reason, message } = condition;
-  const verdict =
-    status === 'True' ? 'pass' : status === 'Unknown' ? 'unknown' : isFine(condition) ? 'pass' : 'fail';
-  // One that only a newer daemon knows has no number: it goes by its name.
-  const { code, question } = questionOf(type) ?? { code: type, question: `Is ${type} True?` };
+function ofCondition(condition: Condition, status: Status, link: RemedyLink): Finding {
+  const { type, reason, message } = condition;
+  const verdict = verdictOf(condition, status);
   const { notice, whatToDo = [] } = explanationOf(type, reason) ?? {};
-  const steps = whatToDo.map((remedy) => inWords(filled(remedy, tap)));
+  const steps = whatToDo.map((remedy) => inWords(filled(remedy, link)));
   const logs = whatToDo.includes(readLogs) ? [] : [readLogs.command];
   return {
-    id: code,
-    question,
+    id: idOf(condition),
+    question: questionOf(type)?.question ?? `Is ${type} True?`,
     status: verdict,
     detail: [`${reason}: ${message}`, ...(notice === undefined ? [] : [notice])].join('\n'),
     fix: verdict === 'pass' ? [] : verdict === 'fail' ? [...steps, ...logs] : steps,
   };
 }
-
-const colours = { pass: 'green', fail: 'red', unknown: 'yellow' } as const;
 
 async function statusOrError(io: Io): Promise<Status | CliError> {
   try {
@@ -82,41 +68,40 @@ function chosenOf(codes: readonly string[]): (question: Question) => boolean {
   return ({ id }) => wanted.length === 0 || wanted.includes(id);
 }
 
-/** What cannot be asked of a daemon that does not answer, where it was asked for by its code. */
-const unanswered = (codes: readonly string[]): readonly Finding[] =>
-  questions
-    .filter(({ id }) => codes.length > 0 && !checks.some((check) => check.id === id))
-    .map((question) => ({
-      ...question,
-      status: 'unknown',
-      detail: 'the daemon, which would know, does not answer',
-      fix: ['tuntapctl doctor TT008'],
-    }));
-
-function tell(io: Io, findings: readonly Finding[]): void {
-  const paint = painter(io, io.stdout);
-  const signs = signsFor(io, io.stdout);
-  const width = widthOf(io.stdout);
-  for (const { id, question, status, detail, fix } of findings) {
-    printLine(io.stdout, `${paint(colours[status], signs[status])} ${plain(id, 40)} ${plain(question)}`);
-    for (const line of plainLines(detail).split('\n'))
-      for (const part of wrapped(line, width, 8)) printLine(io.stdout, part);
-    // A command is pasted, so it is never broken.
-    for (const step of fix) printLine(io.stdout, `        ${signs.arrow} ${plain(step, 1000)}`);
-  }
-  const count = (verdict: Finding['status']): number =>
-    findings.filter(({ status }) => status === verdict).length;
-  const unknown = count('unknown') === 0 ? '' : `, ${count('unknown')} not known`;
-  printLine(io.stdout, `\n${count('pass')} as it should be, ${count('fail')} wrong${unknown}`);
+/** What was asked for by its code, and no daemon has told of. */
+function untold(codes: readonly string[], told: readonly Finding[], status: Status | CliError): Finding[] {
+  const [detail, fix] =
+    status instanceof CliError
+      ? ['the daemon, which would know, does not answer', 'tuntapctl doctor TT008']
+      : ['this daemon says nothing of it: it may be an older one', 'tuntapctl doctor TT009'];
+  const isChosen = chosenOf(codes);
+  return questions
+    .filter((question) => codes.length > 0 && isChosen(question))
+    .filter(({ id }) => ![...checks, ...told].some((known) => known.id === id))
+    .map((question) => ({ ...question, status: 'unknown', detail, fix: [fix] }));
 }
 
-/** Without those that fail merely because another one does. */
-function causesAmong(findings: readonly Finding[]): readonly Finding[] {
-  const failing = findings.filter(({ status }) => status === 'fail').map(({ id }) => id);
-  const causesOf = (wanted: string): readonly string[] => checks.find(({ id }) => id === wanted)?.after ?? [];
-  return findings.filter(
-    ({ id, status }) => status !== 'fail' || !causesOf(id).some((cause) => failing.includes(cause)),
+const isWrong = ({ status }: Finding): boolean => status === 'fail';
+
+/** Conditions that say what a check says too: where both fail the check is shown. */
+const twins: Readonly<Record<string, string>> = { TT100: 'TT010' };
+
+/** Those that a person is shown: without what fails merely because another one does, but never without all that fails. */
+function shownOf(findings: readonly Finding[], conditions: readonly Condition[]): readonly Finding[] {
+  const failing = findings.filter(isWrong).map(({ id }) => id);
+  const causesOf = (wanted: string): readonly string[] =>
+    checks.find(({ id }) => id === wanted)?.after ?? [twins[wanted] ?? ''];
+  const kept = withoutConsequences(conditions).map(idOf);
+  const hidden = conditions.map(idOf).filter((id) => !kept.includes(id));
+  const shown = findings.filter(
+    (finding) =>
+      !hidden.includes(finding.id) &&
+      !(isWrong(finding) && causesOf(finding.id).some((cause) => failing.includes(cause))),
   );
+  if (shown.some(isWrong) || failing.length === 0) return shown;
+  // Of what lies behind all of it nobody knows: then the summary is told, or whatever fails.
+  const instead = failing.includes(summary) ? [summary] : failing;
+  return findings.filter((finding) => shown.includes(finding) || instead.includes(finding.id));
 }
 
 /**
@@ -126,35 +111,26 @@ function causesAmong(findings: readonly Finding[]): readonly Finding[] {
 export async function doctor(io: Io, codes: readonly string[], options: { json?: boolean }): Promise<number> {
   const isChosen = chosenOf(codes);
   const status = await withProgress(io, 'doctor asks the daemon', statusOrError(io));
-  const checked = await Promise.all(
+  const checking = Promise.all(
     checks.filter(isChosen).map(async (check): Promise<Finding> => {
       const { id, question } = check;
       return { id, question, ...(await askSafely(check, io, status)) };
     }),
   );
-  const about = {
-    isFine: (condition: Condition) => !(status instanceof CliError) && isCalm(status, condition),
-    tap: await configuredTap(io),
-  };
-  const withConditions = (
-    list: readonly Condition[],
-    own: readonly Finding[] = checked,
-  ): readonly Finding[] => [
-    ...own,
-    ...list
-      .map((condition) => ofCondition(condition, about))
-      .filter((finding) => codes.length === 0 || isChosen(finding)),
-    ...(status instanceof CliError ? unanswered(codes).filter(isChosen) : []),
-  ];
+  const checked = await withProgress(io, 'doctor checks this Mac', checking);
   const conditions = status instanceof CliError ? [] : status.conditions;
-  const findings = withConditions(conditions);
+  const link = linkOf(status instanceof CliError ? null : status, await configuredTap(io));
+  const ofDaemon =
+    status instanceof CliError
+      ? []
+      : conditions
+          .map((condition) => ofCondition(condition, status, link))
+          .filter((finding) => codes.length === 0 || isChosen(finding));
+  const findings = [...checked, ...ofDaemon, ...untold(codes, ofDaemon, status)];
+  const idle = new Set(conditions.filter((condition) => condition.status !== 'True').map(idOf));
   if (options.json === true) printJson(io, findings);
   // Whoever asks for one by its code wants it told, consequence or not.
-  else
-    tell(
-      io,
-      codes.length > 0 ? findings : withConditions(withoutConsequences(conditions), causesAmong(checked)),
-    );
+  else printFindings(io, codes.length > 0 ? findings : shownOf(findings, conditions), idle);
   if (status instanceof CliError && status.code === exit.notRunning) return exit.notRunning;
-  return findings.some((finding) => finding.status === 'fail') ? exit.degraded : exit.healthy;
+  return findings.some(isWrong) ? exit.degraded : exit.healthy;
 }

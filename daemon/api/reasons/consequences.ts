@@ -12,12 +12,20 @@ interface Told {
 
 const isUnmet = ({ status }: Told): boolean => status !== 'True';
 
+/** Those that are not True, and with which this one goes away. */
+export function causesIn<C extends Told>({ type, reason }: Told, conditions: readonly C[]): readonly C[] {
+  const dependsOn: readonly string[] = entryOf(type, reason)?.dependsOn ?? [];
+  return conditions.filter((other) => isUnmet(other) && dependsOn.includes(other.type));
+}
+
 /** Whether something that it depends on is not True either; the summary depends on whatever it quotes, too. */
 function isConsequence(condition: Told, conditions: readonly Told[]): boolean {
-  const dependsOn: readonly string[] = entryOf(condition.type, condition.reason)?.dependsOn ?? [];
   const isQuoted = ({ type, message }: Told): boolean =>
     condition.type === 'Ready' && type !== 'Ready' && message === condition.message;
-  return conditions.some((other) => isUnmet(other) && (dependsOn.includes(other.type) || isQuoted(other)));
+  return (
+    causesIn(condition, conditions).length > 0 ||
+    conditions.some((other) => isUnmet(other) && isQuoted(other))
+  );
 }
 
 /** What a person is shown: everything that is True, and of the rest the causes. */

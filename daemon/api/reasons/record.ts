@@ -27,7 +27,7 @@ export type ConditionType = (typeof conditionTypes)[number];
  */
 export type Severity = 'fine' | 'idle' | 'transient' | 'degraded' | 'persistent';
 
-/** One thing that a person can do. `{device}`, `{address}` and `{peer}` stand for the keys of `[tap]`: see `filled`. */
+/** One thing that a person can do. `{device}`, `{address}`, `{peer}` and `{network}` stand for the link’s: see `linkOf`. */
 export interface Remedy {
   readonly text: string;
   /** A command line that can be pasted as it is. */

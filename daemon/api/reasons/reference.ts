@@ -1,9 +1,9 @@
 import { configSchema } from '../../../config/schema.js';
 import { conditionTypes, type Remedy, type Severity } from './record.js';
 import { type Entry, questionOf, registry } from './registry.js';
-import { filled } from './remedies.js';
+import { filled, linkOf } from './remedies.js';
 
-const { tap } = configSchema.parse({});
+const link = linkOf(null, configSchema.parse({}).tap);
 
 const inShort: Readonly<Record<Severity, string>> = {
   fine: 'All is well.',
@@ -14,7 +14,7 @@ const inShort: Readonly<Record<Severity, string>> = {
 };
 
 function step(remedy: Remedy): string {
-  const { text, command } = filled(remedy, tap);
+  const { text, command } = filled(remedy, link);
   return command === undefined ? `- ${text}.` : `- ${text}: \`${command}\``;
 }
 

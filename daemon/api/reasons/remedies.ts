@@ -1,13 +1,32 @@
 /** What is to be done about more than one reason. */
+import { parsePrefix } from '../../lib/prefix.js';
 import type { Remedy } from './record.js';
 
-/** A remedy for a Mac whose link is configured like this. */
-export const filled = (
-  { text, command }: Remedy,
-  tap: { readonly device: string; readonly address: string; readonly peer: string },
-): Remedy => {
+/** What stands for the placeholders of a remedy: the interface of the link, its two ends, and its network as CIDR. */
+export interface RemedyLink {
+  readonly device: string;
+  readonly address: string;
+  readonly peer: string;
+  readonly network: string;
+}
+
+/** The link that there is; without one, that of `[tap]` as configured. */
+export function linkOf(
+  status: {
+    readonly link?: (Omit<RemedyLink, 'device'> & { readonly interface: string }) | null | undefined;
+  } | null,
+  { device, address, peer, prefix }: Omit<RemedyLink, 'network'> & { readonly prefix: number },
+): RemedyLink {
+  const link = status?.link;
+  if (link) return { ...link, device: link.interface };
+  const whole = `${address}/${prefix}`;
+  return { device, address, peer, network: parsePrefix(whole)?.text ?? whole };
+}
+
+/** A remedy for a Mac with this link. */
+export const filled = ({ text, command }: Remedy, link: RemedyLink): Remedy => {
   const fill = (words: string): string =>
-    words.replaceAll(/\{(device|address|peer)\}/g, (_, key: keyof typeof tap) => tap[key]);
+    words.replaceAll(/\{(device|address|peer|network)\}/g, (_, key: keyof RemedyLink) => link[key]);
   return { text: fill(text), ...(command === undefined ? {} : { command: fill(command) }) };
 };
 

@@ -117,7 +117,7 @@ test('whatever does not pass by itself says what to do', () => {
     for (const { text } of whatToDo) expect(text).toMatch(/^[A-Z][^\n]*[^.: ]$/);
 });
 
-const tap = { device: 'tap3', address: '10.9.0.1', peer: '10.9.0.2' };
+const tap = { device: 'tap3', address: '10.9.0.1', peer: '10.9.0.2', network: '10.9.0.0/30' };
 const commands = [
   ...new Set(
     registry.flatMap(({ whatToDo = [] }) => whatToDo.flatMap((remedy) => filled(remedy, tap).command ?? [])),

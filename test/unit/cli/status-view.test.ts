@@ -72,6 +72,14 @@ test('whose VM is followed is said where it is not Docker Desktop’s', () => {
   expect(shown(status)).toMatch(/Docker +no Docker\.app$/m);
 });
 
+test.each(['idle', 'ready'] as const)('names that fail are wrong, though the phase is %s', (phase) => {
+  const conditions = (scenes['names that macOS does not ask for'] as Status).conditions;
+  expect(shown({ ...healthyStatus, phase, conditions })).toContain('✗ Names: /etc/resolver/docker is not');
+  expect(shown({ ...healthyStatus, phase: 'down', conditions })).toContain(
+    '· Names: /etc/resolver/docker is not',
+  );
+});
+
 test('a healthy Mac fits on one screen', () => {
   expect(statusLines(healthyStatus, view(80)).length).toBeLessThanOrEqual(24);
 });
