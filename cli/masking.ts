@@ -44,6 +44,12 @@ const ordinary = new Set(
 const isTelling = (name: string): boolean =>
   /^[\p{L}\p{N}_. -]{2,}$/u.test(name) && /\p{L}/u.test(name) && name.trim() === name;
 
+/** What is masked of a name of Docker’s: all of it, or the words of one that holds more than a name should. */
+const tellingIn = (name: string): readonly string[] =>
+  isTelling(name)
+    ? [name]
+    : name.split(/[^\p{L}\p{N}_.-]+/u).filter((part) => part.length > 2 && isTelling(part));
+
 const literally = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 
 /** Whether it is an IPv4 address of somebody's on the Internet. */
@@ -84,11 +90,15 @@ const isKey = (text: string, at: number, found: string): boolean =>
 const homePattern =
   /(?<=\/(?:Users|home)\/)(?!Shared\b|user-\d+\b)(?:[\p{L}\p{N}._'’-]+(?: [\p{L}\p{N}._'’-]+){1,3}(?=\/)|(?:[^/\s"'`:,;)]|'(?:\\{1,2}'')?(?=[\p{L}\p{N}]))+)/gu;
 
+/** A disk of somebody’s, but not macOS’s own or Docker’s image; it ends as a user’s part does. */
+const volumePattern =
+  /(?<=\/Volumes\/)(?!(?:Macintosh HD|Docker)(?![\p{L}\p{N}])|volume-\d+\b)(?:[\p{L}\p{N}._'’-]+(?: [\p{L}\p{N}._'’-]+){1,3}(?=\/)|(?:[^/\s"'`:,;)]|'(?=[\p{L}\p{N}]))+)/gu;
+
 /** What follows `scheme://`, but for a path, and an address with or without a port. */
 const urlPattern = /(?<=:\/\/)(?!\/|[\d.]+(?::\d+)?(?:[/)\s"'`,;]|$))[^)\s"'`\\<>]+/g;
 
 /**
- * A function that masks texts: home folders, the given names and domains, where a URL leads, mail addresses, the domains
+ * A function that masks texts: home folders, disks, the given names and domains, where a URL leads, mail addresses, the domains
  * that scutil tells of, MAC addresses, public IPv4 and all IPv6 addresses but loopback. The same thing has the same mask
  * in each text.
  */
@@ -101,9 +111,10 @@ export function masker({ names, homes, docker, hosts }: Private): (text: string)
     numbering('mac'),
   ];
   const [host, ipv4, ipv6] = [numbering('host'), numbering('ipv4'), numbering('ipv6')];
+  const volume = numbering('volume');
   const words: readonly (readonly [RegExp | null, Mask])[] = [
     [wordsOf(hosts, '(?:[\\p{L}\\p{N}_-]+\\.)*'), host],
-    [wordsOf(docker.filter(isTelling)), thing],
+    [wordsOf(docker.flatMap(tellingIn)), thing],
     [wordsOf(names), user],
   ];
   const folders = homes.filter((home) => home.lastIndexOf('/') > 0 && !ordinary.has(basename(home)));
@@ -118,6 +129,7 @@ export function masker({ names, homes, docker, hosts }: Private): (text: string)
       .replaceAll(/[^\s"'`<>()=,;:[\]{}\\/]+@(?!sha256:)[^\s"'`<>(),;:[\]{}\\/]+/g, mail)
       .replaceAll(/(?<=^ *(?:search )?domain(?:\[\d+\])? *: *)(?!(?:\S+\.)?(?:local|arpa)\.?$)\S+/gm, host)
       .replaceAll(homePattern, user)
+      .replaceAll(volumePattern, volume)
       .replaceAll(/(?<![0-9a-f:])(?:[0-9a-f]{1,2}[:-]){5}[0-9a-f]{1,2}(?![0-9a-f:])/gi, mac)
       // As netstat of macOS 11 prints them.
       .replaceAll(/(?<![0-9a-f.])(?:[0-9a-f]{1,2}\.){5}[0-9a-f]{1,2}(?![0-9a-f.])/gi, mac)

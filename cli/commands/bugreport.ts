@@ -11,7 +11,7 @@ import { exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { readLog } from '../log-reader.js';
 import { maskedRoutes, masker, type Private } from '../masking.js';
-import { dockerNamesInConfig, dockerNamesInLog, domainsIn, usersInLog } from '../private-names.js';
+import { dockerNamesIn, dockerNamesInConfig, domainsIn, usersIn, zonesIn } from '../private-names.js';
 import { plainLines, printJson, printLine, table } from '../terminal.js';
 import { doctor } from './doctor.js';
 
@@ -59,22 +59,19 @@ async function findings(io: Io): Promise<string> {
 /** Names and the labels of each: aliases, and what a container's label says, stand nowhere else. */
 function namesIn(told: Status['names']): readonly string[] {
   const { names = [], problems = [] } = told ?? {};
-  const claimed = [...names.map(({ of }) => of), ...problems].flatMap((text) =>
-    [...text.matchAll(/alias (.+?) on network|label tuntapd\.names: (\S+)/g)].map(
-      ([, alias, given]) => alias ?? given ?? '',
-    ),
-  );
+  const claimed = dockerNamesIn([...names.map(({ of }) => of), ...problems].join('\n'));
   const labels = names.flatMap(({ name }) => name.split('.')).filter((label) => /[^\d]/.test(label));
   return [...names.map(({ name }) => name), ...labels, ...claimed];
 }
 
-/** The user in front, whom a condition names (`ada (uid 501)`), who types, and whoever else the files tell of. */
-function privateIn(status: Status | null, fileOf: (name: string) => string): Private {
+/** The user in front, whom a condition names (`ada (uid 501)`), who types, and whoever else any of the files tells of. */
+function privateIn(status: Status | null, files: ReadonlyMap<string, string>): Private {
   const user = status?.conditions.find(({ type }) => type === 'ConsoleUser');
   const inFront = /^(.+) \(uid \d+\)$/.exec(user?.status === 'True' ? user.message : '')?.[1];
   const containers = status?.containers ?? [];
   const host = hostname();
-  const log = fileOf('tuntapd.log');
+  const texts = [...files.values()].join('\n');
+  const fileOf = (name: string): string => files.get(name) ?? '';
   return {
     names: [
       inFront ?? '',
@@ -82,10 +79,10 @@ function privateIn(status: Status | null, fileOf: (name: string) => string): Pri
       host,
       host.split('.')[0] ?? '',
       process.env['SUDO_USER'] ?? '',
-      ...usersInLog(log),
+      ...usersIn(texts),
     ],
     homes: [homedir(), userInfo().homedir],
-    hosts: domainsIn(fileOf('resolvers.txt')),
+    hosts: [...domainsIn(fileOf('resolvers.txt')), ...zonesIn(texts)],
     docker: [
       ...(status?.routes ?? []).map(({ network }) => network),
       ...containers.flatMap(({ name, project, service, endpoints }) => [
@@ -95,7 +92,7 @@ function privateIn(status: Status | null, fileOf: (name: string) => string): Pri
         ...endpoints.map(({ network }) => network),
       ]),
       ...namesIn(status?.names),
-      ...dockerNamesInLog(log),
+      ...dockerNamesIn(texts),
       ...dockerNamesInConfig(fileOf('config.toml')),
     ],
   };
@@ -130,7 +127,7 @@ async function collect(io: Io): Promise<ReadonlyMap<string, string>> {
   const files = new Map(
     await Promise.all(sources.map(async ([name, source]): Promise<[string, string]> => [name, await source])),
   );
-  const mask = masker(privateIn(status, (name) => files.get(name) ?? ''));
+  const mask = masker(privateIn(status, files));
   return new Map(
     [...files].map(([name, text]) => [name, mask(name === 'routes.txt' ? maskedRoutes(text) : text)]),
   );

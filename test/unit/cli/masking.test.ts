@@ -7,6 +7,15 @@ const nobody = { names: [], homes: [], docker: [], hosts: [] };
 test.each([
   ['open /Users/ada/.docker/run/docker.sock', 'open /Users/user-1/.docker/run/docker.sock'],
   ['/Users/Shared/Docker.app', '/Users/Shared/Docker.app'],
+  [
+    '/Volumes/Payroll/Docker.app and /Volumes/Ada’s Disk/x',
+    '/Volumes/volume-1/Docker.app and /Volumes/volume-2/x',
+  ],
+  ['"/Volumes/Payroll"', '"/Volumes/volume-1"'],
+  [
+    '/Volumes/Docker/Docker.app, /Volumes/Macintosh HD/x',
+    '/Volumes/Docker/Docker.app, /Volumes/Macintosh HD/x',
+  ],
   ['ether a4:83:e7:01:02:03', 'ether mac-1'],
   ['0:1c:42:0:0:18 and a4.83.e7.1.2.3', 'mac-1 and mac-2'],
   ['via 8.8.8.8, again 8.8.8.8:53, then 9.9.9.9', 'via ipv4-1, again ipv4-1:53, then ipv4-2'],
@@ -48,6 +57,13 @@ test('names are masked wherever they stand as words, the longer ones first, and 
   expect(mask('shop')).toBe('name-2');
 });
 
+test('of a name that holds more than a name should its words are masked', () => {
+  const mask = masker({ ...nobody, docker: ['zeus (of "olymp")', ' hera ', 'ares/mars:1'] });
+  expect(mask('zeus (of "olymp"), of hera, ares/mars:1')).toBe(
+    'name-1 (of "name-2"), of name-3, name-4/name-5:1',
+  );
+});
+
 test('the hosts of a domain are masked wherever they stand', () => {
   const mask = masker({ ...nobody, hosts: ['corp.example'] });
   expect(mask('vpn.corp.example, again VPN.corp.example, of corp.example')).toBe(
@@ -62,7 +78,7 @@ test('homes that are known are masked wherever they lie, whatever is in their na
     homes: ['/Users/Ada Lovelace', '/Volumes/Big/ada'],
   });
   expect(mask('/Users/Ada Lovelace/x, /Users/Ada Lovelace')).toBe('/Users/user-1/x, /Users/user-1');
-  expect(mask('/Volumes/Big/ada/.docker of Ada Lovelace')).toBe('/Volumes/Big/user-2/.docker of user-1');
+  expect(mask('/Volumes/Big/ada/.docker of Ada Lovelace')).toBe('/Volumes/volume-1/user-2/.docker of user-1');
   expect(mask("'/Users/o'\\''brien/x' of o'brien")).toMatch(/^'\/Users\/user-\d\/x' of user-\d$/);
 });
 
@@ -149,18 +165,34 @@ const secrets = {
   home: fc.stringMatching(/^[a-z][a-z0-9._-]{2,12}[a-z]$/),
   name: fc.stringMatching(/^[a-z][a-z0-9]{3,12}q$/),
   container: fc.stringMatching(/^[a-z][a-z0-9_.-]{3,20}z$/),
+  volume: fc.stringMatching(/^[A-Z][a-z0-9._-]{2,12}[a-z]$/),
+  network: fc.tuple(
+    fc.stringMatching(/^[a-z]{4,12}q$/),
+    fc.constantFrom(' (', '/', ': ', '"', '@', '+'),
+    fc.stringMatching(/^[a-z]{4,12}q$/),
+  ),
 };
 
 test('no secret is found in what is masked, whatever stands around it', () => {
   fc.assert(
     fc.property(fc.record(secrets), fc.array(around, { minLength: 14, maxLength: 14 }), (secret, glue) => {
-      const { home, name, container, mac, ipv4, ipv6 } = secret;
+      const { home, name, container, mac, ipv4, ipv6, volume } = secret;
+      const network = secret.network.join('');
       const between = (index: number): string => glue[index] ?? ' ';
       const text =
         `${between(0)}/Users/${home}/Library${between(1)}${mac}${between(2)}${ipv4}${between(3)}${ipv6}${between(4)}` +
-        `${name}${between(5)}${container}${between(6)}${name.toUpperCase()}${between(7)}inet ${ipv4} netmask${between(8)}`;
-      const masked = masker({ ...nobody, names: [name], docker: [container] })(text).toLowerCase();
-      for (const each of [mac, ipv4, ipv6, `/${home}/`, container])
+        `${name}${between(5)}${container}${between(6)}${name.toUpperCase()}${between(7)}inet ${ipv4} netmask${between(8)}` +
+        `/Volumes/${volume}/Docker.app${between(9)}${network}${between(10)}`;
+      const masked = masker({ ...nobody, names: [name], docker: [container, network] })(text).toLowerCase();
+      for (const each of [
+        mac,
+        ipv4,
+        ipv6,
+        `/${home}/`,
+        `/${volume}/`,
+        container,
+        ...secret.network.filter((word) => word.length > 2),
+      ])
         expect(masked).not.toContain(each.toLowerCase());
       expect(masked).not.toMatch(new RegExp(`(?<![a-z0-9])${name}(?![a-z0-9])`));
     }),
