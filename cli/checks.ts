@@ -1,5 +1,5 @@
 import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describeConfig } from '../config/keys.js';
 import { ConfigError, loadConfig } from '../config/load.js';
 import { tomlValue } from '../config/toml-value.js';
@@ -12,10 +12,11 @@ import { label } from '../daemon/lib/layout.js';
 import { machineOf, macWith, runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
 import { type Distrust, distrusted } from '../daemon/lib/trusted-path.js';
 import { type Answer, fail, pass, unclear } from './answer.js';
-import { isSilent } from './client.js';
+import { isAnswered, isClosed } from './client.js';
 import { configuredTap } from './configured-tap.js';
-import { CliError, exit } from './exit.js';
-import { install, inTheWay, kickstart, parts, room, versions } from './installed-checks.js';
+import { CliError } from './exit.js';
+import { installFix } from './installed.js';
+import { inTheWay, kickstart, parts, room, versions } from './installed-checks.js';
 import type { Io } from './io.js';
 import { namesAnswer, namesFound } from './names-check.js';
 
@@ -49,7 +50,8 @@ function repairFor(path: string, { prefix }: Io['layout']): string {
 }
 
 async function installation({ layout }: Io): Promise<Answer> {
-  if (!(await presence(layout.prefix))) return fail(`${layout.prefix} does not exist`, install);
+  if (!(await presence(layout.prefix)))
+    return fail(`${layout.prefix} does not exist`, await installFix(layout));
   const files = (await readdir(layout.prefix, { recursive: true })).slice(0, maxFiles);
   const trust = { from: layout.root, uid: layout.owner.uid };
   const problems = new Map<string, Distrust>();
@@ -60,27 +62,37 @@ async function installation({ layout }: Io): Promise<Answer> {
   // By the name asked for and by its own: either may be a link.
   const ours = [layout.prefix, await realpath(layout.prefix)];
   const isOurs = (path: string): boolean => ours.some((own) => path === own || path.startsWith(`${own}/`));
-  const fixes = [...problems.values()].map(({ path }) =>
-    repairFor(isOurs(path) ? layout.prefix : path, layout),
-  );
+  const paths = [...problems.values()].map(({ path }) => path);
+  const fixes = paths.map((path) => repairFor(isOurs(path) ? layout.prefix : path, layout));
+  // Whoever owned a program may have changed it.
+  const found = await Promise.all(paths.filter(isOurs).map(presence));
+  const isSomebodys = found.some((file) => file?.isFile() === true && Number(file.uid) !== layout.owner.uid);
+  if (isSomebodys) fixes.push(await installFix(layout));
   return fail([...problems.keys()].slice(0, 5).join('; '), ...new Set(fixes));
 }
 
 async function link({ layout }: Io): Promise<Answer> {
-  const found = await presence(layout.cliLink);
-  if (!found) return fail(`${layout.cliLink} does not exist`, install);
-  const target = found.isSymbolicLink() ? await readlink(layout.cliLink) : 'a file of its own';
-  return target === layout.cli
-    ? pass(layout.cliLink)
-    : fail(`${layout.cliLink} is ${target}, not ${layout.cli}`, `sudo rm ${layout.cliLink}`, install);
+  const { cli, cliLink } = layout;
+  const found = await presence(cliLink);
+  const target = found?.isSymbolicLink() ? await readlink(cliLink) : 'something of its own';
+  if (found && target === cli) return pass(cliLink);
+  const detail = found ? `${cliLink} is ${target}, not ${cli}` : `${cliLink} does not exist`;
+  if (!(await presence(cli))) return fail(detail, await installFix(layout));
+  const folder = dirname(cliLink);
+  return fail(
+    detail,
+    ...((await presence(folder)) ? [] : [`sudo mkdir -p ${folder}`]),
+    ...(found && !found.isSymbolicLink() ? [`sudo mv ${cliLink} ${cliLink}.old`] : []),
+    `sudo ln -sfn ${cli} ${cliLink}`,
+  );
 }
 
 async function plist({ layout }: Io): Promise<Answer> {
   const found = await presence(layout.plist);
-  if (!found) return fail(`${layout.plist} does not exist`, install);
+  if (!found) return fail(`${layout.plist} does not exist`, await installFix(layout));
   const repair = `sudo chown root:wheel ${layout.plist} && sudo chmod 644 ${layout.plist}`;
   if (!found.isFile())
-    return fail(`${layout.plist} is not a regular file`, `sudo rm ${layout.plist}`, install);
+    return fail(`${layout.plist} is not a regular file`, `sudo rm ${layout.plist}`, await installFix(layout));
   if (Number(found.uid) !== layout.owner.uid)
     return fail(`${layout.plist} belongs to uid ${Number(found.uid)}: launchd refuses it`, repair);
   return (Number(found.mode) & 0o022) !== 0
@@ -153,12 +165,19 @@ async function runtime(io: Io): Promise<Answer> {
   if (isTranslated)
     return fail(
       `node ${installed} is one for Intel, which Rosetta runs on ${macWith.arm64}`,
-      'rm -rf node_modules && npm ci   (in the checkout, as yourself, with a node for Apple silicon)',
-      install,
+      'In the checkout, as yourself, with a node for Apple silicon: rm -rf node_modules && npm ci',
+      await installFix(layout),
     );
   return installed === wanted.version
     ? pass(unsupported(wanted, macos) ?? `node ${installed}`)
-    : fail(`node ${installed}, where macOS ${macos} runs node ${wanted.version}`, install);
+    : fail(`node ${installed}, where macOS ${macos} runs node ${wanted.version}`, await installFix(layout));
+}
+
+/** A daemon that answers, or refuses this account, does the same after a restart; what such an account may not ask it may not read. */
+function answering(status: Status | CliError): Answer {
+  if (!(status instanceof CliError)) return pass(`pid ${status.pid}`);
+  if (isClosed(status)) return fail(status.message, 'sudo tuntapctl doctor');
+  return fail(status.message, ...(isAnswered(status) ? [] : [kickstart]), 'tuntapctl logs -n 50');
 }
 
 /** A check of names: the daemon knows which there are. */
@@ -186,18 +205,8 @@ export const checks: readonly Check[] = [
   {
     id: 'TT008',
     question: 'Does the daemon answer?',
-    after: ['TT006'],
-    ask: (_io, status) =>
-      Promise.resolve(
-        status instanceof CliError
-          ? fail(
-              status.message,
-              // A daemon that answers, or refuses this account, does the same after a restart.
-              ...(status.code === exit.notRunning || isSilent(status) ? [kickstart] : []),
-              'tuntapctl logs -n 50',
-            )
-          : pass(`pid ${status.pid}`),
-      ),
+    after: ['TT006', 'TT007', 'TT009'],
+    ask: (_io, status) => Promise.resolve(answering(status)),
   },
   { id: 'TT009', question: 'Do daemon and tuntapctl have the same version?', ask: versions },
   { id: 'TT010', question: 'Is the configuration valid, and writable by root alone?', ask: configuration },
@@ -208,7 +217,7 @@ export const checks: readonly Check[] = [
     ask: ofNames(namesAnswer),
   },
   { id: 'TT013', question: 'Do programs find a container by its name?', ask: ofNames(namesFound) },
-  { id: 'TT014', question: 'Is there room on the disk for log and memory?', ask: room },
+  { id: 'TT014', question: 'Is there room on the disk for log and journal?', ask: room },
   { id: 'TT015', question: 'Are shim and runtime those that were installed?', ask: parts },
   { id: 'TT016', question: 'Can something else on this Mac be in the way?', ask: inTheWay },
 ];
@@ -232,6 +241,8 @@ export async function askSafely(check: Check, io: Io, status: Status | CliError)
     return await check.ask(io, status);
   } catch (error) {
     const message = messageOf(error);
+    if (error instanceof ConfigError && error.isClosed)
+      return unclear(message, 'sudo tuntapctl config check');
     return error instanceof ConfigError
       ? fail(message, error.fix ?? backToDefaults(error) ?? 'tuntapctl config check')
       : unclear(message);

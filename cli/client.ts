@@ -19,7 +19,7 @@ const maxBytes = 4_194_304;
 const firstLook = 10_000;
 
 const notRunning =
-  'tuntapd is not running: sudo launchctl kickstart -k system/io.github.tuntapd, or sudo make install-daemon';
+  'tuntapd is not running: sudo launchctl kickstart -k system/io.github.tuntapd, or see tuntapctl doctor';
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | undefined)?.code ?? '';
 
@@ -28,6 +28,15 @@ const tooLate = 'ABORT_ERR';
 
 /** Whether the daemon is there and does not answer at all. */
 export const isSilent = ({ cause }: CliError): boolean => codeOf(cause) === tooLate;
+
+const forbidden = ['EACCES', 'EPERM'];
+
+/** Whether the daemon’s socket is closed to this account. */
+export const isClosed = ({ cause }: CliError): boolean => forbidden.includes(codeOf(cause));
+
+/** Whether anything answers at all, if only in words of another version. */
+export const isAnswered = (error: CliError): boolean =>
+  error.code !== exit.notRunning && !isSilent(error) && !isClosed(error);
 
 const toCliError = (socketPath: string, error: unknown, timeout: number): CliError => {
   if (error instanceof UnfitSocketPath) return new CliError(error.message);
@@ -43,6 +52,8 @@ const toCliError = (socketPath: string, error: unknown, timeout: number): CliErr
           (basename(socketPath) === 'tuntapd-root.sock'
             ? 'It is for root alone: sudo tuntapctl shim restore'
             : 'It is for root and for administrators of this Mac (group admin): run the same as one of them, or with sudo'),
+        exit.failed,
+        { cause: error },
       );
     case tooLate:
       return new CliError(`tuntapd gave no answer within ${timeout / 1000} s on ${socketPath}`, exit.failed, {
@@ -73,7 +84,7 @@ function understand<Schema extends z.ZodType>(schema: Schema, { status, text }: 
   const answer = schema.safeParse(body);
   if (status !== 200 || !answer.success)
     throw new CliError(
-      'tuntapctl does not understand tuntapd’s answer: their versions differ (sudo make install-daemon)',
+      'tuntapctl does not understand tuntapd’s answer: their versions differ (see tuntapctl doctor TT009)',
     );
   return answer.data;
 }

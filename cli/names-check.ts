@@ -1,12 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Status } from '../daemon/api/messages.js';
-import { readLogs } from '../daemon/api/reasons/remedies.js';
+import { readLogs, tryAgain } from '../daemon/api/reasons/remedies.js';
 import { portIn } from '../daemon/lib/resolver-text.js';
 import { type Answer, fail, pass, unclear } from './answer.js';
+import { inTime } from './in-time.js';
 import type { Io } from './io.js';
 
 const moreOfIt = 'tuntapctl doctor TT120';
+const again = [tryAgain.command, readLogs.command];
+
+/** Milliseconds: macOS may wait for whoever answers in tuntapd’s place for longer than anybody for doctor. */
+const maxWait = 10_000;
 
 interface Example {
   readonly zone: string;
@@ -41,12 +46,9 @@ export async function namesAnswer({ layout, lookUp }: Io, status: Status): Promi
     const found = await lookUp(host, port);
     return found.every((address) => addresses.includes(address))
       ? pass(`${host} is ${found.join(' ')}`)
-      : fail(
-          `${server} has ${found.join(' ')} for ${host}, which is ${addresses.join(' ')}`,
-          readLogs.command,
-        );
+      : fail(`${server} has ${found.join(' ')} for ${host}, which is ${addresses.join(' ')}`, ...again);
   } catch (error) {
-    return fail(`${server} does not answer for ${host} (${codeOf(error)})`, readLogs.command);
+    return fail(`${server} does not answer for ${host} (${codeOf(error)})`, ...again);
   }
 }
 
@@ -60,7 +62,7 @@ export async function namesFound({ addressesOf }: Io, status: Status): Promise<A
     'End VPNs, DNS profiles and DNS proxies one by one, and try again',
   ];
   try {
-    const found = await addressesOf(host);
+    const found = await inTime(addressesOf(host), maxWait);
     return found.every((address) => addresses.includes(address))
       ? pass(`${host} is ${found.join(' ')}`)
       : fail(`macOS says that ${host} is ${found.join(' ')}, and not ${addresses.join(' ')}`, ...fixes);

@@ -24,6 +24,14 @@ const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoExc
 const wholeFile = (path: string, message: string, cause?: unknown): ConfigError =>
   new ConfigError(path, [{ key: '', line: null, value: null, message }], { cause });
 
+/** What it says, and whether that is valid, only root can tell. */
+const closed = (path: string, cause: unknown): ConfigError =>
+  new ConfigError(
+    path,
+    [{ key: '', line: null, value: null, message: 'only root reads it: sudo tuntapctl config check' }],
+    { headline: `${path} is closed to this account:`, isClosed: true, cause },
+  );
+
 /** Root obeys what others could change here; `fix` takes it from them. */
 const distrusted = (path: string, what: string, fix: string): ConfigError =>
   new ConfigError(
@@ -92,6 +100,7 @@ async function openFile(path: string): Promise<FileHandle | null> {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT') return null;
+    if (code === 'EACCES' && process.geteuid?.() !== 0) throw closed(path, error);
     throw wholeFile(
       path,
       code === 'ELOOP'

@@ -24,11 +24,13 @@ export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
   /** The command that mends it, where one does; null: somebody has to edit the file. */
   readonly fix: string | null;
+  /** Whether it may well be usable, and merely cannot be read by this account. */
+  readonly isClosed: boolean;
 
   constructor(
     path: string,
     problems: readonly ConfigProblem[],
-    options: { headline?: string; cause?: unknown; fix?: string | null } = {},
+    options: { headline?: string; cause?: unknown; fix?: string | null; isClosed?: boolean } = {},
   ) {
     super(
       [
@@ -41,5 +43,6 @@ export class ConfigError extends Error {
     this.path = path;
     this.problems = problems;
     this.fix = options.fix ?? null;
+    this.isClosed = options.isClosed ?? false;
   }
 }

@@ -19,6 +19,7 @@ import { toDisk } from '../daemon/lib/to-disk.js';
 import type { Outside } from './launchctl.js';
 import type { Layout } from '../daemon/lib/layout.js';
 import { isOurs, maxResolverFile } from '../daemon/lib/resolver-text.js';
+import type { Origin } from './origin.js';
 import type { Product } from './product.js';
 import { untrusted } from '../daemon/lib/trusted-path.js';
 
@@ -109,6 +110,7 @@ export async function stage(
   product: Product,
   runtime: string,
   outside: Pick<Outside, 'run'>,
+  origin: Origin,
 ): Promise<string> {
   const { uid, gid } = layout.owner;
   const at = (path: string): string => join(layout.staged, path);
@@ -127,6 +129,9 @@ export async function stage(
     await folder(dirname(at(path)), 0o755, uid, gid);
     await place(at(path), content, 0o644, layout);
   }
+  // For doctor: what is installed, whichever daemon runs, and how to install it again.
+  const manifest = { version: product.version, install: origin.again };
+  await place(at('manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`, 0o644, layout);
   // Names reach the disk before contents: after a power cut the prefix would have empty programs.
   for (const path of ['.', ...(await readdir(layout.staged, { recursive: true }))]) await toDisk(at(path));
   return staged;

@@ -9,13 +9,13 @@ import { plain } from '../daemon/lib/text.js';
 import { install } from './installation.js';
 import { layoutAt } from '../daemon/lib/layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';
-import { checkout, release } from './origin.js';
+import { originOf } from './origin.js';
 import { Problem } from './problem.js';
 import { readProduct, requireOfficial } from './product.js';
 import { machineOf, runtimeFor, unsupported } from '../daemon/lib/runtimes.js';
 
 await toTheEnd(async () => {
-  const origin = process.argv[2] === 'release' ? release : checkout;
+  const origin = originOf(process.argv[2], import.meta.dirname);
   await requireRootOnMac(origin.command);
   const layout = layoutAt();
   const product = await readProduct(join(import.meta.dirname, '..'), origin);

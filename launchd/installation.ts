@@ -132,7 +132,7 @@ async function installAlone(given: Installation): Promise<Answer> {
     if (!(await exists(parent))) await folder(parent, 0o755, uid, gid);
   }
   try {
-    await requireSignature(outside, await stage(layout, product, runtime, outside), runtime, origin);
+    await requireSignature(outside, await stage(layout, product, runtime, outside, origin), runtime, origin);
   } catch (error) {
     await rm(layout.staged, { recursive: true, force: true });
     throw error;

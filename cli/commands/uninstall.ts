@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { commandLine } from '../../daemon/lib/command.js';
 import { CliError } from '../exit.js';
+import { installFix } from '../installed.js';
 import type { Io } from '../io.js';
 
 /** `sudo tuntapctl uninstall`, by the uninstaller that was installed with it. Returns its exit status. Throws CliError. */
@@ -15,9 +16,10 @@ export async function uninstall(
       `only root removes tuntapd: ${commandLine('sudo', ['tuntapctl', 'uninstall', ...options])}`,
     );
   for (const path of [cliRuntime, uninstaller])
-    await access(path).catch((error: unknown) => {
+    await access(path).catch(async (error: unknown) => {
+      const fix = await installFix(io.layout);
       throw new CliError(
-        `${path} cannot be read, and without it tuntapd is not removed. Install it again first: sudo make install-daemon`,
+        `${path} cannot be read, and without it tuntapd is not removed. Install it again first: ${fix}`,
         undefined,
         { cause: error },
       );

@@ -324,12 +324,12 @@ describe('status --watch', () => {
   });
 });
 
-test.each([['status'], ['status --watch'], ['up'], ['routes'], ['doctor']])(
+test.each([['status'], ['status --watch'], ['up'], ['routes'], ['doctor TT008']])(
   '%s without a daemon ends with 3',
   async (command) => {
     expect(await cli(...command.split(' '))).toBe(3);
     expect(out + errors).toContain(
-      'sudo launchctl kickstart -k system/io.github.tuntapd, or sudo make install-daemon',
+      'tuntapd is not running: sudo launchctl kickstart -k system/io.github.tuntapd, or see tuntapctl doctor',
     );
   },
 );
@@ -789,7 +789,8 @@ describe('doctor', () => {
     await install();
     const [bundle] = healthyStatus.bundles ?? [];
     if (!bundle) throw new Error('there is a bundle');
-    await daemon(madeUpStatus({ bundles: [{ ...bundle, target: 'outdated-shim' }] }));
+    const conditions = [{ ...condition('Shim'), reason: 'Installed' }];
+    await daemon(madeUpStatus({ conditions, bundles: [{ ...bundle, target: 'outdated-shim' }] }));
     await cli('doctor', 'TT015', '--json');
     expect(found('TT015')).toMatchObject({
       status: 'fail',

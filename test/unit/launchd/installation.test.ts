@@ -105,11 +105,16 @@ describe('install', () => {
       '/opt/tuntapd/lib/tuntapctl.mjs',
       '/opt/tuntapd/lib/tuntapd.mjs',
       '/opt/tuntapd/lib/uninstall.mjs',
+      '/opt/tuntapd/manifest.json',
       '/usr/local/bin/tuntapctl',
       '/var/run/tuntapd-root.sock',
       '/var/run/tuntapd.sock',
     ]);
     expect(readlinkSync(layout.cliLink)).toBe(layout.cli);
+    expect(JSON.parse(readFileSync(join(layout.prefix, 'manifest.json'), 'utf8'))).toEqual({
+      version: '1',
+      install: 'sudo make install-daemon',
+    });
     expect(
       [
         layout.prefix,
