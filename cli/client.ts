@@ -27,7 +27,7 @@ const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | und
 const tooLate = 'ABORT_ERR';
 
 /** Whether the daemon is there and does not answer at all. */
-export const isSilent = ({ cause }: CliError): boolean => codeOf(cause) === tooLate;
+const isSilent = ({ cause }: CliError): boolean => codeOf(cause) === tooLate;
 
 const forbidden = ['EACCES', 'EPERM'];
 

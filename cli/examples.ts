@@ -27,7 +27,7 @@ export const examples: Readonly<Record<string, readonly (readonly [line: string,
   ping: [
     ['tuntapctl ping web', 'why it can, or cannot, be reached'],
     ['tuntapctl ping 172.17.0.2', 'the same by address'],
-    ['tuntapctl ping web.docker', 'and by a name of its'],
+    ['tuntapctl ping web.docker', 'and by one of its names'],
   ],
   open: [
     ['tuntapctl open web', 'on the likeliest of its ports'],

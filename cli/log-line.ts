@@ -24,6 +24,17 @@ export function renderLogLine(text: string): string {
   return `${localTime(time)} ${plain(level, 10).padEnd(5)} ${plain(message, 4000)}${suffix}`;
 }
 
+/** When a line of the log was written, in ms since the epoch; null of one that does not tell. */
+export function timeOf(text: string): number | null {
+  try {
+    const line = z.object({ time: z.string() }).safeParse(JSON.parse(text));
+    const at = line.success ? Date.parse(line.data.time) : Number.NaN;
+    return Number.isNaN(at) ? null : at;
+  } catch {
+    return null;
+  }
+}
+
 /** A line of the log for programs: one JSON object, also for what is none in the file (a crash’s last words). */
 export function jsonLogLine(text: string): string {
   try {

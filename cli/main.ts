@@ -28,7 +28,7 @@ import { examplesText } from './examples.js';
 import { CliError, exit } from './exit.js';
 import type { Io } from './io.js';
 import { levels, momentOf } from './log-filter.js';
-import { painter, plainLines, printJson, printLine } from './terminal.js';
+import { columnsOf, painter, plainLines, printJson, printLine } from './terminal.js';
 
 function toCount(text: string): number {
   if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('a whole number, like 50');
@@ -75,8 +75,8 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .exitOverride()
     .showHelpAfterError('(see tuntapctl --help)')
     .configureOutput({
-      getOutHelpWidth: () => io.stdout.columns ?? 80,
-      getErrHelpWidth: () => io.stderr.columns ?? 80,
+      getOutHelpWidth: () => columnsOf(io.stdout),
+      getErrHelpWidth: () => columnsOf(io.stderr),
       writeOut: (text) => io.stdout.write(text),
       // What is wrong quotes what was typed, or pasted.
       writeErr: (text) => io.stderr.write(plainLines(text)),
@@ -210,7 +210,7 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       finish(await ping(io, container, options));
     });
   add(program, 'open', 'open a container in the browser')
-    .argument('<container>', 'as for ping; with :PORT, or the likeliest of its ports is taken')
+    .argument('<container>', 'as for ping; with :PORT, or the likeliest of its ports is used')
     .addOption(json())
     .action(async (container: string, options: Json) => {
       finish(await open(io, container, options));

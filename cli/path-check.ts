@@ -3,7 +3,7 @@ import type { Route, RunningContainer, Status } from '../daemon/api/messages.js'
 import { questionOf } from '../daemon/api/reasons/registry.js';
 import { causeOf } from '../daemon/api/reasons/consequences.js';
 import { commandLine } from '../daemon/lib/command.js';
-import { contains, isIpv6, parseAddress, parsePrefix } from '../daemon/lib/prefix.js';
+import { addressText, contains, isIpv6, parseAddress, parsePrefix } from '../daemon/lib/prefix.js';
 import { plain } from '../daemon/lib/text.js';
 import { addressNamed } from './dns-names.js';
 import type { Io } from './io.js';
@@ -55,6 +55,12 @@ const within = ({ subnet }: Route, address: string): boolean => {
 const routesTo = ({ routes }: Status, address: string): readonly Route[] =>
   routes.filter((route) => within(route, address));
 
+/** An address as it is usually written (RFC 5952), also out of the brackets of a URL; anything else as it is. */
+function canonical(said: string): string {
+  const parsed = parseAddress(/^\[(.*)\]$/.exec(said)?.[1] ?? said);
+  return parsed ? addressText(parsed) : said;
+}
+
 /**
  * The running container that somebody means by its name, one of its names in the zone, the beginning of an id, or an
  * address; null: none.
@@ -62,17 +68,18 @@ const routesTo = ({ routes }: Status, address: string): readonly Route[] =>
 export function targetOf(status: Status, meant: string): Target | null {
   const containers = status.containers ?? [];
   const named = containers.find(({ name }) => name === meant);
-  const said = (named ? null : addressNamed(status, meant)) ?? meant;
+  const said = canonical((named ? null : addressNamed(status, meant)) ?? meant);
   const found =
     named ??
-    containers.find(({ endpoints }) => endpoints.some(({ address }) => address === said)) ??
+    containers.find(({ endpoints }) => endpoints.some(({ address }) => canonical(address) === said)) ??
     (/^[0-9a-f]{4,64}$/.test(said) ? containers.find(({ id }) => id.startsWith(said)) : undefined);
   if (!found)
     return routesTo(status, said).length > 0 ? { name: said, container: null, address: said } : null;
   const addresses = found.endpoints.map(({ address }) => address);
   const isRouted = (address: string): boolean =>
     routesTo(status, address).some(({ state }) => state === 'routed');
-  const address = addresses.find((each) => each === said) ?? addresses.find(isRouted) ?? addresses[0] ?? null;
+  const address =
+    addresses.find((each) => canonical(each) === said) ?? addresses.find(isRouted) ?? addresses[0] ?? null;
   return { name: plain(found.name, 100), container: found, address };
 }
 

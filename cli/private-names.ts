@@ -2,7 +2,9 @@
 import { isOwnZone } from '../config/zone.js';
 
 const captured = (text: string, pattern: RegExp): string[] =>
-  [...text.matchAll(pattern)].flatMap(([, ...names]) => names.filter((name) => name !== undefined));
+  [...text.matchAll(pattern)].flatMap(([, ...names]: (string | undefined)[]) =>
+    names.filter((name) => name !== undefined),
+  );
 
 /** Who has a name in the zone, as its problems tell it (core/names/zone.ts). */
 const owner = String.raw`(?:container|service|alias|label)`;

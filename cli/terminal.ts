@@ -7,17 +7,24 @@ export type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
 /** A text in a colour, or as it is. */
 export type Paint = (colour: Colour, text: string) => string;
 
-/** Colours a text for an output: only on a terminal, and only without NO_COLOR. */
+/** Colours a text for an output: only on a terminal that has any, and only without NO_COLOR. */
 export const painter =
   ({ env }: Io, output: Output): Paint =>
   (colour, text) =>
-    output.isTTY === true && (env['NO_COLOR'] ?? '') === ''
+    output.isTTY === true && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === ''
       ? styleText(colour, text, { validateStream: false })
       : text;
 
+/** What a terminal says of its size, which is 0 where it does not know. */
+const known = (size: number | undefined, usual: number): number =>
+  size === undefined || size < 1 ? usual : size;
+
+/** Columns of an output, of a terminal or not. */
+export const columnsOf = ({ columns }: Pick<Output, 'columns'>): number => known(columns, 80);
+
 /** Columns of an output; Infinity where it is no terminal, since whoever reads it may look for a line. */
-export const widthOf = ({ isTTY, columns }: Output): number =>
-  isTTY === true ? Math.max(20, columns ?? 80) : Infinity;
+export const widthOf = (output: Output): number =>
+  output.isTTY === true ? Math.max(20, columnsOf(output)) : Infinity;
 
 export const printLine = (output: Output, text: string): void => {
   output.write(`${text}\n`);
@@ -28,8 +35,9 @@ export const clearScreen = (output: Output): void => {
 };
 
 /** The first lines that a screen has room for: a terminal breaks a line that is wider than it. */
-function fitting(lines: readonly string[], { rows = 24, columns = 80 }: Output): readonly string[] {
-  let left = Math.max(1, rows - 1);
+function fitting(lines: readonly string[], output: Output): readonly string[] {
+  const columns = columnsOf(output);
+  let left = Math.max(1, known(output.rows, 24) - 1);
   return lines.filter((line) => {
     left -= Math.max(1, Math.ceil(stripVTControlCharacters(line).length / columns));
     return left >= 0;

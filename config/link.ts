@@ -11,6 +11,12 @@ const isUnusable = (address: string): boolean => {
   return first === 0 || first === 127 || first >= 224;
 };
 
+/** The network of an end of the link, as CIDR. */
+export function networkOf({ address, prefix }: { address: string; prefix: number }): string {
+  const text = `${address}/${prefix}`;
+  return parsePrefix(text)?.text ?? text;
+}
+
 /** What is wrong, as the key to blame and what is allowed there. */
 interface LinkProblem {
   readonly key: 'address' | 'peer';

@@ -1,6 +1,6 @@
 import { commentedConfig } from '../../config/commented.js';
 import { type Setting, setConfigValues } from '../../config/edit.js';
-import { configJsonSchema, describeConfig } from '../../config/keys.js';
+import { configJsonSchema, describeConfig, noSuchKey } from '../../config/keys.js';
 import { ConfigError, loadConfig, readConfigText } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
 import { tomlValue } from '../../config/toml-value.js';
@@ -111,6 +111,12 @@ export async function configSet(
 ): Promise<number> {
   const settings = pairsOf(words);
   const inForce = new Map(describeConfig().map((known) => [known.key, known.inForce]));
+  const unknown = settings.map(([key]) => key).find((key) => !inForce.has(key));
+  if (unknown !== undefined)
+    throw new CliError(
+      `nothing is changed: ${unknown}: ${noSuchKey(unknown)} (tuntapctl config show has all keys)`,
+      exit.usage,
+    );
   const before = (await readConfigText(io.configPath, trust(io))) ?? '';
   const after = setConfigValues(before, settings);
   if (after !== before) await write(io, after, ['config', 'set', ...words]);

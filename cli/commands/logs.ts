@@ -3,7 +3,7 @@ import { plain } from '../../daemon/lib/text.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { acceptsLine, type LogFilter } from '../log-filter.js';
-import { jsonLogLine, renderLogLine } from '../log-line.js';
+import { jsonLogLine, renderLogLine, timeOf } from '../log-line.js';
 import { followLog, readLog } from '../log-reader.js';
 import { localTime, printLine, safeJson } from '../terminal.js';
 
@@ -17,12 +17,12 @@ export interface LogOptions extends LogFilter {
 /** Lines of launchd's own log of the daemon that are shown; a crash has a screenful. */
 const maxLaunchdLines = 40;
 
-/** What the runtime said when it crashed, which only launchd keeps: it has no times but the file's own. */
-async function showLaunchd(io: Io, { since, pattern, json }: LogOptions): Promise<void> {
+/** What the runtime said when it crashed since `from`, which only launchd keeps: it has no times but the file's own. */
+async function showLaunchd(io: Io, { pattern, json }: LogOptions, from: number): Promise<void> {
   const path = io.layout.launchdLog;
   try {
     const { mtime, size } = await stat(path);
-    if (size === 0 || (since !== undefined && mtime.getTime() < since)) return;
+    if (size === 0 || mtime.getTime() < from) return;
     const lines: string[] = [];
     await readLog({
       path,
@@ -47,11 +47,13 @@ async function showLaunchd(io: Io, { since, pattern, json }: LogOptions): Promis
 export async function logs(io: Io, options: LogOptions): Promise<number> {
   const { since, level, pattern } = options;
   const isFiltered = [since, level, pattern].some((each) => each !== undefined);
+  let oldest: number | null = null;
   const reading = {
     path: io.logPath,
     count: options.lines ?? (since === undefined ? 50 : Infinity),
     ...(isFiltered ? { accepts: acceptsLine(options) } : {}),
     onLine: (line: string): void => {
+      oldest ??= timeOf(line);
       printLine(io.stdout, options.json === true ? jsonLogLine(line) : renderLogLine(line));
     },
   };
@@ -64,7 +66,8 @@ export async function logs(io: Io, options: LogOptions): Promise<number> {
       return exit.healthy;
     }
     const isThere = await readLog(reading);
-    await showLaunchd(io, options);
+    // What is older than all that is shown belongs to another story.
+    await showLaunchd(io, options, since ?? oldest ?? 0);
     if (!isThere) throw new CliError(absent);
     return exit.healthy;
   } catch (error) {

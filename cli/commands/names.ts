@@ -12,6 +12,14 @@ function whyNone({ vm, conditions }: Status): string {
   return found ? plain(found.message, 1000) : 'this daemon knows no names';
 }
 
+/** Why macOS does not find them; nothing where it does. */
+function notFound({ conditions }: Status): string[] {
+  const told = conditions.find(({ type }) => type === 'Names');
+  if (!told || told.status === 'True') return [];
+  const what = told.status === 'False' ? 'macOS does not find these names: ' : '';
+  return ['', `! ${what}${plain(told.message, 1000)} (see tuntapctl doctor TT120)`];
+}
+
 /** The names as lines, and then what stands against any. */
 function linesOf({ zone, names, more, problems }: Names): string[] {
   const lines = table(
@@ -33,6 +41,6 @@ export async function names(io: Io, options: { json?: boolean }): Promise<number
   if (options.json === true) printJson(io, known);
   else if (!known || known.names.length + known.problems.length === 0)
     printLine(io.stdout, `No container has a name (${whyNone(answer)}).`);
-  else for (const line of linesOf(known)) printLine(io.stdout, line);
+  else for (const line of [...linesOf(known), ...notFound(answer)]) printLine(io.stdout, line);
   return exit.healthy;
 }

@@ -10,6 +10,8 @@ import { viewOn } from '../view.js';
 /** Milliseconds: how long ago something was grows without the daemon's doing. */
 const agesChange = 5000;
 const again = 1000;
+/** Milliseconds: a daemon that works answers at once, one that has just started after its first look. */
+const firstAnswer = 2000;
 
 /**
  * `tuntapctl status --watch`: the status anew whenever it changes, until interrupted; as JSON one a line. Throws
@@ -35,6 +37,12 @@ export async function watch(io: Io, options: { json?: boolean; verbose?: boolean
   const isOver = (): boolean => signal.aborted;
   if (isScreen) clearScreen(io.stdout);
   const timer = isScreen ? setInterval(show, agesChange) : undefined;
+  const late = setTimeout(() => {
+    if (told.latest) return;
+    told.trouble = 'tuntapd has not answered yet; waiting for it';
+    if (isScreen) show();
+    else printLine(io.stderr, told.trouble);
+  }, firstAnswer);
   try {
     while (!isOver()) {
       try {
@@ -57,6 +65,7 @@ export async function watch(io: Io, options: { json?: boolean; verbose?: boolean
     }
   } finally {
     clearInterval(timer);
+    clearTimeout(late);
   }
   return exit.healthy;
 }

@@ -1,5 +1,5 @@
 /** What is to be done about more than one reason. */
-import { parsePrefix } from '../../lib/prefix.js';
+import { networkOf } from '../../../config/link.js';
 import type { Remedy } from './record.js';
 
 /** What stands for the placeholders of a remedy: the interface of the link, its two ends, and its network as CIDR. */
@@ -19,8 +19,7 @@ export function linkOf(
 ): RemedyLink {
   const link = status?.link;
   if (link) return { ...link, device: link.interface };
-  const whole = `${address}/${prefix}`;
-  return { device, address, peer, network: parsePrefix(whole)?.text ?? whole };
+  return { device, address, peer, network: networkOf({ address, prefix }) };
 }
 
 /** A remedy for a Mac with this link. */

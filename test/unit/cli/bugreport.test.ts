@@ -13,7 +13,6 @@ afterEach(() => mac.end());
 
 /** A status in which no list names what its messages name. */
 function statusSaying(...messages: readonly string[]): Status {
-  const { containers: _containers, names: _names, ...status } = healthyStatus;
   const conditions = messages.map((message, index): Condition => ({
     type: `Made${index}`,
     status: 'False',
@@ -21,7 +20,7 @@ function statusSaying(...messages: readonly string[]): Status {
     message,
     since: healthyStatus.since,
   }));
-  return { ...status, routes: [], conditions };
+  return { ...healthyStatus, containers: undefined, names: null, routes: [], conditions };
 }
 
 const logLine = (message: string, more: object = {}): string =>

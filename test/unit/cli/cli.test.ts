@@ -626,7 +626,7 @@ describe('config', () => {
     await writeFile(io.configPath, '# mine\n[tap]\nmtu = 1500 # usual\n', { mode: 0o644 });
     expect(await cli('config', 'set', 'tap.mtu', '1400')).toBe(0);
     expect(await cli('config', 'set', 'tap.mtu', '9000')).toBe(1);
-    expect(await cli('config', 'set', 'tap.mut', '1400')).toBe(1);
+    expect(await cli('config', 'set', 'tap.mut', '1400')).toBe(2);
     expect(errors).toContain('did you mean tap.mtu?');
     expect(await cli('config', 'set', 'tap.mtu', '1300', 'log.level', 'loud')).toBe(1);
     expect(await readFile(io.configPath, 'utf8')).toBe('# mine\n[tap]\nmtu = 1400 # usual\n');

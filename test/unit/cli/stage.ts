@@ -11,7 +11,7 @@ import { layoutAt } from '../../../daemon/lib/layout.js';
 import { runtimes } from '../../../daemon/lib/runtimes.js';
 
 /** What `uname -mv` prints on an Intel Mac. */
-export const intel = 'Darwin Kernel Version 21.6.0; root:xnu-8020.240.7~1/RELEASE_X86_64 x86_64\n';
+const intel = 'Darwin Kernel Version 21.6.0; root:xnu-8020.240.7~1/RELEASE_X86_64 x86_64\n';
 
 export interface Said {
   readonly code: number;
