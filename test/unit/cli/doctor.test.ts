@@ -6,7 +6,7 @@ import { conditionTypes } from '../../../daemon/api/reasons/record.js';
 import { questionOf, registry } from '../../../daemon/api/reasons/registry.js';
 import { filled, linkOf } from '../../../daemon/api/reasons/remedies.js';
 import { healthyStatus } from './scenes.js';
-import { codesWith, type Stage, stage } from './stage.js';
+import { codesWith, type Stage, stage, terminal } from './stage.js';
 
 let mac: Stage;
 beforeEach(async () => {
@@ -177,3 +177,22 @@ describe('commands are for the link that there is', () => {
     );
   });
 });
+
+test.each([40, 60, 80])(
+  'on a terminal of %i columns sentences wrap, and no command does',
+  async (columns) => {
+    for (const { type, reason, severity, whatToDo = [] } of registry) {
+      if (severity !== 'persistent') continue;
+      await mac.daemon(statusWith('blocked', told(type, reason)));
+      const { out } = await mac.cli(['doctor', must(questionOf(type)).code], terminal(columns));
+      const text = out.replaceAll(/\s+/g, ' ');
+      for (const each of whatToDo) {
+        const { text: what, command } = filled(each, linkOf(healthyStatus, configSchema.parse({}).tap));
+        expect(text).toContain(what);
+        if (command !== undefined) expect(out).toContain(command);
+      }
+      const prose = out.split('\n').filter((line) => !/[`:?]/.test(line));
+      expect(prose.filter((line) => line.length > columns)).toEqual([]);
+    }
+  },
+);
