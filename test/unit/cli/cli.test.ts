@@ -219,7 +219,7 @@ describe('status', () => {
     onTerminal();
     await cli('status');
     expect(out.match(/^[✓✗?…·] .*/gm)).toEqual(['? Engine: left over']);
-    expect(out).toContain('→ Quit Docker Desktop and open it again');
+    expect(out).toContain('→ Restart Docker Desktop, or the runtime that the message names');
     expect(out).not.toMatch(/Guest|DataPath|Ready/);
     out = '';
     await cli('status', '--json');
@@ -945,7 +945,9 @@ describe('doctor', () => {
     expect(out).toMatch(
       /✗ TT105 Does the VM have the link’s network card\?\n +OtherMac: another MAC\n +→ Quit Docker Desktop and open it again\n/,
     );
-    expect(out).toMatch(/✗ TT107 .*\n +SocketStale: left over\n +→ Quit Docker Desktop and open it again\n/);
+    expect(out).toMatch(
+      /✗ TT107 .*\n +SocketStale: left over\n +→ Restart Docker Desktop, or the runtime that the message names\n/,
+    );
     expect(out).toMatch(/→ Delete it yourself: sudo ifconfig tap5 inet 10\.0\.75\.1 delete\n/);
     expect(out).not.toMatch(/TT108|TT111/);
     out = '';
