@@ -2,6 +2,7 @@
 import type { Status } from '../api/messages.js';
 import { causeOf } from '../api/reasons/consequences.js';
 import type { ReasonOf } from '../api/reasons/registry.js';
+import { plain } from '../lib/text.js';
 import type { Config } from '../../config/schema.js';
 import type { Memory } from './memory.js';
 import { type Observation, valueOf } from './observation.js';
@@ -9,6 +10,9 @@ import type { Notice } from './steps.js';
 
 /** Reasons that are kept; there are hardly as many. */
 const maxTold = 32;
+
+/** Characters of the reason, so that the command after it has room in a notification. */
+const maxMessage = 250;
 
 /** It has a notice of its own (docker/restart.ts), as `restartDocker` has it. */
 const toldElsewhere: ReasonOf<'TapAttached'> = 'RestartNeeded';
@@ -40,6 +44,7 @@ export function blockedNotice(
     return nothing;
   const key = `${cause.type} ${cause.reason}`;
   if (toldBlocked.includes(key)) return nothing;
-  const text = `${cause.message}. What to do: tuntapctl status`;
+  const words = plain(cause.message, maxMessage);
+  const text = `${words}${words.endsWith('…') ? '' : '.'} What to do: tuntapctl status`;
   return { notice: { user, text }, toldBlocked: [...toldBlocked, key].slice(-maxTold) };
 }

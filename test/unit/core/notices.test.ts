@@ -116,6 +116,13 @@ describe('blocked', () => {
     expect(notice?.text ?? null).toEqual(text === null ? null : expect.stringContaining(text));
   });
 
+  test('is told with the command, however long the reason is', () => {
+    const long = { ...refused, message: 'why, at length '.repeat(30) };
+    expect(tell(said('blocked', long)).notice?.text).toMatch(
+      /^why, .{200,250}… What to do: tuntapctl status$/,
+    );
+  });
+
   test('is told to somebody', () => {
     expect(tell(said('blocked', refused)).notice?.user).toEqual(user);
     const away = tell(said('blocked', refused), [], config, { ...quietMac, consoleUser: seen(null) });
