@@ -35,15 +35,15 @@ const stalls = `
     delay.reset();
   });`;
 
-/** Starts the program at `worker`; returns its port, how to hand it names, its loop's longest stall so far, and how to end it. */
-async function startServer(worker) {
+/** Starts the program at `worker` with these names; returns its port, how to hand it others, its loop's longest stall so far, and how to end it. */
+async function startServer(worker, first) {
   const preload = `data:text/javascript,${encodeURIComponent(stalls)}`;
   // The first option is the daemon's own (daemon/names/server.ts).
   const options = ['--max-semi-space-size=2', '--import', preload];
   const child = spawn(process.execPath, [...options, worker], { stdio: ['pipe', 'pipe', 'pipe'] });
   const said = createInterface({ input: child.stderr });
   const ports = Array.from({ length: 8 }, () => 20_000 + Math.floor(Math.random() * 10_000));
-  child.stdin.write(`${JSON.stringify({ uid: nobody, gid: nobody, ports })}\n`);
+  child.stdin.write(`${JSON.stringify({ uid: nobody, gid: nobody, ports })}\n${first}`);
   const [line] = await once(createInterface({ input: child.stdout }), 'line');
   return {
     port: Number(/^port (\d+)$/.exec(line)?.[1]),
@@ -95,7 +95,7 @@ async function ask(port, names) {
 /** Lines of a report, made with the built program at `worker`. */
 export async function timeNames(worker) {
   const names = namesOf(5000);
-  const { port, hand, longestStall, end } = await startServer(worker);
+  const { port, hand, longestStall, end } = await startServer(worker, textOf([]));
   const at = (times, share) => (times[Math.floor(times.length * share)] ?? times.at(-1) ?? NaN).toFixed(2);
   try {
     // Nobody asks what has only just started.

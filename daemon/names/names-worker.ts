@@ -23,10 +23,16 @@ interface Start {
 const history = createHistory();
 const read = createTableReader();
 let table: NamesTable | null = null;
+let port: number | null = null;
 let begun = false;
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
+};
+
+/** Said by whichever comes last, the port or the first names: whoever hears it asks at once. */
+const sayPort = (): void => {
+  if (port !== null && table) say(`port ${port}`);
 };
 
 async function start({ uid, gid, ports }: Start): Promise<void> {
@@ -39,7 +45,8 @@ async function start({ uid, gid, ports }: Start): Promise<void> {
         history.note(asked, names, performance.now());
       },
     });
-    say(`port ${sockets.port}`);
+    port = sockets.port;
+    sayPort();
   } catch (error) {
     // Said first: where root cannot be given up the process ends right here.
     say(`failed ${plain(messageOf(error), 500)}`);
@@ -68,7 +75,9 @@ function take(line: string): void {
   }
   const next = read(line);
   if (!next) return;
+  const isFirst = table === null;
   table = next;
+  if (isFirst) sayPort();
   void sayIfStale();
 }
 

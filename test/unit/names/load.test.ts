@@ -50,6 +50,7 @@ beforeAll(async () => {
   if (!child.stdout) throw new Error('it has no output');
   const ports = Array.from({ length: 8 }, () => 20_000 + Math.floor(Math.random() * 10_000));
   child.stdin?.write(`${JSON.stringify({ uid: nobody, gid: nobody, ports })}\n`);
+  hand(namesOf(0));
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   port = Number(/^port (\d+)$/.exec(line)?.[1]);
 });

@@ -2,14 +2,14 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decode, encode, type StringAnswer } from 'dns-packet';
 import { cleanEnvironment } from '../../../daemon/lib/command.js';
 import { keepNamesServer, type NamesServer } from '../../../daemon/names/server.js';
-import type { NamesData } from '../../../daemon/names/table.js';
+import { linesFor, type NamesData } from '../../../daemon/names/table.js';
 import { workshop } from '../../product/bundle-crash/world.js';
 import { until } from '../../lib/until.js';
 import { signalAs } from '../inspector.js';
@@ -23,6 +23,7 @@ let server: NamesServer;
 let ports: number[];
 let changes = 0;
 let stale = 0;
+let logged: string[];
 
 beforeAll(async () => {
   tools = await workshop({ names: 'daemon/names/names-worker.ts' });
@@ -37,12 +38,13 @@ beforeEach(() => {
   ports = [first, first + 1, first + 2];
   changes = 0;
   stale = 0;
+  logged = [];
   server = keepNamesServer({
     worker,
     tryPorts: ports,
     onChange: () => (changes += 1),
     onStale: () => (stale += 1),
-    log: () => undefined,
+    log: (message) => logged.push(message),
   });
 });
 afterEach(() => {
@@ -138,6 +140,51 @@ test('it comes back after its child was killed, and says so meanwhile', async ()
   await served();
   expect(children()).not.toContain(pid);
   expect(await ask('web.docker')).toEqual(['172.17.0.2']);
+});
+
+test('it says that it answers once it has the names, however many those are', async () => {
+  server.follow(data(Array.from({ length: 20_000 }, (_, index) => [`web-${index}`, ['172.17.0.2']])));
+  await served();
+  expect(logged).toEqual([]);
+  expect(await ask('web-19999.docker')).toEqual(['172.17.0.2']);
+});
+
+/** A server that hears nothing of its first question. */
+const deafAtFirst = `
+import { createSocket } from 'node:dgram';
+import { createServer } from 'node:net';
+let asked = 0;
+const udp = createSocket('udp4').on('message', (query, { port, address }) => {
+  query.writeUInt16BE(0x8400, 2);
+  if ((asked += 1) > 1) udp.send(query, port, address);
+});
+udp.bind(0, '127.0.0.1', () => {
+  const { port } = udp.address();
+  const answer = (socket) => socket.on('data', (query) => {
+    query.writeUInt16BE(0x8400, 4);
+    socket.write(query);
+  });
+  createServer(answer).listen(port, '127.0.0.1', () => console.log('port ' + port));
+});
+process.stdin.resume();`;
+
+test('a question that gets lost is asked again, and costs the server nothing', async () => {
+  const program = join(tools, 'deaf.mjs');
+  writeFileSync(program, deafAtFirst);
+  const told: string[] = [];
+  const other = keepNamesServer({
+    worker: program,
+    onChange: () => told.push(other.state().state),
+    onStale: () => undefined,
+    log: (message) => logged.push(message),
+  });
+  try {
+    other.follow(web);
+    await until('it serves', 20, () => Promise.resolve(other.state().state === 'serving'));
+    expect([told, logged]).toEqual([['starting', 'serving'], []]);
+  } finally {
+    other.stop();
+  }
 });
 
 describe('ports', () => {
@@ -248,7 +295,8 @@ describe('whoever talks to it', () => {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     try {
-      child.stdin?.write(`${JSON.stringify({ uid: nobody, gid: nobody, ports: [ports[0]] })}\n`);
+      const start = JSON.stringify({ uid: nobody, gid: nobody, ports: [ports[0]] });
+      child.stdin?.write(`${[start, ...linesFor(web)].join('\n')}\n`);
       if (!child.stdout) throw new Error('it has no output');
       await once(child.stdout, 'data');
       expect(/^Uid:\t(.*)$/m.exec(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8'))?.[1]).toBe(
