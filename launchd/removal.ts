@@ -82,7 +82,7 @@ async function leave(given: Removal): Promise<Outcome> {
     if (!running.answer) {
       if (!(await exists(layout.plist)) || !(await exists(layout.runtime)))
         throw new Problem(
-          `no daemon runs, and ${layout.plist} or ${layout.prefix} is missing to start one; both come back when tuntapd is installed again: sudo make install-daemon`,
+          `no daemon runs, and ${layout.plist} or ${layout.prefix} is missing to start one; both come back when tuntapd is installed again as it was (from a checkout: sudo make install-daemon)`,
         );
       say('no daemon answers; starting it once more to clean up');
       await unload(outside);
