@@ -69,7 +69,7 @@ export function keepNamesServer(parts: {
     const text = Array.from(linesFor(data), (line) => `${line}\n`).join('');
     if (text === sent) return;
     sent = text;
-    child.stdin.write(text);
+    child.stdin.write(text, tell);
   };
 
   /** Whether it answers is found out once it says so, and then once a minute. */
@@ -141,7 +141,6 @@ export function keepNamesServer(parts: {
     createInterface({ input: stdout }).on('line', (line) => {
       hear(started, line);
     });
-    stdin.on('drain', tell);
     stdin.write(`${JSON.stringify({ uid: nobody, gid: nobody, ports: tryPorts })}\n`, tell);
   }
 

@@ -149,6 +149,25 @@ test('it says that it answers once it has the names, however many those are', as
   expect(await ask('web-19999.docker')).toEqual(['172.17.0.2']);
 });
 
+test('a child that did not read for a while has the latest names once it does', async () => {
+  const others = Array.from({ length: 200 }, (_, index) => [`web-${index}`, ['172.17.0.2']] as const);
+  server.follow(web);
+  await served();
+  const [pid = 0] = children();
+  process.kill(pid, 'SIGSTOP');
+  for (let round = 0; round < 100; round += 1) {
+    server.follow(data([...others, ['web', [`172.17.1.${round}`]]]));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  process.kill(pid, 'SIGCONT');
+  await until(
+    'it has the last ones',
+    10,
+    async () => JSON.stringify(await ask('web.docker')) === '["172.17.1.99"]',
+  );
+  expect(children()).toEqual([pid]);
+});
+
 /** A server that hears nothing of its first question. */
 const deafAtFirst = `
 import { createSocket } from 'node:dgram';
