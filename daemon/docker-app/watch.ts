@@ -40,14 +40,20 @@ interface Child {
 function keepChild(worker: string, uid: number, onChange: () => void): Child {
   let child: ChildProcess | null = null;
   let folders: readonly string[] = [];
+  let isBehind = false;
   let timer: NodeJS.Timeout | undefined;
   let listening: NodeJS.Timeout | undefined;
   let pause = firstPause;
   let stopped = false;
 
-  /** One that does not read is not written to: what it has not read is the latest anyway once it does. */
+  /** One that does not read is not written to: it gets the latest once it does. */
   const tell = (): void => {
-    if (child?.stdin && child.stdin.writableLength === 0) child.stdin.write(`${JSON.stringify(folders)}\n`);
+    if (!child?.stdin) return;
+    isBehind = child.stdin.writableLength > 0;
+    if (isBehind) return;
+    child.stdin.write(`${JSON.stringify(folders)}\n`, () => {
+      if (isBehind) tell();
+    });
   };
 
   function start(): void {
@@ -66,9 +72,7 @@ function keepChild(worker: string, uid: number, onChange: () => void): Child {
       stdout.pause();
       listening = setTimeout(() => stdout.resume(), minInterval);
     });
-    stdin.on('drain', tell);
-    stdin.write(`${JSON.stringify({ uid, gid: uid === nobody ? nobody : staff })}\n`);
-    stdin.write(`${JSON.stringify(folders)}\n`);
+    stdin.write(`${JSON.stringify({ uid, gid: uid === nobody ? nobody : staff })}\n`, tell);
     const ended = (): void => {
       if (child !== started) return;
       stdin.destroy();

@@ -155,6 +155,26 @@ test('a folder full of apps costs one watch, and what is no longer followed is n
   expect(watches()).toBeLessThanOrEqual(1);
 });
 
+test('a child that did not read for a while watches the latest folders once it does', async () => {
+  const last = join(applications, 'others', 'Docker.app');
+  writeDockerApp({ path: last, owner });
+  if (isRoot) chownSync(join(applications, 'others'), owner.uid, owner.gid);
+  const [{ pid } = { pid: 0 }] = children();
+  process.kill(pid, 'SIGSTOP');
+  for (let round = 0; round < 1500; round += 1)
+    await watch.follow([join(applications, `${'x'.repeat(200)}${round}.app`)]);
+  await watch.follow([last]);
+  process.kill(pid, 'SIGCONT');
+  const isQuiet = async (): Promise<boolean> => {
+    const before = changes;
+    await rest(1000);
+    return changes === before;
+  };
+  await until('nothing more is told of the others', 20, isQuiet);
+  writeFileSync(join(last, 'Contents/Resources/bin/com.docker.hyperkit'), 'new');
+  await until('a change in the last one is told', 10, async () => !(await isQuiet()));
+});
+
 asRoot('who watches has the rights of the owner alone, and gives nobody more than that', async () => {
   const [child] = children();
   expect(child?.uids).toBe('501\t501\t501\t501');
