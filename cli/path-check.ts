@@ -4,6 +4,7 @@ import { questionOf } from '../daemon/api/reasons/registry.js';
 import { causeOf } from '../daemon/api/reasons/consequences.js';
 import { commandLine } from '../daemon/lib/command.js';
 import { addressText, contains, isIpv6, parseAddress, parsePrefix } from '../daemon/lib/prefix.js';
+import { isPrintedAs } from '../daemon/lib/printed-name.js';
 import { plain } from '../daemon/lib/text.js';
 import { addressNamed } from './dns-names.js';
 import type { Io } from './io.js';
@@ -113,10 +114,8 @@ async function routeHop(address: string, link: Way, outside: Outside): Promise<H
   const command = [...link.get, address];
   const { stdout, stderr } = await outside.run('/sbin/route', command);
   const way = wayIn(stdout);
-  // Up to macOS 11 the table cuts the link's name, to 7 characters at the least, and route does not.
-  const isLinks =
-    way.interface === link.interface ||
-    (link.interface.length >= 7 && way.interface?.startsWith(link.interface) === true);
+  // The link has the name that the table prints; route prints the whole one.
+  const isLinks = way.interface !== null && isPrintedAs(way.interface, link.interface);
   if (isLinks && way.gateway === link.peer)
     return pass('route', `${address} leaves by ${link.interface} to ${link.peer}`);
   const where =

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { cleanEnvironment } from '../lib/command.js';
+import { tellLatest } from '../lib/latest.js';
 import type { Look } from './outside.js';
 import { statsOf } from './outside-look.js';
 
@@ -40,21 +41,13 @@ interface Child {
 function keepChild(worker: string, uid: number, onChange: () => void): Child {
   let child: ChildProcess | null = null;
   let folders: readonly string[] = [];
-  let isBehind = false;
   let timer: NodeJS.Timeout | undefined;
   let listening: NodeJS.Timeout | undefined;
   let pause = firstPause;
   let stopped = false;
 
-  /** One that does not read is not written to: it gets the latest once it does. */
-  const tell = (): void => {
-    if (!child?.stdin) return;
-    isBehind = child.stdin.writableLength > 0;
-    if (isBehind) return;
-    child.stdin.write(`${JSON.stringify(folders)}\n`, () => {
-      if (isBehind) tell();
-    });
-  };
+  /** Tells the child which folders to watch from now on. */
+  let tell = (): void => undefined;
 
   function start(): void {
     const began = performance.now();
@@ -72,6 +65,7 @@ function keepChild(worker: string, uid: number, onChange: () => void): Child {
       stdout.pause();
       listening = setTimeout(() => stdout.resume(), minInterval);
     });
+    tell = tellLatest(stdin, () => `${JSON.stringify(folders)}\n`);
     stdin.write(`${JSON.stringify({ uid, gid: uid === nobody ? nobody : staff })}\n`, tell);
     const ended = (): void => {
       if (child !== started) return;

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { NamesServing } from '../core/names/observation.js';
 import { cleanEnvironment } from '../lib/command.js';
+import { tellLatest } from '../lib/latest.js';
 import { messageOf, plain } from '../lib/text.js';
 import { selfQuery } from './self-query.js';
 import { linesFor, type NamesData } from './table.js';
@@ -63,13 +64,14 @@ export function keepNamesServer(parts: {
     onChange();
   };
 
-  /** One that does not read is not written to: the latest names go once it does. */
-  const tell = (): void => {
-    if (!child?.stdin || !data || child.stdin.writableLength > 0) return;
-    const text = Array.from(linesFor(data), (line) => `${line}\n`).join('');
-    if (text === sent) return;
+  /** Hands the child the latest names. */
+  let tell = (): void => undefined;
+  /** Null: it has them. */
+  const unsent = (): string | null => {
+    const text = data && Array.from(linesFor(data), (line) => `${line}\n`).join('');
+    if (text === null || text === sent) return null;
     sent = text;
-    child.stdin.write(text, tell);
+    return text;
   };
 
   /** Whether it answers is found out once it says so, and then once a minute. */
@@ -141,6 +143,7 @@ export function keepNamesServer(parts: {
     createInterface({ input: stdout }).on('line', (line) => {
       hear(started, line);
     });
+    tell = tellLatest(stdin, unsent);
     stdin.write(`${JSON.stringify({ uid: nobody, gid: nobody, ports: tryPorts })}\n`, tell);
   }
 

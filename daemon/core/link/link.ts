@@ -1,5 +1,6 @@
 /** The seam: how this Mac and Docker's VM reach each other. All that comes after knows only this, not its maker. */
 import type { Prefix } from '../../lib/prefix.js';
+import { isPrintedAs } from '../../lib/printed-name.js';
 import type { ConsoleUser, Route, Vm } from '../observation.js';
 import type { FoundNic } from './nic.js';
 
@@ -71,17 +72,11 @@ export type LinkState = Common &
 export const takenBy = (state: LinkState): Route | null =>
   state.kind === 'present' && state.lacks === 'network' ? state.row : null;
 
-/**
- * An interface's name as the table prints it at its own network: macOS 11 and older cut names to 7 characters there, in the
- * table of IPv6 to 8 (netstat.tproj/route.c, WID_IF).
- */
+/** An interface's name as the table prints it at its own network. */
 export function printedName(name: string, network: Prefix, table: readonly Route[] | null): string {
   const row = table?.find(
     ({ destination, flags, interface: printed }) =>
-      destination.text === network.text &&
-      !flags.includes('G') &&
-      printed.length >= 7 &&
-      name.startsWith(printed),
+      destination.text === network.text && !flags.includes('G') && isPrintedAs(name, printed),
   );
   return row?.interface ?? name;
 }

@@ -4,6 +4,7 @@
  */
 import type { Config } from '../../../config/schema.js';
 import { addressText, contains, isAddressIn, parseAddress, parsePrefix } from '../../lib/prefix.js';
+import { isPrintedAs } from '../../lib/printed-name.js';
 import type { Memory } from '../memory.js';
 import { type Ipv6Address, type Observation, unknown, valueOf } from '../observation.js';
 import { byRow } from './by-row.js';
@@ -22,8 +23,9 @@ function linkOf(
   { vmnet: { ipv6 = {} }, ipv6: observed }: Observation,
   { nics: search }: Memory,
 ): Link | null {
-  // Up to macOS 11 a table cuts names, and the link has that one.
-  const [name, addresses = []] = Object.entries(ipv6).find(([each]) => each.startsWith(ipv4.interface)) ?? [];
+  // The link has the name that the table of IPv4 prints.
+  const [name, addresses = []] =
+    Object.entries(ipv6).find(([each]) => isPrintedAs(each, ipv4.interface)) ?? [];
   if (name === undefined) return null;
   const ends = search?.nics.find(({ mac }) => mac === ipv4.nic)?.ipv6 ?? [];
   for (const own of spokenWith(addresses)) {
