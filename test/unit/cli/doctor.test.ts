@@ -5,7 +5,7 @@ import type { Condition, Phase, Status } from '../../../daemon/api/messages.js';
 import { conditionTypes } from '../../../daemon/api/reasons/record.js';
 import { questionOf, registry } from '../../../daemon/api/reasons/registry.js';
 import { filled, linkOf } from '../../../daemon/api/reasons/remedies.js';
-import { healthyStatus } from './scenes.js';
+import { healthyStatus, scenes } from './scenes.js';
 import { codesWith, type Stage, stage, terminal } from './stage.js';
 
 let mac: Stage;
@@ -37,15 +37,9 @@ const statusWith = (phase: Phase, ...changed: readonly Condition[]): Status => (
   ],
 });
 
-const noVm = [
-  told('VirtualMachine', 'NotRunning'),
-  told('TapAttached', 'NoVm'),
-  told('TapAddress', 'NoLink'),
-  told('Engine', 'NoVm'),
-  told('Guest', 'NoEngine'),
-  told('Routes', 'NoEngine'),
-  told('DataPath', 'NoLink'),
-];
+const noVm = must(scenes['idle']).conditions.filter(
+  ({ type, status }) => status !== 'True' && type !== 'Ready',
+);
 
 describe('a Docker.app that may not be changed, while no VM runs', () => {
   beforeEach(() =>
