@@ -1,19 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  appendFile,
-  chmod,
-  mkdir,
-  mkdtemp,
-  readFile,
-  rename,
-  rm,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, get, type RequestListener } from 'node:http';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -30,21 +18,14 @@ import { withProgress } from '../../../cli/progress.js';
 import type { Outcome, Status } from '../../../daemon/api/messages.js';
 import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { createFeed, type Feed } from '../../../daemon/control/stream.js';
-import { layoutAt } from '../../../daemon/lib/layout.js';
 import { resolverText } from '../../../daemon/lib/resolver-text.js';
 import { runtimes } from '../../../daemon/lib/runtimes.js';
 import { condition, madeUpStatus } from './made-up.js';
 import { healthyStatus, scenes } from './scenes.js';
+import { appleSilicon, byRosetta, emptyMac, intel } from './stage.js';
 
 const kickstart = 'sudo launchctl kickstart -k system/io.github.tuntapd';
 const { current, old } = runtimes.x64;
-/** What `uname -mv` prints on an Intel Mac, on Apple silicon, and there by Rosetta. */
-const kernel = 'Darwin Kernel Version 23.6.0: Mon Jul 29 2024; root:xnu-10063.141.2~1/RELEASE_';
-const intel = `${kernel}X86_64 x86_64\n`;
-const appleSilicon = `${kernel}ARM64_T8103 arm64\n`;
-const byRosetta = `${kernel}ARM64_T8103 x86_64\n`;
-
-const uid = process.getuid?.() ?? 0;
 const gid = process.getgid?.() ?? 0;
 let root: string;
 let io: Io;
@@ -57,10 +38,8 @@ let feed: Feed;
 let handedOver: readonly string[];
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'cli-'));
-  const layout = layoutAt(root, { uid, gid }, gid);
-  for (const folder of [dirname(layout.socket), layout.logs, layout.configuration])
-    await mkdir(folder, { recursive: true });
+  const mac = await emptyMac();
+  root = mac.root;
   out = '';
   errors = '';
   server = null;
@@ -68,22 +47,10 @@ beforeEach(async () => {
   handedOver = [];
   stop = new AbortController();
   io = {
+    ...mac.io,
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (errors += text) },
     env: {},
-    now: () => Date.parse('2026-03-04T05:18:07.000Z'),
-    version: '1.2.3',
-    socketPath: layout.socket,
-    logPath: join(layout.logs, 'tuntapd.log'),
-    configPath: join(layout.configuration, 'config.toml'),
-    layout,
-    run: (file) =>
-      Promise.resolve({
-        stdout:
-          file === '/usr/bin/uname' ? intel : file === layout.cliRuntime ? `v${old.version}\n` : '12.7.6\n',
-        stderr: '',
-        exitCode: 0,
-      }),
     inForeground: (file, args) => {
       handedOver = [file, ...args];
       return Promise.resolve(1);
@@ -100,7 +67,6 @@ beforeEach(async () => {
       host === 'web.docker'
         ? Promise.resolve(['172.17.0.2'])
         : Promise.reject(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' })),
-    uid: 501,
     renderShim: ({ device, mac, wait }) => `#!/bin/sh\n# ${device} ${mac} ${wait}\n`,
     untilInterrupted: () => stop.signal,
   };

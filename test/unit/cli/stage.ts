@@ -10,8 +10,11 @@ import { createFeed } from '../../../daemon/control/stream.js';
 import { layoutAt } from '../../../daemon/lib/layout.js';
 import { runtimes } from '../../../daemon/lib/runtimes.js';
 
-/** What `uname -mv` prints on an Intel Mac. */
-const intel = 'Darwin Kernel Version 21.6.0; root:xnu-8020.240.7~1/RELEASE_X86_64 x86_64\n';
+const kernel = 'Darwin Kernel Version 23.6.0: Mon Jul 29 2024; root:xnu-10063.141.2~1/RELEASE_';
+/** What `uname -mv` prints on an Intel Mac, on Apple silicon, and there by Rosetta. */
+export const intel = `${kernel}X86_64 x86_64\n`;
+export const appleSilicon = `${kernel}ARM64_T8103 arm64\n`;
+export const byRosetta = `${kernel}ARM64_T8103 x86_64\n`;
 
 export interface Said {
   readonly code: number;
@@ -32,15 +35,13 @@ export interface Stage {
   readonly end: () => Promise<void>;
 }
 
-/** An empty Mac without a daemon. */
-export async function stage(): Promise<Stage> {
+/** An empty Mac of this user's own below `root`, which is to be removed, and how tuntapctl sees it. */
+export async function emptyMac(): Promise<{ readonly root: string; readonly io: Io }> {
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   const root = await mkdtemp(join(tmpdir(), 'stage-'));
   const layout = layoutAt(root, { uid, gid }, gid);
   for (const folder of [dirname(layout.socket), layout.logs, layout.configuration])
     await mkdir(folder, { recursive: true });
-  let server: Awaited<ReturnType<typeof serveControl>> | null = null;
-  let told: { status: Status | null; version: string } = { status: null, version: '' };
   const io: Io = {
     stdout: { write: () => undefined },
     stderr: { write: () => undefined },
@@ -70,6 +71,15 @@ export async function stage(): Promise<Stage> {
     renderShim: () => '#!/bin/sh\n',
     untilInterrupted: () => new AbortController().signal,
   };
+  return { root, io };
+}
+
+/** An empty Mac without a daemon. */
+export async function stage(): Promise<Stage> {
+  const { root, io } = await emptyMac();
+  const { layout } = io;
+  let server: Awaited<ReturnType<typeof serveControl>> | null = null;
+  let told: { status: Status | null; version: string } = { status: null, version: '' };
   const silence = async (): Promise<void> => {
     await server?.close();
     server = null;
@@ -93,7 +103,7 @@ export async function stage(): Promise<Stage> {
       server ??= await serveControl({
         socketPath: layout.socket,
         rootSocketPath: layout.rootSocket,
-        gid,
+        gid: layout.readers,
         log: () => undefined,
         handlers: {
           version: () => ({ version: told.version, pid: 4711 }),
