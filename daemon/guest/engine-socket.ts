@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
-import { lstat, realpath } from 'node:fs/promises';
+import { lstat, readlink, realpath } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { ReasonOf } from '../api/reasons/registry.js';
 import type { ConsoleUser } from '../core/observation.js';
 import { unfitSocketPath } from '../lib/socket-path.js';
@@ -38,10 +38,32 @@ const ownFolders = [
   'Library/Group Containers/group.com.docker',
 ];
 
+/** More links than macOS follows (MAXSYMLINKS). */
+const maxLinks = 40;
+
+/** Where each link of a place leads, and its socket at last; none of what cannot be followed: whoever dials says why. */
+async function wayFrom(place: string): Promise<readonly string[]> {
+  const whereIs = async (path: string): Promise<string> =>
+    join(await realpath(dirname(path)), basename(path));
+  try {
+    const socket = await realpath(place);
+    const way: string[] = [];
+    for (let at = await whereIs(place); way.length < maxLinks;) {
+      const target = await readlink(at).catch(() => null);
+      if (target === null) break;
+      at = await whereIs(resolve(dirname(at), target));
+      way.push(at);
+    }
+    return [...way, socket];
+  } catch {
+    return [];
+  }
+}
+
 /**
- * A place that leads to elsewhere in the home leads to another runtime's engine: colima, OrbStack, Rancher Desktop and
- * podman put such a link at /var/run/docker.sock. Of `place` it is known that it answers. Throws DialError
- * `SocketOfAnother`.
+ * A place that leads to elsewhere in the home, or by way of it, leads to another runtime's engine: colima, OrbStack and
+ * Rancher Desktop put such a link at /var/run/docker.sock, and so does podman, whose own link there goes on to a folder of
+ * macOS's (pkg/machine/shim/networking_unix.go). Of `place` it is known that it answers. Throws DialError `SocketOfAnother`.
  */
 async function refuseOtherRuntimes(
   place: string,
@@ -56,14 +78,17 @@ async function refuseOtherRuntimes(
       return null;
     }
   };
-  const [target, whole, ...own] = await Promise.all([
-    realpath(place).catch(() => null),
-    ...[home, ...ownFolders.map((folder) => join(home, folder))].map(answering),
+  const [way, [whole = null, ...own]] = await Promise.all([
+    wayFrom(place),
+    Promise.all([home, ...ownFolders.map((folder) => join(home, folder))].map(answering)),
   ]);
-  const isIn = (folder: string | null | undefined): boolean =>
-    folder != null && target?.startsWith(`${folder}/`) === true;
-  if (isIn(whole) && !own.some(isIn))
-    throw new DialError(`${place} leads to ${target}, which is not Docker Desktop’s`, 'SocketOfAnother');
+  const isOthers = (path: string): boolean => {
+    const isIn = (folder: string | null): boolean => folder !== null && path.startsWith(`${folder}/`);
+    return isIn(whole) && !own.some(isIn);
+  };
+  const other = way.find(isOthers);
+  if (other !== undefined)
+    throw new DialError(`${place} leads to ${other}, which is not Docker Desktop’s`, 'SocketOfAnother');
 }
 
 /** Device, inode and change time of a socket and of every folder above it: what a swap of any of them changes. */

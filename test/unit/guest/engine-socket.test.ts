@@ -230,4 +230,20 @@ describe('of several places', () => {
       at('dotfiles/docker/run/docker.sock'),
     );
   });
+
+  test('one that leads by another runtime’s own link is that runtime’s, wherever its socket lies', async () => {
+    const person = { ...user, home: at('home') };
+    const machine = at('home/.local/share/containers/podman/machine');
+    for (const folder of [machine, at('T/podman')]) mkdirSync(folder, { recursive: true });
+    symlinkSync(await living(at('T/podman/podman-machine-default-api.sock')), join(machine, 'podman.sock'));
+    symlinkSync(join(machine, 'podman.sock'), at('shared'));
+    await expect(findEngine(person, answers, [at('shared')])).rejects.toMatchObject({
+      reason: 'SocketOfAnother',
+      message: expect.stringContaining(`${machine}/podman.sock, which is not Docker Desktop’s`),
+    });
+    rmSync(at('T'), { recursive: true });
+    await expect(findEngine(person, answers, [at('shared')])).rejects.toMatchObject({
+      reason: 'SocketMissing',
+    });
+  });
 });
