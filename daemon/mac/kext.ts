@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { kextApproval } from '../api/reasons/remedies.js';
 import { run, type Run } from '../lib/command.js';
 import { type Kext, type Seen, seen, unknown } from '../core/observation.js';
 import { StepError } from '../core/steps.js';
@@ -63,7 +64,7 @@ export async function loadKext(
     const said = plain(`${stderr} ${stdout}`);
     if (exitCode === refusedByPolicy || /system policy|not approved|-603946981/.test(said))
       throw new StepError(
-        `macOS does not load ${bundle}: ${said}. Allow it in System Settings > Privacy & Security, then restart the Mac`,
+        `macOS does not load ${bundle}: ${said}. Allow it in ${kextApproval}, then restart the Mac`,
         { condition: 'TapDevice', reason: 'KextNotApproved', blocked: true, once: true },
       );
     words = `(kextload ended with ${exitCode}): ${said || 'it said nothing'}`;

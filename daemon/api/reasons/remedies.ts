@@ -46,6 +46,10 @@ export const tryAgain = {
   command: 'tuntapctl up',
 } as const satisfies Remedy;
 
+/** Where a person allows a kext, by the names that both macOS 13 and older ones have for it. */
+export const kextApproval =
+  'System Settings > Privacy & Security (up to macOS 12: System Preferences > Security & Privacy)';
+
 export const restartDocker = { text: 'Quit Docker Desktop and open it again' } as const satisfies Remedy;
 
 export const restartRuntime = {

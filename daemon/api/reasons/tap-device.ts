@@ -1,9 +1,7 @@
 import type { Topic } from './record.js';
-import { readLogs, tryAgain } from './remedies.js';
+import { kextApproval, readLogs, tryAgain } from './remedies.js';
 
-const allow = {
-  text: 'Allow the kext in System Settings, Privacy & Security, and restart the Mac',
-};
+const allow = { text: `Allow the kext in ${kextApproval}, and restart the Mac` };
 
 export const tapDevice = {
   code: 'TT102',

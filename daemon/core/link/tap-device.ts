@@ -1,4 +1,5 @@
 /** The tap kext and its device: what loads the one and gives the other to whoever runs hyperkit. Pure. */
+import { kextApproval } from '../../api/reasons/remedies.js';
 import { failed, type Judge, no, unclear, yes } from '../condition.js';
 import type { Judgement } from '../judgement.js';
 import { type Observation, valueOf } from '../observation.js';
@@ -58,7 +59,7 @@ export const tapDevice: Judge<'TapDevice'> = ({ config, observation, memory }, f
     return no(
       'KextMissing',
       `/dev/${config.tap.device} does not exist: no tap kext is loaded. Install tuntaposx or Tunnelblick’s tap kext, ` +
-        `approve it in System Settings > Privacy & Security, and restart the Mac`,
+        `approve it in ${kextApproval}, and restart the Mac`,
     );
   }
   const { path, uid } = device.value;

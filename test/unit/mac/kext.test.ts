@@ -49,6 +49,13 @@ test('what macOS refuses is asked for once, since each time shows a dialog', asy
   expect(tried).toHaveLength(1);
 });
 
+test('where it is allowed is told by the name of that place up to macOS 12, too', async () => {
+  const { load } = mac([refused], false);
+  await expect(load()).rejects.toThrow(
+    'System Settings > Privacy & Security (up to macOS 12: System Preferences > Security & Privacy)',
+  );
+});
+
 test('what never comes is given up after a few times, in kextload’s own words', async () => {
   const { tried, load } = mac([busy, busy, busy, busy, busy, busy], false);
   await expect(load()).rejects.toMatchObject({
