@@ -15,7 +15,7 @@ export const maxCommand = 8192;
 const maxPerUser = 32;
 
 const mayBeDockers =
-  /hyperkit|\.app\/Contents\/MacOS\/(?:Docker|com\.docker\.)|\/limactl[^\s/]* (?:--debug )?hostagent |\/gvproxy(?: |$)|OrbStack Helper vmgr/;
+  /hyperkit|\.app\/Contents\/MacOS\/(?:Docker|com\.docker\.)|\/\.?limactl[^\s/]* (?:--debug )?hostagent |\/gvproxy(?: |$)|OrbStack Helper vmgr/;
 
 /** The oldest few of each user: nobody's processes crowd out another's. */
 export function fewOfEach<

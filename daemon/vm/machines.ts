@@ -11,8 +11,8 @@ function programOf(cmd: string): string {
 /**
  * `limactl hostagent --pidfile FOLDER/ha.pid --socket FOLDER/ha.sock … NAME`: one process for each VM of Lima's, with the
  * vz driver the VM's own (lima pkg/instance/start.go). colima runs Homebrew's limactl, Rancher Desktop a
- * `limactl.ventura` of its bundle. Paths may hold blanks; a program that only reads limactl is none. The line is a user's
- * words, so nothing goes through it more than once.
+ * `limactl.ventura` of its bundle, and Nix has a script before its own, which is a `.limactl-wrapped`. Paths may hold
+ * blanks; a program that only reads limactl is none. The line is a user's words, so nothing goes through it more than once.
  */
 function hostAgent(cmd: string): { limactl: string; folder: string } | null {
   const [verb, option, file] = [' hostagent ', '--pidfile /', '/ha.pid '];
@@ -20,7 +20,7 @@ function hostAgent(cmd: string): { limactl: string; folder: string } | null {
   if (at === -1) return null;
   const limactl = cmd.slice(0, at).replace(/ --debug$/, '');
   const name = limactl.lastIndexOf('/');
-  const isLimactl = name > 0 && /^\/limactl(?:\.[a-z]+)?$/.test(limactl.slice(name));
+  const isLimactl = name > 0 && /^\/(?:limactl(?:\.[a-z]+)?|\.limactl-wrapped)$/.test(limactl.slice(name));
   if (!isLimactl || !limactl.startsWith('/') || programOf(limactl) !== limactl) return null;
   const words = `${cmd.slice(at + verb.length)} `;
   const from = words.indexOf(option);

@@ -62,7 +62,7 @@ export function listByChild(program: string): { list: List; stop: () => void } {
 
 /** `pid=,uid=,lstart=,ucomm=`; ucomm is the file's name, cut at 16 characters (MAXCOMLEN). */
 const row =
-  /^ *(\d+) +(\d+) +\w{3} (\w{3} +\d+ [\d:]{8} \d{4}) +(?:Docker|com\.docker\..*|hyperkit.*?|limactl.*?|gvproxy|OrbStack Helper) *$/;
+  /^ *(\d+) +(\d+) +\w{3} (\w{3} +\d+ [\d:]{8} \d{4}) +(?:Docker|com\.docker\..*|hyperkit.*?|\.?limactl.*?|gvproxy|OrbStack Helper) *$/;
 
 /** Without -ww, `ps` cuts its lines where COLUMNS says (adv_cmds ps/ps.c). */
 const env = { ...cleanEnvironment, COLUMNS: String(maxCommand) };

@@ -29,6 +29,12 @@ test.each([
     '/Users/a/.config/colima/_lima/colima-big',
   ],
   [
+    'colima of Nix, which puts a wrapper before limactl',
+    colima.replace('/opt/homebrew/bin/limactl', '/nix/store/5m1x-lima-1.1.1/bin/.limactl-wrapped'),
+    'colima',
+    '/Users/andrii/.colima/_lima/colima',
+  ],
+  [
     'Lima with a window',
     '/opt/homebrew/bin/limactl hostagent --pidfile /Users/a/.lima/docker/ha.pid --socket /Users/a/.lima/docker/ha.sock --run-gui --guestagent /opt/x docker',
     'Lima',
@@ -100,18 +106,21 @@ test('another user’s are left out, and the oldest comes first', () => {
   expect(found.map(({ vm: { pid } }) => pid)).toEqual([3, 2]);
 });
 
-test('they are found by columns too, where the child that lists fails', async () => {
-  const list = await listByColumns((_file, words) =>
-    Promise.resolve({
-      stdout: words.includes('pid=,args=')
-        ? `  700 ${colima}\n`
-        : '  700   501 Fri Oct 23 12:24:00 2026 limactl         \n  701   501 Fri Oct 23 12:24:00 2026 login\n',
-      stderr: '',
-      exitCode: 0,
-    }),
-  );
-  expect(pickMachines(list, { uid })).toMatchObject([{ name: 'colima', vm: { pid: 700 } }]);
-});
+test.each(['limactl         ', '.limactl-wrapped'])(
+  'they are found by columns too, where the child that lists fails: %s',
+  async (ucomm) => {
+    const list = await listByColumns((_file, words) =>
+      Promise.resolve({
+        stdout: words.includes('pid=,args=')
+          ? `  700 ${colima.replace('/limactl', `/${ucomm.trim()}`)}\n`
+          : `  700   501 Fri Oct 23 12:24:00 2026 ${ucomm}\n  701   501 Fri Oct 23 12:24:00 2026 login\n`,
+        stderr: '',
+        exitCode: 0,
+      }),
+    );
+    expect(pickMachines(list, { uid })).toMatchObject([{ name: 'colima', vm: { pid: 700 } }]);
+  },
+);
 
 /** Processes of a user whose lines are as long as any is looked at. */
 const costly = (count: number, head: string, tail: string) => {
@@ -141,7 +150,7 @@ test('nor does one among all processes', () => {
 
 test('a line says the same as the form that is written down for it', () => {
   const form =
-    /^(\/(?:(?! [-/]).)*?\/limactl(?:\.[a-z]+)?) (?:--debug )?hostagent .*?--pidfile (\/.+?)\/ha\.pid(?: |$)/s;
+    /^(\/(?:(?! [-/]).)*?\/(?:limactl(?:\.[a-z]+)?|\.limactl-wrapped)) (?:--debug )?hostagent .*?--pidfile (\/.+?)\/ha\.pid(?: |$)/s;
   const word = fc.constantFrom(
     ...[
       '/opt/homebrew/bin',
@@ -149,6 +158,7 @@ test('a line says the same as the form that is written down for it', () => {
       '/limactl',
       '/limactl.ventura',
       '/limactl.7',
+      '/.limactl-wrapped',
     ],
     ...[' hostagent', ' --debug', ' -v', ' --pidfile', ' /Users/a b/.lima/docker', '/ha.pid', '/ha.pid.old'],
     ...[' --socket /x/ha.sock', ' ', ' docker', '/', 'a'],
@@ -162,7 +172,10 @@ test('a line says the same as the form that is written down for it', () => {
         './bin',
         '/bin/sh /a',
       ),
-      fc.constantFrom('/limactl', '/limactl.ventura', '/limactl.7', '/limactl2', '/xlimactl'),
+      fc.constantFrom(
+        ...['/limactl', '/limactl.ventura', '/.limactl-wrapped'],
+        ...['/limactl.7', '/limactl2', '/xlimactl', '/limactl-wrapped'],
+      ),
       fc.constantFrom(' hostagent', ' --debug hostagent', ' -v hostagent', ' hostagents', ''),
       fc.constantFrom(' --pidfile', ' --port 1 --pidfile', ' --pidfile=x --pidfile', ' --pid', ''),
       fc.constantFrom(' /Users/a/.lima/docker', ' /Users/a b/.lima/x', ' x', ' /', ' /ha.pid'),
