@@ -4,7 +4,6 @@
  */
 import type { Config } from '../../../config/schema.js';
 import { addressText, contains, isAddressIn, parseAddress, parsePrefix } from '../../lib/prefix.js';
-import { isPrintedAs } from '../../lib/printed-name.js';
 import type { Memory } from '../memory.js';
 import { type Ipv6Address, type Observation, unknown, valueOf } from '../observation.js';
 import { byRow } from './by-row.js';
@@ -20,14 +19,14 @@ const spokenWith = (addresses: readonly Ipv6Address[]): readonly Ipv6Address[] =
 /** The ends that the very link has by IPv6; null: it has none. */
 function linkOf(
   ipv4: Link,
-  { vmnet: { ipv6 = {} }, ipv6: observed }: Observation,
+  { vmnet: { bridges, ipv6 = {} }, ipv6: observed }: Observation,
   { nics: search }: Memory,
 ): Link | null {
-  // The link has the name that the table of IPv4 prints.
-  const [name, addresses = []] =
-    Object.entries(ipv6).find(([each]) => isPrintedAs(each, ipv4.interface)) ?? [];
+  // By its address: the link has the name that the table of IPv4 prints, and macOS 11 cuts those of two bridges alike.
+  const name = valueOf(bridges)?.find(({ address }) => address === ipv4.macAddress)?.name;
   if (name === undefined) return null;
   const ends = search?.nics.find(({ mac }) => mac === ipv4.nic)?.ipv6 ?? [];
+  const addresses = ipv6[name] ?? [];
   for (const own of spokenWith(addresses)) {
     const network = parsePrefix(`${own.address}/${own.prefix}`);
     const peer = ends

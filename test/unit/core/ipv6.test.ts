@@ -469,7 +469,8 @@ describe('a link over a network of macOS’s', () => {
     });
     const rows = start.observation.routes.known ? start.observation.routes.value : [];
     const { world } = settledVmnet(changed(start, { routes: seen(rows.map((row) => cut(row, 7))) }));
-    const ipv6 = { bridge100: [address('fd5a:9a11:1::1')] };
+    // Another bridge of VMs is cut to the same name.
+    const ipv6 = { bridge101: [address('fd5a:9a11:2::1')], bridge100: [address('fd5a:9a11:1::1')] };
     const observation = with6({ ...world.observation, vmnet: { ...world.observation.vmnet, ipv6 } }, [
       ...lan6,
       cut(bridgeRow, 8),
