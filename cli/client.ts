@@ -77,10 +77,19 @@ function understand<Schema extends z.ZodType>(schema: Schema, { status, text }: 
   try {
     body = JSON.parse(text);
   } catch {
-    throw new CliError(`tuntapd’s answer is not JSON: ${plain(text)}`);
+    throw new CliError(
+      `tuntapd’s answer is not JSON: ${plain(text) || 'it is empty'} (see tuntapctl doctor TT008)`,
+    );
   }
   const refusal = errorSchema.safeParse(body);
-  if (refusal.success) throw new CliError(plain(refusal.data.error.message, 2000));
+  if (refusal.success) {
+    const { code, message } = refusal.data.error;
+    const older =
+      code === 'NotFound'
+        ? 'this tuntapd cannot answer that, it may be older (tuntapctl doctor TT009): '
+        : '';
+    throw new CliError(`${older}${plain(message, 2000)}`);
+  }
   const answer = schema.safeParse(body);
   if (status !== 200 || !answer.success)
     throw new CliError(

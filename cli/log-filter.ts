@@ -21,6 +21,14 @@ const units: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+const isoTime = /^(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
+
+/** Whether the calendar has it: ECMAScript takes February 30 for a day of March. */
+function isDay(day: string): boolean {
+  const at = Date.parse(`${day}T00:00Z`);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(day);
+}
+
 /**
  * The moment that `90s`, `10m`, `1h`, `2d` ago or an ISO 8601 time means, in ms since the epoch; null: no such time. A
  * time without a zone, and a day, is of the local clock, as the log is shown.
@@ -28,9 +36,10 @@ const units: Readonly<Record<string, number>> = {
 export function momentOf(text: string, now: number): number | null {
   const [, count, unit = ''] = /^(\d{1,6})(s|m|min|h|d)$/.exec(text) ?? [];
   if (count !== undefined) return now - Number(count) * (units[unit] ?? 0);
+  const [, day, time = 'T00:00'] = isoTime.exec(text) ?? [];
+  if (day === undefined || !isDay(day)) return null;
   // A day alone is UTC's to ECMAScript.
-  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text;
-  const at = /^\d{4}-\d\d-\d\d/.test(time) ? Date.parse(time) : Number.NaN;
+  const at = Date.parse(`${day}${time.replace(' ', 'T')}`);
   return Number.isNaN(at) ? null : at;
 }
 

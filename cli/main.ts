@@ -26,18 +26,22 @@ import { version as ownVersion } from '../config/version.js';
 import { watch } from './commands/watch.js';
 import { examplesText } from './examples.js';
 import { CliError, exit } from './exit.js';
+import { helpAsOption } from './help-words.js';
 import type { Io } from './io.js';
 import { levels, momentOf } from './log-filter.js';
 import { columnsOf, painter, plainLines, printJson, printLine } from './terminal.js';
+import { usageError } from './usage-error.js';
 
 function toCount(text: string): number {
-  if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('a whole number, like 50');
+  if (!/^\d{1,7}$/.test(text))
+    throw new InvalidArgumentError('It must be a whole number up to 9999999, like 50');
   return Number(text);
 }
 
 function toMoment(text: string, now: number): number {
   const moment = momentOf(text, now);
-  if (moment === null) throw new InvalidArgumentError('a time, like 10m, 1h, 2d or 2026-11-27T09:00');
+  if (moment === null)
+    throw new InvalidArgumentError('It must be a time, like 10m, 1h, 2d or 2026-11-27T09:00');
   return moment;
 }
 
@@ -45,8 +49,16 @@ function toPattern(text: string): RegExp {
   try {
     return new RegExp(text, 'i');
   } catch {
-    throw new InvalidArgumentError('a regular expression, like route|tap1');
+    throw new InvalidArgumentError('It must be a regular expression, like route|tap1');
   }
+}
+
+const noJson =
+  'metrics are text for Prometheus, and there is no JSON of them: leave out --json, or see tuntapctl status --json';
+
+/** Says what is wrong, which may quote what was typed, or pasted. */
+function complain(io: Io, text: string): void {
+  printLine(io.stderr, `${painter(io, io.stderr)('red', 'tuntapctl:')} ${plainLines(text)}`);
 }
 
 type Json = { json?: boolean };
@@ -78,8 +90,10 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       getOutHelpWidth: () => columnsOf(io.stdout),
       getErrHelpWidth: () => columnsOf(io.stderr),
       writeOut: (text) => io.stdout.write(text),
-      // What is wrong quotes what was typed, or pasted.
       writeErr: (text) => io.stderr.write(plainLines(text)),
+      outputError: (text) => {
+        complain(io, usageError(text.trimEnd()));
+      },
     });
   const add = (parent: Command, name: string, description: string): Command => {
     const path = parent === program ? name : `${parent.name()} ${name}`;
@@ -132,10 +146,10 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
       });
   add(program, 'doctor', 'check everything that can be wrong')
     .argument('[code...]', 'these checks alone, e.g. TT103')
-    .option('--list', 'print every check with its code')
+    .option('--list', 'print the checks with their codes instead')
     .addOption(json())
     .action(async (codes: readonly string[], options: Json & { list?: boolean }) => {
-      finish(options.list === true ? doctorList(io, options) : await doctor(io, codes, options));
+      finish(options.list === true ? doctorList(io, codes, options) : await doctor(io, codes, options));
     });
 
   add(program, 'bugreport', 'write one masked archive for a ticket; nothing is sent')
@@ -215,9 +229,15 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
     .action(async (container: string, options: Json) => {
       finish(await open(io, container, options));
     });
-  add(program, 'metrics', 'print what is counted, as text for Prometheus').action(async () => {
-    finish(await metrics(io));
-  });
+  add(program, 'metrics', 'print what is counted, as text for Prometheus')
+    .configureOutput({
+      outputError: (text) => {
+        complain(io, text.includes("'--json'") ? noJson : usageError(text.trimEnd()));
+      },
+    })
+    .action(async () => {
+      finish(await metrics(io));
+    });
   add(program, 'uninstall', 'remove tuntapd, and give hyperkit back (as root)')
     .option('--purge', 'log and configuration too')
     .option('--force', 'go on even if hyperkit cannot be given back')
@@ -245,8 +265,7 @@ export function programOf(io: Io, finish: (code: number) => void): Command {
 function explain(io: Io, error: unknown): number {
   // Commander has already said what it wanted to say.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.healthy : exit.usage;
-  const paint = painter(io, io.stderr);
-  printLine(io.stderr, `${paint('red', 'tuntapctl:')} ${plainLines(messageOf(error))}`);
+  complain(io, messageOf(error));
   if (error instanceof CliError) return error.code;
   return exit.failed;
 }
@@ -255,9 +274,10 @@ function explain(io: Io, error: unknown): number {
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let code: number = exit.healthy;
   try {
-    await programOf(io, (result) => {
+    const program = programOf(io, (result) => {
       code = result;
-    }).parseAsync([...argv], { from: 'user' });
+    });
+    await program.parseAsync([...helpAsOption(program, argv)], { from: 'user' });
     return code;
   } catch (error) {
     return explain(io, error);

@@ -1,6 +1,4 @@
-import { open } from 'node:fs/promises';
 import { homedir, hostname, userInfo } from 'node:os';
-import { resolve } from 'node:path';
 import { readConfigText } from '../../config/load.js';
 import type { Status } from '../../daemon/api/messages.js';
 import { label } from '../../daemon/lib/layout.js';
@@ -12,6 +10,7 @@ import type { Io } from '../io.js';
 import { readLog } from '../log-reader.js';
 import { maskedRoutes, masker, type Private } from '../masking.js';
 import { dockerNamesIn, dockerNamesInConfig, domainsIn, usersIn, zonesIn } from '../private-names.js';
+import { pathFor, writeReport } from '../report-file.js';
 import { plainLines, printJson, printLine, table } from '../terminal.js';
 import { doctor } from './doctor.js';
 
@@ -142,32 +141,30 @@ function nameAt(now: number): string {
   return `tuntapd-report-${day}-${two(date.getHours())}${two(date.getMinutes())}.tar.gz`;
 }
 
+function show(io: Io, files: ReadonlyMap<string, string>, { json }: { json?: boolean }): number {
+  if (json === true) printJson(io, { files: [...files].map(([name, text]) => ({ name, text })) });
+  else for (const [name, text] of files) printLine(io.stdout, `== ${name}\n${plainLines(text, Infinity)}`);
+  return exit.healthy;
+}
+
 /**
  * `tuntapctl bugreport`: tells what it holds, then writes one archive for a ticket; nothing is sent. With `show` all of
- * the text is printed instead, and nothing written. Throws what the file system says.
+ * the text is printed instead, and nothing written. Throws CliError.
  */
 export async function bugreport(
   io: Io,
   options: { json?: boolean; show?: boolean; output?: string },
 ): Promise<number> {
+  if (options.show === true) return show(io, await collect(io), options);
+  const path = pathFor(options.output ?? nameAt(io.now()));
   const files = await collect(io);
-  if (options.show === true) {
-    for (const [name, text] of files) printLine(io.stdout, `== ${name}\n${plainLines(text, Infinity)}`);
-    return exit.healthy;
-  }
-  const path = resolve(options.output ?? nameAt(io.now()));
   if (options.json !== true) {
     printLine(io.stdout, 'The report holds, with homes, names, hosts, MACs and public addresses masked:');
     const rows = [...files].map(([name, text]) => [`  ${name}`, `${Buffer.byteLength(text)} bytes`]);
     for (const line of table(rows)) printLine(io.stdout, line);
     printLine(io.stdout, 'To read all of it: tuntapctl bugreport --show');
   }
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(archiveOf(files, io.now()));
-  } finally {
-    await file.close();
-  }
+  await writeReport(path, archiveOf(files, io.now()));
   if (options.json === true) printJson(io, { path, files: [...files.keys()] });
   else printLine(io.stdout, `${path} is written, and nothing was sent`);
   return exit.healthy;

@@ -6,6 +6,7 @@ import type { Config } from '../../config/schema.js';
 import { tomlValue } from '../../config/toml-value.js';
 import { writeConfigText } from '../../config/write.js';
 import { commandLine } from '../../daemon/lib/command.js';
+import { plain } from '../../daemon/lib/text.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { plainLines, printJson, printLine } from '../terminal.js';
@@ -96,7 +97,8 @@ const pairsOf = (words: readonly string[]): Setting[] =>
   words.flatMap((key, index): Setting[] => {
     if (index % 2 === 1) return [];
     const value = words[index + 1];
-    if (value === undefined) throw new CliError(`${key} has no value`, exit.usage);
+    if (value === undefined)
+      throw new CliError(`nothing is changed: ${plain(key, 100)} has no value`, exit.usage);
     return [[key, value]];
   });
 
@@ -114,9 +116,11 @@ export async function configSet(
   const unknown = settings.map(([key]) => key).find((key) => !inForce.has(key));
   if (unknown !== undefined)
     throw new CliError(
-      `nothing is changed: ${unknown}: ${noSuchKey(unknown)} (tuntapctl config show has all keys)`,
+      `nothing is changed: ${plain(unknown, 100) || '“”'}: ${noSuchKey(unknown)} (tuntapctl config show has all keys)`,
       exit.usage,
     );
+  const [twice] = settings.map(([key]) => key).filter((key, index, all) => all.indexOf(key) !== index);
+  if (twice !== undefined) throw new CliError(`nothing is changed: ${twice} is given twice`, exit.usage);
   const before = (await readConfigText(io.configPath, trust(io))) ?? '';
   const after = setConfigValues(before, settings);
   if (after !== before) await write(io, after, ['config', 'set', ...words]);

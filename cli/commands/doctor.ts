@@ -3,6 +3,7 @@ import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
 import { conditionTypes } from '../../daemon/api/reasons/record.js';
 import { explanationOf, questionOf } from '../../daemon/api/reasons/registry.js';
 import { filled, inWords, linkOf, readLogs, type RemedyLink } from '../../daemon/api/reasons/remedies.js';
+import { plain } from '../../daemon/lib/text.js';
 import { askSafely, checks } from '../checks.js';
 import { askStatus } from '../client.js';
 import { configuredTap } from '../configured-tap.js';
@@ -51,20 +52,20 @@ const questions: readonly Question[] = [
   }),
 ];
 
-/** `tuntapctl doctor --list` */
-export function doctorList(io: Io, options: { json?: boolean }): number {
-  if (options.json === true) printJson(io, questions);
-  else
-    for (const line of table(questions.map(({ id, question }) => [id, question]))) printLine(io.stdout, line);
+/** `tuntapctl doctor --list [CODE …]` */
+export function doctorList(io: Io, codes: readonly string[], options: { json?: boolean }): number {
+  const chosen = questions.filter(chosenOf(codes));
+  if (options.json === true) printJson(io, chosen);
+  else for (const line of table(chosen.map(({ id, question }) => [id, question]))) printLine(io.stdout, line);
   return exit.healthy;
 }
 
 /** The codes as they are written; of none all. Throws CliError, a usage error, for one that there is not. */
 function chosenOf(codes: readonly string[]): (question: Question) => boolean {
   const wanted = codes.map((code) => code.toUpperCase());
-  const unknown = wanted.find((code) => !questions.some(({ id }) => id === code));
+  const unknown = codes.find((_, index) => !questions.some(({ id }) => id === wanted[index]));
   if (unknown !== undefined)
-    throw new CliError(`there is no check ${unknown}: see tuntapctl doctor --list`, exit.usage);
+    throw new CliError(`there is no check “${plain(unknown, 40)}”: see tuntapctl doctor --list`, exit.usage);
   return ({ id }) => wanted.length === 0 || wanted.includes(id);
 }
 

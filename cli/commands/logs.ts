@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { plain } from '../../daemon/lib/text.js';
+import { messageOf, plain } from '../../daemon/lib/text.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { acceptsLine, type LogFilter } from '../log-filter.js';
@@ -73,6 +73,8 @@ export async function logs(io: Io, options: LogOptions): Promise<number> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EACCES')
       throw new CliError(`${io.logPath} is not yours to read: you need to be in the admin group or use sudo`);
+    if ((error as NodeJS.ErrnoException).syscall !== undefined)
+      throw new CliError(`${io.logPath} cannot be read: ${messageOf(error)}`, undefined, { cause: error });
     throw error;
   }
 }

@@ -1,11 +1,12 @@
 import { commandLine } from '../../daemon/lib/command.js';
 import { isIpv6, parseAddress } from '../../daemon/lib/prefix.js';
+import { plain } from '../../daemon/lib/text.js';
 import { askStatus } from '../client.js';
 import { addressNamed, areNamesFound } from '../dns-names.js';
 import { CliError, exit } from '../exit.js';
 import type { Io } from '../io.js';
 import { printJson, printLine } from '../terminal.js';
-import { wantedTarget } from './ping.js';
+import { mustName, wantedTarget } from './ping.js';
 
 /** Ports on which a browser finds something, the likeliest first. */
 const preferred = [80, 8080, 3000, 8000, 5000, 443, 8443];
@@ -18,12 +19,17 @@ const tls: readonly number[] = [443, 8443];
  */
 function partsOf(said: string): { who: string; port: number | null } {
   if (parseAddress(said)) return { who: said, port: null };
-  const [, bracketed, named, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(said) ?? [];
+  if (/^[a-z]+:\/\//i.test(said))
+    throw new CliError(
+      `${plain(said, 100)} is a URL: give the container alone, like web or web:8080`,
+      exit.usage,
+    );
+  const [, bracketed, named, digits] = /^(?:\[([^\]]*)\]|([^:[]*))(?::(.*))?$/s.exec(said) ?? [];
   const who = bracketed ?? named ?? said;
   if (digits === undefined) return { who, port: null };
   const port = /^\d{1,5}$/.test(digits) ? Number(digits) : 0;
   if (port < 1 || port > 65_535)
-    throw new CliError(`${digits} is no port: a whole number up to 65535`, exit.usage);
+    throw new CliError(`“${plain(digits, 40)}” is no port: a whole number from 1 to 65535`, exit.usage);
   return { who, port };
 }
 
@@ -40,6 +46,7 @@ function opener({ uid, env }: Io, url: string): [file: string, ...args: string[]
 /** `tuntapctl open CONTAINER[:PORT]`: in the browser, once somebody listens there; 1 when nobody does. */
 export async function open(io: Io, said: string, options: { json?: boolean }): Promise<number> {
   const { who, port: wanted } = partsOf(said);
+  mustName(who);
   const status = await askStatus(io.socketPath);
   const { name, address, container } = wantedTarget(status, who);
   const from = address !== null && isIpv6(address) ? status.link?.ipv6?.address : status.link?.address;

@@ -22,6 +22,15 @@ function near(said: string, { containers = [] }: Status): readonly string[] {
     .map(({ name }) => plain(name, 100));
 }
 
+/** Throws CliError, a usage error, for what can be no container’s name, id or address. */
+export function mustName(said: string): void {
+  if (plain(said) === '')
+    throw new CliError(
+      'which container? Give its name, the beginning of its id, or its address, like: web',
+      exit.usage,
+    );
+}
+
 /** The container that is meant, or why there is none. Throws CliError. */
 export function wantedTarget(status: Status, said: string): Target {
   const found = targetOf(status, said);
@@ -49,6 +58,7 @@ function tell(io: Io, { hop, status, detail, fix }: Hop): void {
 
 /** `tuntapctl ping CONTAINER`: each hop of the way to it, as far as it goes; 0 when it goes all the way, 1 when not. */
 export async function ping(io: Io, said: string, options: { json?: boolean }): Promise<number> {
+  mustName(said);
   const status = await askStatus(io.socketPath);
   const target = wantedTarget(status, said);
   const hops: Hop[] = [];

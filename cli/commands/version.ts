@@ -1,3 +1,4 @@
+import { statusFormat } from '../../daemon/api/messages.js';
 import { plain } from '../../daemon/lib/text.js';
 import { askVersion } from '../client.js';
 import { CliError, exit } from '../exit.js';
@@ -11,13 +12,14 @@ export async function version(io: Io, options: { json?: boolean }): Promise<numb
     throw error;
   });
   const running = daemon instanceof CliError ? null : daemon;
-  if (options.json === true) printJson(io, { tuntapctl: io.version, tuntapd: running?.version ?? null });
+  if (options.json === true)
+    printJson(io, { tuntapctl: io.version, tuntapd: running?.version ?? null, format: statusFormat });
   else {
     printLine(io.stdout, `tuntapctl ${io.version}`);
     printLine(
       io.stdout,
       daemon instanceof CliError
-        ? `tuntapd   ${daemon.message}`
+        ? `tuntapd   ${daemon.message.replace(/^tuntapd /, '')}`
         : `tuntapd   ${plain(daemon.version, 40)} (pid ${daemon.pid})`,
     );
   }
