@@ -34,7 +34,7 @@ export interface Io {
   ) => Promise<{ readonly alive: boolean; readonly said: string }>;
   /** The IPv4 addresses of a host by whoever answers DNS at this port of 127.0.0.1. Rejects when it has none. */
   readonly lookUp: (host: string, port: number) => Promise<readonly string[]>;
-  /** Those that programs get of macOS (getaddrinfo). Rejects likewise. */
+  /** Those that programs get of macOS (getaddrinfo). Rejects likewise, and when that takes long: nobody waits without end. */
   readonly addressesOf: (host: string) => Promise<readonly string[]>;
   readonly renderShim: (options: { device: string; mac: string; wait: number }) => string;
   /**

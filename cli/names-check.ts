@@ -4,14 +4,10 @@ import type { Status } from '../daemon/api/messages.js';
 import { readLogs, tryAgain } from '../daemon/api/reasons/remedies.js';
 import { portIn } from '../daemon/lib/resolver-text.js';
 import { type Answer, fail, pass, unclear } from './answer.js';
-import { inTime } from './in-time.js';
 import type { Io } from './io.js';
 
 const moreOfIt = 'tuntapctl doctor TT120';
 const again = [tryAgain.command, readLogs.command];
-
-/** Milliseconds: macOS may wait for whoever answers in tuntapd’s place for longer than anybody for doctor. */
-const maxWait = 10_000;
 
 interface Example {
   readonly zone: string;
@@ -62,7 +58,7 @@ export async function namesFound({ addressesOf }: Io, status: Status): Promise<A
     'End VPNs, DNS profiles and DNS proxies one by one, and try again',
   ];
   try {
-    const found = await inTime(addressesOf(host), maxWait);
+    const found = await addressesOf(host);
     return found.every((address) => addresses.includes(address))
       ? pass(`${host} is ${found.join(' ')}`)
       : fail(`macOS says that ${host} is ${found.join(' ')}, and not ${addresses.join(' ')}`, ...fixes);

@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
-import { lookup, Resolver } from 'node:dns/promises';
+import { Resolver } from 'node:dns/promises';
+import { writeSync } from 'node:fs';
 import { version } from '../config/version.js';
 import { cleanEnvironment, run } from '../daemon/lib/command.js';
+import { messageOf } from '../daemon/lib/text.js';
 import { answersTcp } from '../daemon/lib/tcp-probe.js';
 import { renderShim } from '../daemon/docker-app/shim.js';
 import type { Layout } from '../daemon/lib/layout.js';
+import { addressesOf } from './addresses.js';
 import { exit } from './exit.js';
 import { main } from './main.js';
 
@@ -20,19 +23,39 @@ function inForeground(file: string, args: readonly string[]): Promise<number> {
   });
 }
 
-/** Runs `tuntapctl` as this process, with its arguments and streams. Returns the exit code; never throws. */
-export function runProcess(layout: Layout): Promise<number> {
+/** Says on stderr why nothing can be printed, where that is still possible. */
+function complain(error: Error): void {
+  try {
+    writeSync(2, `tuntapctl: the answer could not be printed: ${messageOf(error)}\n`);
+  } catch {
+    // The exit code tells.
+  }
+}
+
+/** Resolves once an output has handed over all that was printed, or nobody takes it any more. */
+const flushed = (output: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => {
+    output.write('', () => {
+      resolve();
+    });
+  });
+
+/** Runs `tuntapctl` as this process, with its arguments and streams, and ends it, whatever may still be open. Never throws. */
+export async function runProcess(layout: Layout): Promise<never> {
   const ending = new AbortController();
   const end = (): void => {
     ending.abort();
   };
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') process.exit(exit.failed);
+      if (error.code !== 'EPIPE') {
+        complain(error);
+        process.exit(exit.failed);
+      }
       // `tuntapctl status | head -1`: the reader has gone; the exit code still tells the result.
       end();
     });
-  return main(process.argv.slice(2), {
+  const code = await main(process.argv.slice(2), {
     stdout: process.stdout,
     stderr: process.stderr,
     uid: process.geteuid?.() ?? 0,
@@ -50,7 +73,7 @@ export function runProcess(layout: Layout): Promise<number> {
       resolver.setServers([`127.0.0.1:${port}`]);
       return resolver.resolve4(host);
     },
-    addressesOf: async (host) => (await lookup(host, { family: 4, all: true })).map(({ address }) => address),
+    addressesOf,
     connect: (address, port, from) => answersTcp(address, from, port === null ? {} : { port }),
     renderShim,
     untilInterrupted: () => {
@@ -58,4 +81,6 @@ export function runProcess(layout: Layout): Promise<number> {
       return ending.signal;
     },
   });
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  process.exit(code);
 }

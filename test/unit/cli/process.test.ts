@@ -1,14 +1,17 @@
-/** tuntapctl as a process: what a shell sees of Ctrl-C, and of a pipe whose reader has gone. */
+/** tuntapctl as a process: what a shell sees of Ctrl-C, of its outputs, and of when it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, chmod, link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createSocket } from 'node:dgram';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { layoutAt } from '../../../daemon/lib/layout.js';
-import { madeUpStatus } from './made-up.js';
+import { condition, madeUpStatus } from './made-up.js';
+import { healthyStatus } from './scenes.js';
 
 const uid = process.getuid?.() ?? 0;
 let root: string;
@@ -118,7 +121,78 @@ test('nor when nobody reads the complaint: 3 without a daemon', async () => {
   expect(await end(status)).toBe(3);
 });
 
+/** macOS has none. */
+const withFullDevice = existsSync('/dev/full') ? test : test.skip;
+
+withFullDevice('what cannot be printed is told on stderr', async () => {
+  await serve(madeUpStatus());
+  const full = openSync('/dev/full', 'w');
+  try {
+    const status = (child = spawn(process.execPath, [program, 'status'], {
+      stdio: ['ignore', full, 'pipe'],
+    }));
+    let said = '';
+    status.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    expect(await once(status, 'close')).toEqual([1, null]);
+    expect(said).toMatch(/^tuntapctl: the answer could not be printed: ENOSPC.*\n$/);
+  } finally {
+    closeSync(full);
+  }
+});
+
+test('a reader that takes its time gets all of it', async () => {
+  const message = 'x'.repeat(3_000_000);
+  await serve(madeUpStatus({ conditions: [{ ...condition('Ready'), message }] }));
+  const status = start('status', '--json');
+  const ended = once(status, 'close');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  let said = '';
+  status.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  expect(await ended).toEqual([0, null]);
+  expect(JSON.parse(said)).toMatchObject({ conditions: [{ message }] });
+});
+
 const asRoot = uid === 0 ? test : test.skip;
+
+/** Silence where glibc asks for names, in a mount namespace of its own. */
+async function inSilence(use: (...argv: string[]) => ChildProcess): Promise<string> {
+  const silent = createSocket('udp4');
+  silent.bind(53, '127.0.0.79');
+  await once(silent, 'listening');
+  await writeFile(join(root, 'resolv.conf'), 'nameserver 127.0.0.79\noptions timeout:30 attempts:5\n');
+  await writeFile(join(root, 'nsswitch.conf'), 'hosts: dns\n');
+  const binds = ['resolv.conf', 'nsswitch.conf'].map(
+    (file) => `mount --bind ${join(root, file)} /etc/${file}`,
+  );
+  try {
+    const running = use('unshare', '--mount', 'sh', '-c', `${binds.join(' && ')} && exec "$0" "$@"`);
+    let said = '';
+    running.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await once(running, 'close');
+    return said;
+  } finally {
+    silent.close();
+  }
+}
+
+const asRootOfLinux = process.platform === 'linux' ? asRoot : test.skip;
+
+asRootOfLinux('doctor ends once it has answered, although macOS is still looking for a name', async () => {
+  await serve(healthyStatus);
+  const began = performance.now();
+  const said = await inSilence(
+    (...[file = '', ...argv]) =>
+      (child = spawn(file, [...argv, process.execPath, program, 'doctor', 'TT013', '--json'])),
+  );
+  expect(JSON.parse(said)).toMatchObject([
+    {
+      id: 'TT013',
+      status: 'fail',
+      detail: expect.stringContaining('(no answer within 10 s)') as unknown,
+    },
+  ]);
+  expect(performance.now() - began).toBeLessThan(20_000);
+});
 
 asRoot.each([
   ['up', 1502, 'tuntapd.sock', /for root and for administrators of this Mac \(group admin\).*sudo/],
