@@ -39,7 +39,7 @@ export function timeOf(text: string): number | null {
 export function jsonLogLine(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return safeJson(value);
+    if (z.object({ message: z.string() }).safeParse(value).success) return safeJson(value);
   } catch {
     // told below
   }

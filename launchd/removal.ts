@@ -24,6 +24,12 @@ export interface Wording {
 export const byMake: Wording = { command: 'sudo make uninstall-daemon', purge: 'PURGE=1', force: 'FORCE=1' };
 export const byCommand: Wording = { command: 'sudo tuntapctl uninstall', purge: '--purge', force: '--force' };
 
+/** What a program is told once it is done (docs/json.schema.json). */
+export const answerOfRemoval = (said: readonly string[]): { removed: true; said: readonly string[] } => ({
+  removed: true,
+  said,
+});
+
 export interface Removal {
   readonly outside: Outside;
   readonly layout: Layout;

@@ -8,7 +8,7 @@ import '../daemon/lib/no-inspector.js';
 import { chosen } from './choice.js';
 import { layoutAt } from '../daemon/lib/layout.js';
 import { mac, requireRootOnMac, toTheEnd } from './macos.js';
-import { byCommand, byMake, remove } from './removal.js';
+import { answerOfRemoval, byCommand, byMake, remove } from './removal.js';
 
 await toTheEnd(async () => {
   const [asker, ...options] = process.argv.slice(2);
@@ -30,5 +30,5 @@ await toTheEnd(async () => {
       else console.log(line);
     },
   });
-  console.log(isJson ? JSON.stringify({ removed: true, said }, null, 2) : 'tuntapd is removed.');
+  console.log(isJson ? JSON.stringify(answerOfRemoval(said), null, 2) : 'tuntapd is removed.');
 });
