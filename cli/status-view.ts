@@ -81,8 +81,10 @@ function problemsOf({ phase, conditions }: Status): readonly Condition[] {
   return cause === null ? told : [cause, ...told.filter((each) => each !== cause)];
 }
 
-function signOf({ type, reason, status }: Condition, calm: boolean): 'unknown' | 'idle' | 'wait' | 'fail' {
-  if (status === 'Unknown') return 'unknown';
+/** As doctor judges it (verdicts.ts): what keeps it from being known may itself be what does not work. */
+function signOf(condition: Condition, calm: boolean): 'unknown' | 'idle' | 'wait' | 'fail' {
+  const { type, reason, status } = condition;
+  if (status === 'Unknown' && (calm || !isFailure(condition))) return 'unknown';
   if (calm) return 'idle';
   return explanationOf(type, reason)?.severity === 'transient' ? 'wait' : 'fail';
 }

@@ -182,7 +182,7 @@ describe('status', () => {
     await daemon(madeUpStatus(staleSocket));
     onTerminal();
     await cli('status');
-    expect(out.match(/^[✓✗?…·] .*/gm)).toEqual(['? Engine: left over']);
+    expect(out.match(/^[✓✗?…·] .*/gm)).toEqual(['✗ Engine: left over']);
     expect(out).toContain('→ Restart Docker Desktop, or the runtime that the message names');
     expect(out).not.toMatch(/Guest|DataPath|Ready/);
     out = '';

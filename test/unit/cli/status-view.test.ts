@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { statusLines, type View } from '../../../cli/status-view.js';
 import { signsFor } from '../../../cli/signs.js';
+import { verdictOf } from '../../../cli/verdicts.js';
 import { configSchema } from '../../../config/schema.js';
 import type { Phase, Status } from '../../../daemon/api/messages.js';
 import { registry } from '../../../daemon/api/reasons/registry.js';
@@ -79,6 +80,27 @@ test.each(['idle', 'ready'] as const)('names that fail are wrong, though the pha
     '· Names: /etc/resolver/docker is not',
   );
 });
+
+test.each([
+  ['SocketStale', 'degraded', '✗'],
+  ['SocketStale', 'idle', '✗'],
+  ['SocketStale', 'down', '?'],
+  ['NotSeen', 'working', '?'],
+  ['OfANewerDaemon', 'degraded', '?'],
+] as const)(
+  'an engine of which nothing is known because of %s is, while %s, marked %s as by doctor',
+  (...given) => {
+    const [reason, phase, sign] = given;
+    const engine = { type: 'Engine', status: 'Unknown', reason, message: 'left over' } as const;
+    const status: Status = {
+      ...healthyStatus,
+      phase,
+      conditions: [{ ...engine, since: healthyStatus.since }],
+    };
+    expect(shown(status)).toContain(`\n${sign} Engine: left over`);
+    expect(verdictOf({ ...engine, since: '' }, status)).toBe(sign === '✗' ? 'fail' : 'unknown');
+  },
+);
 
 test('a healthy Mac fits on one screen', () => {
   expect(statusLines(healthyStatus, view(80)).length).toBeLessThanOrEqual(24);
