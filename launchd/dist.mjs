@@ -25,7 +25,7 @@ const processors = {
 
 const read = (path) => readFileSync(join(root, path));
 const sha256 = (content) => createHash('sha256').update(content).digest('hex');
-const { version, license } = JSON.parse(read('package.json'));
+const { version, license, description } = JSON.parse(read('package.json'));
 const lock = JSON.parse(read('package-lock.json')).packages;
 
 /** The day of this version, by CHANGELOG.md; of one that is not there yet, of the one before it. */
@@ -119,6 +119,8 @@ async function make(runtimes) {
       'tuntapd.rb',
       filled('launchd/tuntapd.rb', {
         VERSION: version,
+        DESCRIPTION: description,
+        LICENSE: license,
         URL: url.replace(/\/$/, ''),
         SHA256_X86_64: sumOf('x86_64'),
         SHA256_ARM64: sumOf('arm64'),

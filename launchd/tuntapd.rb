@@ -1,9 +1,9 @@
 # A formula for a tap of Homebrew's. `make dist URL=…` fills in what is between at signs.
 class Tuntapd < Formula
-  desc "Containers in Docker Desktop's VM answer your Mac on their own IP addresses"
+  desc "@DESCRIPTION@"
   homepage "@URL@"
   version "@VERSION@"
-  license "MIT"
+  license "@LICENSE@"
 
   depends_on :macos
 
@@ -16,10 +16,8 @@ class Tuntapd < Formula
     sha256 "@SHA256_ARM64@"
   end
 
-  # The runtimes keep the signature of Node.js, which the installer checks.
-  skip_clean :all
-
   def install
+    # Nothing below libexec is changed: the runtimes keep the signature of Node.js, which the installer checks.
     libexec.install Dir["*"]
     (bin/"tuntapd-install").write <<~SH
       #!/bin/sh
@@ -29,10 +27,12 @@ class Tuntapd < Formula
 
   def caveats
     <<~EOS
-      Homebrew installs nothing as root, and tuntapd is a daemon of root's. To install it, or to upgrade it:
+      Homebrew installs nothing as root, and tuntapd is a daemon of root's. Now, and after each upgrade:
         sudo tuntapd-install
-      To read first what that does: tuntapd-install --plan
-      Before `brew uninstall tuntapd`: sudo tuntapctl uninstall
+      To read first what that does:
+        tuntapd-install --plan
+      Before `brew uninstall tuntapd`, which would leave the daemon as it is:
+        sudo tuntapctl uninstall
     EOS
   end
 

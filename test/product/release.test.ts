@@ -74,6 +74,23 @@ test('installs with what is in it, upgrades itself, and goes by the command', as
   expect(readdirSync(mac.path('/opt'))).toEqual([]);
 });
 
+test('Homebrew’s installer names the command that Homebrew gives it', async () => {
+  const cellar = `/opt/homebrew/Cellar/tuntapd/${version}`;
+  await must(mac, ['/bin/mkdir', '-p', cellar]);
+  await must(mac, ['/bin/cp', '-R', `${downloads}/${name}`, `${cellar}/libexec`]);
+  expect(await mac.asUser([`${cellar}/libexec/install`])).toMatchObject({
+    exitCode: 1,
+    stderr: 'This needs root: sudo tuntapd-install\n',
+  });
+  await must(mac, ['/bin/rm', '-rf', `${cellar}/libexec/node_modules`]);
+  expect(await mac.run([`${cellar}/libexec/install`])).toMatchObject({
+    exitCode: 1,
+    stderr:
+      'This Homebrew brings programs for the other kind of Mac. Install tuntapd with one for x86_64. Nothing was done.\n',
+  });
+  await must(mac, ['/bin/rm', '-rf', '/opt/homebrew']);
+});
+
 test('a release that was damaged on the way, or changed, is refused', async () => {
   const program = `${downloads}/${name}/build/product/lib/tuntapd.mjs`;
   await must(mac, ['/bin/sh', '-c', `echo >>${program}`]);

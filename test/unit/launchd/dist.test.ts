@@ -36,7 +36,11 @@ interface Document {
 const house = process.cwd();
 const lock = (JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Package> })
   .packages;
-const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+const { version, license, description } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  version: string;
+  license: string;
+  description: string;
+};
 const url = 'https://downloads.example/tuntapd';
 const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 
@@ -188,10 +192,42 @@ test('the SPDX document names every package that is in it, as package-lock.json 
 test('Homebrew’s formula has the sums of these tarballs, and nothing left to fill in', () => {
   const formula = readFileSync(join(dist, 'tuntapd.rb'), 'utf8');
   expect(formula).not.toMatch(/@[A-Z]/);
+  expect(formula).toContain(`  desc "${description}"\n`);
+  expect(formula).toContain(`  license "${license}"\n`);
+  // `brew audit` allows no more.
+  expect(description).toMatch(/^(?!(?:An?|The) )[A-Z].{0,78}[^.]$/);
+  // Else Homebrew would leave tuntapd-install without its permission to be run (cleaner.rb).
+  expect(formula).not.toContain('skip_clean');
   for (const processor of ['x86_64', 'arm64']) {
     const name = `tuntapd-${version}-${processor}.tar.gz`;
     expect(formula).toContain(`url "${url}/${name}"\n    sha256 "${sha256(readFileSync(join(dist, name)))}"`);
   }
+});
+
+test('the licence is the one that is named, in its own words alone', () => {
+  const words = readFileSync('LICENSE', 'utf8').split('\n\n');
+  expect(license).toBe('MIT');
+  expect(words[0]).toBe('MIT License');
+  expect(words[1]).toMatch(/^Copyright \(c\) \d{4} the tuntapd authors$/);
+  expect(words.slice(2).map((paragraph) => paragraph.slice(0, 34))).toEqual([
+    'Permission is hereby granted, free',
+    'The above copyright notice and thi',
+    'THE SOFTWARE IS PROVIDED "AS IS", ',
+  ]);
+});
+
+test.each([
+  ['Cellar/tuntapd/1.0.0/libexec', 'tuntapd-install'],
+  ['Downloads/tuntapd', './install'],
+])('the installer in %s calls itself %s', (folder, command) => {
+  const at = join(root, folder);
+  mkdirSync(at, { recursive: true });
+  cpSync('launchd/install-release.sh', join(at, 'install'));
+  const { status, stderr } = spawnSync('/bin/sh', [join(at, 'install'), 'what'], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({
+    status: 2,
+    stderr: `usage: sudo ${command}, or ${command} --plan\n`,
+  });
 });
 
 test('the profile for fleets allows the runtime of the daemon, signed by Node.js, and the tap of Tunnelblick', () => {
