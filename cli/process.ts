@@ -48,7 +48,8 @@ export async function runProcess(layout: Layout): Promise<never> {
   };
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') {
+      // What stderr has no room for is a complaint, which the exit code makes too.
+      if (error.code !== 'EPIPE' && stream === process.stdout) {
         complain(error);
         process.exit(exit.failed);
       }

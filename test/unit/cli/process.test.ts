@@ -140,6 +140,16 @@ withFullDevice('what cannot be printed is told on stderr', async () => {
   }
 });
 
+withFullDevice('a complaint that cannot be printed leaves the exit code: 3 without a daemon', async () => {
+  const full = openSync('/dev/full', 'w');
+  try {
+    child = spawn(process.execPath, [program, 'status'], { stdio: ['ignore', 'pipe', full] });
+    expect(await end(child)).toBe(3);
+  } finally {
+    closeSync(full);
+  }
+});
+
 test('a reader that takes its time gets all of it', async () => {
   const message = 'x'.repeat(3_000_000);
   await serve(madeUpStatus({ conditions: [{ ...condition('Ready'), message }] }));
