@@ -26,3 +26,15 @@ export const madeUpStatus = (change: Partial<Status> = {}): Status => ({
   ],
   ...change,
 });
+
+/** Docker's socket is left over, and all that follows from it. */
+export const staleSocket: Partial<Status> = {
+  phase: 'degraded',
+  conditions: [
+    { ...condition('TapDevice'), reason: 'Owned' },
+    { ...condition('Engine', 'Unknown', 'left over'), reason: 'SocketStale' },
+    { ...condition('Guest', 'False', 'no engine'), reason: 'NoEngine' },
+    { ...condition('DataPath', 'False', 'nothing to check'), reason: 'NoLink' },
+    { ...condition('Ready', 'False', 'left over'), reason: 'SocketStale' },
+  ],
+};

@@ -65,6 +65,33 @@ test.each<[readonly string[], string]>([
   expect(existsSync(mac.io.configPath)).toBe(false);
 });
 
+test.each([
+  [[], 2],
+  [['logs', '-n', 'many'], 2],
+  [['config', 'set', 'tap.mtu'], 2],
+  [['config', 'set', 'tap.mtu', '1400', 'log.level'], 2],
+  [['doctor', 'TT1'], 2],
+  [['--help'], 0],
+  [['config', '--help'], 0],
+])('%j ends with %i', async (argv, wanted) => {
+  const { code, out, errors } = await mac.cli(argv);
+  expect(code).toBe(wanted);
+  expect((wanted === 0 ? out : errors).length).toBeGreaterThan(0);
+});
+
+test.each([
+  [['stauts'], 'Did you mean status?', 'tuntapctl --help'],
+  [['status', '--jsno'], 'Did you mean --json?', 'tuntapctl status --help'],
+  [['status', '--colour'], "unknown option '--colour'", 'tuntapctl status --help'],
+  [['ping'], "missing required argument 'container'", 'tuntapctl ping --help'],
+  [['config', 'set', 'log.level'], "missing required argument 'value'", 'tuntapctl config set --help'],
+])('%j is answered with %j and leads to %s', async (argv, words, help) => {
+  const { code, errors } = await mac.cli(argv);
+  expect(code).toBe(2);
+  expect(errors).toContain(words);
+  expect(errors).toContain(`(see ${help})`);
+});
+
 test('whatever is quoted in a usage error, its reason is there and no character is halved', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 600 }), (word) => {
