@@ -267,6 +267,7 @@ export async function start(
       failures: reporter.failures,
       bundles,
       contexts,
+      names,
       pause,
     }),
   });

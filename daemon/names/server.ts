@@ -35,6 +35,8 @@ export interface NamesServer {
   /** Answers from these names from now on; null ends the server. */
   readonly follow: (data: NamesData | null) => void;
   readonly state: () => NamesServing;
+  /** Without a pause: whether the child answers, or another one where it has ended. */
+  readonly lookAnew: () => void;
   readonly stop: () => void;
 }
 
@@ -86,6 +88,7 @@ export function keepNamesServer(parts: {
         }
       if (child !== asked) return;
       become({ state: 'serving', port });
+      clearTimeout(check);
       check = setTimeout(() => void verify(asked, port), checkedEvery);
     } catch (error) {
       if (child !== asked) return;
@@ -168,6 +171,13 @@ export function keepNamesServer(parts: {
       else if (state.state === 'off') start();
     },
     state: () => state,
+    lookAnew: () => {
+      pause = firstPause;
+      if (child && state.state === 'serving') void verify(child, state.port);
+      if (child || !data) return;
+      clearTimeout(restart);
+      start();
+    },
     stop: end,
   };
 }

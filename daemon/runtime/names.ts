@@ -29,6 +29,8 @@ export interface NamesKeeper {
   readonly follow: (verdict: NamesVerdict) => void;
   readonly write: (step: WriteResolver) => Promise<void>;
   readonly remove: (step: RemoveResolver) => Promise<void>;
+  /** A person asks: the server is asked, or started, at once. */
+  readonly lookAnew: () => void;
   /** Ends the server; first of all macOS is no longer sent to it. */
   readonly stop: () => Promise<void>;
 }
@@ -133,6 +135,7 @@ export function keepNames(parts: {
       }
       taken = null;
     },
+    lookAnew: server.lookAnew,
     stop: async () => {
       forgetting.stop();
       try {

@@ -11,6 +11,7 @@ import type { Contexts } from '../guest/contexts.js';
 import type { EngineLink } from './engine.js';
 import type { Configuration } from '../core/observation.js';
 import type { Memory } from '../core/memory.js';
+import type { NamesKeeper } from './names.js';
 import type { Reconciler } from './reconciler.js';
 import type { RouteKeeper } from './route-keeper.js';
 
@@ -57,6 +58,7 @@ export function createHandlers(parts: {
   engine: Pick<EngineLink, 'startOver'>;
   bundles: Pick<BundleRoom, 'lookAnew'>;
   contexts: Pick<Contexts, 'lookAnew'>;
+  names: Pick<NamesKeeper, 'lookAnew'>;
   reconciler: Pick<Reconciler, 'trigger' | 'settled'>;
   status: () => Status | null;
   follow: Follow;
@@ -71,6 +73,7 @@ export function createHandlers(parts: {
     engine,
     bundles,
     contexts,
+    names,
     reconciler,
     status,
     follow,
@@ -155,6 +158,7 @@ export function createHandlers(parts: {
     bundles.lookAnew();
     if (wanted === 'up') {
       contexts.lookAnew();
+      names.lookAnew();
       await routes.forget();
       engine.startOver();
     }

@@ -105,6 +105,7 @@ function stage(
     failures: reporter.failures,
     bundles: { lookAnew: () => undefined },
     contexts: { lookAnew: options.forgetContext ?? (() => undefined) },
+    names: { lookAnew: () => undefined },
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   });
   return {

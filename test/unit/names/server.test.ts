@@ -142,6 +142,31 @@ test('it comes back after its child was killed, and says so meanwhile', async ()
   expect(await ask('web.docker')).toEqual(['172.17.0.2']);
 });
 
+test('one that hangs is found out as soon as a person asks', async () => {
+  server.follow(web);
+  await served();
+  const [pid = 0] = children();
+  process.kill(pid, 'SIGSTOP');
+  server.lookAnew();
+  await until('that is seen', 15, () => Promise.resolve(server.state().state === 'failed'));
+  await served();
+  expect(children()).not.toContain(pid);
+  expect(await ask('web.docker')).toEqual(['172.17.0.2']);
+});
+
+test('one that ended again and again is started at once when a person asks', async () => {
+  server.follow(web);
+  for (let times = 0; times < 4; times += 1) {
+    const pid = await until<number>('a child', 20, () => Promise.resolve(children()[0] ?? false));
+    process.kill(pid, 'SIGKILL');
+    await until('it is gone', 5, () => Promise.resolve(children().length === 0));
+  }
+  const asked = performance.now();
+  server.lookAnew();
+  await served();
+  expect(performance.now() - asked).toBeLessThan(4000);
+});
+
 test('it says that it answers once it has the names, however many those are', async () => {
   server.follow(data(Array.from({ length: 20_000 }, (_, index) => [`web-${index}`, ['172.17.0.2']])));
   await served();
