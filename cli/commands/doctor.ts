@@ -1,7 +1,7 @@
 import type { Condition, Status } from '../../daemon/api/messages.js';
 import { withoutConsequences } from '../../daemon/api/reasons/consequences.js';
 import { conditionTypes } from '../../daemon/api/reasons/record.js';
-import { explanationOf, questionOf } from '../../daemon/api/reasons/registry.js';
+import { entryOf, explanationOf, questionOf } from '../../daemon/api/reasons/registry.js';
 import { filled, inWords, linkOf, readLogs, type RemedyLink } from '../../daemon/api/reasons/remedies.js';
 import { plain } from '../../daemon/lib/text.js';
 import { askSafely, checks } from '../checks.js';
@@ -84,14 +84,16 @@ function untold(codes: readonly string[], told: readonly Finding[], status: Stat
 
 const isWrong = ({ status }: Finding): boolean => status === 'fail';
 
-/** Conditions that say what a check says too: where both fail the check is shown. */
-const twins: Readonly<Record<string, string>> = { TT100: 'TT010' };
+/** The check that says what a condition says too: where both fail the check is shown. */
+const twinOf = ({ type, reason }: Condition): string | undefined =>
+  type === 'Configuration' ? 'TT010' : entryOf(type, reason)?.isTerminal === true ? 'TT001' : undefined;
 
 /** Those that a person is shown: without what fails merely because another one does, but never without all that fails. */
 function shownOf(findings: readonly Finding[], conditions: readonly Condition[]): readonly Finding[] {
   const failing = findings.filter(isWrong).map(({ id }) => id);
+  const twins = new Map(conditions.map((condition) => [idOf(condition), twinOf(condition)]));
   const causesOf = (wanted: string): readonly string[] =>
-    checks.find(({ id }) => id === wanted)?.after ?? [twins[wanted] ?? ''];
+    checks.find(({ id }) => id === wanted)?.after ?? [twins.get(wanted) ?? ''];
   const kept = withoutConsequences(conditions).map(idOf);
   const hidden = conditions.map(idOf).filter((id) => !kept.includes(id));
   const shown = findings.filter(

@@ -136,6 +136,18 @@ test('a condition that an older daemon lacks is not known', async () => {
   expect(said.out).toMatch(/0 as it should be, 0 wrong, 1 not known\n$/);
 });
 
+test.each(registry.filter(({ isTerminal }) => isTerminal === true))(
+  '$type: $reason is told once, as there being no way to the VM',
+  async ({ type, reason }) => {
+    await mac.daemon(
+      statusWith('blocked', told(type, reason), told('Ready', reason, 'False', `${type} ${reason}`)),
+    );
+    expect(codesWith('FAIL', await mac.cli(['doctor']))).toEqual(['TT001']);
+    const code = questionOf(type)?.code ?? '';
+    expect(codesWith('FAIL', await mac.cli(['doctor', code]))).toEqual([code]);
+  },
+);
+
 test('each condition is asked by its code', async () => {
   await mac.daemon(healthyStatus);
   for (const type of conditionTypes) {
