@@ -216,7 +216,12 @@ export const checks: readonly Check[] = [
     question: 'Does tuntapd’s server answer for a container’s name?',
     ask: ofNames(namesAnswer),
   },
-  { id: 'TT013', question: 'Do programs find a container by its name?', ask: ofNames(namesFound) },
+  {
+    id: 'TT013',
+    question: 'Do programs find a container by its name?',
+    after: ['TT012'],
+    ask: ofNames(namesFound),
+  },
   { id: 'TT014', question: 'Is there room on the disk for log and journal?', ask: room },
   { id: 'TT015', question: 'Are shim and runtime those that were installed?', ask: parts },
   { id: 'TT016', question: 'Can something else on this Mac be in the way?', ask: inTheWay },

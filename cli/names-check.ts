@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Status } from '../daemon/api/messages.js';
 import { readLogs, tryAgain } from '../daemon/api/reasons/remedies.js';
+import { commandLine } from '../daemon/lib/command.js';
 import { portIn } from '../daemon/lib/resolver-text.js';
 import { type Answer, fail, pass, unclear } from './answer.js';
 import type { Io } from './io.js';
@@ -59,9 +60,13 @@ export async function namesFound({ addressesOf }: Io, status: Status): Promise<A
   ];
   try {
     const found = await addressesOf(host);
-    return found.every((address) => addresses.includes(address))
-      ? pass(`${host} is ${found.join(' ')}`)
-      : fail(`macOS says that ${host} is ${found.join(' ')}, and not ${addresses.join(' ')}`, ...fixes);
+    if (found.every((address) => addresses.includes(address))) return pass(`${host} is ${found.join(' ')}`);
+    const written = commandLine('grep', ['-n', host, '/etc/hosts']);
+    return fail(
+      `macOS says that ${host} is ${found.join(' ')}, and not ${addresses.join(' ')}`,
+      `Where it stands in /etc/hosts, which goes before all servers, take that line out: ${written}`,
+      ...fixes,
+    );
   } catch (error) {
     return fail(
       `macOS does not find ${host} (${codeOf(error)}): somebody else answers in tuntapd’s place`,

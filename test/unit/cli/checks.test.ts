@@ -313,6 +313,19 @@ test('a name that the server has not is sought again before the log is read', as
   await writeFile(join(mac.io.layout.resolvers, 'docker'), resolverText(299));
   const { status, fix } = await finding('TT012', { lookUp: () => Promise.reject(new Error('no')) });
   expect({ status, fix }).toEqual({ status: 'fail', fix: ['tuntapctl up', 'tuntapctl logs -n 50'] });
+  // Whoever asks macOS then asks the same server.
+  const said = await mac.cli(['doctor'], {
+    lookUp: () => Promise.reject(new Error('no')),
+    addressesOf: () => Promise.reject(new Error('no')),
+  });
+  expect(codesWith('FAIL', said)).toEqual(['TT012']);
+});
+
+test('a name with another address may stand in /etc/hosts', async () => {
+  await mac.daemon(healthyStatus);
+  const { status, fix } = await finding('TT013', { addressesOf: () => Promise.resolve(['192.0.2.5']) });
+  expect(status).toBe('fail');
+  expect(fix[0]).toMatch(/take that line out: grep -n \S+\.docker \/etc\/hosts$/);
 });
 
 test('who takes the room is shown beside tuntapd’s folder, and of the whole volume where that is full', () => {
