@@ -13,8 +13,10 @@ export const names = {
       whatToDo: [
         { text: 'See whose it is', command: 'ls -ld /etc/resolver' },
         {
-          text: 'Give it back to root: `sudo chown root:wheel /etc/resolver && sudo chmod 755 /etc/resolver`',
+          text: 'Give it back to root',
+          command: 'sudo chown root:wheel /etc/resolver && sudo chmod 755 /etc/resolver',
         },
+        tryAgain,
         { text: 'Or do without names', command: 'sudo tuntapctl config set names.manage false' },
       ],
     },
@@ -25,8 +27,12 @@ export const names = {
         'domain: dinghy, dory and dnsdock use `docker` too. tuntapd leaves it alone, so its names are not asked for.',
       whatToDo: [
         { text: 'See what is there', command: 'ls -l /etc/resolver' },
-        { text: 'Have the names in another domain: `sudo tuntapctl config set names.zone docker.test`' },
+        {
+          text: 'Have the names in another domain',
+          command: 'sudo tuntapctl config set names.zone docker.test',
+        },
         { text: 'Or remove the file, where nothing of yours needs it any more' },
+        tryAgain,
       ],
     },
     NotServed: {

@@ -18,9 +18,8 @@ export const tapAddress = {
         },
         { text: 'Where that does not help, use no exit node while you need containers' },
         {
-          text:
-            'Where no VPN runs any more, take away the row that it left behind, with the link’s own network: ' +
-            '`sudo route -n delete -net {network}`',
+          text: 'Where no VPN runs any more, take away the row that it left behind, with the link’s own network',
+          command: 'sudo route -n delete -net {network}',
         },
       ],
     },

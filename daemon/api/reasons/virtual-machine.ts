@@ -61,7 +61,7 @@ export const virtualMachine = {
       isTerminal: true,
       meaning: '`docker.context` names a context that the user in front of the Mac does not have.',
       whatToDo: [
-        { text: 'See what contexts there are: `docker context ls`' },
+        { text: 'See what contexts there are', command: 'docker context ls' },
         {
           text: 'Follow Docker Desktop, or whatever is current',
           command: 'sudo tuntapctl config set docker.context auto',

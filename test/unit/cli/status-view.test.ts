@@ -7,6 +7,7 @@ import { verdictOf } from '../../../cli/verdicts.js';
 import { configSchema } from '../../../config/schema.js';
 import type { Phase, Status } from '../../../daemon/api/messages.js';
 import { registry } from '../../../daemon/api/reasons/registry.js';
+import { filled, linkOf } from '../../../daemon/api/reasons/remedies.js';
 import { at, healthyStatus, scenes } from './scenes.js';
 
 const { tap } = configSchema.parse({});
@@ -152,14 +153,10 @@ test('each reason that is wrong is shown with every command that its record has'
     expect(dependsOn).not.toContain(type);
     const text = shown({ ...healthyStatus, phase, conditions }, 60);
     expect(text).toContain(`✗ ${type}: told`.replace(/^✗/, severity === 'transient' ? '…' : '✗'));
-    for (const { command } of whatToDo)
-      if (command)
-        expect(text).toContain(
-          command
-            .replace('{device}', tap.device)
-            .replace('{peer}', tap.peer)
-            .replace('{address}', tap.address),
-        );
+    for (const remedy of whatToDo) {
+      const { command } = filled(remedy, linkOf(null, tap));
+      if (command !== undefined) expect(text).toContain(command);
+    }
   }
 });
 
