@@ -87,6 +87,7 @@ export function createXnu(options: { kext: KextState }): {
   const table: Table = { interfaces: [], rows: [] };
   let nextIndex = 1;
   let loaded = false;
+  let { kext } = options;
   const listeners = new Set<(event: string) => void>();
   /** What Linux was told, by destination. */
   const installedInLinux = new Map<string, string>();
@@ -194,7 +195,7 @@ export function createXnu(options: { kext: KextState }): {
     );
     addRow(table, 0, 0, '192.168.1.1');
     void syncRoutes(true);
-    nodes(options.kext === 'loaded');
+    nodes(kext === 'loaded');
   }
 
   function openTap(
@@ -339,7 +340,7 @@ export function createXnu(options: { kext: KextState }): {
       );
     };
 
-  if (options.kext !== 'absent') mkdirSync(`${bundle}/Contents/MacOS`, { recursive: true });
+  if (kext !== 'absent') mkdirSync(`${bundle}/Contents/MacOS`, { recursive: true });
   boot();
 
   const handlers: Handlers = {
@@ -372,10 +373,15 @@ export function createXnu(options: { kext: KextState }): {
     'xnu.tunnel.open': openTunnel,
     'xnu.tunnel.take': takeNetwork,
     'xnu.tunnel.close': closeTunnel,
-    'xnu.kext.state': () => ({ state: loaded ? 'loaded' : options.kext, bundle }),
+    'xnu.kext.state': () => ({ state: loaded ? 'loaded' : kext, bundle }),
+    /** Somebody installs and allows it; macOS loads it at no boot by itself. */
+    'xnu.kext.allow': () => {
+      kext = 'installed';
+      mkdirSync(`${bundle}/Contents/MacOS`, { recursive: true });
+    },
     'xnu.kext.load': () => {
-      if (options.kext === 'absent') throw new MachineError('ENOENT');
-      if (options.kext === 'refused') throw new MachineError('EPERM');
+      if (kext === 'absent') throw new MachineError('ENOENT');
+      if (kext === 'refused') throw new MachineError('EPERM');
       if (!loaded) nodes(true);
     },
   };
