@@ -72,7 +72,7 @@ const others: Readonly<Record<string, string>> = {
   TT100: 'is hidden by TT010, which says the same of the file',
   TT101: 'below: nobody is logged in, with which nothing is wrong',
   TT102: 'e2e/life.test.ts: there is no kext, or it may not load',
-  TT103: 'below; e2e/restart.test.ts: App Management refuses',
+  TT103: 'below: a Docker.app that is read-only',
   TT104: 'is hidden by TT001, which says the same of the VM; that no VM runs is not wrong',
   TT105: 'e2e/restart.test.ts: the VM runs without the tap',
   TT106: 'e2e/vpn.test.ts: a VPN has the link’s network',
