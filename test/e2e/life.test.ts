@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { chaptersOn } from './lib/chapter.js';
+import { raised } from './lib/doctor.js';
 import { install, logOf, must, onMac, phaseIs, statusOf, tapBelongsTo } from './lib/vocabulary.js';
 import { until } from '../lib/until.js';
 
@@ -70,7 +71,7 @@ test.each([
   ['refused', 'KextNotApproved', 'not approved to load'],
   ['absent', 'KextMissing', 'Install tuntaposx'],
 ] as const)(
-  'a kext that is %s is said with what to do, and asked for once',
+  'a kext that is %s is said with what to do, and asked for once; allowed, all is well',
   (kext, reason, words) =>
     onMac({ kext }, async (other) => {
       await install(other);
@@ -80,10 +81,15 @@ test.each([
       });
       expect(condition.message).toContain(words);
       expect((await tuntapctl(other, 'status')).exitCode).toBe(4);
-      expect((await tuntapctl(other, 'doctor')).exitCode).toBe(4);
+      const findings = await raised(other, ['TT102']);
+      expect(findings[0]?.fix.join()).toContain('Allow the kext in System Settings, Privacy & Security');
       await pause(15_000);
       const asked = logOf(other, 'load-kext:');
       expect(asked).toHaveLength(kext === 'refused' ? 1 : 0);
+      await other.call('xnu.kext.allow');
+      await other.reboot();
+      await other.login('person');
+      await raised(other, []);
     }),
   300_000,
 );

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { chaptersOn } from './lib/chapter.js';
+import { mended, raised, type } from './lib/doctor.js';
 import {
   commandLines,
   conditionIs,
@@ -120,6 +121,33 @@ scene('doctor finds nothing wrong, and that programs find a container', async ()
   await phaseIs(mac, 'ready', 90);
   const said = await must(mac, ['/usr/local/bin/tuntapctl', 'doctor']);
   for (const code of ['TT012', 'TT013', 'TT120']) expect(said).toMatch(new RegExp(`^ok ${code} `, 'm'));
+});
+
+/** A person who has just asked knows that the daemon's own look at its server, once a minute, is far. */
+scene('TT012: the server hangs; what is printed has another one answer', async () => {
+  const servers = async (): Promise<string[]> =>
+    [
+      ...(await must(mac, ['/bin/ps', '-axww', '-o', 'pid=,args='])).matchAll(/^ *(\d+) .*names-worker/gm),
+    ].map(([, pid = '']) => pid);
+  await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
+  const [hung = ''] = await servers();
+  await must(mac, ['/bin/kill', '-STOP', hung]);
+  await type(mac, await raised(mac, ['TT012']));
+  await until('another one is there', 20, async () => !(await servers()).includes(hung));
+  await raised(mac, []);
+});
+
+scene('TT013: /etc/hosts has another address for a container', async () => {
+  const [first] = (await statusOf(mac)).names?.names ?? [];
+  const host = `${first?.name}.docker`;
+  const before = readFileSync(mac.path('/etc/hosts'), 'utf8');
+  writeFileSync(mac.path('/etc/hosts'), `${before}192.0.2.5 ${host}\n`);
+  await mended(mac, 'TT013', {
+    says: new RegExp(`/etc/hosts, .* take that line out: grep -n ${host} /etc/hosts`),
+    done: () => {
+      writeFileSync(mac.path('/etc/hosts'), before);
+    },
+  });
 });
 
 scene('a name that was asked before its container ran is found at once when it starts', async () => {

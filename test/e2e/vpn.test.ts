@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { chaptersOn } from './lib/chapter.js';
+import { mended, raised } from './lib/doctor.js';
 import {
   answers,
   conditionIs,
@@ -139,6 +140,17 @@ chapter(
         expect(await becomes('Routes', 'Conflict')).toContain('utun4');
         expect(await ours()).not.toContain('10.20.5/24');
         await serves(web, app, far);
+        const docker = dockerOf(mac);
+        await mended(mac, 'TT109', {
+          says: /^Give the Docker network another subnet: /m,
+          done: async () => {
+            await docker.removeNetwork('clash');
+            await docker.createNetwork('clash', '10.21.5.0/24');
+          },
+        });
+        await docker.removeNetwork('clash');
+        await docker.createNetwork('clash', '10.20.5.0/24');
+        await isSaid('clash', 'foreign');
       },
     );
     // The VPN has gone, and nothing speaks against it any more.
@@ -210,9 +222,12 @@ chapter(
       await until('no route of ours is left', 30, async () => (await ours()).length === 0);
       expect((await statusOf(mac)).phase).toBe('blocked');
       await isLinkGone();
-      const [, command = ''] = /`sudo (tuntapctl [^`]*)`/.exec(message) ?? [];
-      await must(mac, `/usr/local/bin/${command}`.split(' '));
+      const [finding] = await raised(mac, ['TT106']);
+      expect(finding?.fix[0]).toContain('by the `sudo tuntapctl config set` command of the message');
+      const [, command = ''] = /`(sudo tuntapctl config set [^`]*)`/.exec(finding?.detail ?? '') ?? [];
+      await must(mac, ['/bin/sh', '-c', command]);
       await serves(web, app, far);
+      await raised(mac, []);
       expect(await must(mac, ['/sbin/ifconfig', 'tap1'])).toContain('inet 10.255.255.253 ');
       await must(mac, ['/bin/rm', '/etc/tuntapd/config.toml']);
     });
