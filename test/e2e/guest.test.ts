@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect } from '@jest/globals';
 import { endDockerd, later, reload, restartDockerd } from './lib/dockerd.js';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { chaptersOn } from './lib/chapter.js';
+import { mended, printedAs } from './lib/doctor.js';
 import {
   answers,
   conditionOf,
@@ -283,7 +284,7 @@ until [ -S /run/docker/plugins/office.sock ]; do sleep 0.1; done`,
           /authorization denied by plugin office: no host network in this office/,
         ),
       });
-    await reload(mac, {});
+    await mended(mac, 'TT108', { says: /^Allow that container\n/, done: () => reload(mac, {}) });
     await ready();
   },
 );
@@ -316,8 +317,13 @@ chapter(
         expect(await conditionOf(mac, type)).toMatchObject({ status: 'True' });
     });
     expect((await mac.run(['/usr/local/bin/tuntapctl', 'status'])).exitCode).toBe(4);
-    await forward(1);
+    expect((await printedAs('?', mac)).map(({ code }) => code)).toEqual(['TT016']);
     await docker.removeNetwork('unheard');
+    await mended(mac, 'TT111', {
+      says: /^Have the packet filter pass traffic on `tap1`$/m,
+      done: () => forward(1),
+    });
+    expect(await printedAs('?', mac)).toEqual([]);
     await ready();
     await answers(mac, 'first', '172.17.0.2', 10);
   },
@@ -367,9 +373,14 @@ chapter(
       );
     });
     expect(callers).toBe(0);
-    root.close();
-    renameSync(`${place}.kept`, place);
-    await ready();
+    await mended(mac, 'TT107', {
+      says: /^Quit the other user’s Docker Desktop/,
+      done: async () => {
+        root.close();
+        renameSync(`${place}.kept`, place);
+        await ready();
+      },
+    });
   },
 );
 
