@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect } from '@jest/globals';
 import { bootMac, type Mac } from '../lab/lab.js';
 import { until } from '../lib/until.js';
 import { chaptersOn } from './lib/chapter.js';
+import { mended } from './lib/doctor.js';
 import { answers6, setEngine, table6, withIpv6 } from './lib/ipv6.js';
 import {
   answers,
@@ -171,6 +172,16 @@ chapter('Tailscale’s fd7a:115c:a1e0::/48 stays Tailscale’s', async () => {
     await isSaid('172.29.5.0/24', 'routed');
     expect((await routed6(mac)).join()).not.toContain('fd7a');
     await everybodyAnswers(30);
+    await mended(mac, 'TT121', {
+      says: /^Give the Docker network another subnet: /m,
+      done: async () => {
+        await dockerOf(mac).removeNetwork('clash');
+        await dockerOf(mac).createNetwork('clash', ['172.29.5.0/24', 'fd00:29:5::/64']);
+      },
+    });
+    await dockerOf(mac).removeNetwork('clash');
+    await dockerOf(mac).createNetwork('clash', ['172.29.5.0/24', 'fd7a:115c:a1e0:5::/64']);
+    await isSaid('fd7a:115c:a1e0:5::/64', 'foreign');
   });
   await isSaid('fd7a:115c:a1e0:5::/64', 'routed');
   await dockerOf(mac).removeNetwork('clash');
