@@ -23,6 +23,7 @@ const commands: readonly (readonly [file: string, program: string, ...args: stri
   ['processor.txt', '/usr/bin/uname', '-mrs'],
   ['interfaces.txt', '/sbin/ifconfig', '-a'],
   ['routes.txt', '/usr/sbin/netstat', '-rn', '-f', 'inet'],
+  ['routes6.txt', '/usr/sbin/netstat', '-rn', '-f', 'inet6'],
   ['kexts.txt', '/usr/sbin/kextstat', '-l'],
   ['resolvers.txt', '/usr/sbin/scutil', '--dns'],
   ['launchd.txt', '/bin/launchctl', 'print', `system/${label}`],

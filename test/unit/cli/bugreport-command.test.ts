@@ -29,11 +29,15 @@ describe('bugreport', () => {
     await writeFile(mac.io.configPath, '[docker]\napp = "/Users/ada/Docker.app"\n', { mode: 0o644 });
     mac.io = {
       ...mac.io,
-      run: (file) =>
+      run: (file, args) =>
         file === '/usr/sbin/scutil'
           ? Promise.reject(new Error('no such command'))
           : Promise.resolve({
-              stdout: file === '/usr/sbin/netstat' ? '8.8.8/24  10.0.0.1\n' : 'ether 02:74:75:6e:74:61\n',
+              stdout: args.includes('inet6')
+                ? '2001:db8:7::/64  link#5\n'
+                : args.includes('inet')
+                  ? '8.8.8/24  10.0.0.1\n'
+                  : 'ether 02:74:75:6e:74:61\n',
               stderr: '',
               exitCode: 0,
             }),
@@ -48,13 +52,20 @@ describe('bugreport', () => {
     );
     const names = execFileSync('tar', ['-tzf', path], { encoding: 'utf8' }).trim().split('\n');
     expect(names).toEqual(
-      expect.arrayContaining(['status.json', 'doctor.json', 'routes.txt', 'tuntapd.log', 'config.toml']),
+      expect.arrayContaining([
+        'status.json',
+        'doctor.json',
+        'routes.txt',
+        'routes6.txt',
+        'tuntapd.log',
+        'config.toml',
+      ]),
     );
     const all = execFileSync('tar', ['-xzOf', path], { encoding: 'utf8' });
     expect(all).toContain('10.0.0.1');
     expect(all).toContain('172.18.0.2');
     expect(all).toContain('not there: no such command');
-    expect(all).not.toMatch(/\bada\b|shop|8\.8\.8|02:74:75:6e:74:61/);
+    expect(all).not.toMatch(/\bada\b|shop|8\.8\.8|2001:db8|02:74:75:6e:74:61/);
     const status = execFileSync('tar', ['-xzOf', path, 'status.json'], { encoding: 'utf8' });
     expect((JSON.parse(status) as Status).phase).toBe('ready');
     expect(await cli('bugreport', '--output', path)).toBe(1);
