@@ -111,9 +111,10 @@ export async function parts({ layout }: Pick<Io, 'layout'>, status: Status | Cli
       );
 }
 
+/** By TN3179 only what no router forwards is local: the VM's own address, and no container's. Nobody has seen it held. */
 const localNetwork =
-  'macOS 15 and newer ask for each app whether it may reach the local network, to which containers belong: one that says ' +
-  '“No route to host” where tuntapctl ping gets an answer is to be allowed in System Settings, Privacy & Security, Local Network';
+  'macOS 15 and newer ask for each app whether it may reach the local network. Should one say “No route to host” where ' +
+  'tuntapctl ping gets an answer, allow it in System Settings, Privacy & Security, Local Network';
 const filters =
   'What tuntapd asks nobody about: rules of pf (a VPN’s kill switch has some) and apps that filter connections (Little ' +
   'Snitch, LuLu). The firewall of macOS is not it: it holds back what comes in, as from a container to a server of this Mac';

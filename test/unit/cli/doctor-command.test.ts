@@ -167,7 +167,7 @@ describe('doctor', () => {
   describe('what no command tells is explained where it may be the cause', () => {
     const dataPath = (status: string, reason: string) =>
       madeUpStatus({ conditions: [{ ...condition('DataPath', status as 'True'), reason }] });
-    const allow = /allowed in System Settings, Privacy & Security, Local Network/;
+    const allow = /allow it in System Settings, Privacy & Security, Local Network/;
 
     test.each([
       ['14.6.1', 'True', 'Answering', 'pass', /^this Mac is answered$/, 0],
