@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, readlink, realpath } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { ReasonOf } from '../api/reasons/registry.js';
 import type { ConsoleUser } from '../core/observation.js';
 import { unfitSocketPath } from '../lib/socket-path.js';
@@ -41,23 +41,22 @@ const ownFolders = [
 /** More links than macOS follows (MAXSYMLINKS). */
 const maxLinks = 40;
 
-/** Where each link of a place leads, and its socket at last; none of what cannot be followed: whoever dials says why. */
-async function wayFrom(place: string): Promise<readonly string[]> {
-  const whereIs = async (path: string): Promise<string> =>
-    join(await realpath(dirname(path)), basename(path));
+/** Where each link of a place leads, as it says itself and as it is. */
+async function linksFrom(place: string): Promise<readonly string[]> {
+  const found: string[] = [];
   try {
-    const socket = await realpath(place);
-    const way: string[] = [];
-    for (let at = await whereIs(place); way.length < maxLinks;) {
-      const target = await readlink(at).catch(() => null);
-      if (target === null) break;
-      at = await whereIs(resolve(dirname(at), target));
-      way.push(at);
+    for (let at = place; found.length < 2 * maxLinks;) {
+      const folder = await realpath(dirname(at));
+      const whole = join(folder, basename(at));
+      if (at !== place) found.push(at, whole);
+      const target = await readlink(whole);
+      // As it is written: `..` behind a folder that is a link leads to that folder's own parent.
+      at = isAbsolute(target) ? target : `${folder}/${target}`;
     }
-    return [...way, socket];
   } catch {
-    return [];
+    // The last one is no link.
   }
+  return found;
 }
 
 /**
@@ -78,15 +77,16 @@ async function refuseOtherRuntimes(
       return null;
     }
   };
-  const [way, [whole = null, ...own]] = await Promise.all([
-    wayFrom(place),
+  const socket = await realpath(place).catch(() => null);
+  // A link that leads nowhere: whoever dials says so.
+  if (socket === null) return;
+  const [links, [whole = null, ...own]] = await Promise.all([
+    linksFrom(place),
     Promise.all([home, ...ownFolders.map((folder) => join(home, folder))].map(answering)),
   ]);
-  const isOthers = (path: string): boolean => {
-    const isIn = (folder: string | null): boolean => folder !== null && path.startsWith(`${folder}/`);
-    return isIn(whole) && !own.some(isIn);
-  };
-  const other = way.find(isOthers);
+  const isIn = (path: string) => (folder: string | null) => folder !== null && path.startsWith(`${folder}/`);
+  if (own.some(isIn(socket))) return;
+  const other = [...links, socket].find((path) => isIn(path)(whole) && !own.some(isIn(path)));
   if (other !== undefined)
     throw new DialError(`${place} leads to ${other}, which is not Docker Desktop’s`, 'SocketOfAnother');
 }

@@ -1,7 +1,7 @@
 import { chownSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { dial, DialError, enginePlaces, findEngine } from '../../../daemon/guest/engine-socket.js';
 
@@ -245,5 +245,42 @@ describe('of several places', () => {
     await expect(findEngine(person, answers, [at('shared')])).rejects.toMatchObject({
       reason: 'SocketMissing',
     });
+  });
+
+  test.each<[how: string, make: (socket: string) => void]>([
+    [
+      'by a folder that is a link',
+      (socket) => {
+        symlinkSync(dirname(socket), at('home/machine'));
+        symlinkSync(at('home/machine/api.sock'), at('shared'));
+      },
+    ],
+    [
+      'by `..` behind a folder that is a link',
+      (socket) => {
+        mkdirSync(at('home/machine/deep'), { recursive: true });
+        symlinkSync(at('home/machine/deep'), at('way'));
+        symlinkSync(socket, at('home/machine/api.sock'));
+        symlinkSync('way/../api.sock', at('shared'));
+      },
+    ],
+  ])('nor is one that leads through the home %s', async (_how, make) => {
+    for (const folder of ['home', 'T']) mkdirSync(at(folder));
+    make(await living(at('T/api.sock')));
+    await expect(findEngine({ ...user, home: at('home') }, answers, [at('shared')])).rejects.toMatchObject({
+      reason: 'SocketOfAnother',
+      message: expect.stringContaining(
+        `${at('shared')} leads to ${at('home/machine/api.sock')}, which is not`,
+      ),
+    });
+  });
+
+  test('one that leads to Docker Desktop’s by a link of the user’s is Docker Desktop’s', async () => {
+    for (const folder of ['home/.docker/run', 'home/links']) mkdirSync(at(folder), { recursive: true });
+    symlinkSync(await living(at('home/.docker/run/docker.sock')), at('home/links/docker.sock'));
+    symlinkSync(at('home/links/docker.sock'), at('shared'));
+    expect(await answerOf(await findEngine({ ...user, home: at('home') }, answers, [at('shared')]))).toBe(
+      at('home/.docker/run/docker.sock'),
+    );
   });
 });
