@@ -14,7 +14,8 @@ const because = (code: string): Error => Object.assign(new Error(code), { code }
 
 /**
  * The IPv4 addresses of a host by getaddrinfo. Nothing ends that but the end of its process, and no process ends before
- * it: so it has one of its own. Rejects with a code, or with words in its place.
+ * it: so it has one of its own. Rejects with macOS's
+ * `code`, or words in its place; without one where macOS could not be asked.
  */
 export async function addressesOf(host: string, timeout = maxWait): Promise<readonly string[]> {
   const signal = AbortSignal.timeout(timeout);
@@ -25,7 +26,7 @@ export async function addressesOf(host: string, timeout = maxWait): Promise<read
     throw signal.aborted ? because(`no answer within ${timeout / 1000} s`) : error;
   });
   const answer = answerSchema.safeParse(JSON.parse(result.stdout || 'null'));
-  if (!answer.success) throw because(`node ended with ${result.exitCode}`);
+  if (!answer.success) throw new Error(`node ended with ${result.exitCode}`);
   if ('code' in answer.data) throw because(answer.data.code);
   return answer.data;
 }

@@ -4,6 +4,7 @@ import type { Status } from '../daemon/api/messages.js';
 import { readLogs, tryAgain } from '../daemon/api/reasons/remedies.js';
 import { commandLine } from '../daemon/lib/command.js';
 import { portIn } from '../daemon/lib/resolver-text.js';
+import { messageOf, plain } from '../daemon/lib/text.js';
 import { type Answer, fail, pass, unclear } from './answer.js';
 import type { Io } from './io.js';
 
@@ -61,16 +62,16 @@ export async function namesFound({ addressesOf }: Io, status: Status): Promise<A
   try {
     const found = await addressesOf(host);
     if (found.every((address) => addresses.includes(address))) return pass(`${host} is ${found.join(' ')}`);
-    const written = commandLine('grep', ['-n', host, '/etc/hosts']);
+    const written = commandLine('grep', ['-in', host, '/etc/hosts']);
     return fail(
       `macOS says that ${host} is ${found.join(' ')}, and not ${addresses.join(' ')}`,
-      `Where it stands in /etc/hosts, which goes before all servers, take that line out: ${written}`,
+      `See whether /etc/hosts has it, which goes before all servers, and take that line out there: ${written}`,
       ...fixes,
     );
   } catch (error) {
-    return fail(
-      `macOS does not find ${host} (${codeOf(error)}): somebody else answers in tuntapd’s place`,
-      ...fixes,
-    );
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined)
+      return unclear(`macOS cannot be asked for ${host}: ${plain(messageOf(error), 300)}`);
+    return fail(`macOS does not find ${host} (${code}): somebody else is asked in tuntapd’s place`, ...fixes);
   }
 }

@@ -54,7 +54,7 @@ export async function runProcess(layout: Layout): Promise<never> {
         process.exit(exit.failed);
       }
       // `tuntapctl status | head -1`: the reader has gone; the exit code still tells the result.
-      end();
+      if (error.code === 'EPIPE') end();
     });
   const code = await main(process.argv.slice(2), {
     stdout: process.stdout,

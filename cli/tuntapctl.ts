@@ -2,4 +2,4 @@ import '../daemon/lib/no-inspector.js';
 import { layoutAt } from '../daemon/lib/layout.js';
 import { runProcess } from './process.js';
 
-process.exitCode = await runProcess(layoutAt());
+await runProcess(layoutAt());

@@ -143,7 +143,7 @@ scene('TT013: /etc/hosts has another address for a container', async () => {
   const before = readFileSync(mac.path('/etc/hosts'), 'utf8');
   writeFileSync(mac.path('/etc/hosts'), `${before}192.0.2.5 ${host}\n`);
   await mended(mac, 'TT013', {
-    says: new RegExp(`/etc/hosts, .* take that line out: grep -n ${host} /etc/hosts`),
+    says: new RegExp(`/etc/hosts has it, .* take that line out there: grep -in ${host} /etc/hosts`),
     done: () => {
       writeFileSync(mac.path('/etc/hosts'), before);
     },

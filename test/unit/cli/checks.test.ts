@@ -325,7 +325,7 @@ test('a name with another address may stand in /etc/hosts', async () => {
   await mac.daemon(healthyStatus);
   const { status, fix } = await finding('TT013', { addressesOf: () => Promise.resolve(['192.0.2.5']) });
   expect(status).toBe('fail');
-  expect(fix[0]).toMatch(/take that line out: grep -n \S+\.docker \/etc\/hosts$/);
+  expect(fix[0]).toMatch(/take that line out there: grep -in \S+\.docker \/etc\/hosts$/);
 });
 
 test('who takes the room is shown beside tuntapd’s folder, and of the whole volume where that is full', () => {

@@ -28,7 +28,7 @@ beforeAll(async () => {
     stdin: {
       contents: `import { layoutAt } from './daemon/lib/layout.js';
         import { runProcess } from './cli/process.js';
-        process.exitCode = await runProcess(layoutAt(${JSON.stringify(root)}));`,
+        await runProcess(layoutAt(${JSON.stringify(root)}));`,
       resolveDir: repository,
     },
     outfile: program,
