@@ -178,6 +178,9 @@ export function keepNamesServer(parts: {
       clearTimeout(restart);
       start();
     },
-    stop: end,
+    stop: () => {
+      data = null;
+      end();
+    },
   };
 }

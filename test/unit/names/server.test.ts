@@ -164,7 +164,8 @@ test('one that ended again and again is started at once when a person asks', asy
   const asked = performance.now();
   server.lookAnew();
   await served();
-  expect(performance.now() - asked).toBeLessThan(4000);
+  // Left alone it would be 8 s.
+  expect(performance.now() - asked).toBeLessThan(7000);
 });
 
 test('it says that it answers once it has the names, however many those are', async () => {
