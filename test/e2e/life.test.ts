@@ -82,7 +82,7 @@ test.each([
       expect(condition.message).toContain(words);
       expect((await tuntapctl(other, 'status')).exitCode).toBe(4);
       const findings = await raised(other, ['TT102']);
-      expect(findings[0]?.fix.join()).toContain('Allow the kext in System Settings, Privacy & Security');
+      expect(findings[0]?.fix.join()).toContain('Allow the kext in System Settings > Privacy & Security');
       await pause(15_000);
       const asked = logOf(other, 'load-kext:');
       expect(asked).toHaveLength(kext === 'refused' ? 1 : 0);

@@ -109,6 +109,10 @@ describe('an installation', () => {
     const listed = await must(mac, [`${bin}/tuntapctl`, 'doctor', '--list']);
     const known = [...faults.flatMap(([, codes]) => codes), ...Object.keys(others)];
     expect(new Set(known)).toEqual(new Set(listed.match(/^TT\d+/gm)));
+    for (const [code, where] of Object.entries(others)) {
+      const [scene] = /^e2e\/\w+\.test\.ts/.exec(where) ?? [];
+      if (scene !== undefined) expect(readFileSync(`test/${scene}`, 'utf8')).toContain(code);
+    }
   });
 
   test('nobody is logged in: TT101 says so, and nothing is wrong', async () => {
