@@ -14,8 +14,8 @@ const because = (code: string): Error => Object.assign(new Error(code), { code }
 
 /**
  * The IPv4 addresses of a host by getaddrinfo. Nothing ends that but the end of its process, and no process ends before
- * it: so it has one of its own. Rejects with macOS's
- * `code`, or words in its place; without one where macOS could not be asked.
+ * it: so it has one of its own. Rejects with macOS's `code`, or words in its place; without one where macOS could not be
+ * asked.
  */
 export async function addressesOf(host: string, timeout = maxWait): Promise<readonly string[]> {
   const signal = AbortSignal.timeout(timeout);

@@ -1,6 +1,6 @@
 /** What `tuntapctl doctor` finds on a made-up Mac, and how it tells. */
 import { execFileSync } from 'node:child_process';
-import { appendFile, chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ import { runtimes } from '../../../daemon/lib/runtimes.js';
 import { condition, madeUpStatus, staleSocket } from './made-up.js';
 import { healthyStatus } from './scenes.js';
 import { session } from './session.js';
-import { appleSilicon, byRosetta, intel } from './stage.js';
+import { appleSilicon, byRosetta, installed, intel } from './stage.js';
 
 const kickstart = 'sudo launchctl kickstart -k system/io.github.tuntapd';
 const { current, old } = runtimes.x64;
@@ -18,14 +18,7 @@ const mac = session();
 const { cli, daemon, onTerminal } = mac;
 
 describe('doctor', () => {
-  async function install(): Promise<void> {
-    const { layout } = mac.io;
-    for (const file of [layout.daemon, layout.cli, layout.plist, layout.cliLink])
-      await mkdir(dirname(file), { recursive: true });
-    for (const file of [layout.daemon, layout.cli, layout.plist, layout.runtime, layout.cliRuntime])
-      await writeFile(file, '', { mode: 0o644 });
-    await symlink(layout.cli, layout.cliLink);
-  }
+  const install = (): Promise<void> => installed(mac.io.layout);
   function onMac(machine: string, macos: string, node: string): void {
     const { cliRuntime } = mac.io.layout;
     const said: Record<string, string> = { '/usr/bin/uname': machine, [cliRuntime]: `v${node}\n` };

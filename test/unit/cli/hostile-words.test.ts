@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { serveControl } from '../../../daemon/control/server.js';
 import { madeUpStatus } from './made-up.js';
-import { gid, session } from './session.js';
+import { session } from './session.js';
+import { answering } from './stage.js';
 
 const mac = session();
 const { cli } = mac;
@@ -20,22 +20,16 @@ test('whatever others named things: no command prints a control or format charac
     text.map((some) => `\u001b]0;${some}\u202e\u009b2J\r\u2028`),
   );
   let current = madeUpStatus();
-  mac.server = await serveControl({
-    socketPath: mac.io.socketPath,
-    rootSocketPath: mac.io.layout.rootSocket,
-    gid,
-    log: () => undefined,
-    handlers: {
-      version: () => ({ version: current.version, pid: 1 }),
-      status: () => current,
-      follow: mac.feed.follow,
-      metrics: () => 'tuntapd_passes_total 1\ntuntapd_info{version="\u001b[2J"} 1\n',
-      up: () => Promise.resolve({ done: false, problems: [current.version] }),
-      down: () => Promise.reject(new Error(current.version)),
-      restart: () => Promise.resolve({ done: true, problems: [] }),
-      restore: () => Promise.resolve({ done: true, problems: [] }),
-      leave: () => Promise.resolve({ done: true, problems: [] }),
-    },
+  mac.server = await answering(mac.io.layout, {
+    version: () => ({ version: current.version, pid: 1 }),
+    status: () => current,
+    follow: mac.feed.follow,
+    metrics: () => 'tuntapd_passes_total 1\ntuntapd_info{version="\u001b[2J"} 1\n',
+    up: () => Promise.resolve({ done: false, problems: [current.version] }),
+    down: () => Promise.reject(new Error(current.version)),
+    restart: () => Promise.resolve({ done: true, problems: [] }),
+    restore: () => Promise.resolve({ done: true, problems: [] }),
+    leave: () => Promise.resolve({ done: true, problems: [] }),
   });
   const commands = [
     ['status'],

@@ -4,12 +4,10 @@ import { afterEach, beforeEach } from '@jest/globals';
 import type { Io } from '../../../cli/io.js';
 import { main } from '../../../cli/main.js';
 import type { Outcome, Status } from '../../../daemon/api/messages.js';
-import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
+import type { ControlServer } from '../../../daemon/control/server.js';
 import { createFeed, type Feed } from '../../../daemon/control/stream.js';
 import { madeUpStatus } from './made-up.js';
-import { emptyMac } from './stage.js';
-
-export const gid = process.getgid?.() ?? 0;
+import { answering, emptyMac } from './stage.js';
 
 interface World {
   /** The folder of that Mac. */
@@ -95,22 +93,16 @@ export function session(): Session {
         asked.push(action);
         return Promise.resolve(outcome ?? { done: true, problems: [] });
       };
-      now.server = await serveControl({
-        socketPath: now.io.socketPath,
-        rootSocketPath: now.io.layout.rootSocket,
-        gid,
-        log: () => undefined,
-        handlers: {
-          version: () => ({ version: '1.2.3', pid: 4711 }),
-          status: () => status,
-          follow: now.feed.follow,
-          metrics: () => 'tuntapd_passes_total 1\ntuntapd_info{version="\u001b[2J"} 1\n',
-          up: act('up'),
-          down: act('down'),
-          restart: act('restart'),
-          restore: act('restore'),
-          leave: act('leave'),
-        },
+      now.server = await answering(now.io.layout, {
+        version: () => ({ version: '1.2.3', pid: 4711 }),
+        status: () => status,
+        follow: now.feed.follow,
+        metrics: () => 'tuntapd_passes_total 1\ntuntapd_info{version="\u001b[2J"} 1\n',
+        up: act('up'),
+        down: act('down'),
+        restart: act('restart'),
+        restore: act('restore'),
+        leave: act('leave'),
       });
       return asked;
     },

@@ -5,9 +5,9 @@ import { dirname, join } from 'node:path';
 import type { Io } from '../../../cli/io.js';
 import { main } from '../../../cli/main.js';
 import type { Status } from '../../../daemon/api/messages.js';
-import { serveControl } from '../../../daemon/control/server.js';
+import { type ControlServer, serveControl } from '../../../daemon/control/server.js';
 import { createFeed } from '../../../daemon/control/stream.js';
-import { layoutAt } from '../../../daemon/lib/layout.js';
+import { type Layout, layoutAt } from '../../../daemon/lib/layout.js';
 import { runtimes } from '../../../daemon/lib/runtimes.js';
 
 const kernel = 'Darwin Kernel Version 23.6.0: Mon Jul 29 2024; root:xnu-10063.141.2~1/RELEASE_';
@@ -74,11 +74,35 @@ export async function emptyMac(): Promise<{ readonly root: string; readonly io: 
   return { root, io };
 }
 
+/** A daemon of that Mac's that answers so. */
+export const answering = (
+  layout: Layout,
+  handlers: Parameters<typeof serveControl>[0]['handlers'],
+): Promise<ControlServer> =>
+  serveControl({
+    socketPath: layout.socket,
+    rootSocketPath: layout.rootSocket,
+    gid: layout.readers,
+    log: () => undefined,
+    handlers,
+  });
+
+/** Puts every file of an installation at its place. */
+export async function installed(layout: Layout): Promise<void> {
+  for (const file of [layout.daemon, layout.cli, layout.plist, layout.cliLink])
+    await mkdir(dirname(file), { recursive: true });
+  for (const file of [layout.daemon, layout.cli, layout.plist, layout.runtime, layout.cliRuntime]) {
+    await writeFile(file, '');
+    await chmod(file, 0o644);
+  }
+  await symlink(layout.cli, layout.cliLink);
+}
+
 /** An empty Mac without a daemon. */
 export async function stage(): Promise<Stage> {
   const { root, io } = await emptyMac();
   const { layout } = io;
-  let server: Awaited<ReturnType<typeof serveControl>> | null = null;
+  let server: ControlServer | null = null;
   let told: { status: Status | null; version: string } = { status: null, version: '' };
   const silence = async (): Promise<void> => {
     await server?.close();
@@ -100,33 +124,19 @@ export async function stage(): Promise<Stage> {
     },
     daemon: async (status, version = status?.version ?? '1.2.3') => {
       told = { status, version };
-      server ??= await serveControl({
-        socketPath: layout.socket,
-        rootSocketPath: layout.rootSocket,
-        gid: layout.readers,
-        log: () => undefined,
-        handlers: {
-          version: () => ({ version: told.version, pid: 4711 }),
-          status: () => told.status,
-          follow: createFeed().follow,
-          metrics: () => '',
-          up: done,
-          down: done,
-          restart: done,
-          restore: done,
-          leave: done,
-        },
+      server ??= await answering(layout, {
+        version: () => ({ version: told.version, pid: 4711 }),
+        status: () => told.status,
+        follow: createFeed().follow,
+        metrics: () => '',
+        up: done,
+        down: done,
+        restart: done,
+        restore: done,
+        leave: done,
       });
     },
-    install: async () => {
-      for (const file of [layout.daemon, layout.cli, layout.plist, layout.cliLink])
-        await mkdir(dirname(file), { recursive: true });
-      for (const file of [layout.daemon, layout.cli, layout.plist, layout.runtime, layout.cliRuntime]) {
-        await writeFile(file, '');
-        await chmod(file, 0o644);
-      }
-      await symlink(layout.cli, layout.cliLink);
-    },
+    install: () => installed(layout),
     end: async () => {
       await silence();
       await rm(root, { recursive: true, force: true });
