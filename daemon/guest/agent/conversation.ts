@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, plain } from '../../lib/text.js';
 import { type Frame, frameReader, requests } from './frames.js';
 
@@ -42,7 +43,11 @@ export interface Conversation {
   ) => Promise<Ran>;
   readonly read: (path: string) => Promise<Found>;
   readonly announce: (interfaceIndex: number, packet: Buffer) => Promise<void>;
-  /** Says goodbye; resolves when the agent has heard it. A half-close would not do: proxies swallow it (moby 38457). */
+  /**
+   * Says goodbye; resolves when the agent has heard it, when the stream ends, or after 5 s, and never rejects: by then all
+   * that was asked is answered, and an engine may drop what a container says last, or leave its streams open. A half-close
+   * would not do: proxies swallow it (moby 38457).
+   */
   readonly quit: () => Promise<void>;
 }
 
@@ -62,6 +67,9 @@ const frameSize = ({ body }: Frame): number => 64 + body.length;
 
 /** What one answer may hold, in bytes: the agent's own bound (agent.c, MAX_ANSWER), its last part, and what frames count by themselves. */
 const maxAnswer = 4 * 1024 * 1024 + 256 * 1024;
+
+/** Milliseconds that a goodbye is waited for. */
+const goodbye = 5000;
 
 const namesOfErrors = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
@@ -178,7 +186,8 @@ export function converse(stream: Duplex, { signal }: { readonly signal: AbortSig
       await ask(requests.announce(interfaceIndex, packet));
     },
     quit: async () => {
-      await ask(requests.quit());
+      const heard = ask(requests.quit()).catch(() => undefined);
+      await Promise.race([heard, pause(goodbye, undefined, { ref: false })]);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { requests } from '../../../daemon/guest/agent/frames.js';
 import { connectEngine, negotiate } from '../../../daemon/guest/engine-client.js';
 import { needsRawRule, releaseGuest } from '../../../daemon/guest/link-end.js';
 import { prepared, type PrepareParameters } from './prepared.js';
@@ -547,6 +548,42 @@ describe('an agent that is none', () => {
     });
     await isGone();
   });
+
+  /** Ours until it is told to go: an engine in a hurry drops what a container says last. */
+  const goingBy = (farewell: (streams: Streams) => void) => (streams: Streams) => {
+    const onStdin: Streams['onStdin'] = (listener) => {
+      streams.onStdin((bytes) => {
+        if (bytes.equals(requests.quit())) farewell(streams);
+        else listener(bytes);
+      });
+    };
+    vm.agent({ ...streams, onStdin });
+  };
+
+  test.each<[string, (streams: Streams) => void]>([
+    [
+      'ends without one',
+      ({ exit }) => {
+        exit();
+      },
+    ],
+    [
+      'is cut off at it',
+      ({ stdout, exit }) => {
+        stdout(done().subarray(0, 6));
+        exit();
+      },
+    ],
+    ['never comes to it', () => undefined],
+  ])(
+    'is one by then, whatever becomes of the goodbye: what %s has done its work',
+    async (_what, farewell) => {
+      await prepare({ runs: goingBy(farewell) }, { timeout: 20_000 });
+      expect(vm.chains.get('raw PREROUTING')).toEqual([ours, theirDrop]);
+      expect(logged).toEqual([expect.stringMatching(/^the helper container reported after \d+ ms$/)]);
+      await isGone();
+    },
+  );
 
   test('and never answers has so much time', async () => {
     await expect(prepare({ runs: () => undefined }, { timeout: 300 })).rejects.toThrow(
