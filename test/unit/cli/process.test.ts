@@ -167,9 +167,11 @@ const asRoot = uid === 0 ? test : test.skip;
 /** Silence where glibc asks for names, in a mount namespace of its own. */
 async function inSilence(use: (...argv: string[]) => ChildProcess): Promise<string> {
   const silent = createSocket('udp4');
-  silent.bind(53, '127.0.0.79');
+  // An address of this run's own: another may be at work on the same machine.
+  const address = `127.79.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+  silent.bind(53, address);
   await once(silent, 'listening');
-  await writeFile(join(root, 'resolv.conf'), 'nameserver 127.0.0.79\noptions timeout:30 attempts:5\n');
+  await writeFile(join(root, 'resolv.conf'), `nameserver ${address}\noptions timeout:30 attempts:5\n`);
   await writeFile(join(root, 'nsswitch.conf'), 'hosts: dns\n');
   const binds = ['resolv.conf', 'nsswitch.conf'].map(
     (file) => `mount --bind ${join(root, file)} /etc/${file}`,
