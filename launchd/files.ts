@@ -10,11 +10,13 @@ import {
   readlink,
   rename,
   rm,
+  rmdir,
   symlink,
   unlink,
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { smallFileText } from '../daemon/lib/small-file.js';
 import { toDisk } from '../daemon/lib/to-disk.js';
 import type { Outside } from './launchctl.js';
 import type { Layout } from '../daemon/lib/layout.js';
@@ -56,21 +58,20 @@ export async function folder(path: string, mode: number, uid: number, gid: numbe
 
 /**
  * Takes away the resolver files of a daemon that could not do so itself, and the folder where nothing else is in it: each
- * lookup of their domain would wait for nobody. A folder that others may change is left alone.
+ * lookup of their domain would wait for nobody. A folder that somebody has been given since stays.
  */
 export async function removeResolvers({ resolvers, root, owner }: Layout): Promise<void> {
+  const trust = { from: root, uid: owner.uid };
   const stats = await lstat(resolvers).catch(() => null);
-  if (stats?.isDirectory() !== true) return;
-  if ((await untrusted(resolvers, { from: root, uid: owner.uid })).length > 0) return;
+  if (stats?.isDirectory() !== true || (await untrusted(dirname(resolvers), trust)).length > 0) return;
   let left = 0;
   for (const name of await readdir(resolvers)) {
     const path = join(resolvers, name);
-    const file = await lstat(path);
-    const isOwn = file.isFile() && file.size <= maxResolverFile && isOurs((await textOf(path)) ?? '');
-    if (isOwn) await rm(path);
+    const text = await smallFileText(path, maxResolverFile);
+    if (text !== null && isOurs(text)) await rm(path);
     else left += 1;
   }
-  if (left === 0) await rm(resolvers, { recursive: true });
+  if (left === 0 && (await untrusted(resolvers, trust)).length === 0) await rmdir(resolvers);
 }
 
 async function place(path: string, content: Buffer | string, mode: number, layout: Layout): Promise<void> {

@@ -112,8 +112,8 @@ const restore = (maker: LinkMaker, judgement: Judgement): Step[] => [
 export function plan(maker: LinkMaker, judgement: Judgement): readonly Step[] {
   const { observation, memory, link, collision } = judgement;
   if (memory.wanted === 'removed') return [...restore(maker, judgement), ...maker.undo(judgement, '').after];
-  // Nobody knows what an operator wants whose configuration cannot be read.
-  if (!observation.configuration.inForce) return [];
+  // Nobody knows what an operator wants whose configuration cannot be read; a file that leads to no server helps nobody.
+  if (!observation.configuration.inForce) return namesSteps(judgement);
   if (memory.wanted === 'restored') return restore(maker, judgement);
   const steps = maker.steps(judgement);
   const before = [...steps.before, ...reopenSteps(judgement), ...namesSteps(judgement)];

@@ -18,5 +18,11 @@ export function portIn(text: string): number | null {
 /** Whether a file is one of ours. */
 export const isOurs = (text: string): boolean => portIn(text) !== null;
 
+/** The domain that a file is for by its own words, folded; null: the one that it is named after. */
+export function domainIn(text: string): string | null {
+  const [, said = ''] = /^domain[ \t]([^ \t\n]*)/m.exec(text) ?? [];
+  return said.replace(/\.+$/, '').toLowerCase() || null;
+}
+
 /** Bytes of more than any of ours. */
 export const maxResolverFile = 1000;

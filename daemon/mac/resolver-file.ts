@@ -1,19 +1,20 @@
-import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, lstat, mkdir, readdir, rmdir, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { ResolverFolder } from '../core/names/observation.js';
-import { isOurs, maxResolverFile } from '../lib/resolver-text.js';
+import { domainIn, isOurs, maxResolverFile } from '../lib/resolver-text.js';
 import { type Seen, seen, unknown } from '../core/observation.js';
 import { layoutAt } from '../lib/layout.js';
 import { replaceFile } from '../lib/replace-file.js';
+import { smallFileText } from '../lib/small-file.js';
 import { untrusted } from '../lib/trusted-path.js';
-import { messageOf } from '../lib/text.js';
+import { messageOf, plain } from '../lib/text.js';
 
 /** Where macOS looks for who knows a domain; not there on a Mac as it was bought. */
 const resolverFolder = layoutAt().resolvers;
 
-/** A folder of resolvers has a few files. */
+/** A folder of resolvers has a few files, of a few lines. */
 const maxFiles = 1000;
+const maxOfOthers = 16 * 1024;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
@@ -24,19 +25,6 @@ async function statsOf(path: string): Promise<Awaited<ReturnType<typeof lstat>> 
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
     throw error;
-  }
-}
-
-/** The text of a small regular file; null for everything else. Nothing is followed, and nothing waited for. */
-async function textOf(path: string): Promise<string | null> {
-  const stats = await statsOf(path);
-  if (stats?.isFile() !== true || Number(stats.size) > maxResolverFile) return null;
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxResolverFile), 0, maxResolverFile, 0);
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await file.close();
   }
 }
 
@@ -57,19 +45,28 @@ async function distrustOf({ folder, from = '/', uid = 0 }: Place): Promise<strin
   return problem.startsWith(`${folder} `) ? problem.slice(folder.length + 1) : `is not safe: ${problem}`;
 }
 
+/**
+ * Whether what is in the folder can be looked at and taken out: it is one, and nobody but root can put another in its
+ * place. Who may change it can do that too, and no more is done there than unlink(2), which follows nothing.
+ */
+async function isWithinReach({ folder, from = '/', uid = 0 }: Place): Promise<boolean> {
+  const above = from === folder ? [] : await untrusted(dirname(folder), { from, uid });
+  return (await statsOf(folder))?.isDirectory() === true && above.length === 0;
+}
+
 /** What stands in the zone's place and is not ours, for people; null: nothing. */
 async function foreignAt(path: string): Promise<string | null> {
   const stats = await statsOf(path);
   if (!stats) return null;
   if (stats.isSymbolicLink()) return 'is a link that tuntapd has not made';
   if (!stats.isFile()) return 'is no file';
-  const text = await textOf(path);
+  const text = await smallFileText(path, maxResolverFile);
   return text !== null && isOurs(text)
     ? null
     : 'is a file that tuntapd has not made, or that was changed since';
 }
 
-/** What of names is in the folder; unknown when it cannot be looked at. A folder that others can change is not read. */
+/** What of names is in the folder; unknown when it cannot be looked at. */
 export async function observeResolverFolder(
   zone: string,
   place: Place = usual,
@@ -78,13 +75,19 @@ export async function observeResolverFolder(
   try {
     const distrust = await distrustOf(place);
     const exists = (await statsOf(folder)) !== null;
-    if (!exists || distrust !== null) return seen({ exists, distrust, ours: {}, foreign: null });
+    if (!(await isWithinReach(place))) return seen({ exists, distrust, ours: {}, foreign: null });
     const ours: Record<string, string> = {};
+    const path = join(folder, zone);
+    const inItsPlace = await foreignAt(path);
+    let foreign = inItsPlace && `${path} ${inItsPlace}`;
     for (const name of (await readdir(folder)).slice(0, maxFiles)) {
-      const text = await textOf(join(folder, name));
-      if (text !== null && isOurs(text)) ours[name] = text;
+      const text = await smallFileText(join(folder, name), maxOfOthers);
+      if (text === null) continue;
+      if (isOurs(text)) ours[name] = text;
+      else if (name !== zone && domainIn(text) === zone)
+        foreign ??= `${join(folder, plain(name, 80))} is for ${zone}, too (“domain ${zone}”)`;
     }
-    return seen({ exists, distrust, ours, foreign: await foreignAt(join(folder, zone)) });
+    return seen({ exists, distrust, ours, foreign });
   } catch (error) {
     return unknown(`${folder} cannot be looked at: ${messageOf(error)}`);
   }
@@ -111,14 +114,17 @@ export async function writeResolver(
   await replaceFile(path, text, { temporary, mode: 0o644 });
 }
 
-/** Takes a file of ours away, and with `withFolder` the folder where nothing else is in it. What is not ours stays. */
+/**
+ * Takes a file of ours away, also out of a folder that somebody has been given since, and with `withFolder` the folder
+ * where nothing else is in it. What is not ours stays.
+ */
 export async function removeResolver(
   zone: string,
   { withFolder = false, ...place }: Partial<Place> & { withFolder?: boolean } = {},
 ): Promise<void> {
   const where = { ...usual, ...place };
   const path = join(where.folder, zone);
-  if ((await distrustOf(where)) !== null || (await foreignAt(path)) !== null) return;
+  if (!(await isWithinReach(where)) || (await foreignAt(path)) !== null) return;
   await unlink(path).catch((error: unknown) => {
     if (codeOf(error) !== 'ENOENT') throw error;
   });

@@ -9,7 +9,8 @@ export const names = {
       severity: 'degraded',
       meaning:
         '`/etc/resolver`, where macOS looks for who knows a domain, is not root’s alone (puma-dev’s setup gives it to a ' +
-        'user) or no folder: whoever owns it could swap the file, and tuntapd touches nothing there. Addresses work without.',
+        'user) or no folder: whoever owns it could swap the file, so tuntapd puts nothing there, and takes its own file out ' +
+        'when that leads nowhere. Addresses work without.',
       whatToDo: [
         { text: 'See whose it is', command: 'ls -ld /etc/resolver' },
         {
@@ -24,7 +25,8 @@ export const names = {
       severity: 'degraded',
       meaning:
         'A file, link or folder that tuntapd has not made, or that somebody has changed since, already says who knows this ' +
-        'domain: dinghy, dory and dnsdock use `docker` too. tuntapd leaves it alone, so its names are not asked for.',
+        'domain, by its name or by a line `domain`: dinghy, dory and dnsdock use `docker` too. tuntapd leaves it alone, so ' +
+        'its names are not asked for.',
       whatToDo: [
         { text: 'See what is there', command: 'ls -l /etc/resolver' },
         {

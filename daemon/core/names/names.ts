@@ -2,6 +2,7 @@
 import { failed, type Judge, no, unclear, yes } from '../condition.js';
 import type { Config } from '../../../config/schema.js';
 import type { Judgement, Look } from '../judgement.js';
+import type { ResolverFolder } from './observation.js';
 import type { Memory } from '../memory.js';
 import type { Container } from '../observation.js';
 import { parsePrefix } from '../../lib/prefix.js';
@@ -37,7 +38,7 @@ function* namesOf(
 /** Which names there are to be, by what is routed. Without a VM that has the link there are none, and that is known. */
 export function* judgeNames(
   { names: { manage, zone } }: Config,
-  { observation: { engine, configuration }, link }: Look,
+  { observation: { engine, configuration, routes: table }, link }: Look,
   memory: Memory,
   routes: readonly RouteVerdict[],
 ): Work<NamesVerdict> {
@@ -47,6 +48,8 @@ export function* judgeNames(
     return { state: 'known', zone: { zone, names: [], problems: [] } };
   const { containers, isProvisional } = engine.value;
   if (!containers.known || isProvisional === true) return { state: 'unknown' };
+  // What is not seen to be routed may well be.
+  if (!table.known) return { state: 'unknown' };
   return { state: 'known', zone: yield* namesOf(zone, containers.value, routes) };
 }
 
@@ -64,27 +67,34 @@ function wantedText({ names, observation }: Judgement): string | null | undefine
   return server.state === 'failed' ? null : undefined;
 }
 
+/** Why a file of ours goes; null: it stays, or its next text takes its place. */
+function whyRemoved(
+  { name, has }: { readonly name: string; readonly has: string },
+  { zone, text, folder }: { zone: string; text: string | null | undefined; folder: ResolverFolder },
+): string | null {
+  if (name !== zone) return 'names are in another zone by now';
+  if (text === null) return 'no server answers for it';
+  if (folder.foreign !== null) return 'another file is for this zone, too';
+  // Nothing new is put into a folder of somebody else's.
+  return folder.distrust !== null && text !== undefined && has !== text ? 'no server answers there' : null;
+}
+
 /** What leads to a server that answers is put there, and what leads elsewhere goes. Whatever is not ours stays. */
 export function namesSteps(judgement: Judgement): Step[] {
   const { config, memory, observation } = judgement;
   const { folder } = observation.names;
-  if (!folder.known || folder.value.distrust !== null) return [];
+  if (!folder.known) return [];
+  const { ours, foreign, distrust } = folder.value;
   const { zone } = config.names;
   const text = wantedText(judgement);
-  const steps = Object.entries(folder.value.ours).flatMap(([name]): Step[] =>
-    name === zone && text !== null
+  const steps = Object.entries(ours).flatMap(([name, has]): Step[] => {
+    const why = whyRemoved({ name, has }, { zone, text, folder: folder.value });
+    const withFolder = memory.wanted === 'removed' && distrust === null;
+    return why === null
       ? []
-      : [
-          {
-            kind: 'remove-resolver',
-            key: `resolver ${name}`,
-            why: name === zone ? 'no server answers for it' : 'names are in another zone by now',
-            zone: name,
-            withFolder: memory.wanted === 'removed',
-          },
-        ],
-  );
-  if (typeof text === 'string' && folder.value.foreign === null && folder.value.ours[zone] !== text)
+      : [{ kind: 'remove-resolver', key: `resolver ${name}`, why, zone: name, withFolder }];
+  });
+  if (typeof text === 'string' && foreign === null && distrust === null && ours[zone] !== text)
     steps.push({
       kind: 'write-resolver',
       key: `resolver ${zone}`,
@@ -109,8 +119,7 @@ export const names: Judge<'Names'> = (judgement, failures) => {
       'FolderForeign',
       `/etc/resolver ${folder.value.distrust}, so macOS is not told who knows the names of ${zone}`,
     );
-  if (folder.value.foreign !== null)
-    return no('FileForeign', `/etc/resolver/${zone} ${folder.value.foreign}, and stays as it is`);
+  if (folder.value.foreign !== null) return no('FileForeign', `${folder.value.foreign}, and stays as it is`);
   const failure = failed('Names', failures);
   if (failure) return failure;
   if (server.state === 'failed') return no('NotServed', server.why);
@@ -122,7 +131,12 @@ export const names: Judge<'Names'> = (judgement, failures) => {
       'NotTaken',
       `macOS does not ask the server for ${zone}, although /etc/resolver/${zone} names it: scutil --dns shows no such resolver`,
     );
-  if (verdict.state === 'unknown') return unclear('which containers run is not known now');
+  if (verdict.state === 'unknown')
+    return unclear(
+      observation.routes.known
+        ? 'which containers run is not known now'
+        : 'which networks are routed is not known now',
+    );
   const { problems, names: list } = verdict.zone;
   const answered = `${count(list.length, 'name')} below ${zone}`;
   const [problem] = problems;

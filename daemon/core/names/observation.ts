@@ -15,7 +15,7 @@ export interface ResolverFolder {
   readonly distrust: string | null;
   /** The files in it that tuntapd put there, by name, with their whole text. */
   readonly ours: Readonly<Record<string, string>>;
-  /** What of somebody else's stands in the place of the zone’s file, for people; null: nothing. */
+  /** What of somebody else's is for the zone, in its file's place or by its own words, as a sentence; null: nothing. */
   readonly foreign: string | null;
 }
 

@@ -351,11 +351,10 @@ export function applied(world: World, step: Step): World {
     case 'write-resolver':
     case 'remove-resolver': {
       const folder = known(observation.names.folder);
-      if (folder.distrust !== null) throw new Error('the folder is somebody else’s');
       const { [step.zone]: before, ...rest } = folder.ours;
       if (step.kind === 'remove-resolver' && before === undefined)
         throw new Error(`${step.zone} is not ours`);
-      if (step.kind === 'write-resolver' && folder.foreign !== null)
+      if (step.kind === 'write-resolver' && (folder.foreign ?? folder.distrust) !== null)
         throw new Error(`${step.zone} is somebody else’s`);
       const ours = step.kind === 'write-resolver' ? { ...rest, [step.zone]: step.text } : rest;
       return {

@@ -480,3 +480,11 @@ test('a resolver file of a daemon that is dead goes too, with the folder where n
   expect(existsSync(layout.resolvers)).toBe(false);
   expect(existsSync(layout.newResolver)).toBe(false);
 });
+
+test('a resolver file of a dead daemon goes out of a folder that somebody has been given since, and the folder stays', async () => {
+  await mkdir(layout.resolvers, { recursive: true });
+  await writeFile(join(layout.resolvers, 'docker'), resolverText(299));
+  await chmod(layout.resolvers, 0o777);
+  await removing();
+  expect(readdirSync(layout.resolvers)).toEqual([]);
+});

@@ -83,7 +83,7 @@ describe('what is somebody else’s', () => {
   test.each<[string, RegExp, () => void]>([
     [
       'a file',
-      /^is a file that tuntapd has not made/,
+      /docker is a file that tuntapd has not made/,
       () => {
         writeFileSync(at('docker'), 'nameserver 127.0.0.1\nport 19322\n');
       },
@@ -97,14 +97,14 @@ describe('what is somebody else’s', () => {
     ],
     [
       'a large file',
-      /^is a file/,
+      /docker is a file/,
       () => {
         writeFileSync(at('docker'), 'x'.repeat(100_000));
       },
     ],
     [
       'a link to ours',
-      /^is a link/,
+      /docker is a link/,
       () => {
         writeFileSync(elsewhere(), resolverText(299));
         symlinkSync(elsewhere(), at('docker'));
@@ -112,21 +112,21 @@ describe('what is somebody else’s', () => {
     ],
     [
       'a link to nothing',
-      /^is a link/,
+      /docker is a link/,
       () => {
         symlinkSync(elsewhere(), at('docker'));
       },
     ],
     [
       'a folder',
-      /^is no file/,
+      /docker is no file/,
       () => {
         mkdirSync(at('docker'));
       },
     ],
     [
       'a FIFO, which would hold a reader',
-      /^is no file/,
+      /docker is no file/,
       () => {
         execFileSync('/usr/bin/mkfifo', [at('docker')]);
       },
@@ -158,22 +158,54 @@ describe('what is somebody else’s', () => {
     });
   });
 
-  test('a folder that others may write, or that is a link, is not touched', async () => {
+  test('nothing is put into a folder that others may write, and what is ours can be taken out of it', async () => {
     mkdirSync(folder);
     chmodSync(folder, 0o777);
     expect((await look()).distrust).toBe('can be written by others than its owner (mode 0777)');
     await expect(write()).rejects.toThrow('can be written by others');
     chmodSync(folder, 0o755);
     await write();
+    writeFileSync(at('test'), 'nameserver 127.0.0.1\n');
     chmodSync(folder, 0o777);
+    expect((await look()).ours).toEqual({ docker: resolverText(299) });
+    await removeResolver('test', place());
     await removeResolver('docker', place());
-    expect(readdirSync(folder)).toEqual(['docker']);
+    expect(readdirSync(folder)).toEqual(['test']);
+  });
 
+  test('a folder that is a link, or that others can put another in place of, is not looked into', async () => {
+    await write();
     const real = folder;
     folder = join(base, 'linked');
     symlinkSync(real, folder);
-    expect((await look()).distrust).toBe('is a link');
+    expect(await look()).toMatchObject({ distrust: 'is a link', ours: {} });
     await expect(write()).rejects.toThrow('is a link');
+    await removeResolver('docker', place());
+    expect(readdirSync(real)).toEqual(['docker']);
+
+    folder = real;
+    chmodSync(base, 0o777);
+    expect(await look()).toMatchObject({ distrust: expect.stringContaining('is not safe'), ours: {} });
+    await removeResolver('docker', place());
+    expect(readdirSync(real)).toEqual(['docker']);
+  });
+
+  test.each<[string, boolean]>([
+    ['domain docker\nnameserver 192.168.64.1\n', true],
+    ['# of apple/container\nnameserver 127.0.0.1\nport 2053\ndomain\tDocker.. and more\n', true],
+    ['nameserver 127.0.0.1\ndomain test\ndomain docker\n', false],
+    ['domain  docker\n', false],
+    [' domain docker\n', false],
+    ['#domain docker\n', false],
+    ['search docker\n', false],
+  ])('another file with %j is for the zone: %s', async (text, isForIt) => {
+    await write();
+    writeFileSync(at('containerization.docker'), text);
+    const { foreign, ours } = await look();
+    expect(foreign).toBe(
+      isForIt ? `${at('containerization.docker')} is for docker, too (“domain docker”)` : null,
+    );
+    expect(ours).toEqual({ docker: resolverText(299) });
   });
 
   test('a folder of another user’s is told as that', async () => {

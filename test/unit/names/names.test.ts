@@ -141,6 +141,13 @@ describe('which names there are', () => {
         },
       }),
     ],
+    [
+      'the routing table is not',
+      ({ observation, memory }) => ({
+        memory,
+        observation: { ...observation, routes: unknown('netstat hangs') },
+      }),
+    ],
   ])('nobody knows while %s', (_what, change) => {
     expect(verdictOf(change(works))).toEqual({ state: 'unknown' });
   });
@@ -186,14 +193,47 @@ describe('the resolver file', () => {
       [],
     ],
     [
-      'is not put into a folder of somebody else’s, nor taken out of it',
+      'goes where another file is for the zone, too',
+      routedMac(serving({ folder: seen({ ...ours, foreign: '/etc/resolver/other is for docker, too' }) })),
+      ['remove-resolver docker'],
+    ],
+    [
+      'is not put into a folder of somebody else’s',
+      routedMac(serving({ folder: seen(folder({ distrust: 'belongs to uid 501' })) })),
+      [],
+    ],
+    [
+      'stays in a folder that somebody has been given since, while it leads to the server',
+      routedMac(serving({ folder: seen({ ...ours, distrust: 'belongs to uid 501' }) })),
+      [],
+    ],
+    [
+      'is taken out of such a folder when it leads there no longer',
+      routedMac(
+        serving({
+          server: { state: 'serving', port: 298 },
+          folder: seen({ ...ours, distrust: 'belongs to uid 501' }),
+        }),
+      ),
+      ['remove-resolver docker'],
+    ],
+    [
+      'is taken out of such a folder when no server answers',
       routedMac(
         serving({
           server: { state: 'failed', why: '' },
           folder: seen({ ...ours, distrust: 'belongs to uid 501' }),
         }),
       ),
-      [],
+      ['remove-resolver docker'],
+    ],
+    [
+      'of a daemon that ended goes where the configuration cannot be read',
+      {
+        ...works,
+        observation: { ...works.observation, configuration: { problem: 'line 1: ?', inForce: false } },
+      },
+      ['remove-resolver docker'],
     ],
     ['is not touched while the folder cannot be seen', routedMac(serving({ folder: unknown('?') })), []],
   ])('%s', (_what, world, steps) => {
@@ -264,7 +304,7 @@ test('whatever is seen, the plan comes to an end, and nothing of anybody else’
             if (step.kind.endsWith('-resolver')) now = applied(now, step);
         if (stepsOf(now).length > 0) throw new Error('it does not end');
         const left = now.observation.names.folder;
-        const mine = left.known && left.value.distrust === null ? Object.keys(left.value.ours) : [];
+        const mine = left.known ? Object.keys(left.value.ours) : [];
         if (wanted !== 'up' && mine.length > 0) throw new Error('a file is left behind');
         if (mine.some((name) => name !== 'docker')) throw new Error('an earlier zone is left behind');
       },
@@ -284,7 +324,7 @@ describe('what is told', () => {
     [changed({ server: { state: 'starting' } }), 'ready: False Starting: '],
     [changed({ server: { state: 'failed', why: 'no port' } }), 'ready: False NotServed: no port'],
     [
-      changed({ folder: seen(folder({ foreign: 'is a link' })) }),
+      changed({ folder: seen(folder({ foreign: '/etc/resolver/docker is a link' })) }),
       'ready: False FileForeign: /etc/resolver/docker is a link, and stays as it is',
     ],
     [
