@@ -117,8 +117,13 @@ export function serve({ udp, tcp }: Sockets, served: Served): void {
   });
   udp.on('error', () => undefined);
   tcp.on('error', () => undefined);
-  tcp.maxConnections = maxConnections;
+  // Who holds connections for nothing keeps nobody else from an answer: the oldest goes.
+  const open = new Set<Connection>();
   tcp.on('connection', (connection: Connection) => {
+    const [oldest] = open;
+    if (open.size >= maxConnections) oldest?.destroy();
+    open.add(connection);
+    connection.once('close', () => open.delete(connection));
     converse(connection, served);
   });
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NamesServing } from '../core/names/observation.js';
 import { cleanEnvironment } from '../lib/command.js';
 import { tellLatest } from '../lib/latest.js';
@@ -28,6 +29,10 @@ const maxPause = 300_000;
 const goodLife = 60_000;
 /** A question can get lost, and a Mac be busy: a child that is ended is back later than it would have answered. */
 const maxAsked = 3;
+/** Milliseconds between two times that it is asked the same. */
+const askedAgainAfter = 1000;
+/** Milliseconds in which a child says that it answers, or why it cannot. */
+const beginning = 60_000;
 /** Milliseconds between two times that it is asked whether it answers. */
 const checkedEvery = 60_000;
 
@@ -42,7 +47,8 @@ export interface NamesServer {
 
 /**
  * Keeps a server for the zone: a child by the program at `worker`, started again whenever it ends or no longer answers.
- * `onChange`: its state is another one; `onStale`: what it told is no longer true, however often it says so.
+ * `onChange`: its state is another one; `onStale`: what it told is no longer true, however often it says so, or may not be,
+ * since nobody knows what the child before it told.
  */
 export function keepNamesServer(parts: {
   worker: string;
@@ -85,8 +91,10 @@ export function keepNamesServer(parts: {
           break;
         } catch (error) {
           if (times === maxAsked) throw error;
+          await sleep(askedAgainAfter, undefined, { ref: false });
         }
       if (child !== asked) return;
+      if (state.state !== 'serving') onStale();
       become({ state: 'serving', port });
       clearTimeout(check);
       check = setTimeout(() => void verify(asked, port), checkedEvery);
@@ -105,8 +113,10 @@ export function keepNamesServer(parts: {
   function hear(from: ChildProcess, line: string): void {
     if (child !== from) return;
     const [, port] = /^port (\d{1,5})$/.exec(line) ?? [];
-    if (port !== undefined) void verify(from, Number(port));
-    else if (line === 'stale') onStale();
+    if (port !== undefined) {
+      clearTimeout(check);
+      void verify(from, Number(port));
+    } else if (line === 'stale') onStale();
     else if (line.startsWith('failed ')) {
       fail(`no port of ${tryPorts.join(', ')} can be had on 127.0.0.1 (${line.slice(7)})`);
       from.kill('SIGKILL');
@@ -123,6 +133,10 @@ export function keepNamesServer(parts: {
     });
     child = started;
     sent = '';
+    check = setTimeout(() => {
+      fail(`it has not begun within ${beginning / 1000} s`);
+      started.kill('SIGKILL');
+    }, beginning);
     const { stdin, stdout } = started;
     const ended = (): void => {
       if (child !== started) return;

@@ -62,7 +62,11 @@ const portOf = (): number => {
   const state = server.state();
   return state.state === 'serving' ? state.port : 0;
 };
-const served = (): Promise<boolean> => until('the server answers', 20, () => Promise.resolve(portOf() !== 0));
+/** Waits for it, and counts what is stale from then on. */
+const served = async (): Promise<void> => {
+  await until('the server answers', 20, () => Promise.resolve(portOf() !== 0));
+  stale = 0;
+};
 const queryFor = (name: string): Buffer =>
   encode({ type: 'query', id: 7, questions: [{ name, type: 'A', class: 'IN' }] });
 
@@ -142,13 +146,25 @@ test('it comes back after its child was killed, and says so meanwhile', async ()
   expect(await ask('web.docker')).toEqual(['172.17.0.2']);
 });
 
+test('what the one before it told nobody knows, so with each that begins it may be stale', async () => {
+  const begun = (): Promise<boolean> => until('it serves', 20, () => Promise.resolve(portOf() !== 0));
+  server.follow(web);
+  await begun();
+  expect(stale).toBe(1);
+  server.lookAnew();
+  process.kill(children()[0] ?? 0, 'SIGKILL');
+  await until('that is seen', 5, () => Promise.resolve(server.state().state === 'failed'));
+  await begun();
+  expect(stale).toBe(2);
+});
+
 test('one that hangs is found out as soon as a person asks', async () => {
   server.follow(web);
   await served();
   const [pid = 0] = children();
   process.kill(pid, 'SIGSTOP');
   server.lookAnew();
-  await until('that is seen', 15, () => Promise.resolve(server.state().state === 'failed'));
+  await until('that is seen', 30, () => Promise.resolve(server.state().state === 'failed'));
   await served();
   expect(children()).not.toContain(pid);
   expect(await ask('web.docker')).toEqual(['172.17.0.2']);
@@ -281,6 +297,22 @@ describe('what was told and is no longer true', () => {
 });
 
 describe('whoever talks to it', () => {
+  test('connections that are held for nothing keep nobody from an answer', async () => {
+    server.follow(web);
+    await served();
+    const [pid = 0] = children();
+    const held = Array.from({ length: 40 }, () =>
+      createConnection(portOf(), '127.0.0.1').on('error', () => undefined),
+    );
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    expect(await askByTcp('web.docker')).toEqual(['172.17.0.2']);
+    server.lookAnew();
+    expect(await askByTcp('web.docker')).toEqual(['172.17.0.2']);
+    expect(server.state().state).toBe('serving');
+    expect([children(), logged]).toEqual([[pid], []]);
+    for (const socket of held) socket.destroy();
+  });
+
   test('TCP that never ends, says nonsense or does not read is closed, and others are answered meanwhile', async () => {
     server.follow(web);
     await served();
