@@ -20,6 +20,9 @@ export interface ContainerWatch {
 
 /** Milliseconds from one list to the next: a change is asked after this late at the most. */
 const leastApart = 1000;
+/** Milliseconds after which what a list lacks is asked for again: at first, and at the most. */
+const firstPause = 2000;
+const maxPause = 300_000;
 /**
  * What is restarted ends first: one list is for both. A container joins its networks up to a second before it starts: it is
  * not on a list before that, and the next one would be late. Its start is told, whenever that is.
@@ -27,6 +30,12 @@ const leastApart = 1000;
 const lulls = { now: 0, ending: 500, joining: 1000 } as const;
 
 const notNeeded = 'the containers are not asked for while nothing is to be reached';
+
+/** Whether more is to be had of them: an endpoint without an id has no aliases yet, and its start is told. */
+const lacks = (found: Seen<readonly Container[]>, need: Need): boolean =>
+  !found.known ||
+  (need === 'aliases' &&
+    found.value.some(({ endpoints }) => endpoints.some(({ id, aliases }) => id !== '' && aliases === null)));
 
 interface Waiter {
   readonly resolve: (containers: readonly Container[]) => void;
@@ -45,6 +54,7 @@ export function watchContainers(parts: {
   let lastList = -Infinity;
   let life = new AbortController();
   let isListing = false;
+  let pause = firstPause;
   let due: { readonly at: number; readonly timer: NodeJS.Timeout } | null = null;
   /** Who is told what the list that is under way has, and who waits for the next one. */
   let served: Waiter[] = [];
@@ -92,7 +102,13 @@ export function watchContainers(parts: {
     for (const { resolve, reject } of own)
       if (found.known) resolve(found.value);
       else reject(new Error(found.why));
+    const isWhole = !lacks(found, need);
+    if (isWhole) pause = firstPause;
     if (waiters.length > 0 || (need !== 'nothing' && listedAt !== heard)) arm(0);
+    else if (need !== 'nothing' && !isWhole) {
+      arm(pause);
+      pause = Math.min(maxPause, pause * 2);
+    }
   }
 
   return {
@@ -126,6 +142,7 @@ export function watchContainers(parts: {
       life = new AbortController();
       disarm();
       isListing = false;
+      pause = firstPause;
       heard += 1;
       for (const { reject } of waiters) reject(new Error(why));
       waiters = [];

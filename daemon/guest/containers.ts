@@ -106,7 +106,7 @@ const inspectSchema = z.object({
   }),
 });
 
-/** Containers that are inspected at an occasion, so many at a time; the others have their turn at the next. */
+/** Containers that are inspected for one list, so many at a time; the others have their turn at the next, which is soon. */
 const maxInspected = 200;
 const atOnce = 10;
 /** Milliseconds for all of them: their addresses wait for it. */

@@ -1,6 +1,7 @@
-import { expect, test } from '@jest/globals';
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
 import type { Container } from '../../../daemon/core/observation.js';
-import { watchContainers } from '../../../daemon/guest/container-watch.js';
+import { type Need, watchContainers } from '../../../daemon/guest/container-watch.js';
 import { until } from '../../lib/until.js';
 
 const web = { id: 'web' } as Container;
@@ -42,4 +43,52 @@ test('who has heard of more since it began is told the next one', async () => {
   await begun(2);
   lists[1]?.([web]);
   expect(await asked).toEqual([web]);
+});
+
+describe('what a list lacks', () => {
+  const endpoint = { id: 'e', networkId: 'n', network: 'n', ipv4: null, ipv6: null };
+  const withAliases = (aliases: readonly string[] | null, id = 'e'): Container => ({
+    ...web,
+    endpoints: [{ ...endpoint, id, aliases }],
+  });
+
+  test('aliases are asked for again, although nothing is told, until they are known', async () => {
+    const { watch, lists, begun } = watched();
+    watch.keep('aliases');
+    await begun(1);
+    lists[0]?.([withAliases(null)]);
+    await begun(2);
+    lists[1]?.([withAliases(['web'])]);
+    await pause(3000);
+    expect(lists).toHaveLength(2);
+  });
+
+  test.each<[string, Need, Container]>([
+    ['aliases that nobody needs', 'addresses', withAliases(null)],
+    ['aliases of an endpoint that is not there yet', 'aliases', withAliases(null, '')],
+  ])('%s are not asked for', async (_what, need, container) => {
+    const { watch, lists, begun } = watched();
+    watch.keep(need);
+    await begun(1);
+    lists[0]?.([container]);
+    await pause(3000);
+    expect(lists).toHaveLength(1);
+  });
+
+  test('a list that failed is asked for again, ever more rarely', async () => {
+    const asked: number[] = [];
+    const watch = watchContainers({
+      list: () => {
+        asked.push(performance.now());
+        return Promise.reject(new Error('it is busy'));
+      },
+      onChange: () => undefined,
+    });
+    watch.keep('addresses');
+    await until('it was asked three times', 20, () => Promise.resolve(asked.length === 3));
+    watch.forget('it is gone');
+    const [first = 0, second = 0, third = 0] = asked;
+    expect(second - first).toBeGreaterThan(1900);
+    expect(third - second).toBeGreaterThan(3900);
+  });
 });
