@@ -18,8 +18,8 @@ const listSchema = untrustedList(
 const infoSchema = z.object({ SystemTime: z.iso.datetime({ offset: true }) });
 const stateSchema = z.object({ State: z.object({ StartedAt: z.iso.datetime({ offset: true }) }) });
 
-/** For the whole question, in ms: a look waits for it. */
-const deadline = 10_000;
+/** For the whole question, in ms: a look waits for it, and an engine that has just begun is slow. */
+const deadline = 30_000;
 /** Containers that are asked one by one; where there are more it is not told. */
 const maxAsked = 100;
 

@@ -202,8 +202,8 @@ describe('with kernel networking for UDP', () => {
     expect(await isOpen()).toBe(true);
     await mac.login('other');
     await noRoute();
-    await until('the VM has no rule of ours', 90, async () => !(await isOpen()));
-    await phaseIs(mac, 'idle', 30);
+    await until('the VM has no rule of ours', 180, async () => !(await isOpen()));
+    await phaseIs(mac, 'idle', 60);
     await mac.login('person');
     await shopAnswers();
   });
@@ -323,7 +323,7 @@ test(
       await containerAnswers(mac, 'in-desktop');
       await until(
         'colima’s VM has no rule of ours',
-        60,
+        180,
         async () => !(await colima.inVm('iptables-save')).includes('tuntapd'),
       );
       expect((await routesByBridge(mac)).map(({ gateway }) => gateway)).toEqual([(await vmNic(mac)).address]);

@@ -269,6 +269,20 @@ describe('a VM that is no longer followed, and still runs', () => {
     expect(isOpen()).toBe(true);
   });
 
+  test('loses them a little later when its engine is too busy at first', async () => {
+    const refuses: Record<string, { status: number; message: string }> = {};
+    const person = await begin({ refuses });
+    refuses['POST /containers/create'] = { status: 500, message: 'it is busy' };
+    link.follow(person, vm);
+    await until('it was tried', 10, () =>
+      Promise.resolve(logged.some((line) => line.includes('is there yet: it is busy'))),
+    );
+    delete refuses['POST /containers/create'];
+    await until('all of ours is gone', 30, () =>
+      Promise.resolve(!isOpen() && other.images.length === 0 && other.containers.size === 0),
+    );
+  });
+
   test('keeps nobody waiting when its engine hangs, and is set up again when it is come back to', async () => {
     let hangs = false;
     const desktops = linkedVm();
