@@ -13,7 +13,7 @@ export interface NamedContainer {
   readonly id: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** `container:<id>` where it has the addresses of another one. */
+  /** `container:<id>`, or `container:<name>`, where it has the addresses of another one. */
   readonly networkMode: string;
   readonly endpoints: readonly {
     readonly network: string;
@@ -136,11 +136,11 @@ const inOrder = (one: string, other: string): number => (one < other ? -1 : one 
 /** A container that shares another one's network has its addresses; the aliases are the other one's. */
 function endpointsOf(
   { networkMode, endpoints }: NamedContainer,
-  byId: ReadonlyMap<string, NamedContainer>,
+  known: ReadonlyMap<string, NamedContainer>,
 ): NamedContainer['endpoints'] {
   const [, other] = /^container:(.+)$/.exec(networkMode) ?? [];
   if (other === undefined) return endpoints;
-  return (byId.get(other)?.endpoints ?? []).map((endpoint) => ({ ...endpoint, aliases: null }));
+  return (known.get(other)?.endpoints ?? []).map((endpoint) => ({ ...endpoint, aliases: null }));
 }
 
 /** The canonical text of addresses, each once, the lowest first; as many as an answer holds. */
@@ -189,12 +189,14 @@ export function* makeZone(
 ): Work<Zone> {
   const subnets = routedSubnets(routes, prefixOf);
   const byName = new Map<string, Claim[]>();
-  const byId = new Map(containers.map((container) => [container.id, container]));
+  // The engine has the other one's id there; its name where that was made after this one (moby 49374).
+  const known = new Map(containers.map((container) => [container.name, container]));
+  for (const container of containers) known.set(container.id, container);
   for (const container of containers) {
     yield;
-    for (const claim of claimsOf({ ...container, endpoints: endpointsOf(container, byId) }, subnets, zone)) {
-      const known = byName.get(claim.name);
-      if (known) known.push(claim);
+    for (const claim of claimsOf({ ...container, endpoints: endpointsOf(container, known) }, subnets, zone)) {
+      const others = byName.get(claim.name);
+      if (others) others.push(claim);
       else byName.set(claim.name, [claim]);
     }
   }

@@ -133,16 +133,19 @@ describe('the names of a container', () => {
     expect(told(namesOf({ ...rest, id: `db${id.slice(2)}` }))).toMatchObject({ 'db.back': '172.19.0.5' });
   });
 
-  test('one that shares the network of another has its addresses', () => {
-    const app = container('app', [on('back', '172.19.0.7', 'main')]);
-    const sidecar = { ...container('sidecar', []), networkMode: `container:${app.id}` };
-    expect(told(namesOf(app, sidecar))).toEqual({
-      app: '172.19.0.7',
-      sidecar: '172.19.0.7',
-      'main.back': '172.19.0.7',
-    });
-    expect(namesOf(sidecar).names).toEqual([]);
-  });
+  test.each(['id', 'name'] as const)(
+    'one that shares the network of another, by its %s, has its addresses',
+    (by) => {
+      const app = container('app', [on('back', '172.19.0.7', 'main')]);
+      const sidecar = { ...container('sidecar', []), networkMode: `container:${app[by]}` };
+      expect(told(namesOf(app, sidecar))).toEqual({
+        app: '172.19.0.7',
+        sidecar: '172.19.0.7',
+        'main.back': '172.19.0.7',
+      });
+      expect(namesOf(sidecar).names).toEqual([]);
+    },
+  );
 
   test('none outside of a routed network', () => {
     const zone = namesOf(
