@@ -134,6 +134,11 @@ export async function start(
   // Its containers may have changed without a word: a stream of events can go deaf.
   const dataPath = watchWay(4, 'data path', engine.startOver);
   const dataPath6 = watchWay(6, 'data path by IPv6', () => undefined);
+  const startOver = (): void => {
+    engine.startOver();
+    dataPath.lookAnew();
+    dataPath6.lookAnew();
+  };
 
   const dns = sharedRun();
   const names = keepNames({
@@ -246,7 +251,7 @@ export async function start(
     });
     if (!hasSlept) return;
     // A stream that broke off while the Mac slept may not know it.
-    engine.startOver();
+    startOver();
     reconciler.trigger('the Mac woke', { retry: 'woke' });
   });
 
@@ -259,7 +264,7 @@ export async function start(
       memory,
       configuration: configuration.now,
       routes: routeKeeper,
-      engine,
+      engine: { startOver },
       reconciler,
       status: reporter.status,
       follow: statuses.follow,

@@ -18,6 +18,8 @@ export interface DataPathWatch {
   /** What is to be checked from now on; null: nothing. */
   readonly follow: (target: ProbeTarget | null) => void;
   readonly snapshot: () => DataPath;
+  /** A person asks, or the Mac woke: what is silent is checked now, and repaired as if for the first time. */
+  readonly lookAnew: () => void;
   readonly stop: () => void;
 }
 
@@ -166,6 +168,11 @@ export function watchDataPath(parts: {
       else cancel();
     },
     snapshot: () => snapshot,
+    lookAnew: () => {
+      pause = 0;
+      isDoubted = false;
+      if (target && !underWay && snapshot.state === 'silent') armSoon();
+    },
     stop: () => {
       stopped = true;
       target = null;

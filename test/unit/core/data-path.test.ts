@@ -126,6 +126,31 @@ test('one silence is not believed, two are; what was alive asks for a repair, ev
   expect(watch.snapshot().generation).toBeLessThan(40);
 });
 
+test('what has long been silent is tried again at once when a person asks, or the Mac woke', async () => {
+  const { watch, alive, pass } = room();
+  watch.follow(target);
+  await pass(1);
+  alive.delete('172.17.0.2');
+  await pass(6 * 3600);
+  const { generation } = watch.snapshot();
+  watch.follow({ ...target, generation });
+  watch.lookAnew();
+  await pass(2);
+  expect(watch.snapshot()).toMatchObject({ state: 'silent', generation: generation + 1 });
+  await pass(20);
+  expect(watch.snapshot().generation).toBe(generation + 1);
+});
+
+test('where all is well nothing is done anew for it', async () => {
+  const { watch, pass, probed, repaired } = room();
+  watch.follow(target);
+  await pass(1);
+  probed.length = 0;
+  watch.lookAnew();
+  await pass(30);
+  expect([probed, repaired()]).toEqual([[], 0]);
+});
+
 test('a repair that helps ends it', async () => {
   const { watch, alive, pass } = room();
   watch.follow(target);
