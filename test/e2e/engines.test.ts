@@ -67,7 +67,7 @@ describe.each(links.flatMap((link) => engines.map((engine) => [link, ...engine] 
       ] as const;
       for (const [name, address] of containers) {
         await answers(mac, name, address, 120);
-        await until(`${name} answers a ping`, 20, () => pingFromMac(mac, address));
+        await until(`${name} answers a ping`, 90, () => pingFromMac(mac, address));
       }
       await answers6(mac, 'on-both', 'dual', 120);
       const internal = await client.serve('internal', 'closed');

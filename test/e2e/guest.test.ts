@@ -87,7 +87,10 @@ chapter('both ends have the MTU that is configured, and our rules stand first in
   await ready();
   // It reports when it has ended, which is after the path is open.
   await until('the helper has reported', 60, () => Promise.resolve(helpersReports() > 0));
-  expect(helpersReports()).toBe(1);
+  // Once a session, and once more for what fell silent: on a busy machine something may.
+  expect(helpersReports()).toBeLessThanOrEqual(logOf(mac, 'prepare-guest: ').length);
+  const begun = logOf(mac, 'prepare-guest: the VM has not been set up').map(({ message }) => message);
+  expect(begun).toEqual([...new Set(begun)]);
   const seen = await mac.asUser(['/usr/local/bin/tuntapctl', 'status']);
   expect(seen).toMatchObject({ exitCode: 0, stderr: '' });
   const size = ['--output', '/dev/null', '--write-out', '%{size_download}'];
@@ -134,7 +137,7 @@ chapter('a swarm: its overlay networks are not routed, the bridge that it makes 
   await docker.beginSwarm();
   await docker.createNetwork('stack', '172.31.6.0/24', { driver: 'overlay', attachable: true });
   await docker.serve('in-the-swarm', 'stack');
-  await until('all are told of', 30, async () => {
+  await until('all are told of', 90, async () => {
     const routes = await routesTold(mac);
     const of = (name: string) => routes.find(({ network }) => network === name);
     const overlay = { state: 'refused', why: expect.stringMatching(/^an overlay/) };
@@ -146,7 +149,7 @@ chapter('a swarm: its overlay networks are not routed, the bridge that it makes 
   await docker.leaveSwarm();
   // dockerd waits no longer than five seconds for the sandbox of its ingress.
   await until('docker_gwbridge can go', 60, () => docker.removeNetwork('docker_gwbridge'));
-  await until('only what was there is routed', 30, async () => {
+  await until('only what was there is routed', 90, async () => {
     expect(await routedToTheVm(mac)).toEqual(['172.17', '172.31.1/24']);
   });
 });
@@ -194,7 +197,7 @@ chapter(
     await docker.createNetwork('lan-segment', '172.31.8.0/24', {
       options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' },
     });
-    await until('it is told of', 30, async () =>
+    await until('it is told of', 90, async () =>
       ((await told()).get('172.31.8.0/24') ?? '').includes('inhibit_ipv4'),
     );
     expect(await routedToTheVm(mac)).not.toContain('172.31.8/24');
@@ -232,9 +235,9 @@ iptables -I FORWARD -i cni0 -j ACCEPT; iptables -t nat -I PREROUTING ${service}`
     );
     await extra('["10.96.0.0/12", "10.1.0.0/16"]');
     await until('the service answers', 90, () => pingFromMac(mac, '10.96.0.10'));
-    await until('the pod answers', 20, () => pingFromMac(mac, '10.1.0.8'));
+    await until('the pod answers', 90, () => pingFromMac(mac, '10.1.0.8'));
     // The first packets arrive before the pass that added the routes has looked at the table again.
-    await until('both are told of', 30, async () => {
+    await until('both are told of', 90, async () => {
       expect(await routesTold(mac)).toEqual(
         expect.arrayContaining([
           expect.objectContaining({ subnet: '10.96.0.0/12', network: 'routes.extra', state: 'routed' }),
@@ -275,7 +278,7 @@ ${later('perl /run/office.pl')}
 until [ -S /run/docker/plugins/office.sock ]; do sleep 0.1; done`,
     );
     await reload(mac, { 'authorization-plugins': ['office'] });
-    await phaseIs(mac, 'blocked', 40);
+    await phaseIs(mac, 'blocked', 90);
     for (const type of ['Guest', 'Ready'])
       expect(await conditionOf(mac, type)).toMatchObject({
         status: 'False',
@@ -317,7 +320,9 @@ chapter(
         expect(await conditionOf(mac, type)).toMatchObject({ status: 'True' });
     });
     expect((await mac.run(['/usr/local/bin/tuntapctl', 'status'])).exitCode).toBe(4);
-    expect((await printedAs('?', mac)).map(({ code }) => code)).toEqual(['TT016']);
+    await until('doctor does not know of containers alone', 60, async () => {
+      expect((await printedAs('?', mac)).map(({ code }) => code)).toEqual(['TT016']);
+    });
     await docker.removeNetwork('unheard');
     await mended(mac, 'TT111', {
       says: /^Have the packet filter pass traffic on `tap1`$/m,
@@ -325,7 +330,7 @@ chapter(
     });
     await ready();
     await until('nothing is unclear', 60, async () => (await printedAs('?', mac)).length === 0);
-    await answers(mac, 'first', '172.17.0.2', 10);
+    await answers(mac, 'first', '172.17.0.2', 60);
   },
 );
 
@@ -400,8 +405,8 @@ chapter(
       '-c',
       `/bin/kill -KILL ${monitor} && /sbin/route -n delete -net 172.17.0.0/16`,
     ]);
-    await until('the route is back', 20, async () => (await routedToTheVm(mac)).includes('172.17'));
-    await until('there is one other monitor', 20, async () => {
+    await until('the route is back', 90, async () => (await routedToTheVm(mac)).includes('172.17'));
+    await until('there is one other monitor', 90, async () => {
       const now = await monitors();
       return now.length === 1 && now[0] !== monitor;
     });
@@ -409,6 +414,8 @@ chapter(
 );
 
 chapter('what a killed daemon left running in the VM is gone once the next one is there', async () => {
+  await until('no helper is at work', 60, async () => (await ourContainers()).length === 0);
+  // It has no address, which is why serving is said to fail.
   await dockerOf(mac)
     .serve('tuntapd-helper', 'none', { labels: { 'io.github.tuntapd': 'helper' } })
     .catch(() => undefined);
@@ -446,8 +453,8 @@ chapter(
     await until('no helper is at work', 60, async () => (await ourContainers()).length === 0);
     await pause(15_000);
     await must(mac, ['/bin/kill', '-USR1', String(dockersPid(mac))]);
-    await until('the VM is off', 30, () => Promise.resolve(isOff()));
-    await phaseIs(mac, 'idle', 30);
+    await until('the VM is off', 90, () => Promise.resolve(isOff()));
+    await phaseIs(mac, 'idle', 90);
     await must(mac, ['/usr/local/bin/tuntapctl', 'status']);
     await must(mac, ['/usr/local/bin/tuntapctl', 'doctor']);
     // Longer than the daemon's longest pause between two looks.

@@ -49,7 +49,7 @@ socket.on('message', (bytes) => {
   say(addresses.join(' ') || 'nothing');
 });
 socket.send(query, Number(port), '127.0.0.1');
-setTimeout(say, 1000, 'silence');
+setTimeout(say, 20_000, 'silence');
 `;
 const ask = async (name: string): Promise<string> =>
   (await must(mac, ['/opt/tuntapd/bin/node', '-e', script, name, String(portIn())])).trim();
@@ -111,16 +111,18 @@ scene(
     expect(await ask('example.com')).toBe('rcode 5');
     expect((await must(mac, ['/usr/sbin/scutil', '--dns'])).includes(`port     : ${portIn()}`)).toBe(true);
     expect(await must(mac, ['/usr/local/bin/tuntapctl', 'names'])).toContain('container web');
-    expect(await must(mac, ['/usr/local/bin/tuntapctl', 'ping', 'shop.web.docker'])).toMatch(
-      /^ok firewall /m,
+    await until('ping goes all the way', 90, async () =>
+      /^ok firewall /m.test(await must(mac, ['/usr/local/bin/tuntapctl', 'ping', 'shop.web.docker'])),
     );
   },
 );
 
 scene('doctor finds nothing wrong, and that programs find a container', async () => {
   await phaseIs(mac, 'ready', 90);
-  const said = await must(mac, ['/usr/local/bin/tuntapctl', 'doctor']);
-  for (const code of ['TT012', 'TT013', 'TT120']) expect(said).toMatch(new RegExp(`^ok ${code} `, 'm'));
+  await until('it does', 90, async () => {
+    const said = await must(mac, ['/usr/local/bin/tuntapctl', 'doctor']);
+    for (const code of ['TT012', 'TT013', 'TT120']) expect(said).toMatch(new RegExp(`^ok ${code} `, 'm'));
+  });
 });
 
 /** A person who has just asked knows that the daemon's own look at its server, once a minute, is far. */
@@ -133,7 +135,7 @@ scene('TT012: the server hangs; what is printed has another one answer', async (
   const [hung = ''] = await servers();
   await must(mac, ['/bin/kill', '-STOP', hung]);
   await type(mac, await raised(mac, ['TT012']));
-  await until('another one is there', 20, async () => !(await servers()).includes(hung));
+  await until('another one is there', 90, async () => !(await servers()).includes(hung));
   await raised(mac, []);
 });
 
@@ -160,7 +162,7 @@ scene('a name that was asked before its container ran is found at once when it s
     delays.push((await found) - started);
   }
   // About a second at rest (make bench); what macOS was denied it denies itself for 77 s and longer.
-  expect(Math.max(...delays)).toBeLessThan(15_000);
+  expect(Math.max(...delays)).toBeLessThan(60_000);
 });
 
 scene('a project of Compose: its service is all replicas, each has a name, and so has an alias', async () => {
@@ -246,7 +248,7 @@ scene('down takes file and server away, up brings them back', async () => {
   await must(mac, ['/usr/local/bin/tuntapctl', 'down']);
   expect(existsSync(mac.path(file))).toBe(false);
   await is('shop-web-1.docker', 'ENOTFOUND', 30);
-  await until('the server is gone', 10, async () => {
+  await until('the server is gone', 90, async () => {
     return !(await commandLines(mac)).some((line) => line.includes('names-worker.mjs'));
   });
   await must(mac, ['/usr/local/bin/tuntapctl', 'up']);

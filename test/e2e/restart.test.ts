@@ -43,7 +43,7 @@ async function restartDocker(policy: 'auto' | 'ask' | 'never'): Promise<void> {
   const change = '/etc/tuntapd/config.toml has changed: starting anew with it';
   const before = saidOften(change);
   await must(mac, ['/usr/local/bin/tuntapctl', 'config', 'set', 'restartDocker', policy]);
-  await until('the daemon has taken it', 30, () => Promise.resolve(saidOften(change) > before));
+  await until('the daemon has taken it', 90, () => Promise.resolve(saidOften(change) > before));
 }
 
 const chapter = chaptersOn(() => mac);
@@ -139,7 +139,7 @@ chapter(
     await mac.call('docker.stage-update', { version: '4.2.0', seed: 'update', cli: 'without-desktop' });
     const before = statSync(mac.path(hyperkit)).ino;
     await quitDocker(mac);
-    await until('the update is there', 30, () =>
+    await until('the update is there', 90, () =>
       Promise.resolve(statSync(mac.path(hyperkit)).ino !== before),
     );
     await pause(5000);
@@ -149,7 +149,7 @@ chapter(
     await until('the shim', 60, () => Promise.resolve(hasShim(mac)));
     await reasonIs('TapAttached', 'StartedWithoutTap');
     expect(await notifications()).toHaveLength(1);
-    const told = await until('its user is told of the update', 30, async () => {
+    const told = await until('its user is told of the update', 90, async () => {
       const found = await notifications('tuntapd: Docker was updated');
       return found.length > 0 && found;
     });
@@ -190,7 +190,7 @@ chapter(
     const before = dockersPid(mac);
     await mac.call('docker.stage-update', { version: '4.38.0', seed: 'newer', cli: 'with-desktop' });
     await must(mac, ['/bin/kill', String(before)]);
-    await until('the update is there', 30, () =>
+    await until('the update is there', 90, () =>
       Promise.resolve(existsSync(mac.path('/Applications/Docker.app/Contents/Resources/cli-plugins'))),
     );
     await openDocker(mac);

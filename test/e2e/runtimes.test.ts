@@ -51,7 +51,7 @@ const told = (mac: Mac, reason: string, words: RegExp): Promise<string> =>
 
 /** Nothing is wrong: neither a kext nor a Docker Desktop is asked for. */
 const isIdle = (mac: Mac): Promise<unknown> =>
-  until('nothing is wrong without a VM', 30, async () => {
+  until('nothing is wrong without a VM', 90, async () => {
     const { exitCode, stdout } = await mac.run(['/usr/local/bin/tuntapctl', 'status']);
     return exitCode === 0 && stdout.startsWith('idle: ');
   });
@@ -166,11 +166,11 @@ test(
         await useContext(mac, context);
         const said = await told(mac, 'Running', new RegExp(`^${name}’s VM runs as pid ${pid} `));
         expect(said).toContain('is not followed: docker’s current context is not theirs');
-        await until('its engine answers', 30, async () => {
+        await until('its engine answers', 90, async () => {
           const { reason, message } = await conditionOf(mac, 'Engine');
           return reason === 'Answering' && message.startsWith('Docker Engine 29.8.1');
         });
-        await until('what gives it a NIC is said', 30, async () =>
+        await until('what gives it a NIC is said', 90, async () =>
           (await conditionOf(mac, 'TapAttached')).message.includes('`vzNAT: true` under `networks`'),
         );
       }

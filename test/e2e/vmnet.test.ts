@@ -95,7 +95,7 @@ describe('with kernel networking for UDP', () => {
     await setDocker(mac, { UseLibkrun: true, UseVirtualizationFramework: false, KernelForUDP: true });
     await openDocker(mac);
     // Neither a file nor a bridge tells of such a VM: a person who waits asks.
-    await until('Docker VMM runs', 30, async () =>
+    await until('Docker VMM runs', 90, async () =>
       (await commandLines(mac)).some((line) => line.endsWith('/com.docker.sailor')),
     );
     await mac.run(['/usr/local/bin/tuntapctl', 'up']);
@@ -213,10 +213,14 @@ describe('with kernel networking for UDP', () => {
     async () => {
       const before = await vmNic(mac);
       // Docker saves only after minutes of rest; of a container that has just ended the daemon still asks.
+      await until('the helper is gone', 90, async () =>
+        (await dockerOf(mac).containers()).every(({ labels }) => !('io.github.tuntapd' in labels)),
+      );
+      await phaseIs(mac, 'ready', 90);
       await pause(20_000);
       await must(mac, ['/bin/kill', '-USR1', String(dockersPid(mac))]);
-      await until('the VM is off', 30, async () => (await virtualMachineOf(mac)) === null);
-      await phaseIs(mac, 'idle', 30);
+      await until('the VM is off', 90, async () => (await virtualMachineOf(mac)) === null);
+      await phaseIs(mac, 'idle', 90);
       await noRoute();
       expect(await bridgesOf(mac)).toEqual([]);
       // It wakes for whoever asks the engine, and the daemon is none of them.
@@ -248,7 +252,7 @@ describe('with kernel networking for UDP', () => {
     async () => {
       await mac.call('docker.stage-update', { version: '4.91.0', seed: 'update', cli: 'with-desktop' });
       await quitDocker(mac);
-      await until('the bridge is gone', 20, async () => (await bridgesOf(mac)).length === 0);
+      await until('the bridge is gone', 90, async () => (await bridgesOf(mac)).length === 0);
       await mac.call('vmnet.internet-sharing');
       await mac.call('vmnet.other', { network: '198.19.249.0' });
       await openDocker(mac);

@@ -1,6 +1,7 @@
 /** What a developer does with `docker run` and `docker network create`, as HTTP to the lab user's own Docker socket. */
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
+import { until } from '../../lib/until.js';
 import { inVm } from './vm-shell.js';
 
 export interface DockerClient {
@@ -29,9 +30,17 @@ export interface DockerClient {
   readonly remove: (container: string) => Promise<void>;
   readonly rename: (container: string, name: string) => Promise<void>;
   /** Makes the engine a swarm of its own. */
-  readonly beginSwarm: () => Promise<void>;
-  readonly leaveSwarm: () => Promise<void>;
+  readonly beginSwarm: () => Promise<unknown>;
+  readonly leaveSwarm: () => Promise<unknown>;
 }
+
+/** Takes what an engine refuses with these words for done. */
+const isDone =
+  (words: RegExp) =>
+  (error: unknown): true => {
+    if (error instanceof Error && words.test(error.message)) return true;
+    throw error;
+  };
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -175,10 +184,18 @@ export function dockerClient(socketPath: string, shellPath: string): DockerClien
     removeNetwork: (name) => call('DELETE', `/networks/${name}`),
     rename: (container, name) => call('POST', `/containers/${container}/rename?name=${name}`),
     remove: (container) => call('DELETE', `/containers/${container}?force=true`),
-    beginSwarm: async () => {
-      await call('POST', '/swarm/init', { ListenAddr: '127.0.0.1:2377', AdvertiseAddr: '127.0.0.1' });
-    },
-    leaveSwarm: () => call('POST', '/swarm/leave?force=true'),
+    // moby gives itself seconds for each, and goes on when they are over: asked again, it says that it is done.
+    beginSwarm: () =>
+      until('it is in a swarm', 120, () =>
+        call('POST', '/swarm/init', { ListenAddr: '127.0.0.1:2377', AdvertiseAddr: '127.0.0.1' }).then(
+          () => true,
+          isDone(/already part of a swarm/),
+        ),
+      ),
+    leaveSwarm: () =>
+      until('it is in no swarm', 120, () =>
+        call('POST', '/swarm/leave?force=true').then(() => true, isDone(/not part of a swarm/)),
+      ),
     containers: async () =>
       (await call<{ Names: string[]; Labels: Labels }[]>('GET', '/containers/json?all=true')).map(
         ({ Names, Labels }) => ({ names: Names, labels: Labels }),

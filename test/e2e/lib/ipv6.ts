@@ -18,9 +18,9 @@ export const setEngine = (mac: Mac, settings: object): Promise<void> =>
 export const table6 = (mac: Mac): Promise<string> => must(mac, ['/usr/sbin/netstat', '-rn', '-f', 'inet6']);
 
 /** Waits until a web server answers the Mac's HTTP and ping on its IPv6 address; returns that address. */
-export async function answers6(mac: Mac, name: string, network = 'bridge', seconds = 60): Promise<string> {
+export async function answers6(mac: Mac, name: string, network = 'bridge', seconds = 180): Promise<string> {
   const address = await dockerOf(mac).address6(name, network);
   await answers(mac, name, `[${address}]`, seconds);
-  await until(`${name} answers a ping`, 20, () => pingFromMac(mac, address));
+  await until(`${name} answers a ping`, 90, () => pingFromMac(mac, address));
   return address;
 }

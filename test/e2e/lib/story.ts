@@ -147,7 +147,7 @@ function byVmnet(mac: Mac): Way {
     stageUpdate: () =>
       mac.call('docker.stage-update', { version: '4.91.0', seed: 'update', cli: 'with-desktop' }),
     isReady: async () => {
-      await until('no bridge is left', 20, async () => (await bridgesOf(mac)).length === 0);
+      await until('no bridge is left', 90, async () => (await bridgesOf(mac)).length === 0);
     },
     holds: () => leadsToTheNic(mac),
     mustBeUntouched: () =>
@@ -206,7 +206,7 @@ export function chaptersOf(mac: Mac, link: StoryLink) {
         await containerAnswers(mac, 'second', 'later');
         await dockerOf(mac).remove('second');
         await dockerOf(mac).removeNetwork('later');
-        await until('the route is gone', 20, async () => !(await way.routes()).includes('172.28.5/24'));
+        await until('the route is gone', 90, async () => !(await way.routes()).includes('172.28.5/24'));
       },
     },
     vmKilled: {
