@@ -24,8 +24,9 @@ const sessionsOf = (text: string): string[] =>
  */
 export function parseConsoleUser(text: string): { name: string; uid: number } | null {
   const inFront = sessionsOf(text).find((keys) => valueOf(keys, 'kCGSSessionOnConsoleKey') === 'TRUE');
-  const name = inFront === undefined ? valueOf(text, 'Name') : valueOf(inFront, 'kCGSSessionUserNameKey');
   const uid = Number(inFront === undefined ? valueOf(text, 'UID') : valueOf(inFront, 'kCGSSessionUserIDKey'));
+  const named = inFront === undefined ? undefined : valueOf(inFront, 'kCGSSessionUserNameKey');
+  const name = named ?? (Number(valueOf(text, 'UID')) === uid ? valueOf(text, 'Name') : undefined);
   if (name === undefined || name === 'loginwindow' || !Number.isInteger(uid) || uid < firstPerson)
     return null;
   return { name, uid };

@@ -147,8 +147,8 @@ export async function listProcesses(list: List = usualList): Promise<Seen<readon
 
 /**
  * Docker’s own programs, where `ps` tells their path (argv[0] as it was given, adv_cmds ps/print.c). What a person sees
- * and quits is `Docker` or, in newer ones, `com.docker.backend` without a word after it (its children have one);
- * `Docker Desktop.app` inside is a window of it.
+ * and quits is `Docker` or, in newer ones, `com.docker.backend` without a word after it, or with the one by which it
+ * opens from a terminal (its children have others); `Docker Desktop.app` inside is a window of it.
  */
 const program =
   /^(\/(?:(?! [-/]).)*?\.app)\/Contents\/MacOS\/(Docker|com\.docker\.[a-z.]+)(?= -|$| [a-z]+(?: |$))/;
@@ -159,7 +159,8 @@ export function pickDocker(processes: readonly Process[], user: ConsoleUser): Do
     const [whole, app, name] = program.exec(cmd ?? '') ?? [];
     if (uid !== user.uid || startTime === undefined || app === undefined || name === undefined) return [];
     if (name.includes('hyperkit')) return [];
-    return [{ pid, app, name, isBare: whole === cmd, startedAt: startTime.toISOString() }];
+    const isBare = cmd === whole || cmd === `${whole} --start-docker-desktop`;
+    return [{ pid, app, name, isBare, startedAt: startTime.toISOString() }];
   });
   const hasDocker = new Set(found.filter(({ name }) => name === 'Docker').map(({ app }) => app));
   return found.map(({ pid, app, name, isBare, startedAt }) => ({

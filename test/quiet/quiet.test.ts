@@ -42,7 +42,7 @@ test(
       expect(requestsSeen()).toBe(before);
       expect((await statusOf(mac)).phase).toBe('ready');
       await dockerOf(mac).version();
-      await until('dockerd still tells what it is asked', 10, () =>
+      await until('dockerd still tells what it is asked', 60, () =>
         Promise.resolve(requestsSeen() === before + 1),
       );
     }),

@@ -53,6 +53,16 @@ test.each([
     consoleUser({ uid: 501, name: 'Lena Example' }, [{ ...runner, name: 'Lena Example' }]),
     { uid: 501, name: 'Lena Example' },
   ],
+  [
+    'a session that has no name, of the last login',
+    consoleUser(runner, [runner]).replace(/^.*kCGSSessionUserNameKey.*\n/m, ''),
+    { uid: 501, name: 'runner' },
+  ],
+  [
+    'a session that has no name, of somebody else',
+    consoleUser(vncuser, [runner]).replace(/^.*kCGSSessionUserNameKey.*\n/m, ''),
+    null,
+  ],
 ])('in front, %s', (_what, text, expected) => {
   expect(parseConsoleUser(text)).toEqual(expected);
 });

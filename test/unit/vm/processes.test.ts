@@ -12,6 +12,11 @@ test.each([
   ['its supervisor', `${app}/Contents/MacOS/com.docker.supervisor -watchdog fd:0`, { app, gui: false }],
   ['its backend', `${app}/Contents/MacOS/com.docker.backend run`, { app, gui: false }],
   ['the app of 4.48', `${app}/Contents/MacOS/com.docker.backend`, { app, gui: true }],
+  [
+    'the same, opened from a terminal',
+    `${app}/Contents/MacOS/com.docker.backend --start-docker-desktop`,
+    { app, gui: true },
+  ],
   ['its child', `${app}/Contents/MacOS/com.docker.backend fork`, { app, gui: false }],
   ['its other child', `${app}/Contents/MacOS/com.docker.backend services`, { app, gui: false }],
   [
