@@ -20,9 +20,9 @@ export interface ContainerWatch {
 
 /** Milliseconds from one list to the next: a change is asked after this late at the most. */
 const leastApart = 1000;
-/** Milliseconds after which what a list lacks is asked for again: at first, and at the most. */
-const firstPause = 2000;
-const maxPause = 300_000;
+/** Milliseconds after which aliases that a list lacks are asked for again, each time twice as many; and how often in vain. */
+const firstRetry = 2000;
+const maxRetries = 5;
 /**
  * What is restarted ends first: one list is for both. A container joins its networks up to a second before it starts: it is
  * not on a list before that, and the next one would be late. Its start is told, whenever that is.
@@ -31,11 +31,10 @@ const lulls = { now: 0, ending: 500, joining: 1000 } as const;
 
 const notNeeded = 'the containers are not asked for while nothing is to be reached';
 
-/** Whether more is to be had of them: an endpoint without an id has no aliases yet, and its start is told. */
-const lacks = (found: Seen<readonly Container[]>, need: Need): boolean =>
-  !found.known ||
-  (need === 'aliases' &&
-    found.value.some(({ endpoints }) => endpoints.some(({ id, aliases }) => id !== '' && aliases === null)));
+/** Endpoints whose aliases could be known, and are not: one without an id has none yet, and its start is told. */
+const countLacking = (containers: readonly Container[]): number =>
+  containers.flatMap(({ endpoints }) => endpoints).filter(({ id, aliases }) => id !== '' && aliases === null)
+    .length;
 
 interface Waiter {
   readonly resolve: (containers: readonly Container[]) => void;
@@ -54,7 +53,10 @@ export function watchContainers(parts: {
   let lastList = -Infinity;
   let life = new AbortController();
   let isListing = false;
-  let pause = firstPause;
+  let retry: NodeJS.Timeout | undefined;
+  /** What the last list lacked, and how often that has not become less. */
+  let lacking = Infinity;
+  let retries = 0;
   let due: { readonly at: number; readonly timer: NodeJS.Timeout } | null = null;
   /** Who is told what the list that is under way has, and who waits for the next one. */
   let served: Waiter[] = [];
@@ -79,8 +81,23 @@ export function watchContainers(parts: {
     due = { at, timer: setTimeout(() => void list(), at - now) };
   }
 
+  /** What a list could not tell of all containers is asked for again, although nothing is heard. */
+  function askAgain(found: Seen<readonly Container[]>): void {
+    const count = need === 'aliases' && found.known ? countLacking(found.value) : 0;
+    retries = count < lacking ? 0 : retries + 1;
+    lacking = count > 0 ? count : Infinity;
+    if (count > 0 && retries < maxRetries)
+      retry = setTimeout(
+        () => {
+          arm(0);
+        },
+        firstRetry * 2 ** retries,
+      );
+  }
+
   async function list(): Promise<void> {
     due = null;
+    clearTimeout(retry);
     isListing = true;
     listedAt = heard;
     lastList = performance.now();
@@ -102,19 +119,15 @@ export function watchContainers(parts: {
     for (const { resolve, reject } of own)
       if (found.known) resolve(found.value);
       else reject(new Error(found.why));
-    const isWhole = !lacks(found, need);
-    if (isWhole) pause = firstPause;
     if (waiters.length > 0 || (need !== 'nothing' && listedAt !== heard)) arm(0);
-    else if (need !== 'nothing' && !isWhole) {
-      arm(pause);
-      pause = Math.min(maxPause, pause * 2);
-    }
+    else askAgain(found);
   }
 
   return {
     snapshot: () => known,
     keep: (next) => {
       if (next === need) return;
+      clearTimeout(retry);
       if (next === 'aliases') heard += 1;
       need = next;
       if (isCurrent()) return;
@@ -126,6 +139,7 @@ export function watchContainers(parts: {
     },
     changed: (how) => {
       heard += 1;
+      lacking = Infinity;
       if (need !== 'nothing' || waiters.length > 0) arm(lulls[how]);
       else become(unknown(notNeeded));
     },
@@ -141,8 +155,9 @@ export function watchContainers(parts: {
       life.abort();
       life = new AbortController();
       disarm();
+      clearTimeout(retry);
       isListing = false;
-      pause = firstPause;
+      lacking = Infinity;
       heard += 1;
       for (const { reject } of waiters) reject(new Error(why));
       waiters = [];

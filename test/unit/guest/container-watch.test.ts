@@ -59,7 +59,7 @@ describe('what a list lacks', () => {
     lists[0]?.([withAliases(null)]);
     await begun(2);
     lists[1]?.([withAliases(['web'])]);
-    await pause(3000);
+    await pause(5000);
     expect(lists).toHaveLength(2);
   });
 
@@ -75,20 +75,36 @@ describe('what a list lacks', () => {
     expect(lists).toHaveLength(1);
   });
 
-  test('a list that failed is asked for again, ever more rarely', async () => {
+  test('nothing is asked for any more once nothing is to be reached', async () => {
+    const { watch, lists, begun } = watched();
+    watch.keep('aliases');
+    await begun(1);
+    lists[0]?.([withAliases(null)]);
+    await watch.current();
+    watch.keep('nothing');
+    await pause(3000);
+    expect(lists).toHaveLength(1);
+  });
+
+  test('what an engine never tells is given up, until something is heard of it', async () => {
     const asked: number[] = [];
     const watch = watchContainers({
       list: () => {
         asked.push(performance.now());
-        return Promise.reject(new Error('it is busy'));
+        return Promise.resolve([withAliases(null)]);
       },
       onChange: () => undefined,
     });
-    watch.keep('addresses');
+    watch.keep('aliases');
     await until('it was asked three times', 20, () => Promise.resolve(asked.length === 3));
-    watch.forget('it is gone');
     const [first = 0, second = 0, third = 0] = asked;
     expect(second - first).toBeGreaterThan(1900);
     expect(third - second).toBeGreaterThan(3900);
+    // Who asks for containers meanwhile does not wait for the next time.
+    watch.changed('now');
+    const began = performance.now();
+    await watch.current();
+    expect(performance.now() - began).toBeLessThan(3000);
+    watch.forget('it is gone');
   });
 });
