@@ -76,7 +76,7 @@ async function start(
   link = linkEngine({
     onChange: () => undefined,
     log,
-    takeBack: createTakeBack({ manage: true, memory: { now: () => memory, learn }, log }),
+    takeBack: createTakeBack({ manage: true, memory: { now: () => memory, learn }, log, betweenTries: 1000 }),
     answers: sockets.answers,
   });
   return { name: 'person', uid, gid: 20, home };
@@ -275,12 +275,29 @@ describe('a VM that is no longer followed, and still runs', () => {
     refuses['POST /containers/create'] = { status: 500, message: 'it is busy' };
     link.follow(person, vm);
     await until('it was tried', 10, () =>
-      Promise.resolve(logged.some((line) => line.includes('is there yet: it is busy'))),
+      Promise.resolve(logged.some((line) => line.includes('is still there: it is busy'))),
     );
     delete refuses['POST /containers/create'];
     await until('all of ours is gone', 30, () =>
       Promise.resolve(!isOpen() && other.images.length === 0 && other.containers.size === 0),
     );
+  });
+
+  test('keeps them when it is come back to before the next try', async () => {
+    const refuses: Record<string, { status: number; message: string }> = {};
+    const person = await begin({ refuses });
+    refuses['POST /containers/create'] = { status: 500, message: 'it is busy' };
+    link.follow(person, vm);
+    await until('it was tried', 10, () =>
+      Promise.resolve(logged.some((line) => line.includes('is still there: it is busy'))),
+    );
+    delete refuses['POST /containers/create'];
+    link.follow(person, colima);
+    await answers();
+    await prepare();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(isOpen()).toBe(true);
+    expect(memory.guest).not.toBeNull();
   });
 
   test('keeps nobody waiting when its engine hangs, and is set up again when it is come back to', async () => {
