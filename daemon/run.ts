@@ -67,8 +67,8 @@ interface Run {
 }
 
 /**
- * Starts tuntapd by `config`; `problem` says why it is only the defaults, under which nothing is changed. Throws when
- * the journal or the control socket cannot be used.
+ * Starts tuntapd by `config`; `problem` says why it is only the defaults, under which nothing is changed, but for a
+ * resolver file that leads nowhere. Throws when the journal or the control socket cannot be used.
  */
 export async function start(
   { config, problem }: { readonly config: Config; readonly problem: string | null },
@@ -134,11 +134,6 @@ export async function start(
   // Its containers may have changed without a word: a stream of events can go deaf.
   const dataPath = watchWay(4, 'data path', engine.startOver);
   const dataPath6 = watchWay(6, 'data path by IPv6', () => undefined);
-  const startOver = (): void => {
-    engine.startOver();
-    dataPath.lookAnew();
-    dataPath6.lookAnew();
-  };
 
   const dns = sharedRun();
   const names = keepNames({
@@ -251,7 +246,9 @@ export async function start(
     });
     if (!hasSlept) return;
     // A stream that broke off while the Mac slept may not know it.
-    startOver();
+    engine.startOver();
+    dataPath.lookAnew();
+    dataPath6.lookAnew();
     reconciler.trigger('the Mac woke', { retry: 'woke' });
   });
 
@@ -264,7 +261,7 @@ export async function start(
       memory,
       configuration: configuration.now,
       routes: routeKeeper,
-      engine: { startOver },
+      engine,
       reconciler,
       status: reporter.status,
       follow: statuses.follow,

@@ -18,7 +18,7 @@ export interface DataPathWatch {
   /** What is to be checked from now on; null: nothing. */
   readonly follow: (target: ProbeTarget | null) => void;
   readonly snapshot: () => DataPath;
-  /** A person asks, or the Mac woke: what is silent is checked now, and repaired as if for the first time. */
+  /** The Mac woke: what is silent is checked now, and repaired as if for the first time. */
   readonly lookAnew: () => void;
   readonly stop: () => void;
 }

@@ -126,7 +126,7 @@ test('one silence is not believed, two are; what was alive asks for a repair, ev
   expect(watch.snapshot().generation).toBeLessThan(40);
 });
 
-test('what has long been silent is tried again at once when a person asks, or the Mac woke', async () => {
+test('what has long been silent is tried again at once when the Mac woke', async () => {
   const { watch, alive, pass } = room();
   watch.follow(target);
   await pass(1);
