@@ -10,8 +10,9 @@ export async function smallFileText(path: string, maxBytes: number): Promise<str
     if (!(await lstat(path)).isFile()) return null;
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      const { size } = await file.stat();
-      if (size > maxBytes) return null;
+      // Another may have taken its place since.
+      const stats = await file.stat();
+      if (!stats.isFile() || stats.size > maxBytes) return null;
       const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, 0);
       return buffer.toString('utf8', 0, bytesRead);
     } finally {

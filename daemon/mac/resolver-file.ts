@@ -80,7 +80,7 @@ export async function observeResolverFolder(
     const path = join(folder, zone);
     const inItsPlace = await foreignAt(path);
     let foreign = inItsPlace && `${path} ${inItsPlace}`;
-    for (const name of (await readdir(folder)).slice(0, maxFiles)) {
+    for (const name of new Set([zone, ...(await readdir(folder)).slice(0, maxFiles)])) {
       const text = await smallFileText(join(folder, name), maxOfOthers);
       if (text === null) continue;
       if (isOurs(text)) ours[name] = text;

@@ -32,7 +32,7 @@ const maxAsked = 3;
 /** Milliseconds between two times that it is asked the same. */
 const askedAgainAfter = 1000;
 /** Milliseconds in which a child says that it answers, or why it cannot. */
-const beginning = 60_000;
+const startTimeout = 60_000;
 /** Milliseconds between two times that it is asked whether it answers. */
 const checkedEvery = 60_000;
 
@@ -134,9 +134,11 @@ export function keepNamesServer(parts: {
     child = started;
     sent = '';
     check = setTimeout(() => {
-      fail(`it has not begun within ${beginning / 1000} s`);
+      const why = `it has not begun within ${startTimeout / 1000} s`;
+      log(`the names' server: ${why}`);
+      fail(why);
       started.kill('SIGKILL');
-    }, beginning);
+    }, startTimeout);
     const { stdin, stdout } = started;
     const ended = (): void => {
       if (child !== started) return;

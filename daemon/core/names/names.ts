@@ -117,7 +117,11 @@ export const names: Judge<'Names'> = (judgement, failures) => {
   if (folder.value.distrust !== null)
     return no(
       'FolderForeign',
-      `/etc/resolver ${folder.value.distrust}, so macOS is not told who knows the names of ${zone}`,
+      `/etc/resolver ${folder.value.distrust}, so ${
+        folder.value.ours[zone] === undefined
+          ? `macOS is not told who knows the names of ${zone}`
+          : 'somebody else decides who macOS is told knows the names there'
+      }`,
     );
   if (folder.value.foreign !== null) return no('FileForeign', `${folder.value.foreign}, and stays as it is`);
   const failure = failed('Names', failures);

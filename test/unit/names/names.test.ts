@@ -329,7 +329,11 @@ describe('what is told', () => {
     ],
     [
       changed({ folder: seen(folder({ distrust: 'belongs to uid 501, not to root' })) }),
-      'ready: False FolderForeign: /etc/resolver belongs to uid 501, not to root',
+      'ready: False FolderForeign: /etc/resolver belongs to uid 501, not to root, so macOS is not told',
+    ],
+    [
+      changed({ folder: seen({ ...ours, distrust: 'belongs to uid 501, not to root' }) }),
+      'ready: False FolderForeign: /etc/resolver belongs to uid 501, not to root, so somebody else decides',
     ],
     [changed({ folder: unknown('?') }), 'ready: Unknown NotSeen: ?'],
     [
