@@ -44,7 +44,7 @@ export interface Conversation {
   readonly read: (path: string) => Promise<Found>;
   readonly announce: (interfaceIndex: number, packet: Buffer) => Promise<void>;
   /**
-   * Says goodbye; resolves when the agent has heard it, when the stream ends, or after 5 s, and never rejects: by then all
+   * Tells it to end; resolves when the agent has heard it, when the stream ends, or after 5 s, and never rejects: by then all
    * that was asked is answered, and an engine may drop what a container says last, or leave its streams open. A half-close
    * would not do: proxies swallow it (moby 38457).
    */
@@ -68,8 +68,8 @@ const frameSize = ({ body }: Frame): number => 64 + body.length;
 /** What one answer may hold, in bytes: the agent's own bound (agent.c, MAX_ANSWER), its last part, and what frames count by themselves. */
 const maxAnswer = 4 * 1024 * 1024 + 256 * 1024;
 
-/** Milliseconds that a goodbye is waited for. */
-const goodbye = 5000;
+/** Milliseconds in which the agent hears that it may go. */
+const quitTimeout = 5000;
 
 const namesOfErrors = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
@@ -187,7 +187,7 @@ export function converse(stream: Duplex, { signal }: { readonly signal: AbortSig
     },
     quit: async () => {
       const heard = ask(requests.quit()).catch(() => undefined);
-      await Promise.race([heard, pause(goodbye, undefined, { ref: false })]);
+      await Promise.race([heard, pause(quitTimeout, undefined, { ref: false })]);
     },
   };
 }

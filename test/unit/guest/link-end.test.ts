@@ -550,10 +550,10 @@ describe('an agent that is none', () => {
   });
 
   /** Ours until it is told to go: an engine in a hurry drops what a container says last. */
-  const goingBy = (farewell: (streams: Streams) => void) => (streams: Streams) => {
+  const goingBy = (ending: (streams: Streams) => void) => (streams: Streams) => {
     const onStdin: Streams['onStdin'] = (listener) => {
       streams.onStdin((bytes) => {
-        if (bytes.equals(requests.quit())) farewell(streams);
+        if (bytes.equals(requests.quit())) ending(streams);
         else listener(bytes);
       });
     };
@@ -562,28 +562,25 @@ describe('an agent that is none', () => {
 
   test.each<[string, (streams: Streams) => void]>([
     [
-      'ends without one',
+      'ends without a last word',
       ({ exit }) => {
         exit();
       },
     ],
     [
-      'is cut off at it',
+      'is cut off at its last word',
       ({ stdout, exit }) => {
         stdout(done().subarray(0, 6));
         exit();
       },
     ],
-    ['never comes to it', () => undefined],
-  ])(
-    'is one by then, whatever becomes of the goodbye: what %s has done its work',
-    async (_what, farewell) => {
-      await prepare({ runs: goingBy(farewell) }, { timeout: 20_000 });
-      expect(vm.chains.get('raw PREROUTING')).toEqual([ours, theirDrop]);
-      expect(logged).toEqual([expect.stringMatching(/^the helper container reported after \d+ ms$/)]);
-      await isGone();
-    },
-  );
+    ['does not end when it is told to', () => undefined],
+  ])('has done its work all the same where it %s', async (_what, ending) => {
+    await prepare({ runs: goingBy(ending) }, { timeout: 20_000 });
+    expect(vm.chains.get('raw PREROUTING')).toEqual([ours, theirDrop]);
+    expect(logged).toEqual([expect.stringMatching(/^the helper container reported after \d+ ms$/)]);
+    await isGone();
+  });
 
   test('and never answers has so much time', async () => {
     await expect(prepare({ runs: () => undefined }, { timeout: 300 })).rejects.toThrow(
