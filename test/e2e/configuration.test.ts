@@ -13,18 +13,18 @@ test(
       const untouched = identityOf(mac.path(hyperkit));
       writeFileSync(mac.path(file), '[tap]\nmtu = 1\n', { mode: 0o644 });
       await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon']);
-      const { conditions } = await phaseIs(mac, 'blocked', 90);
+      const { conditions } = await phaseIs(mac, 'blocked', 45);
       expect(conditions.find(({ type }) => type === 'Configuration')?.message).toContain('tap.mtu');
       expect(identityOf(mac.path(hyperkit))).toEqual(untouched);
 
       writeFileSync(mac.path(file), '[tap]\nmtu = 1400\n', { mode: 0o644 });
-      await phaseIs(mac, 'idle', 90);
+      await phaseIs(mac, 'idle', 45);
       expect(identityOf(mac.path(`${hyperkit}.original`))).toEqual(untouched);
 
       writeFileSync(mac.path(file), '[tap]\nmtu = 1\n', { mode: 0o644 });
-      const { pid } = await phaseIs(mac, 'blocked', 90);
+      const { pid } = await phaseIs(mac, 'blocked', 45);
       rmSync(mac.path(file));
-      expect((await phaseIs(mac, 'idle', 90)).pid).toBe(pid);
+      expect((await phaseIs(mac, 'idle', 45)).pid).toBe(pid);
     }),
   400_000,
 );
@@ -39,7 +39,7 @@ test(
       expect(identityOf(mac.path(hyperkit))).toEqual(untouched);
       await mac.reboot();
       await mac.login();
-      await phaseIs(mac, 'down', 90);
+      await phaseIs(mac, 'down', 45);
       expect(identityOf(mac.path(hyperkit))).toEqual(untouched);
       await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
       expect(identityOf(mac.path(`${hyperkit}.original`))).toEqual(untouched);

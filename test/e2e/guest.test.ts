@@ -405,8 +405,8 @@ chapter(
       '-c',
       `/bin/kill -KILL ${monitor} && /sbin/route -n delete -net 172.17.0.0/16`,
     ]);
-    await until('the route is back', 90, async () => (await routedToTheVm(mac)).includes('172.17'));
-    await until('there is one other monitor', 90, async () => {
+    await until('the route is back', 45, async () => (await routedToTheVm(mac)).includes('172.17'));
+    await until('there is one other monitor', 45, async () => {
       const now = await monitors();
       return now.length === 1 && now[0] !== monitor;
     });

@@ -142,7 +142,7 @@ chapter('networks come and go, their routes with them; one that is no site’s o
   expect(await routed6(mac)).toEqual(['fd00:29:1::/64', 'fd00:29:2::/64', 'fd00:d0c::/64']);
   await docker.remove('later-web');
   for (const name of ['later', 'public', 'old']) await docker.removeNetwork(name);
-  await until('their routes are gone', 90, async () => {
+  await until('their routes are gone', 45, async () => {
     expect(await routed6(mac)).toEqual(['fd00:29:1::/64', 'fd00:d0c::/64']);
     expect(await routedToTheVm(mac)).toEqual(['172.17', '172.29.1/24']);
     return true;
@@ -215,7 +215,7 @@ chapter('a killed daemon’s routes are adopted or removed by the next', async (
   const docker = dockerOf(mac);
   await docker.createNetwork('orphan', ['172.29.6.0/24', 'fd00:29:6::/64']);
   await isSaid('fd00:29:6::/64', 'routed');
-  await until('its route', 90, async () => (await routed6(mac)).includes('fd00:29:6::/64'));
+  await until('its route', 45, async () => (await routed6(mac)).includes('fd00:29:6::/64'));
   const { pid } = await statusOf(mac);
   await must(mac, ['/bin/kill', '-KILL', String(pid)]);
   await docker.removeNetwork('orphan');
@@ -230,7 +230,7 @@ chapter('Docker is updated: the next VM’s containers answer', async () => {
   await mac.call('docker.stage-update', { version: '4.2.0', seed: 'update' });
   await quitDocker(mac);
   // With the VM went the tap, and all that led by it.
-  await until('nothing leads to the VM', 90, async () => (await routed6(mac)).length === 0);
+  await until('nothing leads to the VM', 45, async () => (await routed6(mac)).length === 0);
   await installed(mac);
   await openDocker(mac);
   await engineAnswers(mac);

@@ -59,7 +59,7 @@ chapter('down stays down over an upgrade in place', async () => {
 
 chapter('with the daemon gone: logs and doctor still tell, and status says how to start it', async () => {
   await mac.run(['/bin/launchctl', 'bootout', 'system/io.github.tuntapd']);
-  await until('the daemon has ended', 90, async () => (await tuntapctl(mac, 'status')).exitCode === 3);
+  await until('the daemon has ended', 45, async () => (await tuntapctl(mac, 'status')).exitCode === 3);
   expect((await tuntapctl(mac, 'logs', '-n', '5')).stdout).toContain('SIGTERM');
   const { exitCode, stdout } = await tuntapctl(mac, 'doctor');
   expect(exitCode).toBe(3);
@@ -75,7 +75,7 @@ test.each([
   (kext, reason, words) =>
     onMac({ kext }, async (other) => {
       await install(other);
-      const condition = await until('the condition', 90, async () => {
+      const condition = await until('the condition', 45, async () => {
         const { conditions } = await statusOf(other);
         return conditions.find((each) => each.reason === reason) ?? false;
       });

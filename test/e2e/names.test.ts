@@ -135,7 +135,7 @@ scene('TT012: the server hangs; what is printed has another one answer', async (
   const [hung = ''] = await servers();
   await must(mac, ['/bin/kill', '-STOP', hung]);
   await type(mac, await raised(mac, ['TT012']));
-  await until('another one is there', 90, async () => !(await servers()).includes(hung));
+  await until('another one is there', 45, async () => !(await servers()).includes(hung));
   await raised(mac, []);
 });
 
@@ -248,7 +248,7 @@ scene('down takes file and server away, up brings them back', async () => {
   await must(mac, ['/usr/local/bin/tuntapctl', 'down']);
   expect(existsSync(mac.path(file))).toBe(false);
   await is('shop-web-1.docker', 'ENOTFOUND', 30);
-  await until('the server is gone', 90, async () => {
+  await until('the server is gone', 45, async () => {
     return !(await commandLines(mac)).some((line) => line.includes('names-worker.mjs'));
   });
   await must(mac, ['/usr/local/bin/tuntapctl', 'up']);
@@ -289,7 +289,7 @@ scene(
     await until('another one answers', 60, async () => (await statusOf(mac)).pid !== pid);
     await namesAre('Answering', 90);
     await serves('shop-web-1.docker', 'shop-web-1', 30);
-    // macOS itself goes on denying it for 77 s.
+    // macOS itself goes on denying it for 77 s, unless it is told to forget.
     await is('after-the-crash.docker', await dockerOf(mac).serve('after-the-crash'), 40);
   },
 );

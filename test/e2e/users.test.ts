@@ -55,7 +55,7 @@ chapter('both Docker.apps get the shim, and the one that is opened is reached', 
 chapter('somebody else comes to the front: the first user’s containers go on answering', async () => {
   // By a name that no record has, as Jamf Connect and Platform SSO log people in.
   await mac.login('other', 'other@example.com');
-  await until('it is said whose VM it is', 90, async () =>
+  await until('it is said whose VM it is', 45, async () =>
     (await conditionOf(mac, 'VirtualMachine')).message.includes('uid 501, who is logged in but not in front'),
   );
   await answers(mac, 'first', web, 30);
@@ -78,7 +78,7 @@ chapter(
 
 chapter('he logs out while his VM runs: it ends, the first user’s does not', async () => {
   await mac.logout();
-  await until('his VM is gone', 90, async () => {
+  await until('his VM is gone', 45, async () => {
     const { status, message } = await conditionOf(mac, 'VirtualMachine');
     expect({ status, hasOther: message.includes('another one') }).toEqual({
       status: 'True',

@@ -181,7 +181,7 @@ chapter(
       expect(await isSaid('app', 'foreign')).toContain('172.16.0.0/12 via 10.80.0.1 on utun4');
       await isSaid('bridge', 'foreign');
       // A pass tells what it has judged before it is done with it.
-      await until('theirs are given back', 90, async () => String(await ours()) === '10.33.33/24');
+      await until('theirs are given back', 45, async () => String(await ours()) === '10.33.33/24');
       expect(await wayTo('172.18.0.9')).toContain('dev utun4');
       await serves(far);
       const theirs = await others();
@@ -192,7 +192,7 @@ chapter(
       expect(await wayTo('172.17.0.9')).toContain('dev utun4');
       await tuntapctl('config', 'set', 'routes.force', '[]');
       await isSaid('app', 'foreign');
-      await until('it is given back', 90, async () => String(await ours()) === '10.33.33/24');
+      await until('it is given back', 45, async () => String(await ours()) === '10.33.33/24');
       expect(await wayTo('172.18.0.9')).toContain('dev utun4');
     });
     await serves(web, app, far);
@@ -219,7 +219,7 @@ chapter(
     await onVpn([['10.0.0.0/16', '10.80.0.1']], async () => {
       const message = await becomes('TapAddress', 'LinkCollision');
       expect(message).toContain('10.0.0.0/16 via 10.80.0.1 on utun4');
-      await until('no route of ours is left', 90, async () => (await ours()).length === 0);
+      await until('no route of ours is left', 45, async () => (await ours()).length === 0);
       expect((await statusOf(mac)).phase).toBe('blocked');
       await isLinkGone();
       const [finding] = await raised(mac, ['TT106']);
@@ -249,7 +249,7 @@ chapter(
       expect(message).toContain('a VPN on this Mac takes every local network');
       expect(message).not.toContain('config set');
       expect((await statusOf(mac)).phase).toBe('blocked');
-      await until('no route leads nowhere', 90, async () => (await ours()).length === 0);
+      await until('no route leads nowhere', 45, async () => (await ours()).length === 0);
       const told = await others();
       await pause(15_000);
       expect(await others()).toBe(told);
@@ -305,10 +305,6 @@ chapter(
 
 chapter('routes that are yielded are back at once by tuntapctl up', async () => {
   await onVpn([['10.20.0.0/16', '10.80.0.1']], async () => {
-    await onFlush(100, async () => {
-      for (const network of ['bridge', 'app', 'far']) await isSaid(network, 'yielded');
-      await until('none of ours is there', 90, async () => (await ours()).length === 0);
-    });
     // While the VPN's own routes change nothing comes back of its own accord.
     let areBack = false;
     const unrest = async (): Promise<void> => {
@@ -318,10 +314,19 @@ chapter('routes that are yielded are back at once by tuntapctl up', async () => 
           await pause(2000);
         }
     };
-    const back = until('the routes are back', 60, async () => (await ours()).length === 3).finally(() => {
+    let changing = Promise.resolve();
+    try {
+      await onFlush(100, async () => {
+        for (const network of ['bridge', 'app', 'far']) await isSaid(network, 'yielded');
+        changing = unrest();
+      });
+      expect(await ours()).toEqual([]);
+      await tuntapctl('up');
+      await until('the routes are back', 60, async () => (await ours()).length === 3);
+    } finally {
       areBack = true;
-    });
-    await Promise.all([unrest(), tuntapctl('up'), back]);
+      await changing;
+    }
     await serves(web, app, far);
   });
 });

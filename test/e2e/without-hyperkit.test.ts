@@ -20,7 +20,7 @@ test(
       writeFileSync(mac.path('/etc/tuntapd/config.toml'), 'link = "tap"\n', { mode: 0o644 });
       await must(mac, ['/usr/bin/make', '-C', process.cwd(), 'install-daemon'], 180_000);
       await openDocker(mac);
-      const { stdout } = await until('it is said', 90, async () => {
+      const { stdout } = await until('it is said', 45, async () => {
         const said = await tuntapctl('status');
         return said.stdout.includes('has no hyperkit') && said;
       });
