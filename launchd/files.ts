@@ -23,7 +23,7 @@ import type { Layout } from '../daemon/lib/layout.js';
 import { isOurs, maxResolverFile } from '../daemon/lib/resolver-text.js';
 import type { Origin } from './origin.js';
 import type { Product } from './product.js';
-import { untrusted } from '../daemon/lib/trusted-path.js';
+import { trustIn, untrusted } from '../daemon/lib/trusted-path.js';
 
 const absent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
@@ -61,9 +61,8 @@ export async function folder(path: string, mode: number, uid: number, gid: numbe
  * lookup of their domain would wait for nobody. A folder that somebody has been given since stays.
  */
 export async function removeResolvers({ resolvers, root, owner }: Layout): Promise<void> {
-  const trust = { from: root, uid: owner.uid };
-  const stats = await lstat(resolvers).catch(() => null);
-  if (stats?.isDirectory() !== true || (await untrusted(dirname(resolvers), trust)).length > 0) return;
+  const { distrust, isWithinReach } = await trustIn(resolvers, { from: root, uid: owner.uid });
+  if (!isWithinReach) return;
   let left = 0;
   for (const name of await readdir(resolvers)) {
     const path = join(resolvers, name);
@@ -71,7 +70,7 @@ export async function removeResolvers({ resolvers, root, owner }: Layout): Promi
     if (text !== null && isOurs(text)) await rm(path);
     else left += 1;
   }
-  if (left === 0 && (await untrusted(resolvers, trust)).length === 0) await rmdir(resolvers);
+  if (left === 0 && distrust === null) await rmdir(resolvers);
 }
 
 async function place(path: string, content: Buffer | string, mode: number, layout: Layout): Promise<void> {

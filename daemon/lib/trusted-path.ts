@@ -1,5 +1,6 @@
-import { lstat, readlink } from 'node:fs/promises';
+import { readlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { statsOf } from './stats-of.js';
 
 interface Options {
   /** Where to begin; what lies above is not looked at. */
@@ -38,10 +39,7 @@ export async function distrusted(
     let at = from;
     for (const [index, name] of ['.', ...names].entries()) {
       at = join(at, name);
-      const info = await lstat(at).catch((error: unknown) => {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-        throw error;
-      });
+      const info = await statsOf(at);
       if (!info) return;
       if (info.uid !== uid) distrust(at, `belongs to uid ${info.uid}, not to root`);
       if (info.isSymbolicLink()) {
@@ -62,3 +60,35 @@ export async function distrusted(
 /** The same as sentences. */
 export const untrusted = async (path: string, options: Options = {}): Promise<string[]> =>
   (await distrusted(path, options)).map(({ path: at, why }) => `${at} ${why}`);
+
+/** What root does in a folder that may have been given to somebody. */
+export interface FolderTrust {
+  readonly exists: boolean;
+  /** Why root puts nothing there, as the rest of a sentence; null: root alone decides what is in it. */
+  readonly distrust: string | null;
+  /**
+   * Whether what is in it can be looked at and taken out: it is a folder, and nobody but root can put another in its
+   * place. Who may change it can do that too, and unlink(2) follows nothing.
+   */
+  readonly isWithinReach: boolean;
+}
+
+/** Looks at a folder and at all above it. */
+export async function trustIn(folder: string, { from = '/', uid = 0 }: Options = {}): Promise<FolderTrust> {
+  const stats = await statsOf(folder);
+  const exists = stats !== null;
+  if (stats?.isDirectory() === false)
+    return {
+      exists,
+      distrust: stats.isSymbolicLink() ? 'is a link' : 'is no folder',
+      isWithinReach: false,
+    };
+  const [problem] = await untrusted(folder, { from, uid });
+  if (problem === undefined) return { exists, distrust: null, isWithinReach: exists };
+  const above = from === folder ? [] : await untrusted(dirname(folder), { from, uid });
+  return {
+    exists,
+    distrust: problem.startsWith(`${folder} `) ? problem.slice(folder.length + 1) : `is not safe: ${problem}`,
+    isWithinReach: exists && above.length === 0,
+  };
+}

@@ -1,12 +1,13 @@
-import { chmod, lstat, mkdir, readdir, rmdir, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, mkdir, readdir, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ResolverFolder } from '../core/names/observation.js';
 import { domainIn, isOurs, maxResolverFile } from '../lib/resolver-text.js';
 import { type Seen, seen, unknown } from '../core/observation.js';
 import { layoutAt } from '../lib/layout.js';
 import { replaceFile } from '../lib/replace-file.js';
 import { smallFileText } from '../lib/small-file.js';
-import { untrusted } from '../lib/trusted-path.js';
+import { statsOf } from '../lib/stats-of.js';
+import { trustIn } from '../lib/trusted-path.js';
 import { messageOf, plain } from '../lib/text.js';
 
 /** Where macOS looks for who knows a domain; not there on a Mac as it was bought. */
@@ -18,16 +19,6 @@ const maxOfOthers = 16 * 1024;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
-/** Null where nothing is. */
-async function statsOf(path: string): Promise<Awaited<ReturnType<typeof lstat>> | null> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw error;
-  }
-}
-
 interface Place {
   readonly folder: string;
   /** Where to begin to look who may change it, and whose it is to be: root's. */
@@ -36,23 +27,6 @@ interface Place {
 }
 
 const usual: Place = { folder: resolverFolder };
-
-async function distrustOf({ folder, from = '/', uid = 0 }: Place): Promise<string | null> {
-  const stats = await statsOf(folder);
-  if (stats && !stats.isDirectory()) return stats.isSymbolicLink() ? 'is a link' : 'is no folder';
-  const [problem] = await untrusted(folder, { from, uid });
-  if (problem === undefined) return null;
-  return problem.startsWith(`${folder} `) ? problem.slice(folder.length + 1) : `is not safe: ${problem}`;
-}
-
-/**
- * Whether what is in the folder can be looked at and taken out: it is one, and nobody but root can put another in its
- * place. Who may change it can do that too, and no more is done there than unlink(2), which follows nothing.
- */
-async function isWithinReach({ folder, from = '/', uid = 0 }: Place): Promise<boolean> {
-  const above = from === folder ? [] : await untrusted(dirname(folder), { from, uid });
-  return (await statsOf(folder))?.isDirectory() === true && above.length === 0;
-}
 
 /** What stands in the zone's place and is not ours, for people; null: nothing. */
 async function foreignAt(path: string): Promise<string | null> {
@@ -73,9 +47,8 @@ export async function observeResolverFolder(
 ): Promise<Seen<ResolverFolder>> {
   const { folder } = place;
   try {
-    const distrust = await distrustOf(place);
-    const exists = (await statsOf(folder)) !== null;
-    if (!(await isWithinReach(place))) return seen({ exists, distrust, ours: {}, foreign: null });
+    const { exists, distrust, isWithinReach } = await trustIn(folder, place);
+    if (!isWithinReach) return seen({ exists, distrust, ours: {}, foreign: null });
     const ours: Record<string, string> = {};
     const path = join(folder, zone);
     const inItsPlace = await foreignAt(path);
@@ -109,7 +82,7 @@ export async function writeResolver(
     await mkdir(folder, { mode: 0o755 });
     await chmod(folder, 0o755);
   }
-  const trouble = (await distrustOf(place)) ?? (await foreignAt(path));
+  const trouble = (await trustIn(folder, place)).distrust ?? (await foreignAt(path));
   if (trouble !== null) throw new Error(`${path}: ${trouble}`);
   await replaceFile(path, text, { temporary, mode: 0o644 });
 }
@@ -124,7 +97,7 @@ export async function removeResolver(
 ): Promise<void> {
   const where = { ...usual, ...place };
   const path = join(where.folder, zone);
-  if (!(await isWithinReach(where)) || (await foreignAt(path)) !== null) return;
+  if (!(await trustIn(where.folder, where)).isWithinReach || (await foreignAt(path)) !== null) return;
   await unlink(path).catch((error: unknown) => {
     if (codeOf(error) !== 'ENOENT') throw error;
   });
