@@ -101,13 +101,16 @@ export function keepNamesServer(parts: {
     } catch (error) {
       if (child !== asked) return;
       log(`the names' server: ${messageOf(error)}`);
-      fail(`it does not answer on 127.0.0.1, port ${port}: ${messageOf(error)}`);
-      asked.kill('SIGKILL');
+      giveUp(asked, `it does not answer on 127.0.0.1, port ${port}: ${messageOf(error)}`);
     }
   }
 
   const fail = (why: string): void => {
     become({ state: 'failed', why: plain(why, 500) });
+  };
+  const giveUp = (useless: ChildProcess, why: string): void => {
+    fail(why);
+    useless.kill('SIGKILL');
   };
 
   function hear(from: ChildProcess, line: string): void {
@@ -117,10 +120,8 @@ export function keepNamesServer(parts: {
       clearTimeout(check);
       void verify(from, Number(port));
     } else if (line === 'stale') onStale();
-    else if (line.startsWith('failed ')) {
-      fail(`no port of ${tryPorts.join(', ')} can be had on 127.0.0.1 (${line.slice(7)})`);
-      from.kill('SIGKILL');
-    }
+    else if (line.startsWith('failed '))
+      giveUp(from, `no port of ${tryPorts.join(', ')} can be had on 127.0.0.1 (${line.slice(7)})`);
   }
 
   function start(): void {
@@ -136,8 +137,7 @@ export function keepNamesServer(parts: {
     check = setTimeout(() => {
       const why = `it has not begun within ${startTimeout / 1000} s`;
       log(`the names' server: ${why}`);
-      fail(why);
-      started.kill('SIGKILL');
+      giveUp(started, why);
     }, startTimeout);
     const { stdin, stdout } = started;
     const ended = (): void => {

@@ -2,7 +2,6 @@
 import { failed, type Judge, no, unclear, yes } from '../condition.js';
 import type { Config } from '../../../config/schema.js';
 import type { Judgement, Look } from '../judgement.js';
-import type { ResolverFolder } from './observation.js';
 import type { Memory } from '../memory.js';
 import type { Container } from '../observation.js';
 import { parsePrefix } from '../../lib/prefix.js';
@@ -10,6 +9,7 @@ import type { RouteVerdict } from '../routes/verdicts.js';
 import type { Step } from '../steps.js';
 import { resolverText } from '../../lib/resolver-text.js';
 import type { Work } from '../../lib/work.js';
+import type { ResolverFolder } from './observation.js';
 import { makeZone, type Zone } from './zone.js';
 
 /** `off`: nobody wants names. `unknown`: what containers there are nobody knows now, so what was known stays. */
