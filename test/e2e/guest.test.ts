@@ -14,10 +14,12 @@ import {
   dockersPid,
   engineAnswers,
   fetchFromMac,
+  helperIsGone,
   install,
   logOf,
   must,
   openDocker,
+  ourContainers,
   phaseIs,
   pingFromMac,
   routedToTheVm,
@@ -56,10 +58,6 @@ const rulesInVm = (): Promise<string> =>
 /** What is said of each subnet. */
 const told = async (): Promise<ReadonlyMap<string, string>> =>
   new Map((await routesTold(mac)).map(({ subnet, state, why }) => [subnet, `${state}: ${why}`]));
-
-/** What bears our label, running or not. */
-const ourContainers = async () =>
-  (await dockerOf(mac).containers()).filter(({ labels }) => 'io.github.tuntapd' in labels);
 
 const helpersReports = (): number => logOf(mac, 'the helper container reported').length;
 
@@ -414,15 +412,15 @@ chapter(
 );
 
 chapter('what a killed daemon left running in the VM is gone once the next one is there', async () => {
-  await until('no helper is at work', 60, async () => (await ourContainers()).length === 0);
+  await helperIsGone(mac);
   // It has no address, which is why serving is said to fail.
   await dockerOf(mac)
     .serve('tuntapd-helper', 'none', { labels: { 'io.github.tuntapd': 'helper' } })
     .catch(() => undefined);
-  expect(await ourContainers()).toHaveLength(1);
+  expect(await ourContainers(mac)).toHaveLength(1);
   const { pid } = await statusOf(mac);
   await must(mac, ['/bin/kill', '-KILL', String(pid)]);
-  await until('nothing of ours is left', 120, async () => (await ourContainers()).length === 0);
+  await until('nothing of ours is left', 120, async () => (await ourContainers(mac)).length === 0);
   await ready();
 });
 
@@ -450,7 +448,7 @@ chapter(
   async () => {
     const isOff = (): boolean => !existsSync(mac.path(vmPid));
     // Docker saves only after minutes of rest; of a container that has just ended the daemon still asks.
-    await until('no helper is at work', 60, async () => (await ourContainers()).length === 0);
+    await helperIsGone(mac);
     await pause(15_000);
     await must(mac, ['/bin/kill', '-USR1', String(dockersPid(mac))]);
     await until('the VM is off', 90, () => Promise.resolve(isOff()));
@@ -470,5 +468,5 @@ chapter('down leaves no rule, no address, no image name and no container of ours
   expect(await rulesInVm()).not.toContain('tuntapd');
   expect(await dockerOf(mac).inVm('ip addr show')).not.toContain('10.0.75.');
   expect((await dockerOf(mac).images()).filter((name) => name.includes('tuntapd'))).toEqual([]);
-  expect(await ourContainers()).toEqual([]);
+  expect(await ourContainers(mac)).toEqual([]);
 });

@@ -17,6 +17,7 @@ import {
   dockersPid,
   engineAnswers,
   hasShim,
+  helperIsGone,
   hyperkit,
   install,
   must,
@@ -213,9 +214,7 @@ describe('with kernel networking for UDP', () => {
     async () => {
       const before = await vmNic(mac);
       // Docker saves only after minutes of rest; of a container that has just ended the daemon still asks.
-      await until('the helper is gone', 90, async () =>
-        (await dockerOf(mac).containers()).every(({ labels }) => !('io.github.tuntapd' in labels)),
-      );
+      await helperIsGone(mac);
       await phaseIs(mac, 'ready', 90);
       await pause(20_000);
       await must(mac, ['/bin/kill', '-USR1', String(dockersPid(mac))]);

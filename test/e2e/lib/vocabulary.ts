@@ -20,6 +20,14 @@ export const vmConsole = `${data}/vms/0/console.log`;
 export const dockerOf = (mac: Mac, user = 'person'): DockerClient =>
   dockerClient(mac.path(`/Users/${user}/.docker/run/docker.sock`), mac.path(`${dataOf(user)}/${shellFile}`));
 
+/** What bears our label in person's Docker, running or not. */
+export const ourContainers = async (mac: Mac) =>
+  (await dockerOf(mac).containers()).filter(({ labels }) => 'io.github.tuntapd' in labels);
+
+/** Waits until no helper is at work. */
+export const helperIsGone = (mac: Mac): Promise<boolean> =>
+  until('no helper is at work', 60, async () => (await ourContainers(mac)).length === 0);
+
 /** Runs a command as root on the Mac and returns its output; rejects with all it said when it fails. */
 export async function must(mac: Mac, argv: string[], timeout = 120_000): Promise<string> {
   const { stdout, stderr, exitCode } = await mac.run(argv, { timeout });

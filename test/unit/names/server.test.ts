@@ -62,9 +62,10 @@ const portOf = (): number => {
   const state = server.state();
   return state.state === 'serving' ? state.port : 0;
 };
+const begun = (): Promise<boolean> => until('the server answers', 20, () => Promise.resolve(portOf() !== 0));
 /** Waits for it, and counts what is stale from then on. */
 const served = async (): Promise<void> => {
-  await until('the server answers', 20, () => Promise.resolve(portOf() !== 0));
+  await begun();
   stale = 0;
 };
 const queryFor = (name: string): Buffer =>
@@ -147,7 +148,6 @@ test('it comes back after its child was killed, and says so meanwhile', async ()
 });
 
 test('what the one before it told nobody knows, so with each that begins it may be stale', async () => {
-  const begun = (): Promise<boolean> => until('it serves', 20, () => Promise.resolve(portOf() !== 0));
   server.follow(web);
   await begun();
   expect(stale).toBe(1);
