@@ -67,7 +67,12 @@ afterAll(() => {
   rmSync(tools, { recursive: true, force: true });
 });
 
-beforeEach(() => {
+/** Its child begins with the first question: a busy machine may take longer for that than the daemon waits. */
+async function listerAnswers(): Promise<void> {
+  for (let tries = 0; tries < 5 && !(await listProcesses(lister.list)).known; tries += 1) await sleep(100);
+}
+
+beforeEach(async () => {
   // What is played here are bundles that nobody has written for long.
   jest.spyOn(Date, 'now').mockReturnValue(later);
   base = mkdtempSync(join(tmpdir(), 'claimed-'));
@@ -77,6 +82,7 @@ beforeEach(() => {
   asked = [];
   meanwhile = () => undefined;
   lister = listByChild(join(tools, 'lister-on-mac.mjs'));
+  await listerAnswers();
   outside = outsideBy(join(tools, 'outside.mjs'));
   const child = childIn(join(tools, 'worker.mjs'));
   room = createBundleRoom({
